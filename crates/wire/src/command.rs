@@ -1,0 +1,103 @@
+//! What an app can do: one description of each command.
+//!
+//! In comes either a `commands/<noun>.toml` (our apps; the form is in
+//! `docs/reference/command-format.md`) or a [`CommandSpec`] as JSON (announced by a bridge). Out goes a
+//! [`CommandSpec`] whose arguments are a JSON Schema: HTTP, OpenAPI, the terminal's help and the
+//! reference pages are made from it. Arguments are not checked here; the hub's catalog does that.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+mod lower;
+
+pub use lower::DescriptionError;
+
+/// What a command may do. Later ones include what the earlier ones may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Looks, changes nothing.
+    Read,
+    /// Changes things in a way that can be undone.
+    Write,
+    /// Loses things: deletes, overwrites, closes.
+    Destructive,
+    /// Runs anybody's code.
+    Code,
+}
+
+impl Effect {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Destructive => "destructive",
+            Self::Code => "code",
+        }
+    }
+}
+
+/// A described, checked action of an app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// `noun.verb`
+    pub name: String,
+    pub summary: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    pub effect: Effect,
+    /// A JSON Schema (2020-12) of an object.
+    pub args: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Map<String, Value>>,
+    /// How long it may run when the caller does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Does not wait for the calls before it.
+    #[serde(default)]
+    pub concurrent: bool,
+    /// May run twice after a crash.
+    #[serde(default)]
+    pub repeatable: bool,
+}
+
+impl CommandSpec {
+    /// Reads one `commands/<noun>.toml`.
+    ///
+    /// # Errors
+    /// When the text is not TOML of the described form; the message names the command and the key.
+    pub fn from_toml(noun: &str, text: &str) -> Result<Vec<Self>, DescriptionError> {
+        lower::noun(noun, text)
+    }
+
+    #[must_use]
+    pub fn noun(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    /// The properties of the argument schema, in their described order.
+    pub fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.args
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+    }
+
+    #[must_use]
+    pub fn is_required(&self, argument: &str) -> bool {
+        self.args
+            .get("required")
+            .and_then(Value::as_array)
+            .is_some_and(|names| names.iter().any(|name| name == argument))
+    }
+
+    /// The schema of a command that takes nothing.
+    #[must_use]
+    pub fn no_args() -> Value {
+        json!({"type": "object", "properties": {}, "additionalProperties": false})
+    }
+}

@@ -1,0 +1,226 @@
+//! Bytes of the bridge protocol, without I/O: an incremental decoder and an encoder.
+//!
+//! In come bytes as they arrive, in any pieces; out come [`Frame`]s, or one [`FrameError`], after
+//! which the stream must be closed: it is never resynchronised. What a message means is the business
+//! of [`crate::link`]. The format is in `docs/reference/bridge-protocol.md`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Longest payload, in bytes: one message is held in memory on both sides; larger things are blobs.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Longest raw part of a blob piece, in bytes, so that a beat passes between two pieces in time.
+pub const PIECE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+const LENGTH_BYTES: usize = 4;
+const BLOB_MARK: u8 = 1;
+
+/// What a payload is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Frame {
+    /// A JSON object with a `t`.
+    Message(Value),
+    /// A piece of a blob.
+    Piece(Piece),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub head: PieceHead,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceHead {
+    /// `sha256:` and 64 hexadecimal digits.
+    pub blob: String,
+    pub offset: u64,
+    pub total: u64,
+}
+
+/// What was wrong with the bytes, as a sentence for the other side.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error(
+        "this is the port for bridges, and what came is HTTP; the address for HTTP is `url` in run/hub.json"
+    )]
+    Http,
+    #[error(
+        "what came looks like bare JSON; this port wants frames: a length of four bytes, then JSON (docs/reference/bridge-protocol.md)"
+    )]
+    BareJson,
+    #[error(
+        "a frame of {0} bytes is over the limit of {FRAME_BYTES_MAX}; send large values as blobs"
+    )]
+    TooLong(u64),
+    #[error("a frame of no bytes means nothing")]
+    Empty,
+    #[error("the payload is neither a JSON object nor a blob piece")]
+    Unknown,
+    #[error("the payload is not valid JSON: {0}")]
+    Json(String),
+    #[error("the message has no `t` that says what it is")]
+    NoType,
+    #[error("the blob piece is malformed: {0}")]
+    Piece(String),
+}
+
+/// Takes bytes in any pieces and gives whole frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+impl Decoder {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.compact();
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, or `None` until more bytes come.
+    ///
+    /// # Errors
+    /// When what came is no frame; the stream is of no use after that.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        let rest = &self.buffer[self.at..];
+        let Some(head) = rest.first_chunk::<LENGTH_BYTES>() else {
+            return foreign_start(rest).map_or(Ok(None), Err);
+        };
+        let length = u32::from_be_bytes(*head) as usize;
+        if length > FRAME_BYTES_MAX {
+            return Err(foreign_start(rest).unwrap_or(FrameError::TooLong(length as u64)));
+        }
+        if length == 0 {
+            return Err(FrameError::Empty);
+        }
+        let Some(payload) = rest.get(LENGTH_BYTES..LENGTH_BYTES + length) else {
+            return Ok(None);
+        };
+        let frame = decode_payload(payload)?;
+        self.at += LENGTH_BYTES + length;
+        Ok(Some(frame))
+    }
+
+    /// Whether bytes of an unfinished frame wait.
+    #[must_use]
+    pub fn is_mid_frame(&self) -> bool {
+        self.at < self.buffer.len()
+    }
+
+    fn compact(&mut self) {
+        if self.at == self.buffer.len() {
+            self.buffer.clear();
+            // A large message must not hold its memory for good.
+            if self.buffer.capacity() > KEPT_CAPACITY_BYTES {
+                self.buffer.shrink_to(KEPT_CAPACITY_BYTES);
+            }
+        } else if self.at > 0 {
+            self.buffer.drain(..self.at);
+        }
+        self.at = 0;
+    }
+}
+
+/// Buffer kept between frames, in bytes: enough for ordinary messages.
+const KEPT_CAPACITY_BYTES: usize = 256 * 1024;
+
+/// Names a dialect that people send here by mistake, from its first bytes.
+fn foreign_start(bytes: &[u8]) -> Option<FrameError> {
+    const METHODS: [&[u8]; 7] = [
+        b"GET ", b"POST", b"PUT ", b"HEAD", b"OPTI", b"DELE", b"PATC",
+    ];
+    if bytes.first() == Some(&b'{') {
+        return Some(FrameError::BareJson);
+    }
+    let method = METHODS
+        .iter()
+        .any(|method| bytes.len() >= 3 && method.starts_with(&bytes[..bytes.len().min(4)]));
+    method.then_some(FrameError::Http)
+}
+
+fn decode_payload(payload: &[u8]) -> Result<Frame, FrameError> {
+    match payload.first() {
+        Some(b'{') => {
+            let value: Value = serde_json::from_slice(payload)
+                .map_err(|error| FrameError::Json(error.to_string()))?;
+            if value.get("t").is_some_and(Value::is_string) {
+                Ok(Frame::Message(value))
+            } else {
+                Err(FrameError::NoType)
+            }
+        }
+        Some(&BLOB_MARK) => decode_piece(&payload[1..]).map(Frame::Piece),
+        _ => Err(FrameError::Unknown),
+    }
+}
+
+fn decode_piece(rest: &[u8]) -> Result<Piece, FrameError> {
+    let bad = |reason: &str| FrameError::Piece(reason.to_owned());
+    let (length, rest) = rest
+        .split_first_chunk::<2>()
+        .ok_or_else(|| bad("it has no head"))?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (head, bytes) = rest
+        .split_at_checked(length)
+        .ok_or_else(|| bad("its head is cut off"))?;
+    let head: PieceHead = serde_json::from_slice(head).map_err(|error| bad(&error.to_string()))?;
+    if bytes.len() > PIECE_BYTES_MAX {
+        return Err(bad("it is over the limit of a piece"));
+    }
+    let end = head.offset.checked_add(bytes.len() as u64);
+    if end.is_none_or(|end| end > head.total) {
+        return Err(bad("it reaches beyond the blob's end"));
+    }
+    Ok(Piece {
+        head,
+        bytes: bytes.to_vec(),
+    })
+}
+
+/// One message as a frame.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when the JSON is over the limit.
+pub fn encode_message(message: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = vec![0; LENGTH_BYTES];
+    serde_json::to_writer(&mut bytes, message)
+        .map_err(|error| FrameError::Json(error.to_string()))?;
+    seal(bytes)
+}
+
+/// One piece of a blob as a frame.
+///
+/// # Errors
+/// When the piece is over the limit.
+pub fn encode_piece(head: &PieceHead, raw: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let head = serde_json::to_vec(head).map_err(|error| FrameError::Json(error.to_string()))?;
+    let head_length = u16::try_from(head.len())
+        .map_err(|_| FrameError::Piece("its head is over the limit".to_owned()))?;
+    let mut bytes = Vec::with_capacity(LENGTH_BYTES + 3 + head.len() + raw.len());
+    bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+    bytes.push(BLOB_MARK);
+    bytes.extend_from_slice(&head_length.to_be_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(raw);
+    seal(bytes)
+}
+
+fn seal(mut bytes: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+    let length = bytes.len() - LENGTH_BYTES;
+    if length > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong(length as u64));
+    }
+    let length = u32::try_from(length).map_err(|_| FrameError::TooLong(length as u64))?;
+    bytes[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Names and ids, each a type of its own, so that one cannot stand where another belongs.
+//!
+//! They are made elsewhere (the hub draws call ids); here is only their form.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[must_use]
+            pub fn new(text: &str) -> Self {
+                Self(Arc::from(text))
+            }
+
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(Arc::from(text))
+            }
+        }
+    };
+}
+
+name_type! {
+    /// One request to run a command: `call_` and a ULID, so that ids sort by the time of asking.
+    CallId
+}
+name_type! {
+    /// A kind of program, for example `blender`.
+    AppId
+}
+name_type! {
+    /// One running copy, for example `blender-2`. Given by the hub, kept over reconnects.
+    InstanceName
+}
+name_type! {
+    /// An authenticated somebody, for example `owner`.
+    CallerName
+}
+
+/// Characters of a name that people type: letters, digits, `-`, `_`, `.`; 1 to 64 of them, a letter
+/// or digit first. The same rule for apps, instances and callers.
+#[must_use]
+pub fn is_plain_name(text: &str) -> bool {
+    text.len() <= NAME_BYTES_MAX
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// Longest name of an app, instance or caller, in bytes: it must fit in a table's column.
+pub const NAME_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_name;
+
+    #[test]
+    fn plain_names_are_safe_in_paths_and_tables() {
+        for good in ["blender", "blender-2", "shot_010.v3", "A"] {
+            assert!(is_plain_name(good), "{good}");
+        }
+        for bad in [
+            "",
+            "..",
+            ".hidden",
+            "a/b",
+            "a b",
+            "-x",
+            &"a".repeat(65),
+            "ä",
+        ] {
+            assert!(!is_plain_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! One running copy of an app, as the hub sees it.
+//!
+//! ```text
+//! starting ──> idle <──> busy ──> wedged
+//!    │           │  (link lost)     │
+//!    └──────> disconnected <────────┘ ──> starting (restarted) or gone
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::Behind;
+use crate::id::{AppId, InstanceName};
+
+/// How an instance runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The program without a window.
+    Background,
+    /// The program with its window.
+    Gui,
+    /// The program as a module in another one (the `bpy` wheel).
+    Module,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceState {
+    /// Launched by the hub, not connected yet.
+    Starting,
+    Idle,
+    /// A call runs.
+    Busy,
+    /// A call should have ended and cannot be interrupted.
+    Wedged,
+    /// Known, but the link is down.
+    Disconnected,
+    /// The hub could not bring it back.
+    Failed,
+}
+
+impl InstanceState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+            Self::Wedged => "wedged",
+            Self::Disconnected => "disconnected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What `GET /v1/instances` says of one instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceView {
+    pub name: InstanceName,
+    pub app: AppId,
+    pub state: InstanceState,
+    /// Why it is in this state, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// RFC 3339: since when.
+    pub since: String,
+    pub pid: Option<u32>,
+    pub version: Option<String>,
+    pub bridge_version: Option<String>,
+    pub mode: Mode,
+    pub file: Option<String>,
+    /// Whether this hub started the process, and so may end and restart it.
+    pub started_by_hub: bool,
+    /// Calls that wait.
+    pub queued: usize,
+    /// The call that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Behind>,
+    /// How long ago the link was last heard, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_ms_ago: Option<u64>,
+    /// How often it was started again after it died.
+    #[serde(default)]
+    pub restarts: u32,
+}

@@ -1,0 +1,33 @@
+//! The vocabulary of Kapelle: what a command is, what a call asks, how it ends, what goes over a wire.
+//!
+//! Everything here is data with serde and small pure functions. There is no I/O, no clock, no
+//! randomness and no tokio: whoever needs those sits above.
+//!
+//! | module | words |
+//! |---|---|
+//! | [`id`] | names and ids as types of their own |
+//! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
+//! | [`call`] | a request, its way, its outcome |
+//! | [`problem`] | errors for the person who reads them, and the one table of their codes |
+//! | [`event`] | what the feed tells |
+//! | [`instance`] | a running copy of an app, as the hub sees it |
+//! | [`frame`] | bytes of the bridge protocol, sans I/O |
+//! | [`link`] | messages of the bridge protocol |
+
+pub mod call;
+pub mod command;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod instance;
+pub mod link;
+pub mod problem;
+
+pub use call::{
+    CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
+};
+pub use command::{CommandSpec, Effect};
+pub use event::Event;
+pub use id::{AppId, CallId, CallerName, InstanceName};
+pub use instance::{InstanceState, InstanceView, Mode};
+pub use problem::{Code, Problem, Severity};

@@ -1,0 +1,197 @@
+//! Messages of the bridge protocol, both ways. Their meaning is in `docs/reference/bridge-protocol.md`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::call::Outcome;
+use crate::command::{CommandSpec, Effect};
+use crate::id::{AppId, CallId, CallerName, InstanceName};
+use crate::instance::Mode;
+use crate::problem::Problem;
+
+/// The first word of both sides.
+pub const MAGIC: &str = "kapelle";
+/// The version of the protocol that this hub speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// What the hub says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum FromHub {
+    Challenge {
+        magic: String,
+        protocol: u32,
+        nonce: String,
+        proof: String,
+    },
+    Welcome {
+        instance: InstanceName,
+        heartbeat_ms: u64,
+    },
+    Refused {
+        problem: Box<Problem>,
+    },
+    Call(Box<CallMessage>),
+    Cancel {
+        id: CallId,
+        reason: CancelReason,
+    },
+    Ack {
+        id: CallId,
+    },
+    Beat,
+    Stop,
+}
+
+/// Run this.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallMessage {
+    pub id: CallId,
+    pub command: String,
+    pub args: Map<String, Value>,
+    pub owner: CallerName,
+    pub scopes: Vec<String>,
+    pub effect: Effect,
+    /// From the start of the run.
+    pub timeout_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    Cancelled,
+    TimedOut,
+}
+
+/// What a bridge says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum FromBridge {
+    Hello {
+        magic: String,
+        protocol: u32,
+        nonce: String,
+    },
+    Proof {
+        proof: String,
+        #[serde(flatten)]
+        announcement: Box<Announcement>,
+    },
+    Started {
+        id: CallId,
+    },
+    Progress {
+        id: CallId,
+        fraction: Option<f64>,
+        #[serde(default)]
+        text: String,
+    },
+    Output {
+        id: CallId,
+        stream: String,
+        text: String,
+    },
+    Outcome {
+        id: CallId,
+        #[serde(flatten)]
+        outcome: Box<Outcome>,
+    },
+    Beat(Beat),
+    State {
+        state: Map<String, Value>,
+    },
+    Bye {
+        reason: String,
+    },
+}
+
+/// Who a bridge is and what it still knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Announcement {
+    pub app: AppId,
+    /// Random, one per process.
+    pub session: String,
+    #[serde(default)]
+    pub name: Option<InstanceName>,
+    /// The mark of a launch by the hub.
+    #[serde(default)]
+    pub launch: Option<String>,
+    #[serde(default)]
+    pub version: Option<String>,
+    #[serde(default)]
+    pub bridge_version: Option<String>,
+    #[serde(default)]
+    pub pid: Option<u32>,
+    pub mode: Mode,
+    #[serde(default)]
+    pub file: Option<String>,
+    #[serde(default)]
+    pub host: Map<String, Value>,
+    #[serde(default)]
+    pub commands: Vec<CommandSpec>,
+    #[serde(default)]
+    pub calls: KnownCalls,
+}
+
+/// Calls that a bridge knows from before the link went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCalls {
+    #[serde(default)]
+    pub running: Vec<KnownCall>,
+    #[serde(default)]
+    pub queued: Vec<KnownCall>,
+    #[serde(default)]
+    pub ended: Vec<KnownCall>,
+}
+
+impl KnownCalls {
+    pub fn iter(&self) -> impl Iterator<Item = &KnownCall> {
+        self.running.iter().chain(&self.queued).chain(&self.ended)
+    }
+}
+
+/// A call by id, and enough to say whose it is to a hub that has forgotten it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCall {
+    pub id: CallId,
+    #[serde(default)]
+    pub command: String,
+    #[serde(default)]
+    pub owner: String,
+}
+
+/// A sign of life, from a thread that never needs the app's main thread.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Beat {
+    #[serde(default)]
+    pub running: Option<RunningBeat>,
+    #[serde(default)]
+    pub waiting: u64,
+    /// How long ago the main thread last came by.
+    #[serde(default)]
+    pub pulse_ms: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunningBeat {
+    pub id: CallId,
+    pub age_ms: u64,
+    #[serde(default)]
+    pub wedged: bool,
+}
+
+/// The texts whose HMAC each side shows.
+#[must_use]
+pub fn proof_text(side: Side, bridge_nonce: &str, hub_nonce: &str) -> String {
+    let side = match side {
+        Side::Hub => "kapelle-hub-1",
+        Side::Bridge => "kapelle-bridge-1",
+    };
+    format!("{side}:{bridge_nonce}:{hub_nonce}")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Hub,
+    Bridge,
+}

@@ -1,0 +1,263 @@
+//! Errors as they go over a wire: what happened, and the next thing to do.
+//!
+//! One type for HTTP, the terminal, MCP and the bridge; one table from code to HTTP status and exit
+//! code. Who makes a problem about its own room does so in that room's `problems` functions, always
+//! with the names that exist. The internal cause belongs in the log, under the same call id.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::id::CallId;
+
+/// What went wrong and what to do now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: Code,
+    /// What happened, in one or two sentences.
+    pub message: String,
+    /// The next thing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<CallId>,
+    #[serde(default)]
+    pub severity: Severity,
+    /// Whether the same request may succeed later without a change.
+    #[serde(default)]
+    pub retryable: bool,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Warning,
+    #[default]
+    Error,
+    /// Our fault: please report it.
+    Bug,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let row = code.row();
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            call_id: None,
+            severity: if row.exit == exit::BUG {
+                Severity::Bug
+            } else {
+                Severity::Error
+            },
+            retryable: row.retryable,
+            details: Map::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn of_call(mut self, id: &CallId) -> Self {
+        self.call_id = Some(id.clone());
+        self
+    }
+
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        self.code.row().http
+    }
+
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.code.row().exit
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// A problem's stable name. The known ones are constants; a third party's bridge may bring its own.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Code(Cow<'static, str>);
+
+impl Code {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The row of the table; for a code of a third party the row of [`Code::CALL_FAILED`].
+    #[must_use]
+    pub fn row(&self) -> &'static Row {
+        let named = |name: &str| TABLE.iter().find(|row| row.code == name);
+        named(&self.0)
+            .or_else(|| named(Self::CALL_FAILED.as_str()))
+            .unwrap_or(&TABLE[0])
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a code shows on each door.
+#[derive(Debug)]
+pub struct Row {
+    pub code: &'static str,
+    /// HTTP status when nothing ran. A call that ran answers 200 with the problem in its outcome.
+    pub http: u16,
+    pub exit: u8,
+    pub retryable: bool,
+    pub meaning: &'static str,
+}
+
+/// Exit codes of the terminal. 0 is success.
+pub mod exit {
+    /// The app said no, or the call failed.
+    pub const FAILED: u8 = 1;
+    /// The words of the request are wrong.
+    pub const USAGE: u8 = 2;
+    /// The hub or an instance cannot be reached.
+    pub const UNREACHABLE: u8 = 3;
+    /// Refused by policy, or not authenticated.
+    pub const REFUSED: u8 = 4;
+    /// Timed out, cancelled or interrupted.
+    pub const ENDED: u8 = 5;
+    /// A fault of ours.
+    pub const BUG: u8 = 70;
+    /// Ctrl-C.
+    pub const CTRL_C: u8 = 130;
+}
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $http:literal, $exit:expr, $retryable:literal, $meaning:literal;)*) => {
+        impl Code {
+            $(#[doc = $meaning] pub const $name: Self = Self(Cow::Borrowed($text));)*
+        }
+
+        /// Every code that Kapelle itself uses.
+        pub const TABLE: &[Row] = &[
+            $(Row { code: $text, http: $http, exit: $exit, retryable: $retryable, meaning: $meaning },)*
+        ];
+    };
+}
+
+codes! {
+    // the request
+    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, false, "An argument is missing, unknown or of the wrong form.";
+    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, false, "The body is not the JSON that this route takes.";
+    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, false, "The body is over the limit; send large values as blobs.";
+    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, false, "The body's content type is not the one this route takes.";
+    ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, false, "There is no such path or method.";
+    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, false, "No app of that name is known.";
+    COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, false, "The app has no such command.";
+    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, false, "No instance of that name is known.";
+    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
+    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
+    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
+    RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
+    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, false, "No token of that name exists.";
+    NAME_TAKEN = "name_taken", 409, exit::USAGE, false, "The name is in use by something else.";
+    // policy
+    UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, false, "There is no valid token in the request.";
+    FORBIDDEN = "forbidden", 403, exit::REFUSED, false, "The caller's scopes do not allow this.";
+    ORIGIN_REFUSED = "origin_refused", 403, exit::REFUSED, false, "The request comes from a web page of another origin.";
+    HOST_REFUSED = "host_refused", 403, exit::REFUSED, false, "The Host header does not name this hub.";
+    CONFIRMATION_REQUIRED = "confirmation_required", 409, exit::REFUSED, false, "A person must say yes first: send the call again with the confirm value.";
+    RATE_LIMITED = "rate_limited", 429, exit::REFUSED, true, "The caller asks more often than it may.";
+    // instances
+    NO_INSTANCE = "no_instance", 503, exit::UNREACHABLE, true, "No instance of the app is connected.";
+    INSTANCE_AMBIGUOUS = "instance_ambiguous", 409, exit::USAGE, false, "Several instances would do; name one.";
+    INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, true, "The instance is known, but not connected now.";
+    INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, true, "The instance is held up by native code that cannot be interrupted.";
+    QUEUE_FULL = "queue_full", 429, exit::REFUSED, true, "The instance's queue is at its bound.";
+    START_FAILED = "start_failed", 503, exit::UNREACHABLE, false, "The program did not start or did not connect.";
+    NOT_SUPPORTED = "not_supported", 400, exit::USAGE, false, "The app or this version of it cannot do that.";
+    HUB_STOPPING = "hub_stopping", 503, exit::UNREACHABLE, true, "The hub is shutting down.";
+    HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, true, "No hub answers at the address.";
+    HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
+    HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
+    DISK_FULL = "disk_full", 507, exit::FAILED, true, "There is no room left on the disk.";
+    // bridges
+    HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, false, "A bridge could not prove that it knows the bridge token.";
+    PROTOCOL_MISMATCH = "protocol_mismatch", 400, exit::UNREACHABLE, false, "The bridge speaks another version of the protocol.";
+    FRAME_MALFORMED = "frame_malformed", 400, exit::UNREACHABLE, false, "What came is no frame of the bridge protocol.";
+    // how calls end
+    CALL_FAILED = "call_failed", 500, exit::FAILED, false, "The app could not do what was asked.";
+    CODE_RAISED = "code_raised", 500, exit::FAILED, false, "The code raised an exception.";
+    CODE_SYNTAX = "code_syntax", 500, exit::FAILED, false, "The code is not valid Python.";
+    CODE_EXITED = "code_exited", 500, exit::FAILED, false, "The code tried to end the program; the program goes on.";
+    OPERATOR_REFUSED = "operator_refused", 500, exit::FAILED, false, "The operator would quit or reset the program and was not run.";
+    NOT_FOUND = "not_found", 500, exit::FAILED, false, "The app has nothing of that name.";
+    PATH_REFUSED = "path_refused", 500, exit::REFUSED, false, "The path lies outside the folders that this caller may use.";
+    FILE_EXISTS = "file_exists", 500, exit::FAILED, false, "The file is there already and overwriting was not asked for.";
+    FILE_NOT_FOUND = "file_not_found", 500, exit::FAILED, false, "There is no such file.";
+    VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, false, "The result is larger than an outcome may be.";
+    TIMED_OUT = "timed_out", 500, exit::ENDED, false, "The call ran longer than it was allowed to.";
+    CANCELLED = "cancelled", 500, exit::ENDED, false, "Somebody cancelled the call.";
+    INTERRUPTED = "interrupted", 500, exit::ENDED, false, "The instance or the hub went away while the call ran; what it did until then is not known.";
+    OUT_OF_MEMORY = "out_of_memory", 500, exit::FAILED, false, "The app ran out of memory.";
+    INTERNAL = "internal", 500, exit::BUG, false, "A fault of Kapelle's own.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_statuses_are_http() {
+        for (at, row) in TABLE.iter().enumerate() {
+            assert!(
+                TABLE[..at].iter().all(|other| other.code != row.code),
+                "{} twice",
+                row.code
+            );
+            assert!((400..600).contains(&row.http), "{}", row.code);
+            assert!(row.meaning.ends_with('.'), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn a_foreign_code_counts_as_a_failed_call() {
+        let foreign: Code = serde_json::from_str("\"toaster_on_fire\"").unwrap();
+        assert_eq!(foreign.row().code, "call_failed");
+        assert_eq!(foreign.as_str(), "toaster_on_fire");
+    }
+
+    #[test]
+    fn our_own_faults_are_marked_as_bugs() {
+        assert_eq!(Problem::new(Code::INTERNAL, "x").severity, Severity::Bug);
+        assert_eq!(Problem::new(Code::FORBIDDEN, "x").severity, Severity::Error);
+    }
+}
