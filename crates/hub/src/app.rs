@@ -1,0 +1,59 @@
+//! What the hub wants of an app: its commands, and how a copy of it is started.
+//!
+//! The apps themselves live in `apps/`; the hub never names one.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use wire::{AppId, CommandSpec, InstanceName, Mode, Problem};
+
+use crate::home::Home;
+
+/// A kind of program that can be conducted.
+pub trait App: Send + Sync {
+    fn id(&self) -> AppId;
+    /// The name that people use, for example `Blender`.
+    fn title(&self) -> &str;
+    fn commands(&self) -> Vec<CommandSpec>;
+    /// How one copy is started: finds the program, lays out what it needs. May block for disk and for
+    /// a look at a program's version; it is called where that is allowed.
+    ///
+    /// # Errors
+    /// `start_failed` when no program is found, `not_supported` when the mode is not.
+    fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem>;
+}
+
+/// What somebody wants started; the body of `POST /v1/instances`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchRequest {
+    pub app: AppId,
+    #[serde(default = "background")]
+    pub mode: Mode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<InstanceName>,
+    /// The program's path, instead of the one that is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<PathBuf>,
+    /// A Python that has the app as a module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PathBuf>,
+    /// What to open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+fn background() -> Mode {
+    Mode::Background
+}
+
+/// How a copy is started, ready to run. The hub adds `KAPELLE_HOME`, `KAPELLE_LAUNCH` and `KAPELLE_NAME`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    pub program: PathBuf,
+    pub args: Vec<OsString>,
+    pub env: Vec<(String, OsString)>,
+    /// As the bridge will announce it.
+    pub mode: Mode,
+}

@@ -1,0 +1,201 @@
+//! Bytes named by their hash: too large or not fit for JSON.
+//!
+//! In come bytes in pieces; out comes `sha256:…`. Files lie in `blobs/`, written beside and renamed,
+//! so that a name always has its whole content. The least recently used go when the sum is over the
+//! bound. Blocking: callers on the runtime use `spawn_blocking` for anything large.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+use wire::{Code, Problem};
+
+use crate::home::{create_private, disk_full, is_disk_full};
+use crate::limits;
+
+/// The store of one home.
+pub struct Blobs {
+    dir: PathBuf,
+    drafts: AtomicU64,
+    /// Bytes stored, as far as known; guards the sweep.
+    total: Mutex<u64>,
+}
+
+impl Blobs {
+    #[must_use]
+    pub fn open(dir: PathBuf) -> Self {
+        let mut total = 0;
+        for (path, meta) in files(&dir) {
+            // Drafts of a hub that was killed.
+            if path.extension().is_some_and(|extension| extension == "draft") {
+                fs::remove_file(&path).ok();
+            } else {
+                total += meta.len();
+            }
+        }
+        Self { dir, drafts: AtomicU64::new(0), total: Mutex::new(total) }
+    }
+
+    /// A blob to be written piece by piece.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn draft(&self) -> Result<Draft<'_>, Problem> {
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(format!("{}-{number}.draft", std::process::id()));
+        let file = create_private(&path).map_err(|error| cannot(&path, &error))?;
+        Ok(Draft { blobs: self, path, file, hasher: Sha256::new(), bytes: 0, kept: false })
+    }
+
+    /// Where a blob lies, if it is there. Marks it as used.
+    ///
+    /// # Errors
+    /// `blob_unknown`, also for what is no blob's name.
+    pub fn path(&self, name: &str) -> Result<PathBuf, Problem> {
+        let unknown = || {
+            Problem::new(Code::BLOB_UNKNOWN, format!("No blob `{name}` is stored here."))
+                .hint("Store it with PUT /v1/blobs; blobs that were not used for long are dropped.")
+        };
+        let digits = name.strip_prefix("sha256:").unwrap_or_default();
+        if digits.len() != 64 || !digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(unknown());
+        }
+        let path = self.dir.join(digits);
+        let file = File::open(&path).map_err(|_| unknown())?;
+        file.set_modified(SystemTime::now()).ok();
+        Ok(path)
+    }
+
+    fn add(&self, bytes: u64) {
+        let mut total = self.total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *total += bytes;
+        if *total <= limits::BLOBS_BYTES_MAX {
+            return;
+        }
+        let mut stored: Vec<(SystemTime, PathBuf, u64)> = files(&self.dir)
+            .filter_map(|(path, meta)| Some((meta.modified().ok()?, path, meta.len())))
+            .filter(|(_, path, _)| path.extension().is_none())
+            .collect();
+        stored.sort();
+        *total = stored.iter().map(|(_, _, bytes)| bytes).sum();
+        for (_, path, bytes) in stored {
+            if *total <= limits::BLOBS_BYTES_MAX * 9 / 10 {
+                break;
+            }
+            if fs::remove_file(&path).is_ok() {
+                *total -= bytes;
+            }
+        }
+    }
+}
+
+/// A blob that is being written. Dropped unfinished, it leaves nothing.
+pub struct Draft<'a> {
+    blobs: &'a Blobs,
+    path: PathBuf,
+    file: File,
+    hasher: Sha256,
+    bytes: u64,
+    kept: bool,
+}
+
+impl Draft<'_> {
+    /// # Errors
+    /// `body_too_large`, or what the disk says.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        self.bytes += piece.len() as u64;
+        if self.bytes > limits::BLOB_BYTES_MAX {
+            return Err(Problem::new(
+                Code::BODY_TOO_LARGE,
+                format!("A blob may have {} bytes; this one has more.", limits::BLOB_BYTES_MAX),
+            )
+            .hint("Hand large files over by their path."));
+        }
+        self.hasher.update(piece);
+        self.file.write_all(piece).map_err(|error| cannot(&self.path, &error))
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Stores it; gives its name.
+    ///
+    /// # Errors
+    /// `blob_mismatch` when another name was expected, or what the disk says.
+    pub fn finish(mut self, expected: Option<&str>) -> Result<String, Problem> {
+        let digits = hex::encode(std::mem::take(&mut self.hasher).finalize());
+        let name = format!("sha256:{digits}");
+        if expected.is_some_and(|expected| expected != name) {
+            return Err(Problem::new(
+                Code::BLOB_MISMATCH,
+                format!("The bytes hash to {name}, not to what was claimed."),
+            )
+            .hint("Send the bytes again; something changed them on the way."));
+        }
+        let target = self.blobs.dir.join(&digits);
+        if !target.exists() {
+            fs::rename(&self.path, &target).map_err(|error| cannot(&target, &error))?;
+            self.kept = true;
+            self.blobs.add(self.bytes);
+        }
+        Ok(name)
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+fn files(dir: &Path) -> impl Iterator<Item = (PathBuf, fs::Metadata)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Problem {
+    if is_disk_full(error) {
+        return disk_full(path);
+    }
+    Problem::new(Code::HOME_UNSAFE, format!("{} cannot be written: {error}.", path.display()))
+        .hint("Look at the rights and the room of the home folder.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_is_found_by_its_hash_and_only_by_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().to_owned());
+        let mut draft = blobs.draft().unwrap();
+        draft.write(b"hel").unwrap();
+        draft.write(b"lo").unwrap();
+        let name = draft.finish(None).unwrap();
+        assert_eq!(fs::read(blobs.path(&name).unwrap()).unwrap(), b"hello");
+        for wrong in ["sha256:../../etc/passwd", "hello", "sha256:00", &name.to_uppercase()] {
+            assert_eq!(blobs.path(wrong).unwrap_err().code, Code::BLOB_UNKNOWN, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_or_false_blob_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path().to_owned());
+        blobs.draft().unwrap().write(b"x").unwrap();
+        let mut draft = blobs.draft().unwrap();
+        draft.write(b"x").unwrap();
+        let name = format!("sha256:{}", "0".repeat(64));
+        assert_eq!(draft.finish(Some(&name)).unwrap_err().code, Code::BLOB_MISMATCH);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,192 @@
+//! A call on its way: what was asked, who waits for it, how far it is.
+//!
+//! The lane settles a call once; everybody else only looks or waits. Dropping a wait changes nothing.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use wire::call::{Behind, OutcomeBody};
+use wire::{AppId, CallId, CallView, Effect, InstanceName, Outcome, Progress, Status};
+
+use crate::callers::Caller;
+
+/// One call, from the ticket to long after its outcome.
+pub struct Call {
+    pub id: CallId,
+    pub correlation_id: Option<String>,
+    pub app: AppId,
+    pub instance: InstanceName,
+    pub command: String,
+    pub effect: Effect,
+    pub concurrent: bool,
+    pub caller: Caller,
+    pub timeout: Duration,
+    pub asked_at: OffsetDateTime,
+    /// Taken by the lane when it hands the call to the driver: no copy of 5 MB of code.
+    args: Mutex<Option<Map<String, Value>>>,
+    stage: watch::Sender<Stage>,
+}
+
+/// Where a call stands.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub status: Status,
+    /// Set when it has run or may have run. A call that ended without it never did.
+    pub started: Option<Instant>,
+    pub progress: Option<Progress>,
+    pub outcome: Option<Arc<OutcomeBody>>,
+}
+
+/// What a call is made of.
+pub struct CallParts {
+    pub correlation_id: Option<String>,
+    pub app: AppId,
+    pub instance: InstanceName,
+    pub command: String,
+    pub effect: Effect,
+    pub concurrent: bool,
+    pub caller: Caller,
+    pub timeout: Duration,
+    pub args: Map<String, Value>,
+}
+
+impl Call {
+    #[must_use]
+    pub fn new(parts: CallParts) -> Self {
+        Self::with_id(CallId::from(format!("call_{}", ulid::Ulid::new())), parts)
+    }
+
+    /// For a call that a bridge still knows and this hub does not.
+    #[must_use]
+    pub fn with_id(id: CallId, parts: CallParts) -> Self {
+        let stage = Stage {
+            status: Status::Queued,
+            started: None,
+            progress: None,
+            outcome: None,
+        };
+        Self {
+            id,
+            correlation_id: parts.correlation_id,
+            app: parts.app,
+            instance: parts.instance,
+            command: parts.command,
+            effect: parts.effect,
+            concurrent: parts.concurrent,
+            caller: parts.caller,
+            timeout: parts.timeout,
+            asked_at: OffsetDateTime::now_utc(),
+            args: Mutex::new(Some(parts.args)),
+            stage: watch::Sender::new(stage),
+        }
+    }
+
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage.borrow().clone()
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.stage.borrow().status
+    }
+
+    /// Whether its first instruction ran, as far as the hub knows.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.stage.borrow().started.is_some()
+    }
+
+    /// Waits for the end; `true` when it came in time.
+    pub async fn ended(&self, within: Option<Duration>) -> bool {
+        let mut stage = self.stage.subscribe();
+        let end = async { stage.wait_for(|stage| stage.status.is_end()).await.is_ok() };
+        match within {
+            None => end.await,
+            Some(within) => tokio::time::timeout(within, end).await.unwrap_or(false),
+        }
+    }
+
+    /// How a door shows it; its place in the queue is added by who knows the lane.
+    #[must_use]
+    pub fn view(&self) -> CallView {
+        let stage = self.stage();
+        CallView {
+            call_id: self.id.clone(),
+            correlation_id: self.correlation_id.clone(),
+            app: self.app.clone(),
+            instance: self.instance.clone(),
+            command: self.command.clone(),
+            caller: self.caller.name.to_string(),
+            status: stage.status,
+            asked_at: rfc3339(self.asked_at),
+            position: None,
+            behind: None,
+            progress: stage.progress,
+            outcome: stage.outcome,
+        }
+    }
+
+    /// How others see it while it runs.
+    #[must_use]
+    pub fn as_behind(&self) -> Behind {
+        let started = self.stage.borrow().started;
+        Behind {
+            call_id: self.id.clone(),
+            command: self.command.clone(),
+            caller: self.caller.name.to_string(),
+            running_ms: started.map_or(0, |at| millis(at.elapsed())),
+        }
+    }
+
+    pub(crate) fn take_args(&self) -> Map<String, Value> {
+        self.args
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn set_started(&self) {
+        self.stage.send_modify(|stage| {
+            stage.status = Status::Running;
+            stage.started.get_or_insert_with(Instant::now);
+        });
+    }
+
+    pub(crate) fn set_progress(&self, progress: Progress) {
+        self.stage.send_modify(|stage| stage.progress = Some(progress));
+    }
+
+    /// Gives the call its end. `false` when it had one already: then nothing changes.
+    pub(crate) fn settle(&self, outcome: Outcome) -> bool {
+        self.stage.send_if_modified(|stage| {
+            if stage.status.is_end() {
+                return false;
+            }
+            stage.status = outcome.status;
+            let mut body = OutcomeBody::from(outcome);
+            if let Some(problem) = &mut body.problem {
+                problem.call_id = Some(self.id.clone());
+            }
+            stage.outcome = Some(Arc::new(body));
+            true
+        })
+    }
+}
+
+/// A time as the wire shows it.
+#[must_use]
+pub fn rfc3339(time: OffsetDateTime) -> String {
+    let whole = time.replace_millisecond(time.millisecond()).unwrap_or(time);
+    whole.format(&Rfc3339).unwrap_or_default()
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

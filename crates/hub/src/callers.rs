@@ -1,0 +1,304 @@
+//! Who may ask: tokens, the callers they stand for, and their scopes.
+//!
+//! In comes the bearer text of a request; out comes a [`Caller`] or nothing. The owner's token lies
+//! in its file; further tokens are kept as SHA-256 hashes in `tokens/callers.json`. What a caller may
+//! do with a command is the business of [`crate::policy`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use wire::{CallerName, Code, Effect, Problem};
+
+use crate::home::{Home, random_hex, write_private};
+use crate::limits;
+
+/// An authenticated somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub name: CallerName,
+    pub scopes: Scopes,
+    /// Effects for which a person is asked first.
+    pub asks: Scopes,
+}
+
+impl Caller {
+    /// The person whose machine it is: may do everything.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self { name: CallerName::new("owner"), scopes: Scopes::ALL, asks: Scopes::NONE }
+    }
+
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.name.as_str() == "owner"
+    }
+}
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Read,
+    Write,
+    Destructive,
+    Code,
+    /// Tokens, config, installing, starting a program by its path, stopping the hub.
+    Admin,
+}
+
+impl Scope {
+    pub const ALL: [Self; 5] =
+        [Self::Read, Self::Write, Self::Destructive, Self::Code, Self::Admin];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Destructive => "destructive",
+            Self::Code => "code",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl From<Effect> for Scope {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Read => Self::Read,
+            Effect::Write => Self::Write,
+            Effect::Destructive => Self::Destructive,
+            Effect::Code => Self::Code,
+        }
+    }
+}
+
+/// A set of [`Scope`]s.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+pub struct Scopes(u8);
+
+impl Scopes {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(0b1_1111);
+
+    #[must_use]
+    pub fn has(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Scope::ALL.into_iter().filter(move |scope| self.has(*scope)).map(Scope::as_str)
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<T: IntoIterator<Item = Scope>>(scopes: T) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
+    }
+}
+
+impl From<Vec<Scope>> for Scopes {
+    fn from(scopes: Vec<Scope>) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<Scopes> for Vec<Scope> {
+    fn from(scopes: Scopes) -> Self {
+        Scope::ALL.into_iter().filter(|scope| scopes.has(*scope)).collect()
+    }
+}
+
+/// A token beside the owner's, without its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    pub name: CallerName,
+    pub scopes: Scopes,
+    #[serde(default)]
+    pub ask: Scopes,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept {
+    /// SHA-256 of the token, hexadecimal.
+    hash: String,
+    scopes: Scopes,
+    #[serde(default)]
+    ask: Scopes,
+}
+
+/// All who may ask.
+pub struct Callers {
+    owner_hash: [u8; 32],
+    file: PathBuf,
+    kept: RwLock<Arc<BTreeMap<CallerName, Kept>>>,
+}
+
+impl Callers {
+    /// Reads the tokens of a home; makes the owner's on first start.
+    ///
+    /// # Errors
+    /// `home_unsafe` when a file cannot be read or others can read it.
+    pub fn open(home: &Home) -> Result<Self, Problem> {
+        let owner = home.secret(&home.owner_token_file())?;
+        let file = home.join("tokens/callers.json");
+        let kept = match std::fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                Problem::new(
+                    Code::HOME_UNSAFE,
+                    format!("{} is not what the hub wrote: {error}.", file.display()),
+                )
+                .hint("Restore it, or delete it and make the tokens anew.")
+            })?,
+            Err(_) => BTreeMap::new(),
+        };
+        Ok(Self { owner_hash: hash(&owner), file, kept: RwLock::new(Arc::new(kept)) })
+    }
+
+    /// The caller of a bearer token. Compares hashes in constant time, against every token.
+    #[must_use]
+    pub fn authenticate(&self, bearer: &str) -> Option<Caller> {
+        let given = hash(bearer.trim());
+        let mut found = None;
+        if bool::from(given.ct_eq(&self.owner_hash)) {
+            found = Some(Caller::owner());
+        }
+        let kept = Arc::clone(&self.kept.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for (name, token) in kept.iter() {
+            let Ok(expected) = hex::decode(&token.hash) else { continue };
+            if bool::from(given.as_slice().ct_eq(&expected)) {
+                found = Some(Caller { name: name.clone(), scopes: token.scopes, asks: token.ask });
+            }
+        }
+        found
+    }
+
+    #[must_use]
+    pub fn list(&self) -> Vec<TokenView> {
+        let kept = Arc::clone(&self.kept.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        kept.iter()
+            .map(|(name, token)| TokenView { name: name.clone(), scopes: token.scopes, ask: token.ask })
+            .collect()
+    }
+
+    /// Makes a token and gives its secret, this once.
+    ///
+    /// # Errors
+    /// `arguments_invalid` for a bad name, `name_taken`, or what the disk says.
+    pub fn create(&self, view: &TokenView) -> Result<String, Problem> {
+        if !wire::id::is_plain_name(view.name.as_str()) {
+            return Err(Problem::new(
+                Code::ARGUMENTS_INVALID,
+                format!("`{}` cannot be a token's name.", view.name),
+            )
+            .hint("Use letters, digits, `-`, `_` and `.`, at most 64."));
+        }
+        let secret = random_hex(32)?;
+        self.change(|kept| {
+            if view.name.as_str() == "owner" || kept.contains_key(&view.name) {
+                return Err(Problem::new(
+                    Code::NAME_TAKEN,
+                    format!("There is a token named `{}` already.", view.name),
+                )
+                .hint(format!("Revoke it first: kapelle token revoke {}", view.name)));
+            }
+            if kept.len() >= limits::TOKENS_MAX {
+                return Err(Problem::new(
+                    Code::QUEUE_FULL,
+                    format!("There are {} tokens already.", limits::TOKENS_MAX),
+                )
+                .hint("Revoke those that are no longer used: kapelle token list"));
+            }
+            let token =
+                Kept { hash: hex::encode(hash(&secret)), scopes: view.scopes, ask: view.ask };
+            kept.insert(view.name.clone(), token);
+            Ok(())
+        })?;
+        Ok(secret)
+    }
+
+    /// Takes a token back at once.
+    ///
+    /// # Errors
+    /// `token_unknown`, or what the disk says.
+    pub fn revoke(&self, name: &str) -> Result<(), Problem> {
+        self.change(|kept| {
+            if kept.remove(&CallerName::new(name)).is_some() {
+                return Ok(());
+            }
+            let names: Vec<&str> = kept.keys().map(CallerName::as_str).collect();
+            let hint = if name == "owner" {
+                "To change the owner's token, delete its file and start the hub again.".to_owned()
+            } else if names.is_empty() {
+                "There are no tokens but the owner's.".to_owned()
+            } else {
+                format!("The tokens are: {}.", names.join(", "))
+            };
+            Err(Problem::new(Code::TOKEN_UNKNOWN, format!("No token is named `{name}`.")).hint(hint))
+        })
+    }
+
+    fn change(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<CallerName, Kept>) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let mut kept = self.kept.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut next = BTreeMap::clone(&kept);
+        change(&mut next)?;
+        let text = serde_json::to_vec_pretty(&next).unwrap_or_default();
+        write_private(&self.file, &text).map_err(|error| {
+            Problem::new(
+                Code::HOME_UNSAFE,
+                format!("{} cannot be written: {error}.", self.file.display()),
+            )
+        })?;
+        *kept = Arc::new(next);
+        Ok(())
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_made_used_and_revoked() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path()).unwrap();
+        let callers = Callers::open(&home).unwrap();
+        let owner = home.secret(&home.owner_token_file()).unwrap();
+        assert_eq!(callers.authenticate(&owner), Some(Caller::owner()));
+        assert_eq!(callers.authenticate("guess"), None);
+        assert_eq!(callers.authenticate(""), None);
+
+        let view = TokenView {
+            name: "viewer".into(),
+            scopes: [Scope::Read].into_iter().collect(),
+            ask: Scopes::NONE,
+        };
+        let secret = callers.create(&view).unwrap();
+        let again = Callers::open(&home).unwrap();
+        let caller = again.authenticate(&secret).unwrap();
+        assert!(caller.scopes.has(Scope::Read) && !caller.scopes.has(Scope::Code));
+        assert_eq!(callers.create(&view).unwrap_err().code, Code::NAME_TAKEN);
+        callers.revoke("viewer").unwrap();
+        assert_eq!(callers.authenticate(&secret), None);
+        assert_eq!(callers.revoke("viewer").unwrap_err().code, Code::TOKEN_UNKNOWN);
+    }
+}

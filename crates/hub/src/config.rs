@@ -1,0 +1,73 @@
+//! `config.toml` of the home folder: what a person may set. All of it has a default; an unknown name is
+//! an error that says so, not a silent nothing.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use wire::{Code, Problem};
+
+use crate::home::Home;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub files: Files,
+}
+
+/// `[files]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Files {
+    /// Folders that callers without the scope `code` may read and write, beside the open file's own and
+    /// the home folder.
+    pub roots: Vec<PathBuf>,
+}
+
+impl Config {
+    /// # Errors
+    /// `home_unsafe` with line and reason when the file is not right.
+    pub fn read(home: &Home) -> Result<Self, Problem> {
+        let path = home.join("config.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => {
+                return Err(Problem::new(
+                    Code::HOME_UNSAFE,
+                    format!("{} cannot be read: {error}.", path.display()),
+                ));
+            }
+        };
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            Problem::new(Code::HOME_UNSAFE, format!("{} is not right: {error}", path.display()))
+                .hint("What can be set is in docs/reference/config.md.")
+        })?;
+        if let Some(relative) = config.files.roots.iter().find(|root| !root.is_absolute()) {
+            return Err(Problem::new(
+                Code::HOME_UNSAFE,
+                format!("{}: the root `{}` is not an absolute path.", path.display(), relative.display()),
+            )
+            .hint("Write the whole path, from the root of the disk."));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_told_and_a_missing_file_is_fine() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path()).unwrap();
+        assert_eq!(Config::read(&home).unwrap(), Config::default());
+        std::fs::write(home.join("config.toml"), "[files]\nroots = [\"/data\"]\n").unwrap();
+        assert_eq!(Config::read(&home).unwrap().files.roots, [PathBuf::from("/data")]);
+        std::fs::write(home.join("config.toml"), "[files]\nrots = []\n").unwrap();
+        assert!(Config::read(&home).unwrap_err().message.contains("rots"));
+        std::fs::write(home.join("config.toml"), "[files]\nroots = [\"data\"]\n").unwrap();
+        assert!(Config::read(&home).unwrap_err().message.contains("absolute"));
+    }
+}

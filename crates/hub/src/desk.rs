@@ -1,0 +1,186 @@
+//! The whole walk of a call, read aloud: find it, is it well formed, may they, take a ticket, wait.
+//!
+//! The types are the corridor: [`CallRequest`] → [`CheckedCall`] → [`AllowedCall`] → [`Call`] (the
+//! ticket) → outcome. Each can only be made in its room, so a call that was not checked cannot be
+//! allowed, and one that was not allowed cannot enter a lane. The lane owns the work from then on;
+//! who waits here only waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use wire::{CallRequest, Code, InstanceName, Problem};
+
+use crate::call::{Call, CallParts};
+use crate::callers::Caller;
+use crate::catalog::{AppEntry, Command};
+use crate::hub::Inner as Hub;
+use crate::limits;
+use crate::roster::Instance;
+
+/// A call whose command exists and whose arguments are right.
+pub struct CheckedCall {
+    pub(crate) caller: Caller,
+    pub(crate) app: Arc<AppEntry>,
+    pub(crate) command: Arc<Command>,
+    pub(crate) args: Map<String, Value>,
+    pub(crate) timeout: Duration,
+    pub(crate) instance: Option<InstanceName>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) check_only: bool,
+    pub(crate) confirm: Option<String>,
+}
+
+/// A checked call that its caller may make. Made by [`crate::policy`] alone.
+pub struct AllowedCall(CheckedCall);
+
+impl AllowedCall {
+    pub(crate) fn new(call: CheckedCall) -> Self {
+        Self(call)
+    }
+}
+
+/// What has become of a request.
+pub enum Asked {
+    /// It was only checked; nothing ran.
+    Checked(Checked),
+    /// One call is under way.
+    One(Arc<Call>),
+    /// `*`: one call for each instance.
+    All(Vec<Arc<Call>>),
+}
+
+/// What would have run.
+#[derive(Debug, serde::Serialize)]
+pub struct Checked {
+    pub checked: bool,
+    pub app: wire::AppId,
+    pub instance: Vec<InstanceName>,
+    pub command: String,
+    pub args: Map<String, Value>,
+    pub effect: wire::Effect,
+}
+
+/// The walk. Nothing has run when it gives a problem.
+pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
+    hub.refuse_when_stopping()?;
+    let checked = check(hub, caller, request)?;
+    let allowed = hub.policy.allow(checked)?;
+    let instances = choose(hub, &allowed.0)?;
+    if allowed.0.check_only {
+        return Ok(Asked::Checked(told(allowed.0, &instances)));
+    }
+    let to_all = is_all(allowed.0.instance.as_ref());
+    let mut calls = Vec::with_capacity(instances.len());
+    for instance in &instances {
+        calls.push(take_ticket(&allowed.0, instance, to_all)?);
+    }
+    match calls.pop() {
+        Some(only) if !to_all => Ok(Asked::One(only)),
+        last => Ok(Asked::All(calls.into_iter().chain(last).collect())),
+    }
+}
+
+fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
+    let app = hub.catalog.app(&request.app)?;
+    let command = Arc::clone(app.command(&request.command)?);
+    let args = command.check(request.args)?;
+    let timeout = timeout_of(&command, request.timeout_ms)?;
+    Ok(CheckedCall {
+        caller: caller.clone(),
+        app,
+        command,
+        args,
+        timeout,
+        instance: request.instance,
+        correlation_id: request.correlation_id,
+        check_only: request.check_only,
+        confirm: request.confirm,
+    })
+}
+
+fn timeout_of(command: &Command, asked_ms: Option<u64>) -> Result<Duration, Problem> {
+    let asked = asked_ms.or(command.spec.timeout_ms).map(Duration::from_millis);
+    let timeout = asked.unwrap_or(limits::CALL_TIMEOUT_DEFAULT);
+    if timeout.is_zero() || timeout > limits::CALL_TIMEOUT_MAX {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("`timeout_ms` must be from 1 to {}.", limits::CALL_TIMEOUT_MAX.as_millis()),
+        )
+        .hint("Leave it out for the command's own limit."));
+    }
+    Ok(timeout)
+}
+
+/// Which instances the call is for. Never a silent pick among several.
+fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> {
+    if let Some(name) = call.instance.as_ref().filter(|name| !is_all(Some(*name))) {
+        let instance = hub.roster.named(name)?;
+        if instance.app != call.app.id {
+            return Err(Problem::new(
+                Code::INSTANCE_UNKNOWN,
+                format!("`{name}` is {}, not {}.", instance.app, call.app.id),
+            )
+            .hint("Name an instance of the app: kapelle status"));
+        }
+        return Ok(vec![instance]);
+    }
+    let mut usable: Vec<Arc<Instance>> = hub.roster.of_app(&call.app.id);
+    usable.retain(|instance| instance.lane.is_up() || instance.lane.accepts_calls());
+    match usable.len() {
+        0 => Err(Problem::new(
+            Code::NO_INSTANCE,
+            format!("No {} is connected.", call.app.title),
+        )
+        .hint(format!("Start one: kapelle start {}", call.app.id))),
+        1 => Ok(usable),
+        _ if is_all(call.instance.as_ref()) => Ok(usable),
+        count => {
+            let names: Vec<&str> = usable.iter().map(|instance| instance.name.as_str()).collect();
+            Err(Problem::new(
+                Code::INSTANCE_AMBIGUOUS,
+                format!("{count} instances of {} are there: {}.", call.app.title, names.join(", ")),
+            )
+            .hint("Name one as `instance`, or `*` for all of them.")
+            .detail("instances", names))
+        }
+    }
+}
+
+fn take_ticket(call: &CheckedCall, instance: &Instance, to_all: bool) -> Result<Arc<Call>, Problem> {
+    let ticket = Arc::new(Call::new(CallParts {
+        correlation_id: call.correlation_id.clone(),
+        app: call.app.id.clone(),
+        instance: instance.name.clone(),
+        command: call.command.spec.name.clone(),
+        effect: call.command.spec.effect,
+        concurrent: call.command.spec.concurrent,
+        caller: call.caller.clone(),
+        timeout: call.timeout,
+        args: call.args.clone(),
+    }));
+    match instance.lane.submit(&ticket) {
+        Ok(()) => {}
+        // With several instances, one that takes nothing has an end of its own beside the others'.
+        Err(problem) if to_all => {
+            ticket.settle(wire::Outcome::without_value(wire::Status::Interrupted, problem));
+        }
+        Err(problem) => return Err(problem.of_call(&ticket.id)),
+    }
+    Ok(ticket)
+}
+
+fn told(call: CheckedCall, instances: &[Arc<Instance>]) -> Checked {
+    Checked {
+        checked: true,
+        app: call.app.id.clone(),
+        instance: instances.iter().map(|instance| instance.name.clone()).collect(),
+        command: call.command.spec.name.clone(),
+        args: call.args,
+        effect: call.command.spec.effect,
+    }
+}
+
+fn is_all(name: Option<&InstanceName>) -> bool {
+    name.is_some_and(|name| name.as_str() == "*")
+}

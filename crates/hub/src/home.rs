@@ -1,0 +1,233 @@
+//! The home folder: where everything that lasts lies, and who may read it.
+//!
+//! In comes a path; out come the paths below it, secrets that are read and made here (0600, refused
+//! when others can read them), and files that are replaced whole or not at all. Nothing here knows
+//! what the files mean.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use wire::{Code, Problem};
+
+/// Paths of one home folder, `KAPELLE_HOME`.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Opens the folder, made with mode 0700 when it is not there.
+    ///
+    /// # Errors
+    /// `home_unsafe` when it cannot be made, is no folder, or others can write in it.
+    pub fn open(root: &Path) -> Result<Self, Problem> {
+        make_private_dir(root).map_err(|error| cannot(root, "be made", &error))?;
+        let root = fs::canonicalize(root).map_err(|error| cannot(root, "be found", &error))?;
+        refuse_others(&root, 0o022, "chmod 700")?;
+        let home = Self { root };
+        for part in ["run", "run/instances", "tokens", "logs", "blobs"] {
+            let path = home.root.join(part);
+            make_private_dir(&path).map_err(|error| cannot(&path, "be made", &error))?;
+        }
+        Ok(home)
+    }
+
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    #[must_use]
+    pub fn join(&self, part: &str) -> PathBuf {
+        self.root.join(part)
+    }
+
+    /// The lock that a running hub holds for as long as it lives; the system lets go of it even after
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// `hub_running` when another hub holds it.
+    pub fn lock_hub(&self) -> Result<File, Problem> {
+        let path = self.join("run/hub.lock");
+        let file = create_private(&path).map_err(|error| cannot(&path, "be made", &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(Problem::new(
+                Code::HUB_RUNNING,
+                format!("Another hub uses {}.", self.root.display()),
+            )
+            .hint("`kapelle status` talks to it; `kapelle stop --hub` ends it; or set KAPELLE_HOME to another folder.")),
+            Err(fs::TryLockError::Error(error)) => Err(cannot(&path, "be locked", &error)),
+        }
+    }
+
+    /// Where the running hub says how it is reached.
+    #[must_use]
+    pub fn hub_file(&self) -> PathBuf {
+        self.join("run/hub.json")
+    }
+
+    #[must_use]
+    pub fn owner_token_file(&self) -> PathBuf {
+        self.join("tokens/owner")
+    }
+
+    #[must_use]
+    pub fn bridge_token_file(&self) -> PathBuf {
+        self.join("tokens/bridge")
+    }
+
+    /// The secret in a token file; made on first use.
+    ///
+    /// # Errors
+    /// `home_unsafe` when others can read the file, or it cannot be read or made.
+    pub fn secret(&self, path: &Path) -> Result<String, Problem> {
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                refuse_others(path, 0o077, "chmod 600")?;
+                let text = text.trim().to_owned();
+                if text.len() < 32 {
+                    return Err(Problem::new(
+                        Code::HOME_UNSAFE,
+                        format!("The token in {} is too short to be one.", path.display()),
+                    )
+                    .hint("Delete the file; the hub makes a new one when it starts."));
+                }
+                Ok(text)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = random_hex(32)?;
+                write_private(path, secret.as_bytes())
+                    .map_err(|error| cannot(path, "be written", &error))?;
+                Ok(secret)
+            }
+            Err(error) => Err(cannot(path, "be read", &error)),
+        }
+    }
+}
+
+/// `bytes` random bytes as hexadecimal digits.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random_hex(bytes: usize) -> Result<String, Problem> {
+    let mut raw = vec![0; bytes];
+    getrandom::fill(&mut raw).map_err(|error| {
+        tracing::error!(%error, "no randomness");
+        Problem::new(Code::INTERNAL, "The system gives no random numbers.")
+    })?;
+    Ok(hex::encode(raw))
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.draft", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let written = (|| {
+        let mut file = create_private(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&draft, path)
+    })();
+    if written.is_err() {
+        fs::remove_file(&draft).ok();
+    }
+    written
+}
+
+/// A new file with mode 0600, emptied if it is there.
+///
+/// # Errors
+/// What the file system says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(unix)]
+fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Problem> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path).map_err(|error| cannot(path, "be read", &error))?.permissions().mode();
+    if mode & forbidden == 0 {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::HOME_UNSAFE,
+        format!("Others can use {} (mode {:03o}).", path.display(), mode & 0o777),
+    )
+    .hint(format!("Run: {remedy} {}", path.display())))
+}
+
+#[cfg(not(unix))]
+fn refuse_others(_path: &Path, _forbidden: u32, _remedy: &str) -> Result<(), Problem> {
+    // The user's profile folder is private by its access list on Windows.
+    Ok(())
+}
+
+fn cannot(path: &Path, what: &str, error: &io::Error) -> Problem {
+    if is_disk_full(error) {
+        return disk_full(path);
+    }
+    Problem::new(Code::HOME_UNSAFE, format!("{} cannot {what}: {error}.", path.display()))
+        .hint("Set KAPELLE_HOME to a folder of your own.")
+}
+
+/// Whether the file system said that it has no room.
+#[must_use]
+pub fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// The problem for [`is_disk_full`].
+#[must_use]
+pub fn disk_full(path: &Path) -> Problem {
+    Problem::new(Code::DISK_FULL, format!("There is no room left for {}.", path.display()))
+        .hint("Free some space, or set KAPELLE_HOME to a folder on another disk.")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_private_and_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("home")).unwrap();
+        let mode = fs::metadata(home.root()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let first = home.secret(&home.owner_token_file()).unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(home.secret(&home.owner_token_file()).unwrap(), first);
+        let mode = fs::metadata(home.owner_token_file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("home")).unwrap();
+        home.secret(&home.owner_token_file()).unwrap();
+        fs::set_permissions(home.owner_token_file(), fs::Permissions::from_mode(0o644)).unwrap();
+        let problem = home.secret(&home.owner_token_file()).unwrap_err();
+        assert_eq!(problem.code, Code::HOME_UNSAFE);
+        assert!(problem.hint.unwrap().starts_with("Run: chmod 600"));
+    }
+}

@@ -1,0 +1,335 @@
+//! The hub as its doors see it: every room behind one handle.
+//!
+//! Doors and the terminal call these methods and nothing else. Methods that change anything take a
+//! [`Caller`] and check its scopes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::{
+    AppId, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName, InstanceView,
+    Problem,
+};
+
+use crate::app::{App, LaunchRequest};
+use crate::blobs::Blobs;
+use crate::call::Call;
+use crate::callers::{Caller, Callers, Scope, TokenView};
+use crate::catalog::{AppEntry, Catalog};
+use crate::config::Config;
+use crate::desk::{self, Asked};
+use crate::feed::Feed;
+use crate::home::Home;
+use crate::journal::{Journal, Memory, Wanted};
+use crate::lane::Records;
+use crate::limits;
+use crate::policy::{self, Policy};
+use crate::recovery;
+use crate::roster::{Roster, Snapshot};
+use crate::supervisor::{Stopped, Supervisor};
+
+/// A running hub. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) home: Home,
+    pub(crate) config: Config,
+    pub(crate) callers: Callers,
+    pub(crate) bridge_token: String,
+    pub(crate) catalog: Catalog,
+    pub(crate) policy: Policy,
+    pub(crate) roster: Roster,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) records: Records,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) stopping: CancellationToken,
+    links: TaskTracker,
+}
+
+impl Inner {
+    pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
+        if self.stopping.is_cancelled() {
+            return Err(Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
+                .hint("Start it again: kapelle serve"));
+        }
+        Ok(())
+    }
+}
+
+impl Hub {
+    /// A hub in a home folder, with these apps. It listens to nothing yet.
+    ///
+    /// # Errors
+    /// `home_unsafe` and the like, or a description that cannot be used.
+    pub fn new(home: Home, apps: Vec<Arc<dyn App>>) -> Result<Self, Problem> {
+        let feed = Arc::new(Feed::default());
+        let journal: Arc<dyn Journal> = Arc::new(Memory::default());
+        let inner = Inner {
+            config: Config::read(&home)?,
+            callers: Callers::open(&home)?,
+            bridge_token: home.secret(&home.bridge_token_file())?,
+            catalog: Catalog::new(apps)?,
+            policy: Policy::default(),
+            roster: Roster::default(),
+            supervisor: Supervisor::default(),
+            records: Records { journal, feed: Arc::clone(&feed) },
+            feed,
+            blobs: Arc::new(Blobs::open(home.join("blobs"))),
+            stopping: CancellationToken::new(),
+            links: TaskTracker::new(),
+            home,
+        };
+        let hub = Self(Arc::new(inner));
+        hub.0.supervisor.adopt(&hub.0);
+        Ok(hub)
+    }
+
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.0.home
+    }
+
+    /// Serves bridges that dial `listener`, until the hub stops.
+    pub async fn serve_bridges(&self, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX + limits::INSTANCES_MAX));
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.0.stopping.cancelled() => return,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, say: wait a little instead of spinning.
+                    tracing::warn!(%error, "a bridge cannot be accepted");
+                    tokio::time::sleep(limits::PROCESS_LOOK).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+            let hub = Arc::clone(&self.0);
+            self.0.links.spawn(async move {
+                crate::link::serve(hub, stream).await;
+                drop(place);
+            });
+        }
+    }
+
+    #[must_use]
+    pub fn authenticate(&self, bearer: &str) -> Option<Caller> {
+        self.0.callers.authenticate(bearer)
+    }
+
+    /// The walk of a call, up to where it is under way.
+    ///
+    /// # Errors
+    /// When nothing ran: what was wrong, and what to do.
+    pub fn ask(&self, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
+        desk::ask(&self.0, caller, request)
+    }
+
+    /// A call by its id, from the lanes or the journal.
+    ///
+    /// # Errors
+    /// `call_unknown`, saying since when the hub remembers.
+    pub fn call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        self.0.records.journal.get(id).ok_or_else(|| {
+            Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(format!(
+                "The hub remembers calls since {}: kapelle history",
+                crate::call::rfc3339(self.0.records.journal.since())
+            ))
+        })
+    }
+
+    /// How a call stands now, with its place in the queue.
+    #[must_use]
+    pub fn view(&self, call: &Call) -> CallView {
+        let mut view = call.view();
+        if view.status == wire::Status::Queued
+            && let Some(instance) = self.0.roster.find(&call.instance)
+        {
+            (view.position, view.behind) = instance.lane.place_of(&call.id);
+        }
+        view
+    }
+
+    /// Cancels a call and gives it, without waiting for its end. One's own calls need no scope.
+    ///
+    /// # Errors
+    /// `call_unknown`, `forbidden`.
+    pub fn cancel(&self, caller: &Caller, id: &CallId) -> Result<Arc<Call>, Problem> {
+        let call = self.call(id)?;
+        if call.caller.name != caller.name {
+            policy::require(caller, Scope::Admin, || "cancel somebody else's call".to_owned())?;
+        }
+        if let Some(instance) = self.0.roster.find(&call.instance) {
+            instance.lane.cancel(id);
+        }
+        Ok(call)
+    }
+
+    /// Calls, newest first, and from when on they are remembered.
+    #[must_use]
+    pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
+        (self.0.records.journal.since(), self.0.records.journal.history(wanted))
+    }
+
+    #[must_use]
+    pub fn apps(&self) -> Vec<(Arc<AppEntry>, Vec<InstanceName>)> {
+        let names = |app: &AppId| self.0.roster.of_app(app).iter().map(|i| i.name.clone()).collect();
+        self.0.catalog.apps().into_iter().map(|app| (Arc::clone(&app), names(&app.id))).collect()
+    }
+
+    /// # Errors
+    /// `app_unknown`.
+    pub fn commands(&self, app: &AppId) -> Result<Vec<CommandSpec>, Problem> {
+        Ok(self.0.catalog.app(app)?.commands().map(|command| command.spec.clone()).collect())
+    }
+
+    /// # Errors
+    /// `app_unknown`, `command_unknown`.
+    pub fn command(&self, app: &AppId, name: &str) -> Result<CommandSpec, Problem> {
+        Ok(self.0.catalog.app(app)?.command(name)?.spec.clone())
+    }
+
+    #[must_use]
+    pub fn instances(&self) -> Vec<InstanceView> {
+        self.0.roster.all().iter().map(|instance| instance.view(&self.0)).collect()
+    }
+
+    /// # Errors
+    /// `instance_unknown`.
+    pub fn instance(&self, name: &InstanceName) -> Result<InstanceView, Problem> {
+        Ok(self.0.roster.named(name)?.view(&self.0))
+    }
+
+    /// What the app last said of itself. Never asks the app.
+    ///
+    /// # Errors
+    /// `instance_unknown`, or `not_found` when it has not said anything yet.
+    pub fn instance_state(&self, name: &InstanceName) -> Result<Snapshot, Problem> {
+        self.0.roster.named(name)?.snapshot().ok_or_else(|| {
+            Problem::new(Code::INSTANCE_NOT_CONNECTED, format!("`{name}` has not told its state yet."))
+                .hint("Ask again when it is connected: kapelle status")
+        })
+    }
+
+    /// Starts a copy of an app and waits for its bridge. `true` when it was not there before.
+    ///
+    /// # Errors
+    /// `forbidden` (a program by path needs `admin`, anything else `write`), `start_failed` …
+    pub async fn start_instance(
+        &self,
+        caller: &Caller,
+        request: LaunchRequest,
+    ) -> Result<(InstanceView, bool), Problem> {
+        self.0.refuse_when_stopping()?;
+        policy::require(caller, Scope::Write, || "start a program".to_owned())?;
+        if request.program.is_some() || request.python.is_some() {
+            policy::require(caller, Scope::Admin, || "start a program by its path".to_owned())?;
+        }
+        if request.file.is_some() {
+            policy::require(caller, Scope::Code, || "start a program with a file".to_owned())?;
+        }
+        let hub = Arc::clone(&self.0);
+        // A task of its own: a caller that goes away leaves no half-started program.
+        let started = tokio::spawn(async move { hub.supervisor.start(&hub, request).await });
+        started.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a start panicked");
+            Err(Problem::new(Code::INTERNAL, "The start failed by a fault of the hub."))
+        })
+    }
+
+    /// # Errors
+    /// `instance_unknown`, `forbidden`.
+    pub async fn stop_instance(
+        &self,
+        caller: &Caller,
+        name: &InstanceName,
+        force: bool,
+    ) -> Result<Stopped, Problem> {
+        policy::require(caller, Scope::Destructive, || "stop a program".to_owned())?;
+        Supervisor::stop(&self.0, name, force).await
+    }
+
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.feed.listen()
+    }
+
+    #[must_use]
+    pub fn blobs(&self) -> Arc<Blobs> {
+        Arc::clone(&self.0.blobs)
+    }
+
+    #[must_use]
+    pub fn recovery_copies(&self) -> Vec<recovery::Copy> {
+        recovery::list(&self.0.home)
+    }
+
+    /// # Errors
+    /// `forbidden` without `admin`.
+    pub fn tokens(&self, caller: &Caller) -> Result<Vec<TokenView>, Problem> {
+        policy::require(caller, Scope::Admin, || "see the tokens".to_owned())?;
+        Ok(self.0.callers.list())
+    }
+
+    /// Makes a token; gives its secret, this once.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `name_taken`, …
+    pub fn create_token(&self, caller: &Caller, view: &TokenView) -> Result<String, Problem> {
+        policy::require(caller, Scope::Admin, || "make a token".to_owned())?;
+        self.0.callers.create(view)
+    }
+
+    /// # Errors
+    /// `forbidden` without `admin`, `token_unknown`.
+    pub fn revoke_token(&self, caller: &Caller, name: &str) -> Result<(), Problem> {
+        policy::require(caller, Scope::Admin, || "revoke a token".to_owned())?;
+        self.0.callers.revoke(name)
+    }
+
+    /// # Errors
+    /// `forbidden` without `admin`.
+    pub fn may_stop(&self, caller: &Caller) -> Result<(), Problem> {
+        policy::require(caller, Scope::Admin, || "stop the hub".to_owned())
+    }
+
+    /// Resolves when somebody asked the hub to stop.
+    pub async fn stopping(&self) {
+        self.0.stopping.cancelled().await;
+    }
+
+    /// Asks the hub to stop: from now on it takes nothing new.
+    pub fn begin_stop(&self) {
+        self.0.stopping.cancel();
+    }
+
+    /// Stops: background instances that the hub started leave (with a recovery copy of unsaved work), every
+    /// call has its outcome, links are closed.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        let names = self.0.supervisor.owned_names();
+        let stops = names.into_iter().map(|name| {
+            let hub = Arc::clone(&self.0);
+            tokio::spawn(async move { Supervisor::stop(&hub, &name, false).await })
+        });
+        for stop in stops.collect::<Vec<_>>() {
+            stop.await.ok();
+        }
+        let why = Problem::new(Code::HUB_STOPPING, "The hub was stopped while this call was under way.")
+            .hint("A program that the hub did not start goes on with it; ask again when the hub is back.");
+        for instance in self.0.roster.all() {
+            instance.lane.close(&why);
+        }
+        self.0.links.close();
+        tokio::time::timeout(Duration::from_millis(200), self.0.links.wait()).await.ok();
+    }
+}

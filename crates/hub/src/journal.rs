@@ -1,0 +1,129 @@
+//! What was done: every call, from the moment it was taken.
+//!
+//! The trait is what durable storage will fill; [`Memory`] is the bounded memory that this hub has
+//! today, and it says since when it remembers. It decides nothing and runs nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use time::OffsetDateTime;
+use wire::{AppId, CallId, InstanceName, Status};
+
+use crate::call::Call;
+use crate::limits;
+
+/// Remembers calls.
+pub trait Journal: Send + Sync {
+    fn asked(&self, call: &Arc<Call>);
+    fn ended(&self, call: &Arc<Call>);
+    fn get(&self, id: &CallId) -> Option<Arc<Call>>;
+    /// Newest first.
+    fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>>;
+    /// From when on every call is remembered.
+    fn since(&self) -> OffsetDateTime;
+}
+
+/// Which calls of the history.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub limit: usize,
+    pub app: Option<AppId>,
+    pub instance: Option<InstanceName>,
+    pub status: Option<Status>,
+    /// Only calls that are older than this one.
+    pub before: Option<CallId>,
+}
+
+impl Wanted {
+    fn takes(&self, call: &Call) -> bool {
+        self.app.as_ref().is_none_or(|app| *app == call.app)
+            && self.instance.as_ref().is_none_or(|name| *name == call.instance)
+            && self.status.is_none_or(|status| status == call.status())
+            && self.before.as_ref().is_none_or(|id| call.id < *id)
+    }
+}
+
+/// A journal in memory, bounded in calls and bytes; calls that have not ended are never dropped.
+pub struct Memory {
+    kept: Mutex<Kept>,
+}
+
+struct Kept {
+    calls: HashMap<CallId, Arc<Call>>,
+    /// Ended calls in the order of their ends, with the size of what they hold.
+    ended: VecDeque<(CallId, usize)>,
+    bytes: usize,
+    since: OffsetDateTime,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(Kept {
+                calls: HashMap::new(),
+                ended: VecDeque::new(),
+                bytes: 0,
+                since: OffsetDateTime::now_utc(),
+            }),
+        }
+    }
+}
+
+impl Memory {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Journal for Memory {
+    fn asked(&self, call: &Arc<Call>) {
+        self.lock().calls.insert(call.id.clone(), Arc::clone(call));
+    }
+
+    fn ended(&self, call: &Arc<Call>) {
+        let bytes = call.stage().outcome.map_or(0, |outcome| weight(&outcome));
+        let mut kept = self.lock();
+        kept.bytes += bytes;
+        kept.ended.push_back((call.id.clone(), bytes));
+        while kept.ended.len() > limits::JOURNAL_CALLS_MAX
+            || (kept.bytes > limits::JOURNAL_BYTES_MAX && kept.ended.len() > 1)
+        {
+            let Some((oldest, bytes)) = kept.ended.pop_front() else { break };
+            kept.bytes -= bytes;
+            if let Some(call) = kept.calls.remove(&oldest) {
+                kept.since = kept.since.max(call.asked_at);
+            }
+        }
+    }
+
+    fn get(&self, id: &CallId) -> Option<Arc<Call>> {
+        self.lock().calls.get(id).cloned()
+    }
+
+    fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>> {
+        let mut calls: Vec<Arc<Call>> =
+            self.lock().calls.values().filter(|call| wanted.takes(call)).cloned().collect();
+        calls.sort_by(|a, b| b.id.cmp(&a.id));
+        calls.truncate(wanted.limit);
+        calls
+    }
+
+    fn since(&self) -> OffsetDateTime {
+        self.lock().since
+    }
+}
+
+/// Roughly the bytes that an outcome holds.
+fn weight(outcome: &wire::call::OutcomeBody) -> usize {
+    fn of(value: &serde_json::Value) -> usize {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => 32 + text.len(),
+            Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
+            Value::Object(map) => 32 + map.iter().map(|(k, v)| 32 + k.len() + of(v)).sum::<usize>(),
+            _ => 32,
+        }
+    }
+    let logs: usize = outcome.output.logs.iter().map(|log| 96 + log.text.len()).sum();
+    512 + of(&outcome.value) + outcome.output.stdout.len() + outcome.output.stderr.len() + logs
+}

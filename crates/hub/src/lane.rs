@@ -1,0 +1,565 @@
+//! The queue of one instance: takes allowed calls, hands them to the driver in order, settles each once.
+//!
+//! In come calls (from the desk), driver events (from the link), and what happens to the link and the
+//! process; out go messages to the driver, settled calls, journal entries and events. The order itself
+//! is [`order::Order`], a pure state machine; here are the clock, the driver and the people who wait.
+//! All of it happens under one short lock, in the task of whoever brings the news: no hand-over
+//! between tasks on the way of a call. The lane owns the work; callers only wait.
+//!
+//! ```text
+//!            up                    down
+//! starting ─────> up ────────────────────────> down ──(grace, or the process is gone)──> lost
+//!                  ▲                             │                                         │
+//!                  └──────────── up ─────────────┴───────────────── up ────────────────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use wire::link::{Beat, CallMessage, CancelReason, KnownCall};
+use wire::{AppId, CallId, Code, Event, InstanceName, InstanceState, Outcome, Problem, Status};
+
+use crate::call::{Call, CallParts, millis};
+use crate::callers::{Caller, Scopes};
+use crate::driver::{Driver, DriverEvent, Known};
+use crate::feed::Feed;
+use crate::journal::Journal;
+use crate::limits;
+
+pub(crate) mod order;
+mod ends;
+
+use order::{Order, Place};
+
+/// What all lanes share.
+#[derive(Clone)]
+pub(crate) struct Records {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) feed: Arc<Feed>,
+}
+
+/// The lane of one instance.
+pub(crate) struct Lane {
+    app: AppId,
+    instance: InstanceName,
+    records: Records,
+    inner: Mutex<Inner>,
+    /// Wakes the clock when a nearer deadline was set.
+    nearer: Arc<Notify>,
+}
+
+struct Inner {
+    order: Order,
+    calls: HashMap<CallId, InLane>,
+    connection: Connection,
+    /// Grows with every connection, so that news from an old one is known as such.
+    epoch: u64,
+    heard: Instant,
+    wedged: Option<Wedged>,
+    /// The deadline that the clock sleeps to.
+    clock: Option<Instant>,
+}
+
+struct InLane {
+    call: Arc<Call>,
+    /// When it must have ended; set when it starts and when it is told to end.
+    must_end: Option<Instant>,
+    told: Option<CancelReason>,
+}
+
+struct Wedged {
+    id: CallId,
+    since: Instant,
+    by: Option<KnownCall>,
+}
+
+enum Connection {
+    /// Launched, never connected.
+    Starting,
+    Up(Arc<dyn Driver>),
+    /// Waits for the bridge to dial again, or (`restarting`) for a new process.
+    Down { since: Instant, restarting: bool },
+    /// Nobody will come back by himself.
+    Lost(Problem),
+}
+
+/// What a view of the instance needs from its lane.
+pub(crate) struct LaneView {
+    pub(crate) state: InstanceState,
+    pub(crate) why: Option<String>,
+    pub(crate) queued: usize,
+    pub(crate) running: Option<wire::call::Behind>,
+    pub(crate) heard_ms_ago: Option<u64>,
+    pub(crate) connected: bool,
+}
+
+impl Lane {
+    pub(crate) fn new(app: AppId, instance: InstanceName, records: Records) -> Arc<Self> {
+        let lane = Arc::new(Self {
+            app,
+            instance,
+            records,
+            inner: Mutex::new(Inner {
+                order: Order::default(),
+                calls: HashMap::new(),
+                connection: Connection::Starting,
+                epoch: 0,
+                heard: Instant::now(),
+                wedged: None,
+                clock: None,
+            }),
+            nearer: Arc::new(Notify::new()),
+        });
+        tokio::spawn(run_clock(Arc::downgrade(&lane), Arc::clone(&lane.nearer)));
+        lane
+    }
+
+    /// Takes a call, or says why not; then nothing ran.
+    pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
+        let mut inner = self.lock();
+        self.accepts(&inner)?;
+        if inner.order.admit(call.id.clone(), call.concurrent, limits::LANE_WAITING_MAX).is_err() {
+            return Err(Problem::new(
+                Code::QUEUE_FULL,
+                format!("{} calls wait for `{}` already.", limits::LANE_WAITING_MAX, self.instance),
+            )
+            .hint("Wait for some of them, or cancel some: kapelle history --status queued"));
+        }
+        let entry = InLane { call: Arc::clone(call), must_end: None, told: None };
+        inner.calls.insert(call.id.clone(), entry);
+        self.records.journal.asked(call);
+        self.records.feed.tell(|| Event::CallQueued { call: Box::new(call.view()) });
+        self.pump(&mut inner);
+        Ok(())
+    }
+
+    /// Cancels a call, wherever it is. `false` when it is not in this lane (any more).
+    pub(crate) fn cancel(&self, id: &CallId) -> bool {
+        let mut inner = self.lock();
+        match inner.order.place(id) {
+            None => false,
+            Some(Place::Waiting) => {
+                self.settle(&mut inner, id, ends::cancelled_before_start());
+                true
+            }
+            Some(Place::Sent | Place::Started) => {
+                if let Connection::Up(driver) = &inner.connection {
+                    driver.cancel(id, CancelReason::Cancelled);
+                }
+                if let Some(entry) = inner.calls.get_mut(id) {
+                    entry.told = Some(CancelReason::Cancelled);
+                    let soon = Instant::now() + limits::WEDGED_AFTER;
+                    entry.must_end = Some(entry.must_end.map_or(soon, |at| at.min(soon)));
+                    self.arm(&mut inner, soon);
+                }
+                true
+            }
+        }
+    }
+
+    /// A bridge has connected. Gives the epoch that its news must carry.
+    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known) -> u64 {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.heard = Instant::now();
+        inner.connection = Connection::Up(driver);
+        for id in inner.order.lost(known) {
+            self.settle(&mut inner, &id, ends::unknown_to_bridge(&self.instance));
+        }
+        self.adopt(&mut inner, known);
+        inner.wedged = None;
+        self.pump(&mut inner);
+        inner.epoch
+    }
+
+    /// The link of that epoch is gone.
+    pub(crate) fn down(&self, epoch: u64) {
+        let mut inner = self.lock();
+        if inner.epoch != epoch || !matches!(inner.connection, Connection::Up(_)) {
+            return;
+        }
+        let now = Instant::now();
+        inner.connection = Connection::Down { since: now, restarting: false };
+        self.arm(&mut inner, now + limits::RECONNECT_GRACE);
+    }
+
+    /// The process is gone. With `restarting`, calls that did not start wait for the next one.
+    pub(crate) fn gone(&self, why: &Problem, restarting: bool) {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.wedged = None;
+        let ended = if restarting {
+            inner.connection = Connection::Down { since: Instant::now(), restarting: true };
+            inner.order.take_back_unstarted()
+        } else {
+            inner.connection = Connection::Lost(why.clone());
+            inner.order.take_all()
+        };
+        for id in ended {
+            self.settle(&mut inner, &id, ends::interrupted(why));
+        }
+    }
+
+    /// Ends everything that is not running on, because the hub stops. What the bridge has goes on there.
+    pub(crate) fn close(&self, why: &Problem) {
+        let mut inner = self.lock();
+        inner.connection = Connection::Lost(why.clone());
+        for id in inner.order.take_all() {
+            self.settle(&mut inner, &id, ends::interrupted(why));
+        }
+    }
+
+    pub(crate) fn news(&self, epoch: u64, event: DriverEvent) {
+        let mut inner = self.lock();
+        if inner.epoch != epoch {
+            return;
+        }
+        inner.heard = Instant::now();
+        match event {
+            DriverEvent::Started(id) => self.started(&mut inner, &id),
+            DriverEvent::Progress(id, progress) => {
+                if let Some(entry) = inner.calls.get(&id) {
+                    entry.call.set_progress(progress.clone());
+                    self.records.feed.tell(|| Event::CallProgress { call_id: id, progress });
+                }
+            }
+            DriverEvent::Output { id, stream, text } => {
+                self.records.feed.tell(|| Event::CallOutput { call_id: id, stream, text });
+            }
+            DriverEvent::Outcome(id, outcome) => self.ended(&mut inner, &id, *outcome),
+            DriverEvent::Beat(beat) => self.beat(&mut inner, &beat),
+            DriverEvent::State(_) | DriverEvent::Bye(_) => {}
+        }
+    }
+
+    /// Asks the app to leave. `false` when it is not connected.
+    pub(crate) fn ask_to_leave(&self) -> bool {
+        let inner = self.lock();
+        if let Connection::Up(driver) = &inner.connection {
+            driver.stop();
+            return true;
+        }
+        false
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.lock().connection, Connection::Up(_))
+    }
+
+    /// Whether new calls would be taken now.
+    pub(crate) fn accepts_calls(&self) -> bool {
+        self.accepts(&self.lock()).is_ok()
+    }
+
+    /// The place of a call that has not started, and who runs before it.
+    pub(crate) fn place_of(&self, id: &CallId) -> (Option<usize>, Option<wire::call::Behind>) {
+        let inner = self.lock();
+        (inner.order.position(id), running(&inner))
+    }
+
+    pub(crate) fn view(&self) -> LaneView {
+        let inner = self.lock();
+        let (state, why) = state_of(&inner);
+        let connected = matches!(inner.connection, Connection::Up(_));
+        LaneView {
+            state,
+            why,
+            queued: inner.order.queued(),
+            running: running(&inner),
+            heard_ms_ago: connected.then(|| millis(inner.heard.elapsed())),
+            connected,
+        }
+    }
+
+    fn accepts(&self, inner: &Inner) -> Result<(), Problem> {
+        if let Some(wedged) = &inner.wedged {
+            return Err(ends::wedged_problem(&self.instance, &wedged.id, wedged.since.elapsed()));
+        }
+        match &inner.connection {
+            Connection::Lost(why) => Err(Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{}` is not connected: {}", self.instance, why.message),
+            )
+            .hint(format!("Start it again: kapelle start {} --name {}", self.app, self.instance))),
+            _ => Ok(()),
+        }
+    }
+
+    fn pump(&self, inner: &mut Inner) {
+        let Connection::Up(driver) = &inner.connection else { return };
+        let driver = Arc::clone(driver);
+        if inner.wedged.is_some() {
+            return;
+        }
+        while let Some(id) = inner.order.next(limits::LANE_WINDOW) {
+            let Some(entry) = inner.calls.get(&id) else { continue };
+            let call = &entry.call;
+            driver.start(CallMessage {
+                id,
+                command: call.command.clone(),
+                args: call.take_args(),
+                owner: call.caller.name.clone(),
+                scopes: call.caller.scopes.names().map(str::to_owned).collect(),
+                effect: call.effect,
+                timeout_ms: Some(millis(call.timeout)),
+            });
+        }
+    }
+
+    fn started(&self, inner: &mut Inner, id: &CallId) {
+        if !inner.order.started(id) {
+            return;
+        }
+        let Some(entry) = inner.calls.get_mut(id) else { return };
+        entry.call.set_started();
+        let must_end = Instant::now() + entry.call.timeout + limits::WEDGED_AFTER;
+        entry.must_end = Some(entry.must_end.map_or(must_end, |at| at.min(must_end)));
+        self.records.feed.tell(|| Event::CallStarted {
+            call_id: id.clone(),
+            instance: self.instance.clone(),
+        });
+        self.arm(inner, must_end);
+    }
+
+    fn ended(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
+        if let Connection::Up(driver) = &inner.connection {
+            driver.acknowledge(id);
+        }
+        if inner.wedged.as_ref().is_some_and(|wedged| wedged.id == *id) {
+            inner.wedged = None;
+            tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
+        }
+        if inner.calls.contains_key(id) {
+            self.settle(inner, id, outcome);
+        } else {
+            tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");
+        }
+        self.pump(inner);
+    }
+
+    fn beat(&self, inner: &mut Inner, beat: &Beat) {
+        let Some(running) = &beat.running else {
+            inner.wedged = None;
+            self.pump(inner);
+            return;
+        };
+        if running.wedged {
+            self.wedge(inner, &running.id.clone());
+        } else if inner.wedged.as_ref().is_some_and(|wedged| wedged.id != running.id) {
+            inner.wedged = None;
+            self.pump(inner);
+        }
+    }
+
+    /// A call should have ended and does not: everybody who waits is told now.
+    fn wedge(&self, inner: &mut Inner, id: &CallId) {
+        if inner.wedged.is_some() {
+            return;
+        }
+        let by = inner.calls.get(id).map(|entry| KnownCall {
+            id: id.clone(),
+            command: entry.call.command.clone(),
+            owner: entry.call.caller.name.to_string(),
+        });
+        let told = inner.calls.get(id).and_then(|entry| entry.told);
+        inner.wedged = Some(Wedged { id: id.clone(), since: Instant::now(), by });
+        let problem = ends::wedged_problem(&self.instance, id, std::time::Duration::ZERO);
+        let status = match told {
+            Some(CancelReason::Cancelled) => Status::Cancelled,
+            _ => Status::TimedOut,
+        };
+        self.settle(inner, id, Outcome::without_value(status, problem.clone()));
+        let (waiting, sent) = inner.order.take_unstarted();
+        if let Connection::Up(driver) = &inner.connection {
+            for id in &sent {
+                driver.cancel(id, CancelReason::Cancelled);
+            }
+        }
+        for id in waiting.iter().chain(&sent) {
+            self.settle(inner, id, ends::held_up(&problem));
+        }
+        tracing::warn!(call = %id, instance = %self.instance, "wedged: native code holds the main thread");
+    }
+
+    fn settle(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
+        inner.order.end(id);
+        let Some(entry) = inner.calls.remove(id) else { return };
+        if entry.call.settle(outcome) {
+            self.records.journal.ended(&entry.call);
+            self.records.feed.tell(|| Event::CallEnded { call: Box::new(entry.call.view()) });
+        }
+    }
+
+    /// Calls that the bridge knows and this hub does not: it was restarted meanwhile.
+    fn adopt(&self, inner: &mut Inner, known: &Known) {
+        let running = known.running.iter().map(|call| (call, true));
+        let others = known.queued.iter().map(|call| (call, false));
+        let ended = known.ended.iter().map(|call| (call, true));
+        for (known, started) in running.chain(others).chain(ended) {
+            if inner.calls.contains_key(&known.id) || self.records.journal.get(&known.id).is_some() {
+                continue;
+            }
+            let call = Arc::new(Call::with_id(
+                known.id.clone(),
+                CallParts {
+                    correlation_id: None,
+                    app: self.app.clone(),
+                    instance: self.instance.clone(),
+                    command: known.command.clone(),
+                    effect: wire::Effect::Write,
+                    concurrent: false,
+                    caller: Caller {
+                        name: known.owner.as_str().into(),
+                        scopes: Scopes::NONE,
+                        asks: Scopes::NONE,
+                    },
+                    timeout: limits::CALL_TIMEOUT_MAX,
+                    args: serde_json::Map::new(),
+                },
+            ));
+            if started {
+                call.set_started();
+            }
+            inner.order.adopt(known.id.clone(), started);
+            self.records.journal.asked(&call);
+            inner.calls.insert(known.id.clone(), InLane { call, must_end: None, told: None });
+        }
+    }
+
+    fn arm(&self, inner: &mut Inner, at: Instant) {
+        if inner.clock.is_none_or(|clock| at < clock) {
+            inner.clock = Some(at);
+            self.nearer.notify_one();
+        }
+    }
+
+    /// What the clock does: whoever is over his time. Gives the next deadline.
+    fn tick(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        let late: Vec<CallId> = inner
+            .calls
+            .values()
+            .filter(|entry| entry.must_end.is_some_and(|at| at <= now))
+            .map(|entry| entry.call.id.clone())
+            .collect();
+        if matches!(inner.connection, Connection::Up(_)) {
+            for id in &late {
+                self.over_time(&mut inner, id);
+            }
+        }
+        if let Connection::Down { since, restarting: false } = inner.connection
+            && now >= since + limits::RECONNECT_GRACE
+        {
+            let why = ends::link_lost(&self.instance);
+            inner.connection = Connection::Lost(why.clone());
+            for id in inner.order.take_all() {
+                self.settle(&mut inner, &id, ends::interrupted(&why));
+            }
+        }
+        inner.clock = next_deadline(&inner, now);
+        inner.clock
+    }
+
+    /// A call that its bridge should have ended by now.
+    fn over_time(&self, inner: &mut Inner, id: &CallId) {
+        match inner.order.place(id) {
+            Some(Place::Started) => self.wedge(inner, id),
+            // Told to end while it waited at the bridge, and the bridge does not even answer that:
+            // something else holds it up. Whoever runs there is the one.
+            Some(Place::Sent) => {
+                let culprit = inner.order.running().cloned();
+                self.settle(inner, id, ends::cancelled_before_start());
+                if let (Some(culprit), None) = (culprit, &inner.wedged) {
+                    tracing::info!(call = %culprit, "the bridge does not answer while this call runs");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn next_deadline(inner: &Inner, now: Instant) -> Option<Instant> {
+    let calls = inner.calls.values().filter_map(|entry| entry.must_end).filter(|at| *at > now).min();
+    let grace = match inner.connection {
+        Connection::Down { since, restarting: false } => Some(since + limits::RECONNECT_GRACE),
+        _ => None,
+    };
+    calls.into_iter().chain(grace).min()
+}
+
+fn running(inner: &Inner) -> Option<wire::call::Behind> {
+    if let Some(Wedged { by: Some(by), since, .. }) = &inner.wedged {
+        return Some(wire::call::Behind {
+            call_id: by.id.clone(),
+            command: by.command.clone(),
+            caller: by.owner.clone(),
+            running_ms: millis(since.elapsed()),
+        });
+    }
+    let id = inner.order.running()?;
+    inner.calls.get(id).map(|entry| entry.call.as_behind())
+}
+
+fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
+    match &inner.connection {
+        Connection::Starting => (InstanceState::Starting, None),
+        Connection::Down { restarting: true, .. } => {
+            (InstanceState::Starting, Some("the process died and is started again".to_owned()))
+        }
+        Connection::Down { .. } => {
+            (InstanceState::Disconnected, Some("the link is lost; waiting for it to come back".to_owned()))
+        }
+        Connection::Lost(why) => {
+            let state = if why.code == Code::START_FAILED {
+                InstanceState::Failed
+            } else {
+                InstanceState::Disconnected
+            };
+            (state, Some(why.message.clone()))
+        }
+        Connection::Up(_) => {
+            if let Some(wedged) = &inner.wedged {
+                let why = format!(
+                    "call {} cannot be interrupted: native code holds the main thread for {:.1} s",
+                    wedged.id,
+                    wedged.since.elapsed().as_secs_f64()
+                );
+                return (InstanceState::Wedged, Some(why));
+            }
+            let silent = inner.heard.elapsed() > limits::SILENCE_MAX;
+            let why = silent.then(|| {
+                format!("no sign of life for {:.0} s", inner.heard.elapsed().as_secs_f64())
+            });
+            let busy = inner.order.started_ids().next().is_some();
+            (if busy || silent { InstanceState::Busy } else { InstanceState::Idle }, why)
+        }
+    }
+}
+
+/// Sleeps to the nearest deadline of a lane, for as long as the lane exists.
+async fn run_clock(lane: std::sync::Weak<Lane>, nearer: Arc<Notify>) {
+    while let Some(next) = lane.upgrade().map(|lane| lane.tick()) {
+        match next {
+            Some(at) => {
+                tokio::select! {
+                    () = tokio::time::sleep_until(at) => {}
+                    () = nearer.notified() => {}
+                }
+            }
+            None => nearer.notified().await,
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.nearer.notify_one();
+    }
+}

@@ -1,0 +1,47 @@
+//! Ends that do not come from the app, and their words.
+
+use std::time::Duration;
+
+use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
+
+pub(super) fn cancelled_before_start() -> Outcome {
+    let problem = Problem::new(Code::CANCELLED, "The call was cancelled before it started; nothing ran.");
+    Outcome::without_value(Status::Cancelled, problem)
+}
+
+pub(super) fn interrupted(why: &Problem) -> Outcome {
+    Outcome::without_value(Status::Interrupted, why.clone())
+}
+
+pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
+    let problem = Problem::new(
+        Code::INTERRUPTED,
+        format!("`{instance}` came back and does not know this call any more."),
+    )
+    .hint("Look at what it did before you ask again: kapelle state");
+    Outcome::without_value(Status::Interrupted, problem)
+}
+
+pub(super) fn link_lost(instance: &InstanceName) -> Problem {
+    Problem::new(Code::INTERRUPTED, format!("The link to `{instance}` was lost and did not come back."))
+        .hint("See whether the program still runs: kapelle status")
+}
+
+/// For callers whose calls did not start, because another one holds the instance.
+pub(super) fn held_up(problem: &Problem) -> Outcome {
+    Outcome::without_value(Status::Interrupted, problem.clone())
+}
+
+pub(super) fn wedged_problem(instance: &InstanceName, id: &CallId, since: Duration) -> Problem {
+    Problem::new(
+        Code::INSTANCE_WEDGED,
+        format!(
+            "`{instance}` is held up: call {id} was told to end and sits in native code that Python cannot interrupt."
+        ),
+    )
+    .hint(format!(
+        "Ask again when that code returns (kapelle status shows it), use another instance, or end the process: kapelle stop {instance} --force"
+    ))
+    .detail("held_by", id.as_str())
+    .detail("wedged_ms", u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

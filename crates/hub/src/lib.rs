@@ -1,0 +1,32 @@
+//! The spine of Kapelle. One call walks through it like this:
+//!
+//! door → [`desk`] → [`catalog`] → [`policy`] → lane → link → bridge … and back through link → lane,
+//! which settles it once and tells [`journal`] and [`feed`].
+//!
+//! It knows no HTTP, no MCP and no app by name: doors come in through [`Hub`], apps stand behind
+//! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
+
+pub mod app;
+pub mod blobs;
+pub mod call;
+pub mod callers;
+pub mod catalog;
+pub mod config;
+pub mod desk;
+pub mod driver;
+pub mod feed;
+pub mod home;
+mod hub;
+pub mod journal;
+mod lane;
+pub mod limits;
+mod link;
+pub mod policy;
+pub mod recovery;
+mod roster;
+mod supervisor;
+
+pub use desk::Asked;
+pub use hub::Hub;
+pub use roster::Snapshot;
+pub use supervisor::Stopped;

@@ -1,0 +1,75 @@
+//! Every bound of the hub, with unit and reason. A number that bounds something stands here and
+//! nowhere else; bounds of the wire stand beside its decoder in `wire::frame`.
+
+use std::time::Duration;
+
+/// Calls that wait in one lane: beyond it a caller is told at once instead of waiting for hours.
+pub const LANE_WAITING_MAX: usize = 1_000;
+/// Calls handed to a bridge ahead of their turn, so that it never idles for a round trip. Small, so
+/// that a cancel or a better priority is not far behind.
+pub const LANE_WINDOW: usize = 32;
+/// Events on their way into one lane: senders wait when it is full.
+pub const LANE_EVENTS_MAX: usize = 1_024;
+/// Messages on their way to one bridge: the lane's window and their cancels fit.
+pub const LINK_MESSAGES_MAX: usize = 256;
+/// The whole handshake of a bridge.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections to the bridge port that have not proved anything yet: strangers cannot fill memory.
+pub const HANDSHAKES_MAX: usize = 64;
+/// How often a bridge beats. Short, so that `wedged` shows within a second.
+pub const HEARTBEAT: Duration = Duration::from_millis(500);
+/// Silence after which an instance is called unresponsive: ten beats.
+pub const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long a call may go on after it was told to end before the instance counts as wedged.
+pub const WEDGED_AFTER: Duration = Duration::from_millis(700);
+/// How long a lost link is waited for before its calls are `interrupted`: a bridge redials within a
+/// few tenths of a second, so this is a hub or a network in trouble.
+pub const RECONNECT_GRACE: Duration = Duration::from_secs(10);
+/// How often a lost link's process is looked at. There is no portable event for the end of a process
+/// that is not our child.
+pub const PROCESS_LOOK: Duration = Duration::from_millis(100);
+/// How long a call may run when neither caller nor command says.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+/// The longest time a caller may ask for: a week.
+pub const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Instances known at once, connected or not: memory and a readable list.
+pub const INSTANCES_MAX: usize = 256;
+/// Commands that a bridge may announce.
+pub const ANNOUNCED_COMMANDS_MAX: usize = 2_000;
+/// Ended calls that the journal in memory keeps.
+pub const JOURNAL_CALLS_MAX: usize = 10_000;
+/// Bytes of outcomes that the journal in memory keeps; the oldest values go first.
+pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Events that a subscriber may lag behind before it is told that it missed some.
+pub const FEED_EVENTS_MAX: usize = 4_096;
+/// Open confirmations of one hub; the oldest are forgotten.
+pub const CONFIRMATIONS_MAX: usize = 1_000;
+/// How long a confirmation can be given.
+pub const CONFIRMATION_LIFE: Duration = Duration::from_secs(300);
+/// One blob: a film of a night's renders goes by path, not by blob.
+pub const BLOB_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// All blobs together; the least recently used are dropped.
+pub const BLOBS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Blobs that one call's arguments may name.
+pub const CALL_BLOBS_MAX: usize = 64;
+/// From launch to handshake: a cold Blender on a busy machine needs tens of seconds.
+pub const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a background instance may take to leave when asked, before it is killed.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// First wait before a dead background instance is started again; doubles each time.
+pub const RESTART_DELAY_MIN: Duration = Duration::from_millis(500);
+/// Longest wait before a restart.
+pub const RESTART_DELAY_MAX: Duration = Duration::from_secs(60);
+/// Restarts in a row before the hub gives up and says so.
+pub const RESTARTS_MAX: u32 = 8;
+/// How long an instance must live for its restarts to be forgotten.
+pub const RESTART_FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+/// Lines of an instance's log that a start problem quotes.
+pub const LOG_TAIL_LINES: usize = 12;
+/// Log files of earlier starts kept for each instance.
+pub const INSTANCE_LOGS_MAX: usize = 5;
+/// Calls a second of one caller that is not the owner, and its burst.
+pub const CALLER_RATE_PER_SECOND: u32 = 1_000;
+pub const CALLER_RATE_BURST: u32 = 2_000;
+/// Tokens that may exist beside the owner's.
+pub const TOKENS_MAX: usize = 256;

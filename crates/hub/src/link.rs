@@ -1,0 +1,206 @@
+//! One live connection to a bridge: proof of the token, then frames both ways.
+//!
+//! In comes a fresh TCP stream; it is a [`Driver`] for its instance's lane as long as it lasts. The
+//! connection is the registration: when it ends, the lane hears of it and nothing else is to be
+//! cleaned up. What the messages mean for a call is the lane's business.
+//!
+//! ```text
+//! accepted ─ hello/challenge/proof ─> welcome ─> live ─> closed
+//!     └──────────── refused (with a sentence) ─────────────┘
+//! ```
+
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use wire::frame::{Decoder, Frame, FrameError, Piece};
+use wire::link::{FromBridge, FromHub};
+use wire::{Code, Problem, Progress};
+
+use crate::blobs::Draft;
+use crate::driver::DriverEvent;
+use crate::hub::Inner;
+use crate::limits;
+use crate::roster::Instance;
+
+mod handshake;
+mod outbox;
+
+pub(crate) use outbox::Outbox;
+
+/// Read at a time, in bytes: one system call for many small messages, few for a large one.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
+    let peer = stream.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    stream.set_nodelay(true).ok();
+    let (read, write) = stream.into_split();
+    let outbox = Outbox::new(write);
+    let mut reader = Reader { read, decoder: Decoder::new(), buffer: vec![0; READ_BYTES] };
+    let greeted = handshake::greet(&hub, &mut reader, &outbox);
+    let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted).await;
+    let announcement = match greeted {
+        Ok(Ok(announcement)) => announcement,
+        Ok(Err(refusal)) => {
+            tracing::warn!(peer, problem = %refusal.problem(), "a bridge was refused");
+            refusal.send(&outbox).await;
+            return;
+        }
+        Err(_) => {
+            tracing::warn!(peer, "a bridge did not finish its handshake in time");
+            return;
+        }
+    };
+    let instance = match hub.roster.join(&hub, &announcement) {
+        Ok(instance) => instance,
+        Err(problem) => {
+            tracing::warn!(peer, %problem, "a bridge was refused");
+            handshake::Refusal::Problem(problem).send(&outbox).await;
+            return;
+        }
+    };
+    outbox.send(&FromHub::Welcome {
+        instance: instance.name.clone(),
+        heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+    });
+    outbox.use_blobs(Arc::clone(&hub.blobs));
+    let epoch = instance.lane.up(Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>, &announcement.calls);
+    instance.connected(&announcement, &hub);
+    tracing::info!(instance = %instance.name, peer, pid = announcement.pid, "connected");
+    let why = live(&hub, &instance, epoch, &mut reader, &outbox).await;
+    outbox.close();
+    tracing::info!(instance = %instance.name, why, "disconnected");
+    instance.lane.down(epoch);
+    hub.roster.link_ended(&hub, &instance, epoch);
+}
+
+/// Bytes in, frames out.
+pub(crate) struct Reader {
+    read: OwnedReadHalf,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+/// Why there is no further frame.
+pub(crate) enum Ended {
+    Closed,
+    Malformed(FrameError),
+}
+
+impl Reader {
+    pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.decoder.next_frame().map_err(Ended::Malformed)? {
+                return Ok(frame);
+            }
+            match self.read.read(&mut self.buffer).await {
+                Ok(0) | Err(_) => return Err(Ended::Closed),
+                Ok(count) => self.decoder.push(&self.buffer[..count]),
+            }
+        }
+    }
+}
+
+/// Passes messages on until the connection ends; says why it did.
+async fn live(
+    hub: &Arc<Inner>,
+    instance: &Arc<Instance>,
+    epoch: u64,
+    reader: &mut Reader,
+    outbox: &Arc<Outbox>,
+) -> String {
+    let mut incoming = Incoming { hub, draft: None };
+    loop {
+        let frame = tokio::select! {
+            frame = reader.frame() => frame,
+            () = outbox.closed() => return "the bridge does not read".to_owned(),
+        };
+        let result = match frame {
+            Ok(Frame::Message(value)) => match serde_json::from_value::<FromBridge>(value) {
+                Ok(message) => {
+                    take(hub, instance, epoch, outbox, message);
+                    Ok(())
+                }
+                Err(error) => Err(Problem::new(
+                    Code::FRAME_MALFORMED,
+                    format!("A message does not have the form of the protocol: {error}."),
+                )),
+            },
+            Ok(Frame::Piece(piece)) => incoming.piece(piece),
+            Err(Ended::Closed) => return "the connection was closed".to_owned(),
+            Err(Ended::Malformed(error)) => {
+                Err(Problem::new(Code::FRAME_MALFORMED, format!("{error}.")))
+            }
+        };
+        if let Err(problem) = result {
+            let why = problem.message.clone();
+            handshake::Refusal::Problem(problem).send(outbox).await;
+            return why;
+        }
+    }
+}
+
+fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: FromBridge) {
+    let event = match message {
+        FromBridge::Started { id } => DriverEvent::Started(id),
+        FromBridge::Progress { id, fraction, text } => {
+            DriverEvent::Progress(id, Progress { fraction, text })
+        }
+        FromBridge::Output { id, stream, text } => DriverEvent::Output { id, stream, text },
+        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
+        FromBridge::Beat(beat) => {
+            outbox.send(&FromHub::Beat);
+            DriverEvent::Beat(beat)
+        }
+        FromBridge::State { state } => {
+            instance.set_state(&state, hub);
+            DriverEvent::State(state)
+        }
+        FromBridge::Bye { reason } => {
+            instance.said_bye(&reason);
+            DriverEvent::Bye(reason)
+        }
+        // A second greeting changes nothing.
+        FromBridge::Hello { .. } | FromBridge::Proof { .. } => return,
+    };
+    let changes_state = matches!(
+        event,
+        DriverEvent::Started(_) | DriverEvent::Outcome(..) | DriverEvent::Beat(_)
+    );
+    instance.lane.news(epoch, event);
+    if changes_state {
+        instance.tell_if_changed(hub);
+    }
+}
+
+/// Blobs on their way in; their pieces come in order, one blob after the other.
+struct Incoming<'a> {
+    hub: &'a Inner,
+    draft: Option<(String, Draft<'a>)>,
+}
+
+impl Incoming<'_> {
+    fn piece(&mut self, piece: Piece) -> Result<(), Problem> {
+        let head = piece.head;
+        if head.offset == 0 {
+            self.draft = Some((head.blob.clone(), self.hub.blobs.draft()?));
+        }
+        let Some((_, draft)) =
+            self.draft.as_mut().filter(|(name, draft)| *name == head.blob && draft.bytes() == head.offset)
+        else {
+            return Err(Problem::new(
+                Code::FRAME_MALFORMED,
+                "A blob piece came out of order.",
+            ));
+        };
+        draft.write(&piece.bytes)?;
+        if draft.bytes() >= head.total
+            && let Some((name, draft)) = self.draft.take()
+        {
+            draft.finish(Some(&name))?;
+        }
+        Ok(())
+    }
+}

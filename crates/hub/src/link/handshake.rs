@@ -1,0 +1,121 @@
+//! Both sides prove by HMAC over both nonces that they know the bridge token; neither sends it.
+
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use wire::frame::{Frame, FrameError};
+use wire::link::{Announcement, FromBridge, FromHub, MAGIC, PROTOCOL, Side, proof_text};
+use wire::{Code, Problem};
+
+use super::{Ended, Outbox, Reader};
+use crate::home::random_hex;
+use crate::hub::Inner;
+
+/// Why a connection is not taken, in the language that the other side seems to speak.
+pub(super) enum Refusal {
+    Problem(Problem),
+    Http(FrameError),
+    /// Closed before it said enough; there is nobody to tell.
+    Gone,
+}
+
+impl Refusal {
+    pub(super) fn problem(&self) -> String {
+        match self {
+            Self::Problem(problem) => problem.message.clone(),
+            Self::Http(error) => error.to_string(),
+            Self::Gone => "it went away".to_owned(),
+        }
+    }
+
+    pub(super) async fn send(self, outbox: &Outbox) {
+        match self {
+            Self::Problem(problem) => {
+                outbox.send(&FromHub::Refused { problem: Box::new(problem) });
+            }
+            Self::Http(error) => {
+                let body = format!("{error}.\n");
+                outbox.send_raw(
+                    format!(
+                        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                        body.len()
+                    )
+                    .into_bytes(),
+                );
+            }
+            Self::Gone => {}
+        }
+        outbox.finish().await;
+    }
+}
+
+/// Steps 1 to 3 of the handshake; `welcome` is said by who knows the instance's name.
+pub(super) async fn greet(
+    hub: &Inner,
+    reader: &mut Reader,
+    outbox: &Outbox,
+) -> Result<Announcement, Refusal> {
+    let FromBridge::Hello { magic, protocol, nonce } = message(reader).await? else {
+        return Err(Refusal::Problem(Problem::new(
+            Code::FRAME_MALFORMED,
+            "The first message must be `hello`.",
+        )));
+    };
+    if magic != MAGIC || protocol != PROTOCOL {
+        return Err(Refusal::Problem(
+            Problem::new(
+                Code::PROTOCOL_MISMATCH,
+                format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
+            )
+            .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
+        ));
+    }
+    let own_nonce = random_hex(16).map_err(Refusal::Problem)?;
+    outbox.send(&FromHub::Challenge {
+        magic: MAGIC.to_owned(),
+        protocol: PROTOCOL,
+        nonce: own_nonce.clone(),
+        proof: prove(&hub.bridge_token, Side::Hub, &nonce, &own_nonce),
+    });
+    let FromBridge::Proof { proof, announcement } = message(reader).await? else {
+        return Err(Refusal::Problem(Problem::new(
+            Code::FRAME_MALFORMED,
+            "The second message must be `proof`.",
+        )));
+    };
+    let expected = prove(&hub.bridge_token, Side::Bridge, &nonce, &own_nonce);
+    if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
+        return Err(Refusal::Problem(
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
+                .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
+        ));
+    }
+    Ok(*announcement)
+}
+
+async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
+    match reader.frame().await {
+        Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
+            Refusal::Problem(Problem::new(
+                Code::FRAME_MALFORMED,
+                format!("A message of the handshake does not have its form: {error}."),
+            ))
+        }),
+        Ok(Frame::Piece(_)) => {
+            Err(Refusal::Problem(Problem::new(Code::FRAME_MALFORMED, "A blob before the handshake.")))
+        }
+        Err(Ended::Closed) => Err(Refusal::Gone),
+        Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),
+        Err(Ended::Malformed(error)) => {
+            Err(Refusal::Problem(Problem::new(Code::FRAME_MALFORMED, format!("{error}."))))
+        }
+    }
+}
+
+fn prove(token: &str, side: Side, bridge_nonce: &str, hub_nonce: &str) -> String {
+    let text = proof_text(side, bridge_nonce, hub_nonce);
+    // An HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.as_bytes()) else { return String::new() };
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}

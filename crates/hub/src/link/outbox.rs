@@ -1,0 +1,236 @@
+//! What goes to a bridge, in order: written at once when the socket takes it, else by a task.
+//!
+//! Bounded in bytes; a bridge that does not read for so long is cut off (its calls are not lost: they
+//! are settled when it is back). Blobs are read from disk only when their turn comes.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use serde_json::{Map, Value};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use wire::CallId;
+use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
+use wire::link::{CallMessage, CancelReason, FromHub};
+
+use crate::blobs::Blobs;
+use crate::driver::Driver;
+use crate::limits;
+
+/// Bytes that may wait for one bridge: the window's calls at their largest would be more, but a
+/// bridge that is so far behind does not read at all.
+const WAITING_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+pub(crate) struct Outbox {
+    inner: Mutex<Inner>,
+    filled: Notify,
+    drained: Notify,
+    closed: CancellationToken,
+    blobs: OnceLock<Arc<Blobs>>,
+}
+
+struct Inner {
+    /// `None` while the task writes.
+    socket: Option<OwnedWriteHalf>,
+    waiting: VecDeque<Item>,
+    bytes: usize,
+}
+
+enum Item {
+    Bytes(Vec<u8>),
+    Blob { name: String, path: PathBuf },
+}
+
+impl Outbox {
+    pub(crate) fn new(socket: OwnedWriteHalf) -> Arc<Self> {
+        let outbox = Arc::new(Self {
+            inner: Mutex::new(Inner { socket: Some(socket), waiting: VecDeque::new(), bytes: 0 }),
+            filled: Notify::new(),
+            drained: Notify::new(),
+            closed: CancellationToken::new(),
+            blobs: OnceLock::new(),
+        });
+        tokio::spawn(write_waiting(Arc::clone(&outbox)));
+        outbox
+    }
+
+    /// From when on blobs can be sent.
+    pub(crate) fn use_blobs(&self, blobs: Arc<Blobs>) {
+        self.blobs.set(blobs).ok();
+    }
+
+    pub(crate) fn send(&self, message: &FromHub) {
+        match encode_message(message) {
+            Ok(bytes) => self.send_raw(bytes),
+            Err(error) => tracing::error!(%error, "a message to a bridge cannot be encoded"),
+        }
+    }
+
+    pub(crate) fn send_raw(&self, bytes: Vec<u8>) {
+        let mut inner = self.lock();
+        let mut bytes = bytes;
+        if inner.waiting.is_empty()
+            && let Some(socket) = &inner.socket
+        {
+            match socket.try_write(&bytes) {
+                Ok(count) if count == bytes.len() => return,
+                Ok(count) => drop(bytes.drain(..count)),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return self.closed.cancel(),
+            }
+        }
+        inner.bytes += bytes.len();
+        if inner.bytes > WAITING_BYTES_MAX {
+            return self.closed.cancel();
+        }
+        inner.waiting.push_back(Item::Bytes(bytes));
+        drop(inner);
+        self.filled.notify_one();
+    }
+
+    /// Waits until all is written or the connection is gone; then closes.
+    pub(crate) async fn finish(&self) {
+        loop {
+            let drained = self.drained.notified();
+            {
+                let inner = self.lock();
+                if inner.waiting.is_empty() && inner.socket.is_some() {
+                    break;
+                }
+            }
+            tokio::select! {
+                () = drained => {}
+                () = self.closed.cancelled() => break,
+                () = tokio::time::sleep(limits::HANDSHAKE_TIMEOUT) => break,
+            }
+        }
+        let socket = self.lock().socket.take();
+        if let Some(mut socket) = socket {
+            socket.shutdown().await.ok();
+        }
+        self.closed.cancel();
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Resolves when nothing more can be sent.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn send_blobs(&self, args: &Map<String, Value>) {
+        let Some(blobs) = self.blobs.get() else { return };
+        let mut names = Vec::new();
+        args.values().for_each(|value| blob_names(value, &mut names));
+        names.dedup();
+        for name in names.into_iter().take(limits::CALL_BLOBS_MAX) {
+            // A blob that is not there any more: the bridge says so, with the call's id.
+            let Ok(path) = blobs.path(&name) else { continue };
+            self.lock().waiting.push_back(Item::Blob { name, path });
+            self.filled.notify_one();
+        }
+    }
+}
+
+impl Driver for Outbox {
+    fn start(&self, call: CallMessage) {
+        self.send_blobs(&call.args);
+        self.send(&FromHub::Call(Box::new(call)));
+    }
+
+    fn cancel(&self, id: &CallId, reason: CancelReason) {
+        self.send(&FromHub::Cancel { id: id.clone(), reason });
+    }
+
+    fn acknowledge(&self, id: &CallId) {
+        self.send(&FromHub::Ack { id: id.clone() });
+    }
+
+    fn stop(&self) {
+        self.send(&FromHub::Stop);
+    }
+}
+
+/// The `$blob` names in a value, at any depth.
+pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(name)) = map.get("$blob") {
+                names.push(name.clone());
+            } else {
+                map.values().for_each(|value| blob_names(value, names));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|value| blob_names(value, names)),
+        _ => {}
+    }
+}
+
+/// Writes what the socket did not take at once.
+async fn write_waiting(outbox: Arc<Outbox>) {
+    loop {
+        tokio::select! {
+            () = outbox.filled.notified() => {}
+            () = outbox.closed.cancelled() => return,
+        }
+        loop {
+            let (socket, item) = {
+                let mut inner = outbox.lock();
+                if inner.waiting.is_empty() {
+                    break;
+                }
+                let Some(socket) = inner.socket.take() else { break };
+                (socket, inner.waiting.pop_front())
+            };
+            let mut socket = socket;
+            let written = tokio::select! {
+                written = write_item(&mut socket, item.as_ref()) => written,
+                () = outbox.closed.cancelled() => return,
+            };
+            let mut inner = outbox.lock();
+            if let Some(Item::Bytes(bytes)) = &item {
+                inner.bytes -= bytes.len();
+            }
+            inner.socket = Some(socket);
+            if written.is_err() {
+                drop(inner);
+                outbox.closed.cancel();
+                return;
+            }
+        }
+        outbox.drained.notify_waiters();
+    }
+}
+
+async fn write_item(socket: &mut OwnedWriteHalf, item: Option<&Item>) -> std::io::Result<()> {
+    match item {
+        None => Ok(()),
+        Some(Item::Bytes(bytes)) => socket.write_all(bytes).await,
+        Some(Item::Blob { name, path }) => {
+            let mut file = tokio::fs::File::open(path).await?;
+            let total = file.metadata().await?.len();
+            let mut offset = 0;
+            loop {
+                let wanted = usize::try_from(total - offset).unwrap_or(usize::MAX).min(PIECE_BYTES_MAX);
+                let mut raw = vec![0; wanted];
+                file.read_exact(&mut raw).await?;
+                let head = PieceHead { blob: name.clone(), offset, total };
+                let frame = encode_piece(&head, &raw).map_err(std::io::Error::other)?;
+                socket.write_all(&frame).await?;
+                offset += raw.len() as u64;
+                if offset >= total {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

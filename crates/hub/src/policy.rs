@@ -1,0 +1,184 @@
+//! Whether a caller may: yes, no, or a person has to say so first.
+//!
+//! In comes a [`CheckedCall`]; out comes an [`AllowedCall`] or a problem. It decides from caller,
+//! effect and instance, never from the door. It runs nothing and knows no HTTP.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use wire::{CallerName, Code, Effect, Problem};
+
+use crate::callers::{Caller, Scope};
+use crate::desk::{AllowedCall, CheckedCall};
+use crate::home::random_hex;
+use crate::limits;
+
+/// The rules, and the confirmations that are still open.
+pub struct Policy {
+    rate: DefaultKeyedRateLimiter<CallerName>,
+    open: Mutex<VecDeque<Confirmation>>,
+}
+
+struct Confirmation {
+    value: String,
+    caller: CallerName,
+    command: String,
+    args_hash: [u8; 32],
+    made: Instant,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let per_second = NonZeroU32::new(limits::CALLER_RATE_PER_SECOND).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(limits::CALLER_RATE_BURST).unwrap_or(NonZeroU32::MIN);
+        Self {
+            rate: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
+            open: Mutex::new(VecDeque::new()),
+        }
+    }
+}
+
+impl Policy {
+    /// # Errors
+    /// `forbidden`, `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
+    pub fn allow(&self, call: CheckedCall) -> Result<AllowedCall, Problem> {
+        let effect = call.command.spec.effect;
+        require(&call.caller, Scope::from(effect), || format!("run `{}`", call.command.spec.name))?;
+        self.within_rate(&call.caller)?;
+        if call.caller.asks.has(Scope::from(effect)) && !call.check_only {
+            self.confirmed(&call)?;
+        }
+        Ok(AllowedCall::new(call))
+    }
+
+    fn within_rate(&self, caller: &Caller) -> Result<(), Problem> {
+        if caller.is_owner() || self.rate.check_key(&caller.name).is_ok() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::RATE_LIMITED,
+            format!(
+                "`{}` asks more than {} times a second.",
+                caller.name,
+                limits::CALLER_RATE_PER_SECOND
+            ),
+        )
+        .hint("Wait a second, or do more in one call."))
+    }
+
+    fn confirmed(&self, call: &CheckedCall) -> Result<(), Problem> {
+        let args_hash = hash(&call.args);
+        let name = &call.command.spec.name;
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.retain(|one| one.made.elapsed() < limits::CONFIRMATION_LIFE);
+        if let Some(value) = &call.confirm
+            && let Some(at) = open.iter().position(|one| {
+                one.value == *value
+                    && one.caller == call.caller.name
+                    && one.command == *name
+                    && one.args_hash == args_hash
+            })
+        {
+            open.remove(at);
+            return Ok(());
+        }
+        if open.len() >= limits::CONFIRMATIONS_MAX {
+            open.pop_front();
+        }
+        let value = random_hex(16)?;
+        open.push_back(Confirmation {
+            value: value.clone(),
+            caller: call.caller.name.clone(),
+            command: name.clone(),
+            args_hash,
+            made: Instant::now(),
+        });
+        let effect = call.command.spec.effect;
+        Err(Problem::new(
+            Code::CONFIRMATION_REQUIRED,
+            format!("`{name}` is {} and `{}` must ask a person first.", plainly(effect), call.caller.name),
+        )
+        .hint("Show the person what will happen; then send the same call again with this `confirm` value within five minutes.")
+        .detail("confirm", value)
+        .detail("effect", effect.as_str()))
+    }
+}
+
+/// Refuses a caller without the scope.
+///
+/// # Errors
+/// `forbidden`, saying which scope is missing and which are there.
+pub fn require(
+    caller: &Caller,
+    scope: Scope,
+    what: impl FnOnce() -> String,
+) -> Result<(), Problem> {
+    if caller.scopes.has(scope) {
+        return Ok(());
+    }
+    let has: Vec<&str> = caller.scopes.names().collect();
+    let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+    Err(Problem::new(
+        Code::FORBIDDEN,
+        format!("`{}` may not {}: that needs the scope `{}`.", caller.name, what(), scope.as_str()),
+    )
+    .hint(format!("Its scopes are: {has}. The owner can make a token with more: kapelle token create")))
+}
+
+fn plainly(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "a look",
+        Effect::Write => "a change",
+        Effect::Destructive => "destructive",
+        Effect::Code => "free code",
+    }
+}
+
+/// Equal arguments give equal hashes, whatever the order of their names.
+fn hash(args: &Map<String, Value>) -> [u8; 32] {
+    fn feed(value: &Value, hasher: &mut Sha256) {
+        match value {
+            Value::Object(map) => {
+                let mut names: Vec<&String> = map.keys().collect();
+                names.sort();
+                hasher.update(b"{");
+                for name in names {
+                    hasher.update(Value::from(name.as_str()).to_string());
+                    feed(&map[name], hasher);
+                }
+                hasher.update(b"}");
+            }
+            Value::Array(items) => {
+                hasher.update(b"[");
+                items.iter().for_each(|item| feed(item, hasher));
+                hasher.update(b"]");
+            }
+            other => hasher.update(other.to_string()),
+        }
+        hasher.update(b",");
+    }
+    let mut hasher = Sha256::new();
+    feed(&Value::Object(args.clone()), &mut hasher);
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_order_of_arguments_does_not_matter_their_values_do() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let one = hash(&map(json!({"a": 1, "b": [1, 2]})));
+        assert_eq!(one, hash(&map(json!({"b": [1, 2], "a": 1}))));
+        assert_ne!(one, hash(&map(json!({"b": [12], "a": 1}))));
+        assert_ne!(one, hash(&map(json!({"a": 1, "b": [2, 1]}))));
+    }
+}

@@ -1,0 +1,321 @@
+//! Which instances exist and how they are.
+//!
+//! An instance is made when a bridge proves itself or when the hub launches a process, and is
+//! forgotten when it has left and nobody waits for it. Names are given here: the wished one if it is
+//! free, else `app-2`, `app-3` …. A bridge that dials again keeps its name by its session.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use wire::link::Announcement;
+use wire::{AppId, Code, Event, InstanceName, InstanceState, InstanceView, Mode, Problem};
+
+use crate::call::{millis, rfc3339};
+use crate::catalog::near_or_all;
+use crate::hub::Inner as Hub;
+use crate::lane::{Lane, Records};
+use crate::limits;
+
+mod process;
+
+pub(crate) use process::is_alive;
+
+/// One running copy of an app.
+pub(crate) struct Instance {
+    pub(crate) name: InstanceName,
+    pub(crate) app: AppId,
+    pub(crate) lane: Arc<Lane>,
+    facts: Mutex<Facts>,
+}
+
+/// What is known of an instance beside its lane.
+#[derive(Clone)]
+struct Facts {
+    session: Option<String>,
+    launch: Option<String>,
+    pid: Option<u32>,
+    version: Option<String>,
+    bridge_version: Option<String>,
+    mode: Mode,
+    file: Option<String>,
+    restarts: u32,
+    said_bye: Option<String>,
+    /// The state last told, and since when it is that.
+    told: (InstanceState, OffsetDateTime),
+    known: Option<Snapshot>,
+}
+
+/// What an app last said of itself.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub revision: u64,
+    pub as_of: OffsetDateTime,
+    pub age_ms: u64,
+    pub connected: bool,
+    pub state: Map<String, Value>,
+}
+
+/// All instances.
+#[derive(Default)]
+pub(crate) struct Roster {
+    instances: Mutex<BTreeMap<InstanceName, Arc<Instance>>>,
+}
+
+impl Roster {
+    pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
+        self.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn of_app(&self, app: &AppId) -> Vec<Arc<Instance>> {
+        self.lock().values().filter(|instance| instance.app == *app).cloned().collect()
+    }
+
+    pub(crate) fn find(&self, name: &InstanceName) -> Option<Arc<Instance>> {
+        self.lock().get(name).cloned()
+    }
+
+    /// # Errors
+    /// `instance_unknown`, with the names that exist.
+    pub(crate) fn named(&self, name: &InstanceName) -> Result<Arc<Instance>, Problem> {
+        let instances = self.lock();
+        instances.get(name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = instances.keys().map(InstanceName::as_str).collect();
+            Problem::new(Code::INSTANCE_UNKNOWN, format!("No instance is named `{name}`."))
+                .hint(near_or_all(name.as_str(), &names, "The instances are"))
+        })
+    }
+
+    /// The instance of a bridge that has proved itself: an old one that is back, or a new one.
+    pub(crate) fn join(&self, hub: &Hub, said: &Announcement) -> Result<Arc<Instance>, Problem> {
+        hub.catalog.announce(&said.app, said.commands.clone())?;
+        let app = hub.catalog.app(&said.app)?.id.clone();
+        let mut instances = self.lock();
+        let by_launch = |instance: &&Arc<Instance>| {
+            said.launch.is_some() && instance.facts().launch == said.launch
+        };
+        let by_session =
+            |instance: &&Arc<Instance>| instance.facts().session.as_deref() == Some(&said.session);
+        let old = instances
+            .values()
+            .find(by_session)
+            .or_else(|| instances.values().find(by_launch))
+            .filter(|instance| instance.app == app)
+            .cloned();
+        if let Some(instance) = old {
+            return Ok(instance);
+        }
+        let name = free_name(&mut instances, &app, said.name.as_ref())?;
+        let instance = Instance::new(&app, &name, said.mode, &hub.records);
+        instances.insert(name, Arc::clone(&instance));
+        Ok(instance)
+    }
+
+    /// A place for an instance that the hub is about to launch.
+    pub(crate) fn reserve(
+        &self,
+        records: &Records,
+        app: &AppId,
+        wished: Option<&InstanceName>,
+        mode: Mode,
+        launch: &str,
+    ) -> Result<Arc<Instance>, Problem> {
+        let mut instances = self.lock();
+        let name = free_name(&mut instances, app, wished)?;
+        let instance = Instance::new(app, &name, mode, records);
+        instance.facts().launch = Some(launch.to_owned());
+        instances.insert(name, Arc::clone(&instance));
+        Ok(instance)
+    }
+
+    pub(crate) fn forget(&self, name: &InstanceName) {
+        self.lock().remove(name);
+    }
+
+    /// A link has ended: finds out whether the process is gone too, and tells the lane.
+    pub(crate) fn link_ended(&self, hub: &Arc<Hub>, instance: &Arc<Instance>, _epoch: u64) {
+        instance.tell_if_changed(hub);
+        let bye = instance.facts().said_bye.take();
+        if hub.supervisor.owns(&instance.name) {
+            // The supervisor sees the end of its processes, and decides about a restart.
+            return;
+        }
+        if let Some(reason) = bye {
+            let why = Problem::new(Code::INTERRUPTED, format!("`{}` has left: {reason}.", instance.name));
+            instance.lane.gone(&why, false);
+            self.forget(&instance.name);
+            instance.tell_if_changed(hub);
+            return;
+        }
+        tokio::spawn(process::watch_lost(Arc::clone(hub), Arc::clone(instance)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Arc<Instance>>> {
+        self.instances.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The wished name if nobody holds it, else the next free one of the app. Instances that are gone
+/// make room.
+fn free_name(
+    instances: &mut BTreeMap<InstanceName, Arc<Instance>>,
+    app: &AppId,
+    wished: Option<&InstanceName>,
+) -> Result<InstanceName, Problem> {
+    if let Some(wished) = wished.filter(|name| wire::id::is_plain_name(name.as_str())) {
+        let free = instances.get(wished).is_none_or(|old| old.is_gone());
+        if free {
+            return Ok(wished.clone());
+        }
+    }
+    if instances.len() >= limits::INSTANCES_MAX {
+        instances.retain(|_, instance| !instance.is_gone());
+    }
+    if instances.len() >= limits::INSTANCES_MAX {
+        return Err(Problem::new(
+            Code::QUEUE_FULL,
+            format!("{} instances are connected; there is no room for more.", instances.len()),
+        )
+        .hint("Stop some: kapelle stop NAME"));
+    }
+    let numbered = (2u32..).map(|number| InstanceName::from(format!("{app}-{number}")));
+    std::iter::once(InstanceName::new(app.as_str()))
+        .chain(numbered)
+        .find(|name| instances.get(name).is_none_or(|old| old.is_gone()))
+        .ok_or_else(|| Problem::new(Code::INTERNAL, "There is no free name."))
+}
+
+impl Instance {
+    fn new(app: &AppId, name: &InstanceName, mode: Mode, records: &Records) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.clone(),
+            app: app.clone(),
+            lane: Lane::new(app.clone(), name.clone(), records.clone()),
+            facts: Mutex::new(Facts {
+                session: None,
+                launch: None,
+                pid: None,
+                version: None,
+                bridge_version: None,
+                mode,
+                file: None,
+                restarts: 0,
+                said_bye: None,
+                told: (InstanceState::Starting, OffsetDateTime::now_utc()),
+                known: None,
+            }),
+        })
+    }
+
+    pub(crate) fn connected(&self, said: &Announcement, hub: &Hub) {
+        {
+            let mut facts = self.facts();
+            facts.session = Some(said.session.clone());
+            facts.pid = said.pid;
+            facts.version.clone_from(&said.version);
+            facts.bridge_version.clone_from(&said.bridge_version);
+            facts.mode = said.mode;
+            facts.file.clone_from(&said.file);
+            facts.said_bye = None;
+        }
+        self.tell_if_changed(hub);
+        hub.supervisor.connected(&self.name);
+    }
+
+    pub(crate) fn set_state(&self, state: &Map<String, Value>, hub: &Hub) {
+        let revision = state.get("revision").and_then(Value::as_u64).unwrap_or_default();
+        {
+            let mut facts = self.facts();
+            if let Some(file) = state.get("file") {
+                facts.file = file.as_str().map(str::to_owned);
+            }
+            facts.known = Some(Snapshot {
+                revision,
+                as_of: OffsetDateTime::now_utc(),
+                age_ms: 0,
+                connected: true,
+                state: state.clone(),
+            });
+        }
+        hub.feed.tell(|| Event::State { instance: self.name.clone(), revision });
+    }
+
+    /// What the app last said of itself, and how old that is.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        let connected = self.lane.is_up();
+        let mut known = self.facts().known.clone()?;
+        known.connected = connected;
+        let age = OffsetDateTime::now_utc() - known.as_of;
+        known.age_ms = millis(age.try_into().unwrap_or_default());
+        Some(known)
+    }
+
+    pub(crate) fn view(&self, hub: &Hub) -> InstanceView {
+        let lane = self.lane.view();
+        let mut facts = self.facts();
+        if facts.told.0 != lane.state {
+            facts.told = (lane.state, OffsetDateTime::now_utc());
+        }
+        InstanceView {
+            name: self.name.clone(),
+            app: self.app.clone(),
+            state: lane.state,
+            why: lane.why,
+            since: rfc3339(facts.told.1),
+            pid: facts.pid,
+            version: facts.version.clone(),
+            bridge_version: facts.bridge_version.clone(),
+            mode: facts.mode,
+            file: facts.file.clone(),
+            started_by_hub: hub.supervisor.owns(&self.name),
+            queued: lane.queued,
+            running: lane.running,
+            heard_ms_ago: lane.heard_ms_ago,
+            restarts: facts.restarts,
+        }
+    }
+
+    /// Tells the feed when the instance is in another state than it last told.
+    pub(crate) fn tell_if_changed(&self, hub: &Hub) {
+        let state = self.lane.view().state;
+        {
+            let mut facts = self.facts();
+            if facts.told.0 == state {
+                return;
+            }
+            facts.told = (state, OffsetDateTime::now_utc());
+        }
+        hub.feed.tell(|| Event::Instance { instance: Box::new(self.view(hub)) });
+    }
+
+    pub(crate) fn said_bye(&self, reason: &str) {
+        self.facts().said_bye = Some(reason.to_owned());
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.facts().pid
+    }
+
+    pub(crate) fn set_pid(&self, pid: Option<u32>) {
+        self.facts().pid = pid;
+    }
+
+    pub(crate) fn set_launch(&self, launch: &str) {
+        self.facts().launch = Some(launch.to_owned());
+    }
+
+    pub(crate) fn set_restarts(&self, restarts: u32) {
+        self.facts().restarts = restarts;
+    }
+
+    fn is_gone(&self) -> bool {
+        let state = self.lane.view().state;
+        matches!(state, InstanceState::Disconnected | InstanceState::Failed)
+            && !self.lane.accepts_calls()
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

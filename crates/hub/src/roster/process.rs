@@ -1,0 +1,59 @@
+//! Whether a process that is not our child still lives, and what to do when it does not.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wire::{Code, Problem};
+
+use super::Instance;
+use crate::hub::Inner as Hub;
+use crate::limits;
+
+/// After a lost link: the bridge dials again, or its process turns out to be gone, or the grace ends.
+pub(super) async fn watch_lost(hub: Arc<Hub>, instance: Arc<Instance>) {
+    let until = Instant::now() + limits::RECONNECT_GRACE;
+    let mut look = tokio::time::interval(limits::PROCESS_LOOK);
+    while Instant::now() < until {
+        look.tick().await;
+        if instance.lane.is_up() {
+            return;
+        }
+        if instance.pid().is_some_and(|pid| !is_alive(pid)) {
+            let why = Problem::new(
+                Code::INTERRUPTED,
+                format!("The process of `{}` has ended.", instance.name),
+            )
+            .hint(format!("Start it again: kapelle start {}", instance.app));
+            instance.lane.gone(&why, false);
+            break;
+        }
+    }
+    instance.tell_if_changed(&hub);
+}
+
+/// Whether a process of that number exists and is no zombie. Where the system cannot be asked, `true`:
+/// the grace period decides then.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_alive(pid: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // pid (name) state …; the name may hold anything, also `)`.
+        Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| {
+            let state = rest.trim_start();
+            state.starts_with('Z') || state.starts_with('X')
+        }),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else {
+        return false;
+    };
+    rustix::process::test_kill_process(pid).is_ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_alive(_pid: u32) -> bool {
+    true
+}

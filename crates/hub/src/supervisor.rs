@@ -1,0 +1,427 @@
+//! Processes that this hub started: launched, watched, started again when they die, stopped.
+//!
+//! In comes a launch request; out comes a connected instance, or a problem with the end of its log.
+//! Every launched process has a file in `run/instances/`, so that a hub that was killed knows its own
+//! again when they dial. Only these are ever killed; a program with a window is not restarted.
+//!
+//! ```text
+//! launched ─ handshake ─> lives ─ dies ─> waits (back-off) ─> launched
+//!     └─ exits or too late ─> failed        └─ too often ─> failed
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use wire::{Code, InstanceName, InstanceState, InstanceView, Mode, Problem};
+
+use crate::app::{App, Launch, LaunchRequest};
+use crate::home::{create_private, random_hex, write_private};
+use crate::hub::Inner as Hub;
+use crate::limits;
+use crate::recovery;
+use crate::roster::{Instance, is_alive};
+
+mod stop;
+
+pub use stop::Stopped;
+
+/// The processes of this hub, by the name of their instance.
+#[derive(Default)]
+pub(crate) struct Supervisor {
+    owned: Mutex<HashMap<InstanceName, Owned>>,
+}
+
+struct Owned {
+    request: LaunchRequest,
+    stopping: bool,
+    restarts: u32,
+    since: Instant,
+    /// Turns with every handshake.
+    connected: watch::Sender<u64>,
+}
+
+/// `run/instances/NAME.json`.
+#[derive(Serialize, Deserialize)]
+struct RunFile {
+    name: InstanceName,
+    launch: String,
+    pid: u32,
+    request: LaunchRequest,
+}
+
+impl Supervisor {
+    pub(crate) fn owns(&self, name: &InstanceName) -> bool {
+        self.lock().contains_key(name)
+    }
+
+    pub(crate) fn owned_names(&self) -> Vec<InstanceName> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// A handshake of that instance.
+    pub(crate) fn connected(&self, name: &InstanceName) {
+        if let Some(owned) = self.lock().get_mut(name) {
+            owned.since = Instant::now();
+            owned.connected.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Starts a copy and waits for its handshake. A name that runs already is answered as it is.
+    pub(crate) async fn start(
+        &self,
+        hub: &Arc<Hub>,
+        request: LaunchRequest,
+    ) -> Result<(InstanceView, bool), Problem> {
+        let app = app_of(hub, &request)?;
+        if let Some(name) = &request.name {
+            check_name(name)?;
+            if let Some(instance) = hub.roster.find(name) {
+                let view = instance.view(hub);
+                let usable = !matches!(view.state, InstanceState::Disconnected | InstanceState::Failed);
+                if usable && instance.app != request.app {
+                    return Err(Problem::new(
+                        Code::NAME_TAKEN,
+                        format!("`{name}` is a running {}.", instance.app),
+                    )
+                    .hint("Choose another name."));
+                }
+                if usable {
+                    return self.when_connected(hub, &instance).await.map(|view| (view, false));
+                }
+                hub.roster.forget(name);
+            }
+        }
+        let launch_id = random_hex(16)?;
+        let instance = hub.roster.reserve(
+            &hub.records,
+            &request.app,
+            request.name.as_ref(),
+            request.mode,
+            &launch_id,
+        )?;
+        self.own(&instance.name, request.clone());
+        let child = self.launch(hub, app, &instance, &request, &launch_id).await;
+        let child = match child {
+            Ok(child) => child,
+            Err(problem) => {
+                self.disown(hub, &instance.name);
+                hub.roster.forget(&instance.name);
+                return Err(problem);
+            }
+        };
+        tokio::spawn(watch(Arc::clone(hub), Arc::clone(&instance), Process::Child(child)));
+        match self.when_connected(hub, &instance).await {
+            Ok(view) => Ok((view, true)),
+            Err(problem) => {
+                stop::end(hub, &instance, true).await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Waits for the handshake of an instance that was launched.
+    async fn when_connected(
+        &self,
+        hub: &Arc<Hub>,
+        instance: &Arc<Instance>,
+    ) -> Result<InstanceView, Problem> {
+        let waiter = self.lock().get(&instance.name).map(|owned| owned.connected.subscribe());
+        if instance.lane.is_up() {
+            return Ok(instance.view(hub));
+        }
+        let Some(mut waiter) = waiter else { return Ok(instance.view(hub)) };
+        let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
+        match came {
+            Ok(Ok(())) => Ok(instance.view(hub)),
+            // The sender is dropped when the process ended before it connected.
+            Ok(Err(_)) => Err(start_failed(hub, &instance.name, "ended before it connected")),
+            Err(_) => Err(start_failed(
+                hub,
+                &instance.name,
+                &format!("did not connect within {} s", limits::START_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    async fn launch(
+        &self,
+        hub: &Arc<Hub>,
+        app: Arc<dyn App>,
+        instance: &Instance,
+        request: &LaunchRequest,
+        launch_id: &str,
+    ) -> Result<Child, Problem> {
+        let (home, wanted) = (hub.home.clone(), request.clone());
+        let launch = tokio::task::spawn_blocking(move || app.launch(&home, &wanted))
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the launch of an app panicked");
+                Problem::new(Code::INTERNAL, "The preparation of the start failed.")
+            })??;
+        let child = spawn(hub, &instance.name, launch_id, &launch)?;
+        instance.set_pid(child.id());
+        let run = RunFile {
+            name: instance.name.clone(),
+            launch: launch_id.to_owned(),
+            pid: child.id().unwrap_or_default(),
+            request: request.clone(),
+        };
+        let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
+        if let Err(error) = write_private(&run_file(hub, &instance.name), &text) {
+            tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
+        }
+        Ok(child)
+    }
+
+    /// Finds the processes of a hub that was killed. Those that live are waited for.
+    pub(crate) fn adopt(&self, hub: &Arc<Hub>) {
+        let entries = std::fs::read_dir(hub.home.join("run/instances")).into_iter().flatten();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let run = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
+            let Some(run) = run.filter(|run| is_alive(run.pid)) else {
+                std::fs::remove_file(&path).ok();
+                continue;
+            };
+            let reserved = hub.roster.reserve(
+                &hub.records,
+                &run.request.app,
+                Some(&run.name),
+                run.request.mode,
+                &run.launch,
+            );
+            let Ok(instance) = reserved else { continue };
+            instance.set_pid(Some(run.pid));
+            self.own(&instance.name, run.request);
+            tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
+            tokio::spawn(watch(Arc::clone(hub), instance, Process::Stranger(run.pid)));
+        }
+    }
+
+    fn own(&self, name: &InstanceName, request: LaunchRequest) {
+        let owned = Owned {
+            request,
+            stopping: false,
+            restarts: 0,
+            since: Instant::now(),
+            connected: watch::Sender::new(0),
+        };
+        self.lock().insert(name.clone(), owned);
+    }
+
+    fn disown(&self, hub: &Hub, name: &InstanceName) {
+        self.lock().remove(name);
+        std::fs::remove_file(run_file(hub, name)).ok();
+    }
+
+    /// What to do about a process that ended: the wait before the next start, or nothing.
+    fn after_end(&self, name: &InstanceName, lived: bool) -> Option<(LaunchRequest, std::time::Duration, u32)> {
+        let mut all = self.lock();
+        let owned = all.get_mut(name)?;
+        if owned.stopping || owned.request.mode == Mode::Gui || !lived {
+            return None;
+        }
+        if owned.since.elapsed() > limits::RESTART_FORGIVEN_AFTER {
+            owned.restarts = 0;
+        }
+        if owned.restarts >= limits::RESTARTS_MAX {
+            return None;
+        }
+        let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
+        owned.restarts += 1;
+        Some((owned.request.clone(), delay.min(limits::RESTART_DELAY_MAX), owned.restarts))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceName, Owned>> {
+        self.owned.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A process to wait for: our child, or one of a hub that was killed.
+enum Process {
+    Child(Child),
+    Stranger(u32),
+}
+
+impl Process {
+    /// How it ended, for people.
+    async fn ended(&mut self) -> String {
+        match self {
+            Self::Child(child) => match child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => format!("unknown: {error}"),
+            },
+            Self::Stranger(pid) => {
+                let mut look = tokio::time::interval(limits::PROCESS_LOOK);
+                while is_alive(*pid) {
+                    look.tick().await;
+                }
+                "how is not known, another hub started it".to_owned()
+            }
+        }
+    }
+}
+
+/// Waits for the end of a process, over and over, until it is not started again.
+async fn watch(hub: Arc<Hub>, instance: Arc<Instance>, mut process: Process) {
+    loop {
+        let how = process.ended().await;
+        let dead = instance.pid();
+        let lived = instance.snapshot().is_some() || instance.lane.view().connected;
+        tracing::info!(instance = %instance.name, how, "the process ended");
+        let why = Problem::new(
+            Code::INTERRUPTED,
+            format!("The process of `{}` ended ({how}).", instance.name),
+        );
+        let Some((mut request, delay, restarts)) = hub.supervisor.after_end(&instance.name, lived) else {
+            instance.lane.gone(&given_up(why, &hub, &instance), false);
+            hub.supervisor.disown(&hub, &instance.name);
+            instance.tell_if_changed(&hub);
+            return;
+        };
+        instance.lane.gone(
+            &why.hint("It is started again, from its newest recovery copy where there is one; look at what is there before you ask again: kapelle state"),
+            true,
+        );
+        instance.set_restarts(restarts);
+        instance.tell_if_changed(&hub);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = hub.stopping.cancelled() => return,
+        }
+        if let Some(copy) = recovery::newest(&hub.home, &instance.name, dead) {
+            request.file = Some(copy);
+        }
+        match relaunch(&hub, &instance, &request).await {
+            Ok(child) => process = Process::Child(child),
+            Err(problem) => {
+                instance.lane.gone(&problem, false);
+                hub.supervisor.disown(&hub, &instance.name);
+                instance.tell_if_changed(&hub);
+                return;
+            }
+        }
+    }
+}
+
+fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
+    let again = format!("Start it again: kapelle start {} --name {}", instance.app, instance.name);
+    let owned = hub.supervisor.lock();
+    match owned.get(&instance.name) {
+        Some(owned) if owned.restarts >= limits::RESTARTS_MAX => Problem::new(
+            Code::START_FAILED,
+            format!("{} It died {} times in a row and is not started again.", why.message, owned.restarts),
+        )
+        .hint(again),
+        _ => why.hint(again),
+    }
+}
+
+async fn relaunch(
+    hub: &Arc<Hub>,
+    instance: &Arc<Instance>,
+    request: &LaunchRequest,
+) -> Result<Child, Problem> {
+    let app = app_of(hub, request)?;
+    let launch_id = random_hex(16)?;
+    instance.set_launch(&launch_id);
+    hub.supervisor.launch(hub, app, instance, request, &launch_id).await
+}
+
+fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
+    let entry = hub.catalog.app(&request.app)?;
+    entry.app.clone().ok_or_else(|| {
+        Problem::new(
+            Code::NOT_SUPPORTED,
+            format!("The hub does not know how {} is started.", entry.title),
+        )
+        .hint("Start the program yourself; its bridge announces itself.")
+    })
+}
+
+fn check_name(name: &InstanceName) -> Result<(), Problem> {
+    if wire::id::is_plain_name(name.as_str()) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::ARGUMENTS_INVALID, format!("`{name}` cannot be an instance's name."))
+        .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+}
+
+fn spawn(hub: &Hub, name: &InstanceName, launch_id: &str, launch: &Launch) -> Result<Child, Problem> {
+    let log = log_file(hub, name);
+    keep_older_logs(&log);
+    let cannot = |what: &str, error: &std::io::Error| {
+        Problem::new(Code::START_FAILED, format!("{what}: {error}."))
+            .hint("`kapelle doctor` looks for what may be wrong.")
+    };
+    let out = create_private(&log).map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;
+    let err = out.try_clone().map_err(|e| cannot("The log cannot be shared", &e))?;
+    let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .envs(launch.env.iter().map(|(key, value)| (key, value)))
+        .env("KAPELLE_HOME", hub.home.root())
+        .env("KAPELLE_LAUNCH", launch_id)
+        .env("KAPELLE_NAME", name.as_str())
+        .env("KAPELLE_ROOTS", roots)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        // It outlives a hub that is killed: its calls go on and are asked for again.
+        .kill_on_drop(false);
+    // A group of its own: Ctrl-C in the hub's terminal is not for it, and its children can be ended with it.
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+        .spawn()
+        .map_err(|error| cannot(&format!("{} cannot be started", launch.program.display()), &error))
+}
+
+fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
+    let log = log_file(hub, name);
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let tail = &lines[lines.len().saturating_sub(limits::LOG_TAIL_LINES)..];
+    Problem::new(Code::START_FAILED, format!("The program for `{name}` {what}."))
+        .hint(format!("The end of its output is in the details, all of it in {}.", log.display()))
+        .detail("log", log.display().to_string())
+        .detail("output", tail.join("\n"))
+}
+
+fn run_file(hub: &Hub, name: &InstanceName) -> PathBuf {
+    hub.home.join(&format!("run/instances/{name}.json"))
+}
+
+fn log_file(hub: &Hub, name: &InstanceName) -> PathBuf {
+    hub.home.join(&format!("logs/{name}.log"))
+}
+
+/// `x.log` becomes `x.log.1` and so on; the oldest goes.
+fn keep_older_logs(log: &Path) {
+    let numbered = |number: usize| {
+        let mut path = log.as_os_str().to_owned();
+        path.push(format!(".{number}"));
+        PathBuf::from(path)
+    };
+    for number in (1..limits::INSTANCE_LOGS_MAX).rev() {
+        std::fs::rename(numbered(number), numbered(number + 1)).ok();
+    }
+    std::fs::rename(log, numbered(1)).ok();
+}
+
+impl Supervisor {
+    /// Stops one instance: asked first, killed only with `force` or when it does not leave.
+    pub(crate) async fn stop(
+        hub: &Arc<Hub>,
+        name: &InstanceName,
+        force: bool,
+    ) -> Result<Stopped, Problem> {
+        stop::stop(hub, name, force).await
+    }
+}
