@@ -1,0 +1,196 @@
+//! Blobs over HTTP: streamed to disk while they are hashed, read back whole or in a range.
+
+use std::io::SeekFrom;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use bytes::BytesMut;
+use futures_util::stream;
+use hub::callers::{Caller, Scope};
+use hub::policy::require;
+use http_body_util::BodyExt as _;
+use serde_json::json;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::sync::mpsc;
+use wire::{Code, Problem};
+
+use crate::http::Door;
+use crate::limits;
+use crate::problem::Answer;
+
+/// Pieces between the socket and the disk: a slow disk slows the sender.
+const PIECES_MAX: usize = 8;
+
+/// `PUT /v1/blobs`
+pub(crate) async fn store(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answer {
+    require(&caller, Scope::Write, || "store a blob".to_owned())?;
+    let too_large = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        .is_some_and(|length| length > hub::limits::BLOB_BYTES_MAX);
+    if too_large {
+        return Err(Problem::new(
+            Code::BODY_TOO_LARGE,
+            format!("A blob may have {} bytes.", hub::limits::BLOB_BYTES_MAX),
+        )
+        .hint("Hand large files over by their path.")
+        .into());
+    }
+    let (sender, mut receiver) = mpsc::channel::<bytes::Bytes>(PIECES_MAX);
+    let blobs = door.hub.blobs();
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut draft = blobs.draft()?;
+        while let Some(piece) = receiver.blocking_recv() {
+            if piece.is_empty() {
+                // The mark of a whole body; without it the draft is dropped.
+                let bytes = draft.bytes();
+                return draft.finish(None).map(|name| Some((name, bytes)));
+            }
+            draft.write(&piece)?;
+        }
+        Ok::<_, Problem>(None)
+    });
+    let whole = pass_on(request.into_body(), &sender).await;
+    if whole {
+        sender.send(bytes::Bytes::new()).await.ok();
+    }
+    drop(sender);
+    let stored = writing.await.map_err(|error| {
+        tracing::error!(%error, "storing a blob panicked");
+        Problem::new(Code::INTERNAL, "The blob could not be stored.")
+    })??;
+    let Some((name, bytes)) = stored else {
+        return Err(Problem::new(Code::BODY_MALFORMED, "The body did not arrive whole.").into());
+    };
+    Ok((StatusCode::CREATED, Json(json!({"$blob": name, "bytes": bytes}))).into_response())
+}
+
+/// `GET /v1/blobs/{name}`
+pub(crate) async fn fetch(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    require(&caller, Scope::Read, || "read a blob".to_owned())?;
+    let path = door.hub.blobs().path(&name)?;
+    let gone = |error: std::io::Error| {
+        tracing::warn!(%error, blob = name, "a blob went away while it was asked for");
+        Problem::new(Code::BLOB_UNKNOWN, format!("No blob `{name}` is stored here."))
+    };
+    let mut file = File::open(&path).await.map_err(gone)?;
+    let total = file.metadata().await.map_err(gone)?.len();
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let (status, start, end) = match asked.map(|text| range(text, total)) {
+        None | Some(Range::Whole) => (StatusCode::OK, 0, total),
+        Some(Range::Part(start, end)) => (StatusCode::PARTIAL_CONTENT, start, end),
+        Some(Range::Outside) => return Ok(outside(&name, total)),
+    };
+    file.seek(SeekFrom::Start(start)).await.map_err(gone)?;
+    let mut response = Response::new(body_of(file, end - start));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
+    // The name is the content's hash: it never changes.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, immutable, max-age=31536000"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(value) = HeaderValue::from_str(&format!("bytes {start}-{}/{total}", end - 1))
+    {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+    Ok(response)
+}
+
+/// `true` when the body came to its end.
+async fn pass_on(mut body: Body, sender: &mpsc::Sender<bytes::Bytes>) -> bool {
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+            && sender.send(data).await.is_err()
+        {
+            // The disk said no; its problem is the answer.
+            return false;
+        }
+    }
+    true
+}
+
+fn body_of(file: File, length: u64) -> Body {
+    Body::from_stream(stream::unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(limits::BLOB_READ_BYTES);
+        let mut piece = BytesMut::with_capacity(wanted);
+        let read = (&mut file).take(wanted as u64).read_buf(&mut piece).await;
+        match read {
+            Ok(0) => Some((Err(std::io::ErrorKind::UnexpectedEof.into()), (file, 0))),
+            Ok(count) => Some((Ok(piece.freeze()), (file, left - count as u64))),
+            Err(error) => Some((Err(error), (file, 0))),
+        }
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    Whole,
+    /// From the first byte to the one after the last.
+    Part(u64, u64),
+    Outside,
+}
+
+/// One range of bytes; several at once, or another unit, give the whole, as RFC 9110 allows.
+fn range(text: &str, total: u64) -> Range {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-')) else {
+        return Range::Whole;
+    };
+    match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => part(first, last.saturating_add(1).min(total)),
+        (Ok(first), Err(_)) if last.trim().is_empty() => part(first, total),
+        (Err(_), Ok(count)) if first.trim().is_empty() => part(total.saturating_sub(count), total),
+        _ => Range::Whole,
+    }
+}
+
+fn part(start: u64, end: u64) -> Range {
+    if start < end { Range::Part(start, end) } else { Range::Outside }
+}
+
+fn outside(name: &str, total: u64) -> Response {
+    let problem = Problem::new(Code::RANGE_INVALID, format!("`{name}` has {total} bytes."));
+    let mut response = crate::problem::Refused(problem).into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{total}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range("bytes=0-3", 10), Range::Part(0, 4));
+        assert_eq!(range("bytes=4-", 10), Range::Part(4, 10));
+        assert_eq!(range("bytes=-3", 10), Range::Part(7, 10));
+        assert_eq!(range("bytes=0-99", 10), Range::Part(0, 10));
+        assert_eq!(range("bytes=10-", 10), Range::Outside);
+        assert_eq!(range("bytes=0-1,3-4", 10), Range::Whole);
+        assert_eq!(range("lines=1-2", 10), Range::Whole);
+        assert_eq!(range("bytes=3-1", 10), Range::Whole);
+    }
+}

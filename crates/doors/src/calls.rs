@@ -1,0 +1,181 @@
+//! Calls over HTTP: ask, look, wait, cancel, history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse as _;
+use axum::{Extension, Json};
+use bytes::Bytes;
+use hub::Asked;
+use hub::call::Call;
+use hub::callers::{Caller, Scope};
+use hub::journal::Wanted;
+use hub::policy::require;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use wire::call::Wait;
+use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
+
+use crate::http::Door;
+use crate::problem::{Answer, Refused};
+use crate::{limits, stream};
+
+/// `POST /v1/calls`
+pub(crate) async fn ask(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let request: CallRequest = read(body)?;
+    let wants_stream = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"));
+    let wait = request.wait;
+    // Before the call can tell anything, so that nothing is missed.
+    let listener = wants_stream.then(|| door.hub.listen());
+    let asked = door.hub.ask(&caller, request)?;
+    match (asked, listener) {
+        (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
+        (Asked::One(call), Some(listener)) => Ok(stream::events(door.hub, listener, vec![call])),
+        (Asked::All(calls), Some(listener)) => Ok(stream::events(door.hub, listener, calls)),
+        (Asked::One(call), None) => {
+            let ended = waited(&call, wait).await;
+            answer(&door, &call, ended)
+        }
+        (Asked::All(calls), None) => {
+            let mut all_ended = true;
+            for call in &calls {
+                all_ended &= waited(call, wait).await;
+            }
+            let views: Vec<CallView> = calls.iter().map(|call| door.hub.view(call)).collect();
+            let status = if all_ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+            Ok((status, Json(json!({"outcomes": views}))).into_response())
+        }
+    }
+}
+
+/// `GET /v1/calls/{id}?wait_ms=`
+pub(crate) async fn show(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    query: Result<Query<ShowQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let query = query_of(query)?;
+    let call = door.hub.call(&CallId::from(id))?;
+    may_see(&caller, &call)?;
+    let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
+    call.ended(Some(wait)).await;
+    Ok(Json(door.hub.view(&call)).into_response())
+}
+
+/// `DELETE /v1/calls/{id}`
+pub(crate) async fn cancel(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let call = door.hub.cancel(&caller, &CallId::from(id))?;
+    call.ended(Some(limits::CANCEL_WAIT)).await;
+    Ok(Json(door.hub.view(&call)).into_response())
+}
+
+/// `GET /v1/calls`
+pub(crate) async fn history(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    require(&caller, Scope::Read, || "see the history".to_owned())?;
+    let query = query_of(query)?;
+    let wanted = Wanted {
+        limit: query.limit.unwrap_or(50).min(limits::HISTORY_MAX),
+        app: query.app.map(Into::into),
+        instance: query.instance.map(Into::into),
+        status: query.status,
+        before: query.before.map(Into::into),
+    };
+    let (since, calls) = door.hub.history(&wanted);
+    let calls: Vec<CallView> = calls.iter().map(|call| door.hub.view(call)).collect();
+    Ok(Json(json!({"since": hub::call::rfc3339(since), "calls": calls})).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowQuery {
+    wait_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HistoryQuery {
+    limit: Option<usize>,
+    app: Option<String>,
+    instance: Option<String>,
+    status: Option<Status>,
+    before: Option<String>,
+}
+
+/// One's own calls can always be seen; others' with the scope `read`.
+pub(crate) fn may_see(caller: &Caller, call: &Call) -> Result<(), Problem> {
+    if call.caller.name == caller.name {
+        return Ok(());
+    }
+    require(caller, Scope::Read, || "see somebody else's call".to_owned())
+}
+
+/// A JSON body, or what is wrong with it and where.
+pub(crate) fn read<T: DeserializeOwned>(
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<T, Problem> {
+    let body = body.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Problem::new(
+                Code::BODY_TOO_LARGE,
+                format!("The body is over {} bytes.", limits::BODY_BYTES_MAX),
+            )
+            .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
+            .detail("limit_bytes", limits::BODY_BYTES_MAX);
+        }
+        Problem::new(Code::BODY_MALFORMED, format!("The body did not arrive whole: {rejection}."))
+    })?;
+    serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(Code::BODY_MALFORMED, format!("The body is not what this route takes: {error}."))
+            .hint("GET /openapi.json has the form of every body.")
+    })
+}
+
+pub(crate) fn query_of<T>(
+    query: Result<Query<T>, axum::extract::rejection::QueryRejection>,
+) -> Result<T, Problem> {
+    query.map(|Query(query)| query).map_err(|rejection| {
+        Problem::new(Code::ARGUMENTS_INVALID, format!("The query cannot be read: {}.", rejection.body_text()))
+            .hint("GET /openapi.json has the parameters of every route.")
+    })
+}
+
+async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
+    match wait {
+        Wait::Forever(true) => call.ended(None).await,
+        Wait::Forever(false) => call.status().is_end(),
+        Wait::Milliseconds(limit) => call.ended(Some(Duration::from_millis(limit))).await,
+    }
+}
+
+/// 200 when it ran; a problem when it ended without having run; 202 when it goes on.
+fn answer(door: &Door, call: &Arc<Call>, ended: bool) -> Answer {
+    let view = door.hub.view(call);
+    if !ended {
+        return Ok((StatusCode::ACCEPTED, Json(view)).into_response());
+    }
+    let never_ran = !call.has_started() && view.status == Status::Interrupted;
+    if never_ran && let Some(problem) = view.outcome.as_ref().and_then(|o| o.problem.clone()) {
+        return Err(Refused(problem));
+    }
+    Ok(Json(view).into_response())
+}

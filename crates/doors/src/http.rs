@@ -1,0 +1,124 @@
+//! The HTTP door: its routes, its listener, its end.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post, put};
+use axum::serve::ListenerExt as _;
+use axum::{Json, Router, middleware};
+use hub::Hub;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use wire::{Code, Problem};
+
+use crate::problem::Refused;
+use crate::{blobs, calls, guard, instances, limits, openapi, stream, tokens};
+
+/// What every route can reach.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) hub: Hub,
+    pub(crate) address: SocketAddr,
+    started: Instant,
+}
+
+/// All routes of the hub, for the address that it is reached at.
+pub fn router(hub: Hub, address: SocketAddr) -> Router {
+    let door = Door { hub, address, started: Instant::now() };
+    let with_token = Router::new()
+        .route("/v1/calls", post(calls::ask).get(calls::history))
+        .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
+        .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/apps", get(instances::apps))
+        .route("/v1/apps/{app}/commands", get(instances::commands))
+        .route("/v1/apps/{app}/commands/{name}", get(instances::command))
+        .route("/v1/instances", get(instances::list).post(instances::start))
+        .route("/v1/instances/{name}", get(instances::show).delete(instances::stop))
+        .route("/v1/instances/{name}/state", get(instances::state))
+        .route("/v1/recovery", get(instances::recovery))
+        .route("/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/v1/stop", post(stop))
+        .route("/openapi.json", get(document))
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        // Blobs have a bound of their own, kept while they stream to disk.
+        .merge(
+            Router::new()
+                .route("/v1/blobs", put(blobs::store))
+                .route("/v1/blobs/{name}", get(blobs::fetch))
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .layer(middleware::from_fn_with_state(door.clone(), guard::token));
+    Router::new()
+        .route("/healthz", get(health))
+        .merge(with_token)
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
+        .layer(middleware::from_fn_with_state(door.clone(), guard::nearness))
+        .with_state(door)
+}
+
+/// Serves `listener` until the hub stops.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    // Without it small answers wait for an acknowledgement, some 40 ms each.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        }
+    });
+    let ending = hub.clone();
+    let serving = axum::serve(listener, router(hub.clone(), address))
+        .with_graceful_shutdown(async move { ending.stopping().await });
+    let deadline = async {
+        hub.stopping().await;
+        tokio::time::sleep(limits::DRAIN).await;
+    };
+    tokio::select! {
+        result = async { serving.await } => result,
+        () = deadline => Ok(()),
+    }
+}
+
+async fn health(State(door): State<Door>) -> Json<Value> {
+    let uptime_ms = u64::try_from(door.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Json(json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "uptime_ms": uptime_ms,
+    }))
+}
+
+async fn stop(
+    State(door): State<Door>,
+    axum::Extension(caller): axum::Extension<hub::callers::Caller>,
+) -> Result<Response, Refused> {
+    door.hub.may_stop(&caller)?;
+    door.hub.begin_stop();
+    Ok((StatusCode::ACCEPTED, Json(json!({"stopping": true}))).into_response())
+}
+
+async fn document(State(door): State<Door>) -> Json<Value> {
+    let apps = door.hub.apps().into_iter().map(|(app, _)| {
+        let specs = app.commands().map(|command| command.spec.clone()).collect();
+        (app.id.clone(), specs)
+    });
+    Json(openapi::document(&apps.collect::<Vec<_>>()))
+}
+
+async fn no_route(request: axum::extract::Request) -> Refused {
+    Refused(
+        Problem::new(
+            Code::ROUTE_UNKNOWN,
+            format!("There is no {} {}.", request.method(), request.uri().path()),
+        )
+        .hint("GET /openapi.json lists the routes."),
+    )
+}

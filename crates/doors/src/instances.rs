@@ -1,0 +1,112 @@
+//! Apps, their commands, and their instances over HTTP.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::{Extension, Json};
+use bytes::Bytes;
+use hub::app::LaunchRequest;
+use hub::callers::{Caller, Scope};
+use hub::policy::require;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wire::{AppId, InstanceName};
+
+use crate::calls::{query_of, read};
+use crate::http::Door;
+use crate::problem::Answer;
+
+pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
+    let apps: Vec<Value> = door
+        .hub
+        .apps()
+        .into_iter()
+        .map(|(app, instances)| {
+            json!({
+                "app": app.id,
+                "title": app.title,
+                "commands": app.commands().count(),
+                "instances": instances,
+                "announced": app.announced,
+            })
+        })
+        .collect();
+    Json(json!({ "apps": apps }))
+}
+
+pub(crate) async fn commands(State(door): State<Door>, Path(app): Path<String>) -> Answer {
+    let commands = door.hub.commands(&AppId::from(app))?;
+    Ok(Json(json!({ "commands": commands })).into_response())
+}
+
+pub(crate) async fn command(
+    State(door): State<Door>,
+    Path((app, name)): Path<(String, String)>,
+) -> Answer {
+    Ok(Json(door.hub.command(&AppId::from(app), &name)?).into_response())
+}
+
+pub(crate) async fn list(State(door): State<Door>) -> Json<Value> {
+    Json(json!({ "instances": door.hub.instances() }))
+}
+
+pub(crate) async fn show(State(door): State<Door>, Path(name): Path<String>) -> Answer {
+    Ok(Json(door.hub.instance(&InstanceName::from(name))?).into_response())
+}
+
+pub(crate) async fn start(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let request: LaunchRequest = read(body)?;
+    let (instance, is_new) = door.hub.start_instance(&caller, request).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(instance)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StopQuery {
+    #[serde(default)]
+    force: bool,
+}
+
+pub(crate) async fn stop(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    query: Result<Query<StopQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let force = query_of(query)?.force;
+    let name = InstanceName::from(name);
+    let how = door.hub.stop_instance(&caller, &name, force).await?;
+    Ok(Json(json!({"stopped": name, "how": how})).into_response())
+}
+
+pub(crate) async fn state(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Answer {
+    require(&caller, Scope::Read, || "see the state of a program".to_owned())?;
+    let name = InstanceName::from(name);
+    let known = door.hub.instance_state(&name)?;
+    Ok(Json(json!({
+        "instance": name,
+        "revision": known.revision,
+        "as_of": hub::call::rfc3339(known.as_of),
+        "age_ms": known.age_ms,
+        "connected": known.connected,
+        "state": known.state,
+    }))
+    .into_response())
+}
+
+pub(crate) async fn recovery(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+) -> Answer {
+    require(&caller, Scope::Read, || "see the recovery copies".to_owned())?;
+    Ok(Json(json!({ "copies": door.hub.recovery_copies() })).into_response())
+}

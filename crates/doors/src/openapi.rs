@@ -1,0 +1,67 @@
+//! The OpenAPI document: the fixed routes, and every command's arguments from its one description.
+
+use serde_json::{Map, Value, json};
+use wire::{AppId, CommandSpec};
+
+mod routes;
+
+/// OpenAPI 3.1 for these apps. Pure: the same in gives the same out.
+#[must_use]
+pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
+    let mut schemas = routes::schemas();
+    let mut variants = Vec::new();
+    for (app, specs) in apps {
+        for spec in specs {
+            let name = format!("{app}.{}", spec.name);
+            schemas.insert(name.clone(), command_schema(app, spec));
+            variants.push(json!({ "$ref": format!("#/components/schemas/{name}") }));
+        }
+    }
+    schemas.insert(
+        "CallRequest".to_owned(),
+        json!({
+            "description": "One command of one app. `args` has the form of that command.",
+            "anyOf": if variants.is_empty() { vec![json!({"type": "object"})] } else { variants },
+        }),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kapelle",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Conducts creative applications. See docs/reference/http.md.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": routes::paths(),
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas,
+        },
+    })
+}
+
+fn command_schema(app: &AppId, spec: &CommandSpec) -> Value {
+    let mut properties = Map::new();
+    properties.insert("app".into(), json!({"const": app}));
+    properties.insert("command".into(), json!({"const": spec.name}));
+    properties.insert("args".into(), spec.args.clone());
+    properties.extend(routes::call_options());
+    let mut schema = json!({
+        "type": "object",
+        "title": format!("{app} {}", spec.name),
+        "description": spec.docs.as_ref().map_or_else(
+            || spec.summary.clone(),
+            |docs| format!("{}\n\n{docs}", spec.summary),
+        ),
+        "required": ["app", "command"],
+        "properties": properties,
+        "additionalProperties": false,
+        "x-effect": spec.effect,
+    });
+    if let Some(example) = &spec.example {
+        schema["examples"] = json!([{"app": app, "command": spec.name, "args": example}]);
+    }
+    schema
+}

@@ -1,0 +1,37 @@
+//! Tokens over HTTP, for callers with the scope `admin`.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::{Extension, Json};
+use bytes::Bytes;
+use hub::callers::{Caller, TokenView};
+use serde_json::json;
+
+use crate::calls::read;
+use crate::http::Door;
+use crate::problem::Answer;
+
+pub(crate) async fn list(State(door): State<Door>, Extension(caller): Extension<Caller>) -> Answer {
+    Ok(Json(json!({ "tokens": door.hub.tokens(&caller)? })).into_response())
+}
+
+pub(crate) async fn create(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let view: TokenView = read(body)?;
+    let secret = door.hub.create_token(&caller, &view)?;
+    let made = json!({"name": view.name, "token": secret, "scopes": view.scopes, "ask": view.ask});
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+pub(crate) async fn revoke(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Answer {
+    door.hub.revoke_token(&caller, &name)?;
+    Ok(Json(json!({ "revoked": name })).into_response())
+}
