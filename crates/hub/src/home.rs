@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use wire::{Code, Problem};
 
+use crate::limits;
+
 /// Paths of one home folder, `KAPELLE_HOME`.
 #[derive(Clone, Debug)]
 pub struct Home {
@@ -44,21 +46,32 @@ impl Home {
     }
 
     /// The lock that a running hub holds for as long as it lives; the system lets go of it even after
-    /// `kill -9`.
+    /// `kill -9`. A hub that is just stopping is waited for.
     ///
     /// # Errors
-    /// `hub_running` when another hub holds it.
+    /// `hub_running` when another hub holds it and goes on.
     pub fn lock_hub(&self) -> Result<File, Problem> {
         let path = self.join("run/hub.lock");
         let file = create_private(&path).map_err(|error| cannot(&path, "be made", &error))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(Problem::new(
-                Code::HUB_RUNNING,
-                format!("Another hub uses {}.", self.root.display()),
-            )
-            .hint("`kapelle status` talks to it; `kapelle stop --hub` ends it; or set KAPELLE_HOME to another folder.")),
-            Err(fs::TryLockError::Error(error)) => Err(cannot(&path, "be locked", &error)),
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(cannot(&path, "be locked", &error)),
+        }
+        let running = || {
+            Problem::new(Code::HUB_RUNNING, format!("Another hub uses {}.", self.root.display()))
+                .hint("`kapelle status` talks to it; `kapelle stop --hub` ends it; or set KAPELLE_HOME to another folder.")
+        };
+        // A hub takes its file away when it stops, and holds the lock until it is gone.
+        if self.hub_file().exists() {
+            return Err(running());
+        }
+        let (locked, wait) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || locked.send(file.lock().map(|()| file)).ok());
+        match wait.recv_timeout(limits::LEAVE_TIMEOUT) {
+            Ok(Ok(file)) => Ok(file),
+            Ok(Err(error)) => Err(cannot(&path, "be locked", &error)),
+            Err(_) => Err(running()),
         }
     }
 

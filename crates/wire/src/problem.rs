@@ -28,8 +28,9 @@ pub struct Problem {
     /// Whether the same request may succeed later without a change.
     #[serde(default)]
     pub retryable: bool,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub details: Map<String, Value>,
+    /// Boxed, so that a problem stays small as an error.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub details: Box<Map<String, Value>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ impl Problem {
                 Severity::Error
             },
             retryable: row.retryable,
-            details: Map::new(),
+            details: Box::default(),
         }
     }
 
@@ -88,6 +89,11 @@ impl Problem {
     pub fn exit_code(&self) -> u8 {
         self.code.row().exit
     }
+}
+
+#[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
+fn is_empty(details: &Box<Map<String, Value>>) -> bool {
+    details.is_empty()
 }
 
 impl fmt::Display for Problem {
