@@ -12,7 +12,14 @@ pub(crate) fn page(title: &str, app: &str, specs: &[CommandSpec]) -> String {
     );
     for spec in specs {
         let anchor = spec.name.replace('.', "");
-        writeln!(page, "| [`{}`](#{anchor}) | {} | {} |", spec.name, spec.effect.as_str(), spec.summary).ok();
+        writeln!(
+            page,
+            "| [`{}`](#{anchor}) | {} | {} |",
+            spec.name,
+            spec.effect.as_str(),
+            spec.summary
+        )
+        .ok();
     }
     for spec in specs {
         write_command(&mut page, app, spec);
@@ -45,10 +52,24 @@ fn write_command(page: &mut String, app: &str, spec: &CommandSpec) {
             None if spec.is_required(name) => "required".to_owned(),
             None => String::new(),
         };
-        let doc = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        writeln!(page, "| `{name}` | {} | {default} | {} |", type_of(schema), doc.replace('|', "\\|")).ok();
+        let doc = schema
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        writeln!(
+            page,
+            "| `{name}` | {} | {default} | {} |",
+            type_of(schema),
+            doc.replace('|', "\\|")
+        )
+        .ok();
     }
-    if let Some(result) = spec.result.as_ref().and_then(|r| r.get("description")).and_then(Value::as_str) {
+    if let Some(result) = spec
+        .result
+        .as_ref()
+        .and_then(|r| r.get("description"))
+        .and_then(Value::as_str)
+    {
         writeln!(page, "\nGives: {result}").ok();
     }
     if let Some(example) = &spec.example {
@@ -65,13 +86,17 @@ fn type_of(schema: &Value) -> String {
     let form = schema.get("x-form").and_then(Value::as_str);
     match (form, schema.get("type")) {
         (Some(form), _) => form.to_owned(),
-        (None, Some(Value::String(kind))) if kind == "array" && schema.get("minItems").is_some() => {
+        (None, Some(Value::String(kind)))
+            if kind == "array" && schema.get("minItems").is_some() =>
+        {
             "three numbers".to_owned()
         }
         (None, Some(Value::String(kind))) => kind.clone(),
-        (None, Some(Value::Array(kinds))) => {
-            kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ")
-        }
+        (None, Some(Value::Array(kinds))) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" or "),
         _ => "any".to_owned(),
     }
 }

@@ -16,7 +16,10 @@ pub fn generated() -> Vec<(String, String)> {
     let openapi = doors::openapi::document(&[(blender, specs.clone())]);
     let openapi = serde_json::to_string_pretty(&openapi).unwrap_or_default() + "\n";
     vec![
-        ("docs/reference/blender-commands.md".to_owned(), commands::page("Blender", "blender", &specs)),
+        (
+            "docs/reference/blender-commands.md".to_owned(),
+            commands::page("Blender", "blender", &specs),
+        ),
         ("docs/reference/problems.md".to_owned(), problems::page()),
         ("docs/reference/limits.md".to_owned(), limits::page(&root())),
         ("docs/reference/openapi.json".to_owned(), openapi),
@@ -38,7 +41,10 @@ mod tests {
         let stale: Vec<String> = super::generated()
             .into_iter()
             .filter(|(path, text)| {
-                std::fs::read_to_string(super::root().join(path)).ok().as_ref() != Some(text)
+                std::fs::read_to_string(super::root().join(path))
+                    .ok()
+                    .as_ref()
+                    != Some(text)
             })
             .map(|(path, _)| path)
             .collect();

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-const FILES: [&str; 3] =
-    ["crates/wire/src/frame.rs", "crates/hub/src/limits.rs", "crates/doors/src/lib.rs"];
+const FILES: [&str; 3] = [
+    "crates/wire/src/frame.rs",
+    "crates/hub/src/limits.rs",
+    "crates/doors/src/lib.rs",
+];
 
 pub(crate) fn page(root: &Path) -> String {
     let mut page = String::from(

@@ -11,7 +11,12 @@ pub(crate) fn page() -> String {
     );
     for row in wire::problem::TABLE {
         let retryable = if row.retryable { "yes" } else { "" };
-        writeln!(page, "| `{}` | {} | {} | {retryable} | {} |", row.code, row.http, row.exit, row.meaning).ok();
+        writeln!(
+            page,
+            "| `{}` | {} | {} | {retryable} | {} |",
+            row.code, row.http, row.exit, row.meaning
+        )
+        .ok();
     }
     page
 }

@@ -26,12 +26,23 @@ fn every_module_says_what_it_is_for() {
         .filter(|path| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let is_python = path.extension().is_some_and(|extension| extension == "py");
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_test = name == "tests.rs" || path.components().any(|part| part.as_os_str() == "tests");
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let is_test =
+                name == "tests.rs" || path.components().any(|part| part.as_os_str() == "tests");
             let is_verb = path.to_string_lossy().contains("cli/src/commands/");
-            let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+            let first = text
+                .lines()
+                .find(|line| !line.trim().is_empty() && !line.starts_with('#'));
             let says = first.is_none_or(|line| {
-                if is_python { line.starts_with("\"\"\"") || line.starts_with("r\"\"\"") } else { line.starts_with("//!") }
+                if is_python {
+                    line.starts_with("\"\"\"") || line.starts_with("r\"\"\"")
+                } else {
+                    line.starts_with("//!")
+                }
             });
             !(says || is_test || is_verb)
         })
@@ -45,11 +56,17 @@ fn the_hub_and_the_doors_name_no_app() {
         for path in below(&root().join(folder)) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let is_test = path.ends_with("tests.rs");
-            let text = text.split("#[cfg(test)]").next().filter(|_| !is_test).unwrap_or_default();
+            let text = text
+                .split("#[cfg(test)]")
+                .next()
+                .filter(|_| !is_test)
+                .unwrap_or_default();
             for (number, line) in text.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 let names = ["blender", "comfyui", "touchdesigner", "ableton"];
-                let found = names.iter().find(|name| code.to_lowercase().contains(*name));
+                let found = names
+                    .iter()
+                    .find(|name| code.to_lowercase().contains(*name));
                 assert!(found.is_none(), "{}:{}: {line}", path.display(), number + 1);
             }
         }
@@ -60,7 +77,11 @@ fn the_hub_and_the_doors_name_no_app() {
 fn only_doors_know_http_and_only_the_hub_knows_tokio_below_them() {
     let manifest = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
     assert!(!manifest("crates/wire/Cargo.toml").contains("tokio"));
-    for path in ["crates/wire/Cargo.toml", "crates/hub/Cargo.toml", "apps/Cargo.toml"] {
+    for path in [
+        "crates/wire/Cargo.toml",
+        "crates/hub/Cargo.toml",
+        "apps/Cargo.toml",
+    ] {
         assert!(!manifest(path).contains("axum"), "{path}");
     }
     assert!(!manifest("crates/doors/Cargo.toml").contains("apps"));
@@ -69,11 +90,25 @@ fn only_doors_know_http_and_only_the_hub_knows_tokio_below_them() {
 
 #[test]
 fn no_test_file_is_forgotten() {
-    for main in sources().into_iter().filter(|path| path.ends_with("tests/it/main.rs")) {
+    for main in sources()
+        .into_iter()
+        .filter(|path| path.ends_with("tests/it/main.rs"))
+    {
         let text = std::fs::read_to_string(&main).unwrap_or_default();
-        for path in std::fs::read_dir(main.parent().unwrap_or(Path::new("."))).unwrap().flatten() {
-            let stem = path.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let is_rust = path.path().extension().is_some_and(|extension| extension == "rs");
+        for path in std::fs::read_dir(main.parent().unwrap_or(Path::new(".")))
+            .unwrap()
+            .flatten()
+        {
+            let stem = path
+                .path()
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let is_rust = path
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "rs");
             assert!(
                 !is_rust || stem == "main" || text.contains(&format!("mod {stem};")),
                 "{} is not in {}",
@@ -86,18 +121,36 @@ fn no_test_file_is_forgotten() {
 
 /// Rust and Python that people wrote.
 fn sources() -> Vec<PathBuf> {
-    ["crates", "apps", "xtask", "bench", "clients"].iter().flat_map(|dir| below(&root().join(dir))).collect()
+    ["crates", "apps", "xtask", "bench", "clients"]
+        .iter()
+        .flat_map(|dir| below(&root().join(dir)))
+        .collect()
 }
 
 fn below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for path in std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+    {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
-            if !matches!(name.as_str(), "target" | "__pycache__" | "node_modules" | ".pytest_cache") {
+            if !matches!(
+                name.as_str(),
+                "target" | "__pycache__" | "node_modules" | ".pytest_cache"
+            ) {
                 found.extend(below(&path));
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rs" || extension == "py")
+        {
             found.push(path);
         }
     }

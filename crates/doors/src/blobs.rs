@@ -9,9 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use bytes::BytesMut;
 use futures_util::stream;
+use http_body_util::BodyExt as _;
 use hub::callers::{Caller, Scope};
 use hub::policy::require;
-use http_body_util::BodyExt as _;
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -71,7 +71,11 @@ pub(crate) async fn store(
     let Some((name, bytes)) = stored else {
         return Err(Problem::new(Code::BODY_MALFORMED, "The body did not arrive whole.").into());
     };
-    Ok((StatusCode::CREATED, Json(json!({"$blob": name, "bytes": bytes}))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({"$blob": name, "bytes": bytes})),
+    )
+        .into_response())
 }
 
 /// `GET /v1/blobs/{name}`
@@ -85,11 +89,16 @@ pub(crate) async fn fetch(
     let path = door.hub.blobs().path(&name)?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, blob = name, "a blob went away while it was asked for");
-        Problem::new(Code::BLOB_UNKNOWN, format!("No blob `{name}` is stored here."))
+        Problem::new(
+            Code::BLOB_UNKNOWN,
+            format!("No blob `{name}` is stored here."),
+        )
     };
     let mut file = File::open(&path).await.map_err(gone)?;
     let total = file.metadata().await.map_err(gone)?.len();
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
     let (status, start, end) = match asked.map(|text| range(text, total)) {
         None | Some(Range::Whole) => (StatusCode::OK, 0, total),
         Some(Range::Part(start, end)) => (StatusCode::PARTIAL_CONTENT, start, end),
@@ -99,12 +108,21 @@ pub(crate) async fn fetch(
     let mut response = Response::new(body_of(file, end - start));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
     // The name is the content's hash: it never changes.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, immutable, max-age=31536000"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, immutable, max-age=31536000"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if status == StatusCode::PARTIAL_CONTENT
         && let Ok(value) = HeaderValue::from_str(&format!("bytes {start}-{}/{total}", end - 1))
     {
@@ -129,19 +147,24 @@ async fn pass_on(mut body: Body, sender: &mpsc::Sender<bytes::Bytes>) -> bool {
 }
 
 fn body_of(file: File, length: u64) -> Body {
-    Body::from_stream(stream::unfold((file, length), |(mut file, left)| async move {
-        if left == 0 {
-            return None;
-        }
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(limits::BLOB_READ_BYTES);
-        let mut piece = BytesMut::with_capacity(wanted);
-        let read = (&mut file).take(wanted as u64).read_buf(&mut piece).await;
-        match read {
-            Ok(0) => Some((Err(std::io::ErrorKind::UnexpectedEof.into()), (file, 0))),
-            Ok(count) => Some((Ok(piece.freeze()), (file, left - count as u64))),
-            Err(error) => Some((Err(error), (file, 0))),
-        }
-    }))
+    Body::from_stream(stream::unfold(
+        (file, length),
+        |(mut file, left)| async move {
+            if left == 0 {
+                return None;
+            }
+            let wanted = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(limits::BLOB_READ_BYTES);
+            let mut piece = BytesMut::with_capacity(wanted);
+            let read = (&mut file).take(wanted as u64).read_buf(&mut piece).await;
+            match read {
+                Ok(0) => Some((Err(std::io::ErrorKind::UnexpectedEof.into()), (file, 0))),
+                Ok(count) => Some((Ok(piece.freeze()), (file, left - count as u64))),
+                Err(error) => Some((Err(error), (file, 0))),
+            }
+        },
+    ))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -154,7 +177,10 @@ enum Range {
 
 /// One range of bytes; several at once, or another unit, give the whole, as RFC 9110 allows.
 fn range(text: &str, total: u64) -> Range {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-')) else {
+    let Some((first, last)) = text
+        .strip_prefix("bytes=")
+        .and_then(|text| text.split_once('-'))
+    else {
         return Range::Whole;
     };
     match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
@@ -166,7 +192,11 @@ fn range(text: &str, total: u64) -> Range {
 }
 
 fn part(start: u64, end: u64) -> Range {
-    if start < end { Range::Part(start, end) } else { Range::Outside }
+    if start < end {
+        Range::Part(start, end)
+    } else {
+        Range::Outside
+    }
 }
 
 fn outside(name: &str, total: u64) -> Response {

@@ -53,7 +53,11 @@ pub(crate) async fn ask(
                 all_ended &= waited(call, wait).await;
             }
             let views: Vec<CallView> = calls.iter().map(|call| door.hub.view(call)).collect();
-            let status = if all_ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+            let status = if all_ended {
+                StatusCode::OK
+            } else {
+                StatusCode::ACCEPTED
+            };
             Ok((status, Json(json!({"outcomes": views}))).into_response())
         }
     }
@@ -67,7 +71,7 @@ pub(crate) async fn show(
     query: Result<Query<ShowQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
     let query = query_of(query)?;
-    let call = door.hub.call(&CallId::from(id))?;
+    let call = door.hub.find_call(&CallId::from(id)).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
@@ -126,7 +130,9 @@ pub(crate) fn may_see(caller: &Caller, call: &Call) -> Result<(), Problem> {
     if call.caller.name == caller.name {
         return Ok(());
     }
-    require(caller, Scope::Read, || "see somebody else's call".to_owned())
+    require(caller, Scope::Read, || {
+        "see somebody else's call".to_owned()
+    })
 }
 
 /// A JSON body, or what is wrong with it and where.
@@ -142,11 +148,17 @@ pub(crate) fn read<T: DeserializeOwned>(
             .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
             .detail("limit_bytes", limits::BODY_BYTES_MAX);
         }
-        Problem::new(Code::BODY_MALFORMED, format!("The body did not arrive whole: {rejection}."))
+        Problem::new(
+            Code::BODY_MALFORMED,
+            format!("The body did not arrive whole: {rejection}."),
+        )
     })?;
     serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(Code::BODY_MALFORMED, format!("The body is not what this route takes: {error}."))
-            .hint("GET /openapi.json has the form of every body.")
+        Problem::new(
+            Code::BODY_MALFORMED,
+            format!("The body is not what this route takes: {error}."),
+        )
+        .hint("GET /openapi.json has the form of every body.")
     })
 }
 
@@ -154,8 +166,11 @@ pub(crate) fn query_of<T>(
     query: Result<Query<T>, axum::extract::rejection::QueryRejection>,
 ) -> Result<T, Problem> {
     query.map(|Query(query)| query).map_err(|rejection| {
-        Problem::new(Code::ARGUMENTS_INVALID, format!("The query cannot be read: {}.", rejection.body_text()))
-            .hint("GET /openapi.json has the parameters of every route.")
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("The query cannot be read: {}.", rejection.body_text()),
+        )
+        .hint("GET /openapi.json has the parameters of every route.")
     })
 }
 

@@ -29,17 +29,20 @@ pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: 
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
+        .and_then(|value| {
+            value
+                .strip_prefix("Bearer ")
+                .or_else(|| value.strip_prefix("bearer "))
+        });
     let Some(caller) = bearer.and_then(|bearer| door.hub.authenticate(bearer)) else {
         let what = if bearer.is_some() {
             "The token is not known to this hub."
         } else {
             "The request carries no token."
         };
-        return Refused(
-            Problem::new(Code::UNAUTHENTICATED, what)
-                .hint("Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is."),
-        )
+        return Refused(Problem::new(Code::UNAUTHENTICATED, what).hint(
+            "Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is.",
+        ))
         .into_response();
     };
     if let Err(problem) = media_type(request.method(), request.uri().path(), request.headers()) {
@@ -50,7 +53,10 @@ pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: 
 }
 
 fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if !names_us(host, door.address) {
         return Err(Problem::new(
             Code::HOST_REFUSED,
@@ -58,30 +64,46 @@ fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
         )
         .hint(format!("Use http://{}.", door.address)));
     }
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
     let origin = origin.to_str().unwrap_or_default();
-    let own = origin.strip_prefix("http://").is_some_and(|host| names_us(host, door.address));
+    let own = origin
+        .strip_prefix("http://")
+        .is_some_and(|host| names_us(host, door.address));
     if own {
         return Ok(());
     }
     Err(Problem::new(
         Code::ORIGIN_REFUSED,
-        format!("A page of `{}` asked; only pages of this hub may.", short(origin)),
+        format!(
+            "A page of `{}` asked; only pages of this hub may.",
+            short(origin)
+        ),
     )
     .hint("Use a program instead of a page of another site."))
 }
 
 /// Whether `host:port` is the address that this hub listens on, by number or as `localhost`.
 fn names_us(host: &str, address: SocketAddr) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
     let port = authority.port_u16().unwrap_or(80);
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     if port != address.port() {
         return false;
     }
     match name.parse::<std::net::IpAddr>() {
         // Listening everywhere, every own address is right; which are ours cannot be rebound by a name.
-        Ok(ip) => ip == address.ip() || address.ip().is_unspecified() || (ip.is_loopback() && address.ip().is_loopback()),
+        Ok(ip) => {
+            ip == address.ip()
+                || address.ip().is_unspecified()
+                || (ip.is_loopback() && address.ip().is_loopback())
+        }
         Err(_) => name.eq_ignore_ascii_case("localhost"),
     }
 }
@@ -89,11 +111,16 @@ fn names_us(host: &str, address: SocketAddr) -> bool {
 fn media_type(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let has_body = matches!(*method, Method::POST | Method::PATCH)
         || (*method == Method::PUT && path != "/v1/blobs");
-    let is_empty = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0");
+    let is_empty = headers
+        .get(header::CONTENT_LENGTH)
+        .is_some_and(|length| length == "0");
     if !has_body || (is_empty && !headers.contains_key(header::CONTENT_TYPE)) {
         return Ok(());
     }
-    let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
@@ -118,10 +145,23 @@ mod tests {
     #[test]
     fn only_own_names_are_answered() {
         let address: SocketAddr = "127.0.0.1:7420".parse().unwrap();
-        for good in ["127.0.0.1:7420", "localhost:7420", "LOCALHOST:7420", "[::1]:7420"] {
+        for good in [
+            "127.0.0.1:7420",
+            "localhost:7420",
+            "LOCALHOST:7420",
+            "[::1]:7420",
+        ] {
             assert!(names_us(good, address), "{good}");
         }
-        for bad in ["", "127.0.0.1", "evil.example:7420", "127.0.0.1:80", "localhost.evil.example:7420", "10.0.0.1:7420", "a b"] {
+        for bad in [
+            "",
+            "127.0.0.1",
+            "evil.example:7420",
+            "127.0.0.1:80",
+            "localhost.evil.example:7420",
+            "10.0.0.1:7420",
+            "a b",
+        ] {
             assert!(!names_us(bad, address), "{bad}");
         }
     }

@@ -27,7 +27,11 @@ pub(crate) struct Door {
 
 /// All routes of the hub, for the address that it is reached at.
 pub fn router(hub: Hub, address: SocketAddr) -> Router {
-    let door = Door { hub, address, started: Instant::now() };
+    let door = Door {
+        hub,
+        address,
+        started: Instant::now(),
+    };
     let with_token = Router::new()
         .route("/v1/calls", post(calls::ask).get(calls::history))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
@@ -36,7 +40,10 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
         .route("/v1/instances", get(instances::list).post(instances::start))
-        .route("/v1/instances/{name}", get(instances::show).delete(instances::stop))
+        .route(
+            "/v1/instances/{name}",
+            get(instances::show).delete(instances::stop),
+        )
         .route("/v1/instances/{name}/state", get(instances::state))
         .route("/v1/recovery", get(instances::recovery))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
@@ -57,7 +64,10 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
         .merge(with_token)
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
-        .layer(middleware::from_fn_with_state(door.clone(), guard::nearness))
+        .layer(middleware::from_fn_with_state(
+            door.clone(),
+            guard::nearness,
+        ))
         .with_state(door)
 }
 

@@ -61,7 +61,11 @@ pub(crate) async fn start(
 ) -> Answer {
     let request: LaunchRequest = read(body)?;
     let (instance, is_new) = door.hub.start_instance(&caller, request).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(instance)).into_response())
 }
 
@@ -89,7 +93,9 @@ pub(crate) async fn state(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Answer {
-    require(&caller, Scope::Read, || "see the state of a program".to_owned())?;
+    require(&caller, Scope::Read, || {
+        "see the state of a program".to_owned()
+    })?;
     let name = InstanceName::from(name);
     let known = door.hub.instance_state(&name)?;
     Ok(Json(json!({
@@ -107,6 +113,8 @@ pub(crate) async fn recovery(
     State(door): State<Door>,
     Extension(caller): Extension<Caller>,
 ) -> Answer {
-    require(&caller, Scope::Read, || "see the recovery copies".to_owned())?;
+    require(&caller, Scope::Read, || {
+        "see the recovery copies".to_owned()
+    })?;
     Ok(Json(json!({ "copies": door.hub.recovery_copies() })).into_response())
 }

@@ -28,7 +28,7 @@ pub(crate) async fn follow(
     Path(id): Path<String>,
 ) -> Answer {
     let listener = door.hub.listen();
-    let call = door.hub.call(&CallId::from(id))?;
+    let call = door.hub.find_call(&CallId::from(id)).await?;
     may_see(&caller, &call)?;
     Ok(events(door.hub, listener, vec![call]))
 }
@@ -40,13 +40,25 @@ pub(crate) fn events(
     calls: Vec<Arc<Call>>,
 ) -> Response {
     let first = calls.iter().filter(|call| !call.status().is_end());
-    let ready = first.map(|call| sse("queued", &json!(hub.view(call)))).collect();
-    let follower = Follower { hub, listener, open: calls, ready };
+    let ready = first
+        .map(|call| sse("queued", &json!(hub.view(call))))
+        .collect();
+    let follower = Follower {
+        hub,
+        listener,
+        open: calls,
+        ready,
+    };
     let stream = stream::unfold(follower, |mut follower| async move {
-        follower.next().await.map(|event| (Ok::<_, Infallible>(event), follower))
+        follower
+            .next()
+            .await
+            .map(|event| (Ok::<_, Infallible>(event), follower))
     });
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE);
-    SseResponse::new(stream).keep_alive(keep_alive).into_response()
+    SseResponse::new(stream)
+        .keep_alive(keep_alive)
+        .into_response()
 }
 
 struct Follower {
@@ -88,15 +100,22 @@ impl Follower {
     fn take(&mut self, event: Event) {
         let is_open = |id: &CallId| self.open.iter().any(|call| call.id == *id);
         let told = match event {
-            Event::CallStarted { call_id, instance } if is_open(&call_id) => {
-                sse("started", &json!({"call_id": call_id, "instance": instance}))
-            }
-            Event::CallProgress { call_id, progress } if is_open(&call_id) => {
-                sse("progress", &json!({"call_id": call_id, "progress": progress}))
-            }
-            Event::CallOutput { call_id, stream, text } if is_open(&call_id) => {
-                sse("output", &json!({"call_id": call_id, "stream": stream, "text": text}))
-            }
+            Event::CallStarted { call_id, instance } if is_open(&call_id) => sse(
+                "started",
+                &json!({"call_id": call_id, "instance": instance}),
+            ),
+            Event::CallProgress { call_id, progress } if is_open(&call_id) => sse(
+                "progress",
+                &json!({"call_id": call_id, "progress": progress}),
+            ),
+            Event::CallOutput {
+                call_id,
+                stream,
+                text,
+            } if is_open(&call_id) => sse(
+                "output",
+                &json!({"call_id": call_id, "stream": stream, "text": text}),
+            ),
             Event::CallEnded { call } if is_open(&call.call_id) => {
                 self.open.retain(|open| open.id != call.call_id);
                 sse("ended", &json!(call))
@@ -107,15 +126,22 @@ impl Follower {
     }
 
     fn lagged(&mut self, missed: u64) {
-        self.ready.push_back(sse("lagged", &json!({"missed": missed})));
+        self.ready
+            .push_back(sse("lagged", &json!({"missed": missed})));
     }
 
     /// Calls that had ended before anybody listened, or whose end was among the missed.
     fn tell_ended(&mut self) -> bool {
-        let (ended, open) = std::mem::take(&mut self.open).into_iter().partition(|c| c.status().is_end());
+        let (ended, open) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|c| c.status().is_end());
         self.open = open;
         let ended: Vec<Arc<Call>> = ended;
-        self.ready.extend(ended.iter().map(|call| sse("ended", &json!(self.hub.view(call)))));
+        self.ready.extend(
+            ended
+                .iter()
+                .map(|call| sse("ended", &json!(self.hub.view(call)))),
+        );
         !ended.is_empty()
     }
 }

@@ -31,13 +31,20 @@ impl Blobs {
         let mut total = 0;
         for (path, meta) in files(&dir) {
             // Drafts of a hub that was killed.
-            if path.extension().is_some_and(|extension| extension == "draft") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "draft")
+            {
                 fs::remove_file(&path).ok();
             } else {
                 total += meta.len();
             }
         }
-        Self { dir, drafts: AtomicU64::new(0), total: Mutex::new(total) }
+        Self {
+            dir,
+            drafts: AtomicU64::new(0),
+            total: Mutex::new(total),
+        }
     }
 
     /// A blob to be written piece by piece.
@@ -46,9 +53,18 @@ impl Blobs {
     /// What the disk says.
     pub fn draft(&self) -> Result<Draft<'_>, Problem> {
         let number = self.drafts.fetch_add(1, Ordering::Relaxed);
-        let path = self.dir.join(format!("{}-{number}.draft", std::process::id()));
+        let path = self
+            .dir
+            .join(format!("{}-{number}.draft", std::process::id()));
         let file = create_private(&path).map_err(|error| cannot(&path, &error))?;
-        Ok(Draft { blobs: self, path, file, hasher: Sha256::new(), bytes: 0, kept: false })
+        Ok(Draft {
+            blobs: self,
+            path,
+            file,
+            hasher: Sha256::new(),
+            bytes: 0,
+            kept: false,
+        })
     }
 
     /// Where a blob lies, if it is there. Marks it as used.
@@ -57,11 +73,18 @@ impl Blobs {
     /// `blob_unknown`, also for what is no blob's name.
     pub fn path(&self, name: &str) -> Result<PathBuf, Problem> {
         let unknown = || {
-            Problem::new(Code::BLOB_UNKNOWN, format!("No blob `{name}` is stored here."))
-                .hint("Store it with PUT /v1/blobs; blobs that were not used for long are dropped.")
+            Problem::new(
+                Code::BLOB_UNKNOWN,
+                format!("No blob `{name}` is stored here."),
+            )
+            .hint("Store it with PUT /v1/blobs; blobs that were not used for long are dropped.")
         };
         let digits = name.strip_prefix("sha256:").unwrap_or_default();
-        if digits.len() != 64 || !digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if digits.len() != 64
+            || !digits
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return Err(unknown());
         }
         let path = self.dir.join(digits);
@@ -71,7 +94,10 @@ impl Blobs {
     }
 
     fn add(&self, bytes: u64) {
-        let mut total = self.total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut total = self
+            .total
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         *total += bytes;
         if *total <= limits::BLOBS_BYTES_MAX {
             return;
@@ -111,12 +137,17 @@ impl Draft<'_> {
         if self.bytes > limits::BLOB_BYTES_MAX {
             return Err(Problem::new(
                 Code::BODY_TOO_LARGE,
-                format!("A blob may have {} bytes; this one has more.", limits::BLOB_BYTES_MAX),
+                format!(
+                    "A blob may have {} bytes; this one has more.",
+                    limits::BLOB_BYTES_MAX
+                ),
             )
             .hint("Hand large files over by their path."));
         }
         self.hasher.update(piece);
-        self.file.write_all(piece).map_err(|error| cannot(&self.path, &error))
+        self.file
+            .write_all(piece)
+            .map_err(|error| cannot(&self.path, &error))
     }
 
     #[must_use]
@@ -165,8 +196,11 @@ fn cannot(path: &Path, error: &io::Error) -> Problem {
     if is_disk_full(error) {
         return disk_full(path);
     }
-    Problem::new(Code::HOME_UNSAFE, format!("{} cannot be written: {error}.", path.display()))
-        .hint("Look at the rights and the room of the home folder.")
+    Problem::new(
+        Code::HOME_UNSAFE,
+        format!("{} cannot be written: {error}.", path.display()),
+    )
+    .hint("Look at the rights and the room of the home folder.")
 }
 
 #[cfg(test)]
@@ -182,8 +216,17 @@ mod tests {
         draft.write(b"lo").unwrap();
         let name = draft.finish(None).unwrap();
         assert_eq!(fs::read(blobs.path(&name).unwrap()).unwrap(), b"hello");
-        for wrong in ["sha256:../../etc/passwd", "hello", "sha256:00", &name.to_uppercase()] {
-            assert_eq!(blobs.path(wrong).unwrap_err().code, Code::BLOB_UNKNOWN, "{wrong}");
+        for wrong in [
+            "sha256:../../etc/passwd",
+            "hello",
+            "sha256:00",
+            &name.to_uppercase(),
+        ] {
+            assert_eq!(
+                blobs.path(wrong).unwrap_err().code,
+                Code::BLOB_UNKNOWN,
+                "{wrong}"
+            );
         }
     }
 
@@ -195,7 +238,10 @@ mod tests {
         let mut draft = blobs.draft().unwrap();
         draft.write(b"x").unwrap();
         let name = format!("sha256:{}", "0".repeat(64));
-        assert_eq!(draft.finish(Some(&name)).unwrap_err().code, Code::BLOB_MISMATCH);
+        assert_eq!(
+            draft.finish(Some(&name)).unwrap_err().code,
+            Code::BLOB_MISMATCH
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

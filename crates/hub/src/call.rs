@@ -160,7 +160,8 @@ impl Call {
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
-        self.stage.send_modify(|stage| stage.progress = Some(progress));
+        self.stage
+            .send_modify(|stage| stage.progress = Some(progress));
     }
 
     /// Gives the call its end. `false` when it had one already: then nothing changes.

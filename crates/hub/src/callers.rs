@@ -30,7 +30,11 @@ impl Caller {
     /// The person whose machine it is: may do everything.
     #[must_use]
     pub fn owner() -> Self {
-        Self { name: CallerName::new("owner"), scopes: Scopes::ALL, asks: Scopes::NONE }
+        Self {
+            name: CallerName::new("owner"),
+            scopes: Scopes::ALL,
+            asks: Scopes::NONE,
+        }
     }
 
     #[must_use]
@@ -52,8 +56,13 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 5] =
-        [Self::Read, Self::Write, Self::Destructive, Self::Code, Self::Admin];
+    pub const ALL: [Self; 5] = [
+        Self::Read,
+        Self::Write,
+        Self::Destructive,
+        Self::Code,
+        Self::Admin,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -93,7 +102,10 @@ impl Scopes {
     }
 
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Scope::ALL.into_iter().filter(move |scope| self.has(*scope)).map(Scope::as_str)
+        Scope::ALL
+            .into_iter()
+            .filter(move |scope| self.has(*scope))
+            .map(Scope::as_str)
     }
 }
 
@@ -105,7 +117,11 @@ impl fmt::Debug for Scopes {
 
 impl FromIterator<Scope> for Scopes {
     fn from_iter<T: IntoIterator<Item = Scope>>(scopes: T) -> Self {
-        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
+        Self(
+            scopes
+                .into_iter()
+                .fold(0, |bits, scope| bits | 1 << scope as u8),
+        )
     }
 }
 
@@ -117,7 +133,10 @@ impl From<Vec<Scope>> for Scopes {
 
 impl From<Scopes> for Vec<Scope> {
     fn from(scopes: Scopes) -> Self {
-        Scope::ALL.into_iter().filter(|scope| scopes.has(*scope)).collect()
+        Scope::ALL
+            .into_iter()
+            .filter(|scope| scopes.has(*scope))
+            .collect()
     }
 }
 
@@ -164,7 +183,11 @@ impl Callers {
             })?,
             Err(_) => BTreeMap::new(),
         };
-        Ok(Self { owner_hash: hash(&owner), file, kept: RwLock::new(Arc::new(kept)) })
+        Ok(Self {
+            owner_hash: hash(&owner),
+            file,
+            kept: RwLock::new(Arc::new(kept)),
+        })
     }
 
     /// The caller of a bearer token. Compares hashes in constant time, against every token.
@@ -175,11 +198,22 @@ impl Callers {
         if bool::from(given.ct_eq(&self.owner_hash)) {
             found = Some(Caller::owner());
         }
-        let kept = Arc::clone(&self.kept.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let kept = Arc::clone(
+            &self
+                .kept
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
         for (name, token) in kept.iter() {
-            let Ok(expected) = hex::decode(&token.hash) else { continue };
+            let Ok(expected) = hex::decode(&token.hash) else {
+                continue;
+            };
             if bool::from(given.as_slice().ct_eq(&expected)) {
-                found = Some(Caller { name: name.clone(), scopes: token.scopes, asks: token.ask });
+                found = Some(Caller {
+                    name: name.clone(),
+                    scopes: token.scopes,
+                    asks: token.ask,
+                });
             }
         }
         found
@@ -187,9 +221,18 @@ impl Callers {
 
     #[must_use]
     pub fn list(&self) -> Vec<TokenView> {
-        let kept = Arc::clone(&self.kept.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let kept = Arc::clone(
+            &self
+                .kept
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
         kept.iter()
-            .map(|(name, token)| TokenView { name: name.clone(), scopes: token.scopes, ask: token.ask })
+            .map(|(name, token)| TokenView {
+                name: name.clone(),
+                scopes: token.scopes,
+                ask: token.ask,
+            })
             .collect()
     }
 
@@ -212,7 +255,10 @@ impl Callers {
                     Code::NAME_TAKEN,
                     format!("There is a token named `{}` already.", view.name),
                 )
-                .hint(format!("Revoke it first: kapelle token revoke {}", view.name)));
+                .hint(format!(
+                    "Revoke it first: kapelle token revoke {}",
+                    view.name
+                )));
             }
             if kept.len() >= limits::TOKENS_MAX {
                 return Err(Problem::new(
@@ -221,8 +267,11 @@ impl Callers {
                 )
                 .hint("Revoke those that are no longer used: kapelle token list"));
             }
-            let token =
-                Kept { hash: hex::encode(hash(&secret)), scopes: view.scopes, ask: view.ask };
+            let token = Kept {
+                hash: hex::encode(hash(&secret)),
+                scopes: view.scopes,
+                ask: view.ask,
+            };
             kept.insert(view.name.clone(), token);
             Ok(())
         })?;
@@ -246,7 +295,10 @@ impl Callers {
             } else {
                 format!("The tokens are: {}.", names.join(", "))
             };
-            Err(Problem::new(Code::TOKEN_UNKNOWN, format!("No token is named `{name}`.")).hint(hint))
+            Err(
+                Problem::new(Code::TOKEN_UNKNOWN, format!("No token is named `{name}`."))
+                    .hint(hint),
+            )
         })
     }
 
@@ -254,7 +306,10 @@ impl Callers {
         &self,
         change: impl FnOnce(&mut BTreeMap<CallerName, Kept>) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
-        let mut kept = self.kept.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self
+            .kept
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut next = BTreeMap::clone(&kept);
         change(&mut next)?;
         let text = serde_json::to_vec_pretty(&next).unwrap_or_default();
@@ -299,6 +354,9 @@ mod tests {
         assert_eq!(callers.create(&view).unwrap_err().code, Code::NAME_TAKEN);
         callers.revoke("viewer").unwrap();
         assert_eq!(callers.authenticate(&secret), None);
-        assert_eq!(callers.revoke("viewer").unwrap_err().code, Code::TOKEN_UNKNOWN);
+        assert_eq!(
+            callers.revoke("viewer").unwrap_err().code,
+            Code::TOKEN_UNKNOWN
+        );
     }
 }

@@ -79,8 +79,11 @@ impl Catalog {
         let apps = self.read();
         apps.get(id).cloned().ok_or_else(|| {
             let names: Vec<&str> = apps.keys().map(AppId::as_str).collect();
-            Problem::new(Code::APP_UNKNOWN, format!("No app is named `{id}`."))
-                .hint(near_or_all(id.as_str(), &names, "The apps are"))
+            Problem::new(Code::APP_UNKNOWN, format!("No app is named `{id}`.")).hint(near_or_all(
+                id.as_str(),
+                &names,
+                "The apps are",
+            ))
         })
     }
 
@@ -121,12 +124,21 @@ impl Catalog {
             let validator = jsonschema::validator_for(&spec.args).map_err(|error| {
                 Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    format!("The argument schema of `{}` cannot be used: {error}.", spec.name),
+                    format!(
+                        "The argument schema of `{}` cannot be used: {error}.",
+                        spec.name
+                    ),
                 )
             })?;
             commands.insert(spec.name.clone(), Arc::new(Command { spec, validator }));
         }
-        let entry = AppEntry { id: id.clone(), title, announced, app, commands };
+        let entry = AppEntry {
+            id: id.clone(),
+            title,
+            announced,
+            app,
+            commands,
+        };
         self.apps
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -135,7 +147,9 @@ impl Catalog {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<AppId, Arc<AppEntry>>> {
-        self.apps.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.apps
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -169,7 +183,11 @@ pub fn near_or_all(wrong: &str, names: &[&str], lead: &str) -> String {
     }
     let more = names.len().saturating_sub(SHOWN_MAX);
     let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{lead}: {shown} and {more} more.") } else { format!("{lead}: {shown}.") }
+    if more > 0 {
+        format!("{lead}: {shown} and {more} more.")
+    } else {
+        format!("{lead}: {shown}.")
+    }
 }
 
 /// 0 to 1. `cube.create` for `create.cube`, `object_create` and `create` should all find
@@ -179,7 +197,13 @@ fn nearness(wrong: &str, name: &str) -> f64 {
     let whole = strsim::jaro_winkler(&wrong, &name);
     let part = name
         .split('.')
-        .map(|part| if part.len() > 3 { strsim::jaro_winkler(&wrong, part) } else { 0.0 })
+        .map(|part| {
+            if part.len() > 3 {
+                strsim::jaro_winkler(&wrong, part)
+            } else {
+                0.0
+            }
+        })
         .fold(0.0, f64::max);
     whole.max(part * 0.9)
 }

@@ -31,7 +31,9 @@ impl Config {
         let path = home.join("config.toml");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => {
                 return Err(Problem::new(
                     Code::HOME_UNSAFE,
@@ -40,13 +42,20 @@ impl Config {
             }
         };
         let config: Self = toml::from_str(&text).map_err(|error| {
-            Problem::new(Code::HOME_UNSAFE, format!("{} is not right: {error}", path.display()))
-                .hint("What can be set is in docs/reference/config.md.")
+            Problem::new(
+                Code::HOME_UNSAFE,
+                format!("{} is not right: {error}", path.display()),
+            )
+            .hint("What can be set is in docs/reference/config.md.")
         })?;
         if let Some(relative) = config.files.roots.iter().find(|root| !root.is_absolute()) {
             return Err(Problem::new(
                 Code::HOME_UNSAFE,
-                format!("{}: the root `{}` is not an absolute path.", path.display(), relative.display()),
+                format!(
+                    "{}: the root `{}` is not an absolute path.",
+                    path.display(),
+                    relative.display()
+                ),
             )
             .hint("Write the whole path, from the root of the disk."));
         }
@@ -64,10 +73,18 @@ mod tests {
         let home = Home::open(dir.path()).unwrap();
         assert_eq!(Config::read(&home).unwrap(), Config::default());
         std::fs::write(home.join("config.toml"), "[files]\nroots = [\"/data\"]\n").unwrap();
-        assert_eq!(Config::read(&home).unwrap().files.roots, [PathBuf::from("/data")]);
+        assert_eq!(
+            Config::read(&home).unwrap().files.roots,
+            [PathBuf::from("/data")]
+        );
         std::fs::write(home.join("config.toml"), "[files]\nrots = []\n").unwrap();
         assert!(Config::read(&home).unwrap_err().message.contains("rots"));
         std::fs::write(home.join("config.toml"), "[files]\nroots = [\"data\"]\n").unwrap();
-        assert!(Config::read(&home).unwrap_err().message.contains("absolute"));
+        assert!(
+            Config::read(&home)
+                .unwrap_err()
+                .message
+                .contains("absolute")
+        );
     }
 }

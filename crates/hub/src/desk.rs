@@ -100,12 +100,17 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
 }
 
 fn timeout_of(command: &Command, asked_ms: Option<u64>) -> Result<Duration, Problem> {
-    let asked = asked_ms.or(command.spec.timeout_ms).map(Duration::from_millis);
+    let asked = asked_ms
+        .or(command.spec.timeout_ms)
+        .map(Duration::from_millis);
     let timeout = asked.unwrap_or(limits::CALL_TIMEOUT_DEFAULT);
     if timeout.is_zero() || timeout > limits::CALL_TIMEOUT_MAX {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`timeout_ms` must be from 1 to {}.", limits::CALL_TIMEOUT_MAX.as_millis()),
+            format!(
+                "`timeout_ms` must be from 1 to {}.",
+                limits::CALL_TIMEOUT_MAX.as_millis()
+            ),
         )
         .hint("Leave it out for the command's own limit."));
     }
@@ -136,10 +141,17 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
         1 => Ok(usable),
         _ if is_all(call.instance.as_ref()) => Ok(usable),
         count => {
-            let names: Vec<&str> = usable.iter().map(|instance| instance.name.as_str()).collect();
+            let names: Vec<&str> = usable
+                .iter()
+                .map(|instance| instance.name.as_str())
+                .collect();
             Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
-                format!("{count} instances of {} are there: {}.", call.app.title, names.join(", ")),
+                format!(
+                    "{count} instances of {} are there: {}.",
+                    call.app.title,
+                    names.join(", ")
+                ),
             )
             .hint("Name one as `instance`, or `*` for all of them.")
             .detail("instances", names))
@@ -147,7 +159,11 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
     }
 }
 
-fn take_ticket(call: &CheckedCall, instance: &Instance, to_all: bool) -> Result<Arc<Call>, Problem> {
+fn take_ticket(
+    call: &CheckedCall,
+    instance: &Instance,
+    to_all: bool,
+) -> Result<Arc<Call>, Problem> {
     let ticket = Arc::new(Call::new(CallParts {
         correlation_id: call.correlation_id.clone(),
         app: call.app.id.clone(),
@@ -163,7 +179,10 @@ fn take_ticket(call: &CheckedCall, instance: &Instance, to_all: bool) -> Result<
         Ok(()) => {}
         // With several instances, one that takes nothing has an end of its own beside the others'.
         Err(problem) if to_all => {
-            ticket.settle(wire::Outcome::without_value(wire::Status::Interrupted, problem));
+            ticket.settle(wire::Outcome::without_value(
+                wire::Status::Interrupted,
+                problem,
+            ));
         }
         Err(problem) => return Err(problem.of_call(&ticket.id)),
     }
@@ -174,7 +193,10 @@ fn told(call: CheckedCall, instances: &[Arc<Instance>]) -> Checked {
     Checked {
         checked: true,
         app: call.app.id.clone(),
-        instance: instances.iter().map(|instance| instance.name.clone()).collect(),
+        instance: instances
+            .iter()
+            .map(|instance| instance.name.clone())
+            .collect(),
         command: call.command.spec.name.clone(),
         args: call.args,
         effect: call.command.spec.effect,

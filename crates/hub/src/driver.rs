@@ -22,7 +22,11 @@ pub trait Driver: Send + Sync {
 pub enum DriverEvent {
     Started(CallId),
     Progress(CallId, Progress),
-    Output { id: CallId, stream: String, text: String },
+    Output {
+        id: CallId,
+        stream: String,
+        text: String,
+    },
     Outcome(CallId, Box<Outcome>),
     Beat(Beat),
     State(Map<String, Value>),

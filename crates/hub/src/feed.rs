@@ -15,7 +15,9 @@ pub struct Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(limits::FEED_EVENTS_MAX) }
+        Self {
+            sender: broadcast::Sender::new(limits::FEED_EVENTS_MAX),
+        }
     }
 }
 

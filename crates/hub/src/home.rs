@@ -176,13 +176,20 @@ fn make_private_dir(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Problem> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = fs::metadata(path).map_err(|error| cannot(path, "be read", &error))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .map_err(|error| cannot(path, "be read", &error))?
+        .permissions()
+        .mode();
     if mode & forbidden == 0 {
         return Ok(());
     }
     Err(Problem::new(
         Code::HOME_UNSAFE,
-        format!("Others can use {} (mode {:03o}).", path.display(), mode & 0o777),
+        format!(
+            "Others can use {} (mode {:03o}).",
+            path.display(),
+            mode & 0o777
+        ),
     )
     .hint(format!("Run: {remedy} {}", path.display())))
 }
@@ -197,21 +204,30 @@ fn cannot(path: &Path, what: &str, error: &io::Error) -> Problem {
     if is_disk_full(error) {
         return disk_full(path);
     }
-    Problem::new(Code::HOME_UNSAFE, format!("{} cannot {what}: {error}.", path.display()))
-        .hint("Set KAPELLE_HOME to a folder of your own.")
+    Problem::new(
+        Code::HOME_UNSAFE,
+        format!("{} cannot {what}: {error}.", path.display()),
+    )
+    .hint("Set KAPELLE_HOME to a folder of your own.")
 }
 
 /// Whether the file system said that it has no room.
 #[must_use]
 pub fn is_disk_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// The problem for [`is_disk_full`].
 #[must_use]
 pub fn disk_full(path: &Path) -> Problem {
-    Problem::new(Code::DISK_FULL, format!("There is no room left for {}.", path.display()))
-        .hint("Free some space, or set KAPELLE_HOME to a folder on another disk.")
+    Problem::new(
+        Code::DISK_FULL,
+        format!("There is no room left for {}.", path.display()),
+    )
+    .hint("Free some space, or set KAPELLE_HOME to a folder on another disk.")
 }
 
 #[cfg(all(test, unix))]
@@ -229,7 +245,10 @@ mod tests {
         let first = home.secret(&home.owner_token_file()).unwrap();
         assert_eq!(first.len(), 64);
         assert_eq!(home.secret(&home.owner_token_file()).unwrap(), first);
-        let mode = fs::metadata(home.owner_token_file()).unwrap().permissions().mode();
+        let mode = fs::metadata(home.owner_token_file())
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 

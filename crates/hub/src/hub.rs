@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{
@@ -49,14 +50,19 @@ pub(crate) struct Inner {
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) stopping: CancellationToken,
+    /// Turns with every bridge that has connected.
+    pub(crate) joined: Notify,
+    started: Instant,
     links: TaskTracker,
 }
 
 impl Inner {
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
         if self.stopping.is_cancelled() {
-            return Err(Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
-                .hint("Start it again: kapelle serve"));
+            return Err(
+                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
+                    .hint("Start it again: kapelle serve"),
+            );
         }
         Ok(())
     }
@@ -78,10 +84,15 @@ impl Hub {
             policy: Policy::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
-            records: Records { journal, feed: Arc::clone(&feed) },
+            records: Records {
+                journal,
+                feed: Arc::clone(&feed),
+            },
             feed,
             blobs: Arc::new(Blobs::open(home.join("blobs"))),
             stopping: CancellationToken::new(),
+            joined: Notify::new(),
+            started: Instant::now(),
             links: TaskTracker::new(),
             home,
         };
@@ -97,7 +108,9 @@ impl Hub {
 
     /// Serves bridges that dial `listener`, until the hub stops.
     pub async fn serve_bridges(&self, listener: TcpListener) {
-        let room = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX + limits::INSTANCES_MAX));
+        let room = Arc::new(Semaphore::new(
+            limits::HANDSHAKES_MAX + limits::INSTANCES_MAX,
+        ));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -112,7 +125,9 @@ impl Hub {
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+            let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+                continue;
+            };
             let hub = Arc::clone(&self.0);
             self.0.links.spawn(async move {
                 crate::link::serve(hub, stream).await;
@@ -140,11 +155,38 @@ impl Hub {
     /// `call_unknown`, saying since when the hub remembers.
     pub fn call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
         self.0.records.journal.get(id).ok_or_else(|| {
-            Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(format!(
-                "The hub remembers calls since {}: kapelle history",
-                crate::call::rfc3339(self.0.records.journal.since())
-            ))
+            Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
+                format!(
+                    "The hub remembers calls since {}: kapelle history",
+                    crate::call::rfc3339(self.0.records.journal.since())
+                ),
+            )
         })
+    }
+
+    /// As [`Self::call`], but shortly after the hub's start it waits for bridges that may still know the
+    /// call from before: they dial again within a moment.
+    ///
+    /// # Errors
+    /// `call_unknown`.
+    pub async fn find_call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        loop {
+            let joined = self.0.joined.notified();
+            let found = self.call(id);
+            let grace = if self.0.supervisor.waits_for_adopted(&self.0) {
+                limits::RECONNECT_GRACE
+            } else {
+                limits::RETURN_GRACE
+            };
+            let until = self.0.started + grace;
+            if found.is_ok() || Instant::now() >= until {
+                return found;
+            }
+            tokio::select! {
+                () = joined => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
     }
 
     /// How a call stands now, with its place in the queue.
@@ -166,7 +208,9 @@ impl Hub {
     pub fn cancel(&self, caller: &Caller, id: &CallId) -> Result<Arc<Call>, Problem> {
         let call = self.call(id)?;
         if call.caller.name != caller.name {
-            policy::require(caller, Scope::Admin, || "cancel somebody else's call".to_owned())?;
+            policy::require(caller, Scope::Admin, || {
+                "cancel somebody else's call".to_owned()
+            })?;
         }
         if let Some(instance) = self.0.roster.find(&call.instance) {
             instance.lane.cancel(id);
@@ -177,19 +221,40 @@ impl Hub {
     /// Calls, newest first, and from when on they are remembered.
     #[must_use]
     pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
-        (self.0.records.journal.since(), self.0.records.journal.history(wanted))
+        (
+            self.0.records.journal.since(),
+            self.0.records.journal.history(wanted),
+        )
     }
 
     #[must_use]
     pub fn apps(&self) -> Vec<(Arc<AppEntry>, Vec<InstanceName>)> {
-        let names = |app: &AppId| self.0.roster.of_app(app).iter().map(|i| i.name.clone()).collect();
-        self.0.catalog.apps().into_iter().map(|app| (Arc::clone(&app), names(&app.id))).collect()
+        let names = |app: &AppId| {
+            self.0
+                .roster
+                .of_app(app)
+                .iter()
+                .map(|i| i.name.clone())
+                .collect()
+        };
+        self.0
+            .catalog
+            .apps()
+            .into_iter()
+            .map(|app| (Arc::clone(&app), names(&app.id)))
+            .collect()
     }
 
     /// # Errors
     /// `app_unknown`.
     pub fn commands(&self, app: &AppId) -> Result<Vec<CommandSpec>, Problem> {
-        Ok(self.0.catalog.app(app)?.commands().map(|command| command.spec.clone()).collect())
+        Ok(self
+            .0
+            .catalog
+            .app(app)?
+            .commands()
+            .map(|command| command.spec.clone())
+            .collect())
     }
 
     /// # Errors
@@ -200,7 +265,12 @@ impl Hub {
 
     #[must_use]
     pub fn instances(&self) -> Vec<InstanceView> {
-        self.0.roster.all().iter().map(|instance| instance.view(&self.0)).collect()
+        self.0
+            .roster
+            .all()
+            .iter()
+            .map(|instance| instance.view(&self.0))
+            .collect()
     }
 
     /// # Errors
@@ -215,8 +285,11 @@ impl Hub {
     /// `instance_unknown`, or `not_found` when it has not said anything yet.
     pub fn instance_state(&self, name: &InstanceName) -> Result<Snapshot, Problem> {
         self.0.roster.named(name)?.snapshot().ok_or_else(|| {
-            Problem::new(Code::INSTANCE_NOT_CONNECTED, format!("`{name}` has not told its state yet."))
-                .hint("Ask again when it is connected: kapelle status")
+            Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{name}` has not told its state yet."),
+            )
+            .hint("Ask again when it is connected: kapelle status")
         })
     }
 
@@ -232,17 +305,24 @@ impl Hub {
         self.0.refuse_when_stopping()?;
         policy::require(caller, Scope::Write, || "start a program".to_owned())?;
         if request.program.is_some() || request.python.is_some() {
-            policy::require(caller, Scope::Admin, || "start a program by its path".to_owned())?;
+            policy::require(caller, Scope::Admin, || {
+                "start a program by its path".to_owned()
+            })?;
         }
         if request.file.is_some() {
-            policy::require(caller, Scope::Code, || "start a program with a file".to_owned())?;
+            policy::require(caller, Scope::Code, || {
+                "start a program with a file".to_owned()
+            })?;
         }
         let hub = Arc::clone(&self.0);
         // A task of its own: a caller that goes away leaves no half-started program.
         let started = tokio::spawn(async move { hub.supervisor.start(&hub, request).await });
         started.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a start panicked");
-            Err(Problem::new(Code::INTERNAL, "The start failed by a fault of the hub."))
+            Err(Problem::new(
+                Code::INTERNAL,
+                "The start failed by a fault of the hub.",
+            ))
         })
     }
 
@@ -324,12 +404,19 @@ impl Hub {
         for stop in stops.collect::<Vec<_>>() {
             stop.await.ok();
         }
-        let why = Problem::new(Code::HUB_STOPPING, "The hub was stopped while this call was under way.")
-            .hint("A program that the hub did not start goes on with it; ask again when the hub is back.");
+        let why = Problem::new(
+            Code::HUB_STOPPING,
+            "The hub was stopped while this call was under way.",
+        )
+        .hint(
+            "A program that the hub did not start goes on with it; ask again when the hub is back.",
+        );
         for instance in self.0.roster.all() {
             instance.lane.close(&why);
         }
         self.0.links.close();
-        tokio::time::timeout(Duration::from_millis(200), self.0.links.wait()).await.ok();
+        tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
+            .await
+            .ok();
     }
 }

@@ -37,7 +37,10 @@ pub struct Wanted {
 impl Wanted {
     fn takes(&self, call: &Call) -> bool {
         self.app.as_ref().is_none_or(|app| *app == call.app)
-            && self.instance.as_ref().is_none_or(|name| *name == call.instance)
+            && self
+                .instance
+                .as_ref()
+                .is_none_or(|name| *name == call.instance)
             && self.status.is_none_or(|status| status == call.status())
             && self.before.as_ref().is_none_or(|id| call.id < *id)
     }
@@ -71,7 +74,9 @@ impl Default for Memory {
 
 impl Memory {
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.kept
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -88,7 +93,9 @@ impl Journal for Memory {
         while kept.ended.len() > limits::JOURNAL_CALLS_MAX
             || (kept.bytes > limits::JOURNAL_BYTES_MAX && kept.ended.len() > 1)
         {
-            let Some((oldest, bytes)) = kept.ended.pop_front() else { break };
+            let Some((oldest, bytes)) = kept.ended.pop_front() else {
+                break;
+            };
             kept.bytes -= bytes;
             if let Some(call) = kept.calls.remove(&oldest) {
                 kept.since = kept.since.max(call.asked_at);
@@ -101,8 +108,13 @@ impl Journal for Memory {
     }
 
     fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>> {
-        let mut calls: Vec<Arc<Call>> =
-            self.lock().calls.values().filter(|call| wanted.takes(call)).cloned().collect();
+        let mut calls: Vec<Arc<Call>> = self
+            .lock()
+            .calls
+            .values()
+            .filter(|call| wanted.takes(call))
+            .cloned()
+            .collect();
         calls.sort_by(|a, b| b.id.cmp(&a.id));
         calls.truncate(wanted.limit);
         calls
@@ -124,6 +136,11 @@ fn weight(outcome: &wire::call::OutcomeBody) -> usize {
             _ => 32,
         }
     }
-    let logs: usize = outcome.output.logs.iter().map(|log| 96 + log.text.len()).sum();
+    let logs: usize = outcome
+        .output
+        .logs
+        .iter()
+        .map(|log| 96 + log.text.len())
+        .sum();
     512 + of(&outcome.value) + outcome.output.stdout.len() + outcome.output.stderr.len() + logs
 }

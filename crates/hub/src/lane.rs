@@ -28,8 +28,8 @@ use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::limits;
 
-pub(crate) mod order;
 mod ends;
+pub(crate) mod order;
 
 use order::{Order, Place};
 
@@ -80,7 +80,10 @@ enum Connection {
     Starting,
     Up(Arc<dyn Driver>),
     /// Waits for the bridge to dial again, or (`restarting`) for a new process.
-    Down { since: Instant, restarting: bool },
+    Down {
+        since: Instant,
+        restarting: bool,
+    },
     /// Nobody will come back by himself.
     Lost(Problem),
 }
@@ -120,17 +123,31 @@ impl Lane {
     pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
         let mut inner = self.lock();
         self.accepts(&inner)?;
-        if inner.order.admit(call.id.clone(), call.concurrent, limits::LANE_WAITING_MAX).is_err() {
+        if inner
+            .order
+            .admit(call.id.clone(), call.concurrent, limits::LANE_WAITING_MAX)
+            .is_err()
+        {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
-                format!("{} calls wait for `{}` already.", limits::LANE_WAITING_MAX, self.instance),
+                format!(
+                    "{} calls wait for `{}` already.",
+                    limits::LANE_WAITING_MAX,
+                    self.instance
+                ),
             )
             .hint("Wait for some of them, or cancel some: kapelle history --status queued"));
         }
-        let entry = InLane { call: Arc::clone(call), must_end: None, told: None };
+        let entry = InLane {
+            call: Arc::clone(call),
+            must_end: None,
+            told: None,
+        };
         inner.calls.insert(call.id.clone(), entry);
         self.records.journal.asked(call);
-        self.records.feed.tell(|| Event::CallQueued { call: Box::new(call.view()) });
+        self.records.feed.tell(|| Event::CallQueued {
+            call: Box::new(call.view()),
+        });
         self.pump(&mut inner);
         Ok(())
     }
@@ -181,7 +198,10 @@ impl Lane {
             return;
         }
         let now = Instant::now();
-        inner.connection = Connection::Down { since: now, restarting: false };
+        inner.connection = Connection::Down {
+            since: now,
+            restarting: false,
+        };
         self.arm(&mut inner, now + limits::RECONNECT_GRACE);
     }
 
@@ -191,7 +211,10 @@ impl Lane {
         inner.epoch += 1;
         inner.wedged = None;
         let ended = if restarting {
-            inner.connection = Connection::Down { since: Instant::now(), restarting: true };
+            inner.connection = Connection::Down {
+                since: Instant::now(),
+                restarting: true,
+            };
             inner.order.take_back_unstarted()
         } else {
             inner.connection = Connection::Lost(why.clone());
@@ -222,11 +245,18 @@ impl Lane {
             DriverEvent::Progress(id, progress) => {
                 if let Some(entry) = inner.calls.get(&id) {
                     entry.call.set_progress(progress.clone());
-                    self.records.feed.tell(|| Event::CallProgress { call_id: id, progress });
+                    self.records.feed.tell(|| Event::CallProgress {
+                        call_id: id,
+                        progress,
+                    });
                 }
             }
             DriverEvent::Output { id, stream, text } => {
-                self.records.feed.tell(|| Event::CallOutput { call_id: id, stream, text });
+                self.records.feed.tell(|| Event::CallOutput {
+                    call_id: id,
+                    stream,
+                    text,
+                });
             }
             DriverEvent::Outcome(id, outcome) => self.ended(&mut inner, &id, *outcome),
             DriverEvent::Beat(beat) => self.beat(&mut inner, &beat),
@@ -275,26 +305,37 @@ impl Lane {
 
     fn accepts(&self, inner: &Inner) -> Result<(), Problem> {
         if let Some(wedged) = &inner.wedged {
-            return Err(ends::wedged_problem(&self.instance, &wedged.id, wedged.since.elapsed()));
+            return Err(ends::wedged_problem(
+                &self.instance,
+                &wedged.id,
+                wedged.since.elapsed(),
+            ));
         }
         match &inner.connection {
             Connection::Lost(why) => Err(Problem::new(
                 Code::INSTANCE_NOT_CONNECTED,
                 format!("`{}` is not connected: {}", self.instance, why.message),
             )
-            .hint(format!("Start it again: kapelle start {} --name {}", self.app, self.instance))),
+            .hint(format!(
+                "Start it again: kapelle start {} --name {}",
+                self.app, self.instance
+            ))),
             _ => Ok(()),
         }
     }
 
     fn pump(&self, inner: &mut Inner) {
-        let Connection::Up(driver) = &inner.connection else { return };
+        let Connection::Up(driver) = &inner.connection else {
+            return;
+        };
         let driver = Arc::clone(driver);
         if inner.wedged.is_some() {
             return;
         }
         while let Some(id) = inner.order.next(limits::LANE_WINDOW) {
-            let Some(entry) = inner.calls.get(&id) else { continue };
+            let Some(entry) = inner.calls.get(&id) else {
+                continue;
+            };
             let call = &entry.call;
             driver.start(CallMessage {
                 id,
@@ -312,7 +353,9 @@ impl Lane {
         if !inner.order.started(id) {
             return;
         }
-        let Some(entry) = inner.calls.get_mut(id) else { return };
+        let Some(entry) = inner.calls.get_mut(id) else {
+            return;
+        };
         entry.call.set_started();
         let must_end = Instant::now() + entry.call.timeout + limits::WEDGED_AFTER;
         entry.must_end = Some(entry.must_end.map_or(must_end, |at| at.min(must_end)));
@@ -347,7 +390,11 @@ impl Lane {
         };
         if running.wedged {
             self.wedge(inner, &running.id.clone());
-        } else if inner.wedged.as_ref().is_some_and(|wedged| wedged.id != running.id) {
+        } else if inner
+            .wedged
+            .as_ref()
+            .is_some_and(|wedged| wedged.id != running.id)
+        {
             inner.wedged = None;
             self.pump(inner);
         }
@@ -364,7 +411,11 @@ impl Lane {
             owner: entry.call.caller.name.to_string(),
         });
         let told = inner.calls.get(id).and_then(|entry| entry.told);
-        inner.wedged = Some(Wedged { id: id.clone(), since: Instant::now(), by });
+        inner.wedged = Some(Wedged {
+            id: id.clone(),
+            since: Instant::now(),
+            by,
+        });
         let problem = ends::wedged_problem(&self.instance, id, std::time::Duration::ZERO);
         let status = match told {
             Some(CancelReason::Cancelled) => Status::Cancelled,
@@ -385,10 +436,14 @@ impl Lane {
 
     fn settle(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
         inner.order.end(id);
-        let Some(entry) = inner.calls.remove(id) else { return };
+        let Some(entry) = inner.calls.remove(id) else {
+            return;
+        };
         if entry.call.settle(outcome) {
             self.records.journal.ended(&entry.call);
-            self.records.feed.tell(|| Event::CallEnded { call: Box::new(entry.call.view()) });
+            self.records.feed.tell(|| Event::CallEnded {
+                call: Box::new(entry.call.view()),
+            });
         }
     }
 
@@ -398,7 +453,8 @@ impl Lane {
         let others = known.queued.iter().map(|call| (call, false));
         let ended = known.ended.iter().map(|call| (call, true));
         for (known, started) in running.chain(others).chain(ended) {
-            if inner.calls.contains_key(&known.id) || self.records.journal.get(&known.id).is_some() {
+            if inner.calls.contains_key(&known.id) || self.records.journal.get(&known.id).is_some()
+            {
                 continue;
             }
             let call = Arc::new(Call::with_id(
@@ -424,7 +480,14 @@ impl Lane {
             }
             inner.order.adopt(known.id.clone(), started);
             self.records.journal.asked(&call);
-            inner.calls.insert(known.id.clone(), InLane { call, must_end: None, told: None });
+            inner.calls.insert(
+                known.id.clone(),
+                InLane {
+                    call,
+                    must_end: None,
+                    told: None,
+                },
+            );
         }
     }
 
@@ -450,7 +513,10 @@ impl Lane {
                 self.over_time(&mut inner, id);
             }
         }
-        if let Connection::Down { since, restarting: false } = inner.connection
+        if let Connection::Down {
+            since,
+            restarting: false,
+        } = inner.connection
             && now >= since + limits::RECONNECT_GRACE
         {
             let why = ends::link_lost(&self.instance);
@@ -481,21 +547,36 @@ impl Lane {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 fn next_deadline(inner: &Inner, now: Instant) -> Option<Instant> {
-    let calls = inner.calls.values().filter_map(|entry| entry.must_end).filter(|at| *at > now).min();
+    let calls = inner
+        .calls
+        .values()
+        .filter_map(|entry| entry.must_end)
+        .filter(|at| *at > now)
+        .min();
     let grace = match inner.connection {
-        Connection::Down { since, restarting: false } => Some(since + limits::RECONNECT_GRACE),
+        Connection::Down {
+            since,
+            restarting: false,
+        } => Some(since + limits::RECONNECT_GRACE),
         _ => None,
     };
     calls.into_iter().chain(grace).min()
 }
 
 fn running(inner: &Inner) -> Option<wire::call::Behind> {
-    if let Some(Wedged { by: Some(by), since, .. }) = &inner.wedged {
+    if let Some(Wedged {
+        by: Some(by),
+        since,
+        ..
+    }) = &inner.wedged
+    {
         return Some(wire::call::Behind {
             call_id: by.id.clone(),
             command: by.command.clone(),
@@ -510,12 +591,16 @@ fn running(inner: &Inner) -> Option<wire::call::Behind> {
 fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
     match &inner.connection {
         Connection::Starting => (InstanceState::Starting, None),
-        Connection::Down { restarting: true, .. } => {
-            (InstanceState::Starting, Some("the process died and is started again".to_owned()))
-        }
-        Connection::Down { .. } => {
-            (InstanceState::Disconnected, Some("the link is lost; waiting for it to come back".to_owned()))
-        }
+        Connection::Down {
+            restarting: true, ..
+        } => (
+            InstanceState::Starting,
+            Some("the process died and is started again".to_owned()),
+        ),
+        Connection::Down { .. } => (
+            InstanceState::Disconnected,
+            Some("the link is lost; waiting for it to come back".to_owned()),
+        ),
         Connection::Lost(why) => {
             let state = if why.code == Code::START_FAILED {
                 InstanceState::Failed
@@ -535,10 +620,20 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             }
             let silent = inner.heard.elapsed() > limits::SILENCE_MAX;
             let why = silent.then(|| {
-                format!("no sign of life for {:.0} s", inner.heard.elapsed().as_secs_f64())
+                format!(
+                    "no sign of life for {:.0} s",
+                    inner.heard.elapsed().as_secs_f64()
+                )
             });
             let busy = inner.order.started_ids().next().is_some();
-            (if busy || silent { InstanceState::Busy } else { InstanceState::Idle }, why)
+            (
+                if busy || silent {
+                    InstanceState::Busy
+                } else {
+                    InstanceState::Idle
+                },
+                why,
+            )
         }
     }
 }

@@ -25,6 +25,9 @@ pub const WEDGED_AFTER: Duration = Duration::from_millis(700);
 /// How long a lost link is waited for before its calls are `interrupted`: a bridge redials within a
 /// few tenths of a second, so this is a hub or a network in trouble.
 pub const RECONNECT_GRACE: Duration = Duration::from_secs(10);
+/// How long after the hub's start an unknown call is waited for: bridges that it does not know of yet may
+/// bring it.
+pub const RETURN_GRACE: Duration = Duration::from_secs(2);
 /// How often a lost link's process is looked at. There is no portable event for the end of a process
 /// that is not our child.
 pub const PROCESS_LOOK: Duration = Duration::from_millis(100);

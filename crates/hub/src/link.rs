@@ -34,11 +34,18 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
-    let peer = stream.peer_addr().map(|addr| addr.to_string()).unwrap_or_default();
+    let peer = stream
+        .peer_addr()
+        .map(|addr| addr.to_string())
+        .unwrap_or_default();
     stream.set_nodelay(true).ok();
     let (read, write) = stream.into_split();
     let outbox = Outbox::new(write);
-    let mut reader = Reader { read, decoder: Decoder::new(), buffer: vec![0; READ_BYTES] };
+    let mut reader = Reader {
+        read,
+        decoder: Decoder::new(),
+        buffer: vec![0; READ_BYTES],
+    };
     let greeted = handshake::greet(&hub, &mut reader, &outbox);
     let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted).await;
     let announcement = match greeted {
@@ -66,8 +73,12 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
     });
     outbox.use_blobs(Arc::clone(&hub.blobs));
-    let epoch = instance.lane.up(Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>, &announcement.calls);
+    let epoch = instance.lane.up(
+        Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
+        &announcement.calls,
+    );
     instance.connected(&announcement, &hub);
+    hub.joined.notify_waiters();
     tracing::info!(instance = %instance.name, peer, pid = announcement.pid, "connected");
     let why = live(&hub, &instance, epoch, &mut reader, &outbox).await;
     outbox.close();
@@ -187,8 +198,10 @@ impl Incoming<'_> {
         if head.offset == 0 {
             self.draft = Some((head.blob.clone(), self.hub.blobs.draft()?));
         }
-        let Some((_, draft)) =
-            self.draft.as_mut().filter(|(name, draft)| *name == head.blob && draft.bytes() == head.offset)
+        let Some((_, draft)) = self
+            .draft
+            .as_mut()
+            .filter(|(name, draft)| *name == head.blob && draft.bytes() == head.offset)
         else {
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,

@@ -48,7 +48,9 @@ impl Policy {
     /// `forbidden`, `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
     pub fn allow(&self, call: CheckedCall) -> Result<AllowedCall, Problem> {
         let effect = call.command.spec.effect;
-        require(&call.caller, Scope::from(effect), || format!("run `{}`", call.command.spec.name))?;
+        require(&call.caller, Scope::from(effect), || {
+            format!("run `{}`", call.command.spec.name)
+        })?;
         self.within_rate(&call.caller)?;
         if call.caller.asks.has(Scope::from(effect)) && !call.check_only {
             self.confirmed(&call)?;
@@ -74,7 +76,10 @@ impl Policy {
     fn confirmed(&self, call: &CheckedCall) -> Result<(), Problem> {
         let args_hash = hash(&call.args);
         let name = &call.command.spec.name;
-        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut open = self
+            .open
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         open.retain(|one| one.made.elapsed() < limits::CONFIRMATION_LIFE);
         if let Some(value) = &call.confirm
             && let Some(at) = open.iter().position(|one| {
@@ -122,12 +127,23 @@ pub fn require(
         return Ok(());
     }
     let has: Vec<&str> = caller.scopes.names().collect();
-    let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+    let has = if has.is_empty() {
+        "none".to_owned()
+    } else {
+        has.join(", ")
+    };
     Err(Problem::new(
         Code::FORBIDDEN,
-        format!("`{}` may not {}: that needs the scope `{}`.", caller.name, what(), scope.as_str()),
+        format!(
+            "`{}` may not {}: that needs the scope `{}`.",
+            caller.name,
+            what(),
+            scope.as_str()
+        ),
     )
-    .hint(format!("Its scopes are: {has}. The owner can make a token with more: kapelle token create")))
+    .hint(format!(
+        "Its scopes are: {has}. The owner can make a token with more: kapelle token create"
+    )))
 }
 
 fn plainly(effect: Effect) -> &'static str {

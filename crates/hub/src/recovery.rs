@@ -39,7 +39,9 @@ pub fn list(home: &Home) -> Vec<Copy> {
         .filter(|dir| dir.is_dir())
         .flat_map(|dir| {
             let instance = InstanceName::from(name_of(&dir));
-            entries(&dir).filter_map(move |path| read(&instance, &path)).collect::<Vec<_>>()
+            entries(&dir)
+                .filter_map(move |path| read(&instance, &path))
+                .collect::<Vec<_>>()
         })
         .collect();
     copies.sort_by(|a, b| b.taken.cmp(&a.taken));
@@ -48,7 +50,9 @@ pub fn list(home: &Home) -> Vec<Copy> {
 
 /// The newest copy that the process of that number has kept.
 pub(crate) fn newest(home: &Home, instance: &InstanceName, pid: Option<u32>) -> Option<PathBuf> {
-    let mine = list(home).into_iter().find(|copy| copy.instance == *instance && copy.pid == pid)?;
+    let mine = list(home)
+        .into_iter()
+        .find(|copy| copy.instance == *instance && copy.pid == pid)?;
     Some(mine.path)
 }
 
@@ -58,16 +62,30 @@ fn read(instance: &InstanceName, note_path: &Path) -> Option<Copy> {
     }
     let note: Note = serde_json::from_slice(&std::fs::read(note_path).ok()?).ok()?;
     let stem = note_path.file_stem()?;
-    let path = entries(note_path.parent()?)
-        .find(|path| path.file_stem() == Some(stem) && path.extension().is_some_and(|e| e != "json"))?;
+    let path = entries(note_path.parent()?).find(|path| {
+        path.file_stem() == Some(stem) && path.extension().is_some_and(|e| e != "json")
+    })?;
     let bytes = path.metadata().ok()?.len();
-    Some(Copy { instance: instance.clone(), path, taken: note.taken, bytes, file: note.file, pid: note.pid })
+    Some(Copy {
+        instance: instance.clone(),
+        path,
+        taken: note.taken,
+        bytes,
+        file: note.file,
+        pid: note.pid,
+    })
 }
 
 fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }

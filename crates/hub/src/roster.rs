@@ -69,7 +69,11 @@ impl Roster {
     }
 
     pub(crate) fn of_app(&self, app: &AppId) -> Vec<Arc<Instance>> {
-        self.lock().values().filter(|instance| instance.app == *app).cloned().collect()
+        self.lock()
+            .values()
+            .filter(|instance| instance.app == *app)
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn find(&self, name: &InstanceName) -> Option<Arc<Instance>> {
@@ -82,8 +86,11 @@ impl Roster {
         let instances = self.lock();
         instances.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = instances.keys().map(InstanceName::as_str).collect();
-            Problem::new(Code::INSTANCE_UNKNOWN, format!("No instance is named `{name}`."))
-                .hint(near_or_all(name.as_str(), &names, "The instances are"))
+            Problem::new(
+                Code::INSTANCE_UNKNOWN,
+                format!("No instance is named `{name}`."),
+            )
+            .hint(near_or_all(name.as_str(), &names, "The instances are"))
         })
     }
 
@@ -142,7 +149,10 @@ impl Roster {
             return;
         }
         if let Some(reason) = bye {
-            let why = Problem::new(Code::INTERRUPTED, format!("`{}` has left: {reason}.", instance.name));
+            let why = Problem::new(
+                Code::INTERRUPTED,
+                format!("`{}` has left: {reason}.", instance.name),
+            );
             instance.lane.gone(&why, false);
             self.forget(&instance.name);
             instance.tell_if_changed(hub);
@@ -152,7 +162,9 @@ impl Roster {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Arc<Instance>>> {
-        self.instances.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.instances
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -175,7 +187,10 @@ fn free_name(
     if instances.len() >= limits::INSTANCES_MAX {
         return Err(Problem::new(
             Code::QUEUE_FULL,
-            format!("{} instances are connected; there is no room for more.", instances.len()),
+            format!(
+                "{} instances are connected; there is no room for more.",
+                instances.len()
+            ),
         )
         .hint("Stop some: kapelle stop NAME"));
     }
@@ -224,7 +239,10 @@ impl Instance {
     }
 
     pub(crate) fn set_state(&self, state: &Map<String, Value>, hub: &Hub) {
-        let revision = state.get("revision").and_then(Value::as_u64).unwrap_or_default();
+        let revision = state
+            .get("revision")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         {
             let mut facts = self.facts();
             if let Some(file) = state.get("file") {
@@ -238,7 +256,10 @@ impl Instance {
                 state: state.clone(),
             });
         }
-        hub.feed.tell(|| Event::State { instance: self.name.clone(), revision });
+        hub.feed.tell(|| Event::State {
+            instance: self.name.clone(),
+            revision,
+        });
     }
 
     /// What the app last said of itself, and how old that is.
@@ -286,7 +307,9 @@ impl Instance {
             }
             facts.told = (state, OffsetDateTime::now_utc());
         }
-        hub.feed.tell(|| Event::Instance { instance: Box::new(self.view(hub)) });
+        hub.feed.tell(|| Event::Instance {
+            instance: Box::new(self.view(hub)),
+        });
     }
 
     pub(crate) fn said_bye(&self, reason: &str) {
@@ -316,6 +339,8 @@ impl Instance {
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.facts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Supervisor {
 struct Owned {
     request: LaunchRequest,
     stopping: bool,
+    /// Started by a hub before this one.
+    adopted: bool,
     restarts: u32,
     since: Instant,
     /// Turns with every handshake.
@@ -64,6 +66,21 @@ impl Supervisor {
         self.lock().keys().cloned().collect()
     }
 
+    /// Whether a process of an earlier hub has not dialled again yet.
+    pub(crate) fn waits_for_adopted(&self, hub: &Hub) -> bool {
+        let names: Vec<InstanceName> = self
+            .lock()
+            .iter()
+            .filter(|(_, o)| o.adopted)
+            .map(|(name, _)| name.clone())
+            .collect();
+        names.iter().any(|name| {
+            hub.roster
+                .find(name)
+                .is_some_and(|found| !found.lane.is_up())
+        })
+    }
+
     /// A handshake of that instance.
     pub(crate) fn connected(&self, name: &InstanceName) {
         if let Some(owned) = self.lock().get_mut(name) {
@@ -83,7 +100,10 @@ impl Supervisor {
             check_name(name)?;
             if let Some(instance) = hub.roster.find(name) {
                 let view = instance.view(hub);
-                let usable = !matches!(view.state, InstanceState::Disconnected | InstanceState::Failed);
+                let usable = !matches!(
+                    view.state,
+                    InstanceState::Disconnected | InstanceState::Failed
+                );
                 if usable && instance.app != request.app {
                     return Err(Problem::new(
                         Code::NAME_TAKEN,
@@ -92,7 +112,10 @@ impl Supervisor {
                     .hint("Choose another name."));
                 }
                 if usable {
-                    return self.when_connected(hub, &instance).await.map(|view| (view, false));
+                    return self
+                        .when_connected(hub, &instance)
+                        .await
+                        .map(|view| (view, false));
                 }
                 hub.roster.forget(name);
             }
@@ -105,7 +128,7 @@ impl Supervisor {
             request.mode,
             &launch_id,
         )?;
-        self.own(&instance.name, request.clone());
+        self.own(&instance.name, request.clone(), false);
         let child = self.launch(hub, app, &instance, &request, &launch_id).await;
         let child = match child {
             Ok(child) => child,
@@ -115,7 +138,11 @@ impl Supervisor {
                 return Err(problem);
             }
         };
-        tokio::spawn(watch(Arc::clone(hub), Arc::clone(&instance), Process::Child(child)));
+        tokio::spawn(watch(
+            Arc::clone(hub),
+            Arc::clone(&instance),
+            Process::Child(child),
+        ));
         match self.when_connected(hub, &instance).await {
             Ok(view) => Ok((view, true)),
             Err(problem) => {
@@ -131,20 +158,32 @@ impl Supervisor {
         hub: &Arc<Hub>,
         instance: &Arc<Instance>,
     ) -> Result<InstanceView, Problem> {
-        let waiter = self.lock().get(&instance.name).map(|owned| owned.connected.subscribe());
+        let waiter = self
+            .lock()
+            .get(&instance.name)
+            .map(|owned| owned.connected.subscribe());
         if instance.lane.is_up() {
             return Ok(instance.view(hub));
         }
-        let Some(mut waiter) = waiter else { return Ok(instance.view(hub)) };
+        let Some(mut waiter) = waiter else {
+            return Ok(instance.view(hub));
+        };
         let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
         match came {
             Ok(Ok(())) => Ok(instance.view(hub)),
             // The sender is dropped when the process ended before it connected.
-            Ok(Err(_)) => Err(start_failed(hub, &instance.name, "ended before it connected")),
+            Ok(Err(_)) => Err(start_failed(
+                hub,
+                &instance.name,
+                "ended before it connected",
+            )),
             Err(_) => Err(start_failed(
                 hub,
                 &instance.name,
-                &format!("did not connect within {} s", limits::START_TIMEOUT.as_secs()),
+                &format!(
+                    "did not connect within {} s",
+                    limits::START_TIMEOUT.as_secs()
+                ),
             )),
         }
     }
@@ -181,9 +220,13 @@ impl Supervisor {
 
     /// Finds the processes of a hub that was killed. Those that live are waited for.
     pub(crate) fn adopt(&self, hub: &Arc<Hub>) {
-        let entries = std::fs::read_dir(hub.home.join("run/instances")).into_iter().flatten();
+        let entries = std::fs::read_dir(hub.home.join("run/instances"))
+            .into_iter()
+            .flatten();
         for path in entries.flatten().map(|entry| entry.path()) {
-            let run = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
+            let run = std::fs::read(&path)
+                .ok()
+                .and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
             let Some(run) = run.filter(|run| is_alive(run.pid)) else {
                 std::fs::remove_file(&path).ok();
                 continue;
@@ -197,16 +240,17 @@ impl Supervisor {
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
-            self.own(&instance.name, run.request);
+            self.own(&instance.name, run.request, true);
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             tokio::spawn(watch(Arc::clone(hub), instance, Process::Stranger(run.pid)));
         }
     }
 
-    fn own(&self, name: &InstanceName, request: LaunchRequest) {
+    fn own(&self, name: &InstanceName, request: LaunchRequest, adopted: bool) {
         let owned = Owned {
             request,
             stopping: false,
+            adopted,
             restarts: 0,
             since: Instant::now(),
             connected: watch::Sender::new(0),
@@ -220,7 +264,11 @@ impl Supervisor {
     }
 
     /// What to do about a process that ended: the wait before the next start, or nothing.
-    fn after_end(&self, name: &InstanceName, lived: bool) -> Option<(LaunchRequest, std::time::Duration, u32)> {
+    fn after_end(
+        &self,
+        name: &InstanceName,
+        lived: bool,
+    ) -> Option<(LaunchRequest, std::time::Duration, u32)> {
         let mut all = self.lock();
         let owned = all.get_mut(name)?;
         if owned.stopping || owned.request.mode == Mode::Gui || !lived {
@@ -234,11 +282,17 @@ impl Supervisor {
         }
         let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
         owned.restarts += 1;
-        Some((owned.request.clone(), delay.min(limits::RESTART_DELAY_MAX), owned.restarts))
+        Some((
+            owned.request.clone(),
+            delay.min(limits::RESTART_DELAY_MAX),
+            owned.restarts,
+        ))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<InstanceName, Owned>> {
-        self.owned.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.owned
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -278,7 +332,8 @@ async fn watch(hub: Arc<Hub>, instance: Arc<Instance>, mut process: Process) {
             Code::INTERRUPTED,
             format!("The process of `{}` ended ({how}).", instance.name),
         );
-        let Some((mut request, delay, restarts)) = hub.supervisor.after_end(&instance.name, lived) else {
+        let Some((mut request, delay, restarts)) = hub.supervisor.after_end(&instance.name, lived)
+        else {
             instance.lane.gone(&given_up(why, &hub, &instance), false);
             hub.supervisor.disown(&hub, &instance.name);
             instance.tell_if_changed(&hub);
@@ -310,12 +365,18 @@ async fn watch(hub: Arc<Hub>, instance: Arc<Instance>, mut process: Process) {
 }
 
 fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
-    let again = format!("Start it again: kapelle start {} --name {}", instance.app, instance.name);
+    let again = format!(
+        "Start it again: kapelle start {} --name {}",
+        instance.app, instance.name
+    );
     let owned = hub.supervisor.lock();
     match owned.get(&instance.name) {
         Some(owned) if owned.restarts >= limits::RESTARTS_MAX => Problem::new(
             Code::START_FAILED,
-            format!("{} It died {} times in a row and is not started again.", why.message, owned.restarts),
+            format!(
+                "{} It died {} times in a row and is not started again.",
+                why.message, owned.restarts
+            ),
         )
         .hint(again),
         _ => why.hint(again),
@@ -330,7 +391,9 @@ async fn relaunch(
     let app = app_of(hub, request)?;
     let launch_id = random_hex(16)?;
     instance.set_launch(&launch_id);
-    hub.supervisor.launch(hub, app, instance, request, &launch_id).await
+    hub.supervisor
+        .launch(hub, app, instance, request, &launch_id)
+        .await
 }
 
 fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
@@ -348,19 +411,30 @@ fn check_name(name: &InstanceName) -> Result<(), Problem> {
     if wire::id::is_plain_name(name.as_str()) {
         return Ok(());
     }
-    Err(Problem::new(Code::ARGUMENTS_INVALID, format!("`{name}` cannot be an instance's name."))
-        .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+    Err(Problem::new(
+        Code::ARGUMENTS_INVALID,
+        format!("`{name}` cannot be an instance's name."),
+    )
+    .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
 }
 
-fn spawn(hub: &Hub, name: &InstanceName, launch_id: &str, launch: &Launch) -> Result<Child, Problem> {
+fn spawn(
+    hub: &Hub,
+    name: &InstanceName,
+    launch_id: &str,
+    launch: &Launch,
+) -> Result<Child, Problem> {
     let log = log_file(hub, name);
     keep_older_logs(&log);
     let cannot = |what: &str, error: &std::io::Error| {
         Problem::new(Code::START_FAILED, format!("{what}: {error}."))
             .hint("`kapelle doctor` looks for what may be wrong.")
     };
-    let out = create_private(&log).map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;
-    let err = out.try_clone().map_err(|e| cannot("The log cannot be shared", &e))?;
+    let out = create_private(&log)
+        .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;
+    let err = out
+        .try_clone()
+        .map_err(|e| cannot("The log cannot be shared", &e))?;
     let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
     let mut command = Command::new(&launch.program);
     command
@@ -378,20 +452,32 @@ fn spawn(hub: &Hub, name: &InstanceName, launch_id: &str, launch: &Launch) -> Re
     // A group of its own: Ctrl-C in the hub's terminal is not for it, and its children can be ended with it.
     #[cfg(unix)]
     command.process_group(0);
-    command
-        .spawn()
-        .map_err(|error| cannot(&format!("{} cannot be started", launch.program.display()), &error))
+    command.spawn().map_err(|error| {
+        cannot(
+            &format!("{} cannot be started", launch.program.display()),
+            &error,
+        )
+    })
 }
 
 fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
     let log = log_file(hub, name);
     let text = std::fs::read_to_string(&log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let tail = &lines[lines.len().saturating_sub(limits::LOG_TAIL_LINES)..];
-    Problem::new(Code::START_FAILED, format!("The program for `{name}` {what}."))
-        .hint(format!("The end of its output is in the details, all of it in {}.", log.display()))
-        .detail("log", log.display().to_string())
-        .detail("output", tail.join("\n"))
+    Problem::new(
+        Code::START_FAILED,
+        format!("The program for `{name}` {what}."),
+    )
+    .hint(format!(
+        "The end of its output is in the details, all of it in {}.",
+        log.display()
+    ))
+    .detail("log", log.display().to_string())
+    .detail("output", tail.join("\n"))
 }
 
 fn run_file(hub: &Hub, name: &InstanceName) -> PathBuf {

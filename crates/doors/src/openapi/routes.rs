@@ -125,8 +125,10 @@ pub(super) fn paths() -> Value {
 }
 
 pub(super) fn schemas() -> Map<String, Value> {
-    let list = |name: &str, of: &str| json!({"type": "object", "required": [name],
-        "properties": {name: {"type": "array", "items": reference(of)}}});
+    let list = |name: &str, of: &str| {
+        json!({"type": "object", "required": [name],
+        "properties": {name: {"type": "array", "items": reference(of)}}})
+    };
     let items = json!({"type": "array", "items": {"type": "object", "required": ["type", "name"],
         "properties": {"type": {"type": "string"}, "name": {"type": "string"}}}});
     let scopes = json!({"type": "array", "items": {"enum": ["read", "write", "destructive", "code", "admin"]}});

@@ -15,7 +15,9 @@ pub(super) fn arguments(
     mut args: Map<String, Value>,
 ) -> Result<Map<String, Value>, Problem> {
     // A null for an argument that may be left out is the same as leaving it out.
-    args.retain(|name, value| !value.is_null() || spec.is_required(name) || allows_null(spec, name));
+    args.retain(|name, value| {
+        !value.is_null() || spec.is_required(name) || allows_null(spec, name)
+    });
     for (name, schema) in spec.properties() {
         if let Some(default) = schema.get("default")
             && !args.contains_key(name)
@@ -24,22 +26,35 @@ pub(super) fn arguments(
         }
     }
     let args = Value::Object(args);
-    let refusals: Vec<(String, String)> =
-        validator.iter_errors(&args).take(REFUSALS_MAX).map(|error| refusal(spec, &error)).collect();
-    let Value::Object(args) = args else { unreachable!("made as an object above") };
+    let refusals: Vec<(String, String)> = validator
+        .iter_errors(&args)
+        .take(REFUSALS_MAX)
+        .map(|error| refusal(spec, &error))
+        .collect();
+    let Value::Object(args) = args else {
+        unreachable!("made as an object above")
+    };
     if refusals.is_empty() {
         return Ok(args);
     }
-    let message = refusals.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join(" ");
+    let message = refusals
+        .iter()
+        .map(|(what, _)| what.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
     let mut hints: Vec<&str> = refusals.iter().map(|(_, hint)| hint.as_str()).collect();
     hints.dedup();
-    Err(Problem::new(Code::ARGUMENTS_INVALID, format!("{}: {message}", spec.name))
-        .hint(hints.join(" "))
-        .detail("command", spec.name.clone()))
+    Err(
+        Problem::new(Code::ARGUMENTS_INVALID, format!("{}: {message}", spec.name))
+            .hint(hints.join(" "))
+            .detail("command", spec.name.clone()),
+    )
 }
 
 fn allows_null(spec: &CommandSpec, name: &str) -> bool {
-    let Some((_, schema)) = spec.properties().find(|(known, _)| *known == name) else { return true };
+    let Some((_, schema)) = spec.properties().find(|(known, _)| *known == name) else {
+        return true;
+    };
     match schema.get("type") {
         None => true,
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "null"),
@@ -66,7 +81,10 @@ fn refusal(spec: &CommandSpec, error: &jsonschema::ValidationError<'_>) -> (Stri
         }
         _ => {
             let name = place.split('.').next().unwrap_or_default();
-            (format!("`{place}` cannot be this: {}.", bounded(&error.to_string())), describe(spec, name))
+            (
+                format!("`{place}` cannot be this: {}.", bounded(&error.to_string())),
+                describe(spec, name),
+            )
         }
     }
 }
@@ -87,14 +105,24 @@ fn describe(spec: &CommandSpec, name: &str) -> String {
     };
     let mut parts = Vec::new();
     if let Some(choices) = schema.get("enum").and_then(Value::as_array) {
-        let choices: Vec<String> =
-            choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned)).collect();
+        let choices: Vec<String> = choices
+            .iter()
+            .map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned))
+            .collect();
         parts.push(format!("one of {}", choices.join(", ")));
     } else if let Some(kind) = schema.get("type") {
-        parts.push(kind.as_str().map_or_else(|| kind.to_string(), str::to_owned));
+        parts.push(
+            kind.as_str()
+                .map_or_else(|| kind.to_string(), str::to_owned),
+        );
     }
-    let doc = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    format!("`{name}`: {}. {doc}", parts.join(", ")).trim_end().to_owned()
+    let doc = schema
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    format!("`{name}`: {}. {doc}", parts.join(", "))
+        .trim_end()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -125,7 +153,9 @@ mod tests {
         .unwrap()
         .remove(0);
         let validator = jsonschema::validator_for(&spec.args).unwrap();
-        let Value::Object(args) = args else { panic!("an object") };
+        let Value::Object(args) = args else {
+            panic!("an object")
+        };
         arguments(&spec, &validator, args)
     }
 
@@ -139,13 +169,27 @@ mod tests {
     fn each_refusal_names_the_argument_and_what_would_be_right() {
         let missing = check(json!({})).unwrap_err();
         assert!(missing.message.contains("`kind` is missing"), "{missing:?}");
-        assert!(missing.hint.as_deref().unwrap().contains("cube, sphere"), "{missing:?}");
+        assert!(
+            missing.hint.as_deref().unwrap().contains("cube, sphere"),
+            "{missing:?}"
+        );
 
         let unknown = check(json!({"kind": "cube", "nmae": "x"})).unwrap_err();
-        assert_eq!(unknown.hint.as_deref(), Some("Did you mean `name`?"), "{unknown:?}");
+        assert_eq!(
+            unknown.hint.as_deref(),
+            Some("Did you mean `name`?"),
+            "{unknown:?}"
+        );
 
         let choice = check(json!({"kind": "cone"})).unwrap_err();
-        assert!(choice.hint.as_deref().unwrap().contains("one of cube, sphere"), "{choice:?}");
+        assert!(
+            choice
+                .hint
+                .as_deref()
+                .unwrap()
+                .contains("one of cube, sphere"),
+            "{choice:?}"
+        );
 
         let kind = check(json!({"kind": "cube", "size": "big"})).unwrap_err();
         assert!(kind.message.contains("`size`"), "{kind:?}");

@@ -5,7 +5,10 @@ use std::time::Duration;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
-    let problem = Problem::new(Code::CANCELLED, "The call was cancelled before it started; nothing ran.");
+    let problem = Problem::new(
+        Code::CANCELLED,
+        "The call was cancelled before it started; nothing ran.",
+    );
     Outcome::without_value(Status::Cancelled, problem)
 }
 
@@ -23,8 +26,11 @@ pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
 }
 
 pub(super) fn link_lost(instance: &InstanceName) -> Problem {
-    Problem::new(Code::INTERRUPTED, format!("The link to `{instance}` was lost and did not come back."))
-        .hint("See whether the program still runs: kapelle status")
+    Problem::new(
+        Code::INTERRUPTED,
+        format!("The link to `{instance}` was lost and did not come back."),
+    )
+    .hint("See whether the program still runs: kapelle status")
 }
 
 /// For callers whose calls did not start, because another one holds the instance.

@@ -58,7 +58,10 @@ impl Order {
             self.waiting.iter().position(|call| call.concurrent)?
         };
         let id = self.waiting.remove(at)?.id;
-        self.sent.push(Sent { id: id.clone(), started: false });
+        self.sent.push(Sent {
+            id: id.clone(),
+            started: false,
+        });
         Some(id)
     }
 
@@ -71,7 +74,11 @@ impl Order {
 
     /// `true` the first time.
     pub(crate) fn started(&mut self, id: &CallId) -> bool {
-        let Some(call) = self.sent.iter_mut().find(|call| call.id == *id && !call.started) else {
+        let Some(call) = self
+            .sent
+            .iter_mut()
+            .find(|call| call.id == *id && !call.started)
+        else {
             return false;
         };
         call.started = true;
@@ -86,7 +93,11 @@ impl Order {
         }
         let at = self.sent.iter().position(|call| call.id == *id)?;
         let sent = self.sent.remove(at);
-        Some(if sent.started { Place::Started } else { Place::Sent })
+        Some(if sent.started {
+            Place::Started
+        } else {
+            Place::Sent
+        })
     }
 
     pub(crate) fn place(&self, id: &CallId) -> Option<Place> {
@@ -94,7 +105,11 @@ impl Order {
             return Some(Place::Waiting);
         }
         let sent = self.sent.iter().find(|call| call.id == *id)?;
-        Some(if sent.started { Place::Started } else { Place::Sent })
+        Some(if sent.started {
+            Place::Started
+        } else {
+            Place::Sent
+        })
     }
 
     /// After a lost link: the calls handed over that the other side does not know. They leave the lane.
@@ -109,42 +124,68 @@ impl Order {
     /// Calls handed over that certainly did not start go back to the front, in their order; the
     /// others leave the lane and are given back.
     pub(crate) fn take_back_unstarted(&mut self) -> Vec<CallId> {
-        let (started, unstarted): (Vec<Sent>, Vec<Sent>) =
-            std::mem::take(&mut self.sent).into_iter().partition(|call| call.started);
+        let (started, unstarted): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
+            .into_iter()
+            .partition(|call| call.started);
         for call in unstarted.into_iter().rev() {
-            self.waiting.push_front(Waiting { id: call.id, concurrent: false });
+            self.waiting.push_front(Waiting {
+                id: call.id,
+                concurrent: false,
+            });
         }
         started.into_iter().map(|call| call.id).collect()
     }
 
     /// Takes out all that did not start: those that wait and those handed over, in this order.
     pub(crate) fn take_unstarted(&mut self) -> (Vec<CallId>, Vec<CallId>) {
-        let waiting = std::mem::take(&mut self.waiting).into_iter().map(|call| call.id).collect();
-        let (started, sent): (Vec<Sent>, Vec<Sent>) =
-            std::mem::take(&mut self.sent).into_iter().partition(|call| call.started);
+        let waiting = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .map(|call| call.id)
+            .collect();
+        let (started, sent): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
+            .into_iter()
+            .partition(|call| call.started);
         self.sent = started;
         (waiting, sent.into_iter().map(|call| call.id).collect())
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<CallId> {
-        let sent = std::mem::take(&mut self.sent).into_iter().map(|call| call.id);
-        sent.chain(std::mem::take(&mut self.waiting).into_iter().map(|call| call.id)).collect()
+        let sent = std::mem::take(&mut self.sent)
+            .into_iter()
+            .map(|call| call.id);
+        sent.chain(
+            std::mem::take(&mut self.waiting)
+                .into_iter()
+                .map(|call| call.id),
+        )
+        .collect()
     }
 
     /// How many calls come before this one; the one that runs counts.
     pub(crate) fn position(&self, id: &CallId) -> Option<usize> {
-        let ids = self.sent.iter().map(|call| &call.id).chain(self.waiting.iter().map(|c| &c.id));
+        let ids = self
+            .sent
+            .iter()
+            .map(|call| &call.id)
+            .chain(self.waiting.iter().map(|c| &c.id));
         ids.into_iter().position(|other| other == id)
     }
 
     /// The call that was started last and has not ended: a call that went on beside the main thread
     /// was started before it.
     pub(crate) fn running(&self) -> Option<&CallId> {
-        self.sent.iter().rev().find(|call| call.started).map(|call| &call.id)
+        self.sent
+            .iter()
+            .rev()
+            .find(|call| call.started)
+            .map(|call| &call.id)
     }
 
     pub(crate) fn started_ids(&self) -> impl Iterator<Item = &CallId> {
-        self.sent.iter().filter(|call| call.started).map(|call| &call.id)
+        self.sent
+            .iter()
+            .filter(|call| call.started)
+            .map(|call| &call.id)
     }
 
     /// Calls that have not started.
@@ -174,9 +215,16 @@ mod tests {
     fn known(ids: &[u32]) -> KnownCalls {
         let running = ids
             .iter()
-            .map(|n| KnownCall { id: id(*n), command: String::new(), owner: String::new() })
+            .map(|n| KnownCall {
+                id: id(*n),
+                command: String::new(),
+                owner: String::new(),
+            })
             .collect();
-        KnownCalls { running, ..KnownCalls::default() }
+        KnownCalls {
+            running,
+            ..KnownCalls::default()
+        }
     }
 
     #[test]
@@ -187,7 +235,11 @@ mod tests {
         }
         assert_eq!(order.next(2), Some(id(0)));
         assert_eq!(order.next(2), Some(id(1)));
-        assert_eq!(order.next(2), Some(id(4)), "a concurrent call passes a full window");
+        assert_eq!(
+            order.next(2),
+            Some(id(4)),
+            "a concurrent call passes a full window"
+        );
         assert_eq!(order.next(2), None);
         assert!(order.started(&id(0)) && !order.started(&id(0)));
         assert_eq!(order.running(), Some(&id(0)));

@@ -31,7 +31,9 @@ impl Refusal {
     pub(super) async fn send(self, outbox: &Outbox) {
         match self {
             Self::Problem(problem) => {
-                outbox.send(&FromHub::Refused { problem: Box::new(problem) });
+                outbox.send(&FromHub::Refused {
+                    problem: Box::new(problem),
+                });
             }
             Self::Http(error) => {
                 let body = format!("{error}.\n");
@@ -55,7 +57,12 @@ pub(super) async fn greet(
     reader: &mut Reader,
     outbox: &Outbox,
 ) -> Result<Announcement, Refusal> {
-    let FromBridge::Hello { magic, protocol, nonce } = message(reader).await? else {
+    let FromBridge::Hello {
+        magic,
+        protocol,
+        nonce,
+    } = message(reader).await?
+    else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
             "The first message must be `hello`.",
@@ -77,7 +84,11 @@ pub(super) async fn greet(
         nonce: own_nonce.clone(),
         proof: prove(&hub.bridge_token, Side::Hub, &nonce, &own_nonce),
     });
-    let FromBridge::Proof { proof, announcement } = message(reader).await? else {
+    let FromBridge::Proof {
+        proof,
+        announcement,
+    } = message(reader).await?
+    else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
             "The second message must be `proof`.",
@@ -101,21 +112,25 @@ async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
                 format!("A message of the handshake does not have its form: {error}."),
             ))
         }),
-        Ok(Frame::Piece(_)) => {
-            Err(Refusal::Problem(Problem::new(Code::FRAME_MALFORMED, "A blob before the handshake.")))
-        }
+        Ok(Frame::Piece(_)) => Err(Refusal::Problem(Problem::new(
+            Code::FRAME_MALFORMED,
+            "A blob before the handshake.",
+        ))),
         Err(Ended::Closed) => Err(Refusal::Gone),
         Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),
-        Err(Ended::Malformed(error)) => {
-            Err(Refusal::Problem(Problem::new(Code::FRAME_MALFORMED, format!("{error}."))))
-        }
+        Err(Ended::Malformed(error)) => Err(Refusal::Problem(Problem::new(
+            Code::FRAME_MALFORMED,
+            format!("{error}."),
+        ))),
     }
 }
 
 fn prove(token: &str, side: Side, bridge_nonce: &str, hub_nonce: &str) -> String {
     let text = proof_text(side, bridge_nonce, hub_nonce);
     // An HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.as_bytes()) else {
+        return String::new();
+    };
     mac.update(text.as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }

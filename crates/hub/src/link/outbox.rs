@@ -47,7 +47,11 @@ enum Item {
 impl Outbox {
     pub(crate) fn new(socket: OwnedWriteHalf) -> Arc<Self> {
         let outbox = Arc::new(Self {
-            inner: Mutex::new(Inner { socket: Some(socket), waiting: VecDeque::new(), bytes: 0 }),
+            inner: Mutex::new(Inner {
+                socket: Some(socket),
+                waiting: VecDeque::new(),
+                bytes: 0,
+            }),
             filled: Notify::new(),
             drained: Notify::new(),
             closed: CancellationToken::new(),
@@ -124,17 +128,24 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn send_blobs(&self, args: &Map<String, Value>) {
-        let Some(blobs) = self.blobs.get() else { return };
+        let Some(blobs) = self.blobs.get() else {
+            return;
+        };
         let mut names = Vec::new();
-        args.values().for_each(|value| blob_names(value, &mut names));
+        args.values()
+            .for_each(|value| blob_names(value, &mut names));
         names.dedup();
         for name in names.into_iter().take(limits::CALL_BLOBS_MAX) {
             // A blob that is not there any more: the bridge says so, with the call's id.
-            let Ok(path) = blobs.path(&name) else { continue };
+            let Ok(path) = blobs.path(&name) else {
+                continue;
+            };
             self.lock().waiting.push_back(Item::Blob { name, path });
             self.filled.notify_one();
         }
@@ -148,7 +159,10 @@ impl Driver for Outbox {
     }
 
     fn cancel(&self, id: &CallId, reason: CancelReason) {
-        self.send(&FromHub::Cancel { id: id.clone(), reason });
+        self.send(&FromHub::Cancel {
+            id: id.clone(),
+            reason,
+        });
     }
 
     fn acknowledge(&self, id: &CallId) {
@@ -188,7 +202,9 @@ async fn write_waiting(outbox: Arc<Outbox>) {
                 if inner.waiting.is_empty() {
                     break;
                 }
-                let Some(socket) = inner.socket.take() else { break };
+                let Some(socket) = inner.socket.take() else {
+                    break;
+                };
                 (socket, inner.waiting.pop_front())
             };
             let mut socket = socket;
@@ -220,10 +236,16 @@ async fn write_item(socket: &mut OwnedWriteHalf, item: Option<&Item>) -> std::io
             let total = file.metadata().await?.len();
             let mut offset = 0;
             loop {
-                let wanted = usize::try_from(total - offset).unwrap_or(usize::MAX).min(PIECE_BYTES_MAX);
+                let wanted = usize::try_from(total - offset)
+                    .unwrap_or(usize::MAX)
+                    .min(PIECE_BYTES_MAX);
                 let mut raw = vec![0; wanted];
                 file.read_exact(&mut raw).await?;
-                let head = PieceHead { blob: name.clone(), offset, total };
+                let head = PieceHead {
+                    blob: name.clone(),
+                    offset,
+                    total,
+                };
                 let frame = encode_piece(&head, &raw).map_err(std::io::Error::other)?;
                 socket.write_all(&frame).await?;
                 offset += raw.len() as u64;

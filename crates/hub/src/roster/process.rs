@@ -47,7 +47,10 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else {
+    let Some(pid) = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    else {
         return false;
     };
     rustix::process::test_kill_process(pid).is_ok()

@@ -22,7 +22,11 @@ pub enum Stopped {
 }
 
 /// Stops one instance.
-pub(crate) async fn stop(hub: &Arc<Hub>, name: &InstanceName, force: bool) -> Result<Stopped, Problem> {
+pub(crate) async fn stop(
+    hub: &Arc<Hub>,
+    name: &InstanceName,
+    force: bool,
+) -> Result<Stopped, Problem> {
     let instance = hub.roster.named(name)?;
     if !hub.supervisor.owns(name) && force {
         return Err(Problem::new(
@@ -33,8 +37,11 @@ pub(crate) async fn stop(hub: &Arc<Hub>, name: &InstanceName, force: bool) -> Re
     }
     let window = instance.view(hub).mode == Mode::Gui;
     if window && force {
-        return Err(Problem::new(Code::FORBIDDEN, format!("`{name}` has a window; the hub never kills it."))
-            .hint("Close the program's window yourself, so that unsaved work is asked about."));
+        return Err(Problem::new(
+            Code::FORBIDDEN,
+            format!("`{name}` has a window; the hub never kills it."),
+        )
+        .hint("Close the program's window yourself, so that unsaved work is asked about."));
     }
     let how = end(hub, &instance, force).await;
     hub.roster.forget(name);
@@ -58,8 +65,14 @@ pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -
             has_ended(pid, limits::LEAVE_TIMEOUT).await;
         }
     }
-    let why = Problem::new(Code::INTERRUPTED, format!("`{}` was stopped.", instance.name))
-        .hint(format!("Start it again: kapelle start {} --name {}", instance.app, instance.name));
+    let why = Problem::new(
+        Code::INTERRUPTED,
+        format!("`{}` was stopped.", instance.name),
+    )
+    .hint(format!(
+        "Start it again: kapelle start {} --name {}",
+        instance.app, instance.name
+    ));
     instance.lane.gone(&why, false);
     hub.supervisor.disown(hub, &instance.name);
     instance.tell_if_changed(hub);
@@ -81,7 +94,12 @@ async fn has_ended(pid: Option<u32>, within: std::time::Duration) -> bool {
 #[cfg(unix)]
 fn kill(pid: Option<u32>) {
     use rustix::process::{Pid, Signal, kill_process_group};
-    let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) else { return };
+    let Some(pid) = pid
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(Pid::from_raw)
+    else {
+        return;
+    };
     if let Err(error) = kill_process_group(pid, Signal::KILL) {
         tracing::warn!(%error, ?pid, "cannot be killed");
     }
@@ -90,5 +108,8 @@ fn kill(pid: Option<u32>) {
 #[cfg(not(unix))]
 fn kill(pid: Option<u32>) {
     let Some(pid) = pid else { return };
-    std::process::Command::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]).output().ok();
+    std::process::Command::new("taskkill")
+        .args(["/F", "/T", "/PID", &pid.to_string()])
+        .output()
+        .ok();
 }

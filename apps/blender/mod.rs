@@ -1,0 +1,168 @@
+//! Blender: its commands from `commands/*.toml`, and how a copy of it is started with our bridge.
+//!
+//! The work itself is done by the Python in `bridge/`; here is only what the hub has to know before
+//! there is a Blender.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use hub::app::{App, Launch, LaunchRequest};
+use hub::home::Home;
+use wire::{AppId, Code, CommandSpec, Mode, Problem};
+
+use crate::bridge_files;
+use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
+
+mod find;
+mod pythons;
+mod wheel;
+
+pub use find::{Found, Kind, find, find_all, version_of};
+pub use pythons::{Python, pythons};
+pub use wheel::{Step, WHEELS, Wheel, set_up_wheel};
+
+/// The app.
+#[derive(Debug)]
+pub struct Blender;
+
+/// The name of the Python package that the bridge is at run time.
+const PACKAGE: &str = "kapelle_blender";
+
+impl App for Blender {
+    fn id(&self) -> AppId {
+        AppId::new("blender")
+    }
+
+    fn title(&self) -> &str {
+        "Blender"
+    }
+
+    fn commands(&self) -> Vec<CommandSpec> {
+        commands()
+    }
+
+    fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {
+        let found = choose(home, request)?;
+        let package = bridge_files::lay_out(home, PACKAGE, BLENDER_BRIDGE)?;
+        let file = request.file.as_deref().map(existing).transpose()?;
+        match found.kind {
+            Kind::Program => Ok(program(&found.path, &package, request.mode, file)),
+            Kind::Module if request.mode == Mode::Gui => Err(Problem::new(
+                Code::NOT_SUPPORTED,
+                "The bpy wheel has no window.",
+            )
+            .hint("Install Blender itself for --gui, or use --background.")),
+            Kind::Module => Ok(module(&found.path, &package, file)),
+        }
+    }
+}
+
+/// The described commands.
+///
+/// # Panics
+/// Never in a build that passed its tests: one of them reads every description.
+#[must_use]
+pub fn commands() -> Vec<CommandSpec> {
+    BLENDER_COMMANDS
+        .iter()
+        .flat_map(|(path, text)| {
+            let noun = Path::new(path)
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned());
+            match CommandSpec::from_toml(&noun.unwrap_or_default(), text) {
+                Ok(specs) => specs,
+                Err(error) => {
+                    tracing::error!(%error, "a command description cannot be used");
+                    Vec::new()
+                }
+            }
+        })
+        .collect()
+}
+
+fn choose(home: &Home, request: &LaunchRequest) -> Result<Found, Problem> {
+    if let Some(program) = &request.program {
+        return Ok(Found {
+            path: existing(program)?,
+            kind: Kind::Program,
+            from: "asked for".into(),
+        });
+    }
+    if let Some(python) = &request.python {
+        return Ok(Found {
+            path: existing(python)?,
+            kind: Kind::Module,
+            from: "asked for".into(),
+        });
+    }
+    // A window needs the program, whatever else is there.
+    let found = find_all(home)
+        .into_iter()
+        .find(|found| request.mode != Mode::Gui || found.kind == Kind::Program);
+    found.ok_or_else(|| {
+        Problem::new(Code::START_FAILED, "No Blender was found.")
+            .hint("Set KAPELLE_BLENDER to the program, pass --blender PATH, or run `kapelle demo`, which sets up a bpy wheel.")
+    })
+}
+
+fn existing(path: &Path) -> Result<PathBuf, Problem> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if absolute.is_file() {
+        return Ok(absolute);
+    }
+    Err(Problem::new(
+        Code::START_FAILED,
+        format!("There is no file {}.", absolute.display()),
+    )
+    .hint("Check the path; it is taken relative to the hub's folder unless it is absolute."))
+}
+
+fn program(program: &Path, package: &Path, mode: Mode, file: Option<PathBuf>) -> Launch {
+    let mut args: Vec<OsString> = Vec::new();
+    if mode != Mode::Gui {
+        args.push("--background".into());
+    }
+    // A file's own scripts do not run just because it was opened.
+    args.push("--disable-autoexec".into());
+    args.extend(file.map(PathBuf::into_os_string));
+    args.push("--python".into());
+    args.push(package.join("boot.py").into());
+    let mode = if mode == Mode::Gui {
+        Mode::Gui
+    } else {
+        Mode::Background
+    };
+    Launch {
+        program: program.to_owned(),
+        args,
+        env: environment(program),
+        mode,
+    }
+}
+
+fn module(python: &Path, package: &Path, file: Option<PathBuf>) -> Launch {
+    let mut args: Vec<OsString> = vec![package.join("boot.py").into()];
+    args.extend(file.map(PathBuf::into_os_string));
+    Launch {
+        program: python.to_owned(),
+        args,
+        env: Vec::new(),
+        mode: Mode::Module,
+    }
+}
+
+/// A Blender from the system's packages uses the system's Python and takes its folder from the first
+/// `python3.x` on PATH: another one there hides its modules.
+fn environment(program: &Path) -> Vec<(String, OsString)> {
+    let of_the_system = program.starts_with("/usr/bin") || program.starts_with("/bin");
+    if !of_the_system {
+        return Vec::new();
+    }
+    vec![(
+        "PATH".into(),
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into(),
+    )]
+}
+
+#[cfg(test)]
+mod tests;

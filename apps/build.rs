@@ -1,0 +1,70 @@
+//! Puts each app's command descriptions and bridge into the binary: as lists of `include_str!`, so that
+//! what is embedded is what lies in the folders. Tests and caches stay out.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Apps with a folder that has `commands/` and `bridge/`.
+const APPS: &[&str] = &["blender"];
+
+fn main() -> io::Result<()> {
+    let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    let mut text = String::new();
+    write_list(&mut text, "BRIDGEKIT", &here.join("bridgekit"), "py")?;
+    for app in APPS {
+        let name = app.to_uppercase();
+        write_list(
+            &mut text,
+            &format!("{name}_COMMANDS"),
+            &here.join(app).join("commands"),
+            "toml",
+        )?;
+        write_list(
+            &mut text,
+            &format!("{name}_BRIDGE"),
+            &here.join(app).join("bridge"),
+            "py",
+        )?;
+    }
+    fs::write(out.join("embedded.rs"), text)
+}
+
+fn write_list(text: &mut String, name: &str, dir: &Path, extension: &str) -> io::Result<()> {
+    let mut files = Vec::new();
+    collect(dir, dir, extension, &mut files)?;
+    files.sort();
+    writeln!(text, "pub(crate) const {name}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
+    for (relative, path) in files {
+        writeln!(text, "    ({relative:?}, include_str!({path:?})),").map_err(io::Error::other)?;
+    }
+    writeln!(text, "];").map_err(io::Error::other)
+}
+
+fn collect(
+    top: &Path,
+    dir: &Path,
+    extension: &str,
+    files: &mut Vec<(String, PathBuf)>,
+) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={}", dir.display());
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if path.is_dir() {
+            if name != "tests" && name != "__pycache__" {
+                collect(top, &path, extension, files)?;
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            println!("cargo::rerun-if-changed={}", path.display());
+            let relative = path.strip_prefix(top).unwrap_or(&path);
+            files.push((relative.to_string_lossy().replace('\\', "/"), path.clone()));
+        }
+    }
+    Ok(())
+}
