@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What a bridge says of itself when it dials: the part that is the same in every application."""
+
+import os
+import platform
+import sys
+
+from . import VERSION
+
+# One per process: the same after a reconnect, so that the hub knows the instance again.
+SESSION = os.urandom(16).hex()
+
+
+def base(app):
+    """The announcement without version, mode, file and commands, which only the application knows."""
+    return {
+        "app": app,
+        "session": SESSION,
+        "name": os.environ.get("KAPELLE_NAME") or None,
+        "launch": os.environ.get("KAPELLE_LAUNCH") or None,
+        "bridge_version": VERSION,
+        "pid": os.getpid(),
+        "host": {
+            "python": platform.python_version(),
+            "os": {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform),
+            "program": sys.executable or "",
+        },
+    }
+
+
+def launched_by_hub():
+    """Whether the hub started this process."""
+    return bool(os.environ.get("KAPELLE_LAUNCH"))

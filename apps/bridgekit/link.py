@@ -1,0 +1,457 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The bridge's connection to the hub, and its coming back.
+
+In: calls, cancels, acks from the hub; outcomes from the executor. Out: the same to the other side.
+Outcomes are kept until the hub has acknowledged them and sent again after a reconnect.
+
+States: connecting -> connected -> connecting …, or refused (dials on, slowly or not) -> …, or stopped.
+
+Threads: one dials and reads; one writes what the socket did not take at once, streams and beats. An
+outcome is normally written by the thread that made it, which is the main thread: no hand-over. What
+happens under `_lock` is short and never waits for the socket. The main thread never takes it while a
+call can be interrupted (interrupt.py), so `nudge` takes none.
+"""
+
+import queue
+import random
+import socket
+import threading
+import time
+
+from . import announce, fork, frames, handshake, home, outcome
+from .blobs import Incoming
+from .call import Call
+from .executor import Port
+from .outbox import Kept, Outbox
+from .sender import Sender
+from .streaming import STREAM_GAP_S, has_more, messages
+
+# Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less.
+BACKOFF_FIRST_S = 0.1
+BACKOFF_LAST_S = 5.0
+# Without a word from the hub for this long the connection counts as lost: ten beats.
+SILENCE_S = 5.0
+CONNECT_S = 5.0
+# A link that lived this long starts its back-off anew; a shorter one does not, or a hub that closes
+# at once would be dialled ten times a second.
+LIVED_S = 2.0
+# The main thread waits this long at most for the socket to take `started`.
+STARTED_WAIT_S = 2.0
+# What is left is sent for this long when the bridge leaves.
+BYE_WAIT_S = 1.0
+# Bounds for the hub's wish, in seconds.
+_BEAT_MIN_S, _BEAT_MAX_S = 0.05, 2.0
+_READ_BYTES = 256 * 1024
+
+_END = object()
+
+
+class Lost(Exception):
+    """The connection is over; the text says why."""
+
+
+class Link(Port):
+    """`announcement()` gives a dict with at least `app` and `mode`; it is called on the link's thread.
+
+    `on_stop()` is called when the hub says `stop` (a background process leaves; without it the link only
+    disconnects). `on_away()` is called once when the hub stayed away for `away_limit_s`.
+    """
+
+    def __init__(self, home_folder, announcement, executor, on_stop=None, away_limit_s=None, on_away=None):
+        self._home = home_folder
+        self._announcement = announcement
+        self._executor = executor
+        self._on_stop = on_stop
+        self._away_limit_s = away_limit_s
+        self._on_away = on_away
+        self._lock = threading.Lock()
+        self._outbox = Outbox()
+        self._incoming = Incoming()
+        self._sender = None
+        self._sockets = ()
+        self._wake = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._threads = []
+        self._beat_s = 0.5
+        self._beat_due = 0.0
+        self._stream = False
+        self._stream_due = 0.0
+        self._name = None
+        self._status = {"state": "connecting", "why": None, "since": time.time(), "instance": None, "hub": None}
+        executor.port = self
+        fork.watch(self)
+
+    # --- for the bridge ---
+
+    def start(self):
+        """Starts both threads; they dial until `stop`."""
+        for run, name in ((self._dial_forever, "kapelle-link"), (self._write_forever, "kapelle-writer")):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, reason="the bridge was stopped"):
+        """Says goodbye, sends what is left for up to BYE_WAIT_S, and ends both threads."""
+        if self._stopping.is_set():
+            return
+        with self._lock:
+            sender = self._sender
+            self._send(sender, frames.encode({"t": "bye", "reason": reason}))
+        end = time.monotonic() + BYE_WAIT_S
+        while sender is not None and sender.waits() and time.monotonic() < end:
+            sender.wait(0.05)
+            with self._lock:
+                self._flush(sender)
+        self._stopping.set()
+        with self._lock:
+            for sock in self._sockets[:1]:
+                # Only our half: closing with unread bytes would throw away what the hub has not read yet.
+                _quietly(sock.shutdown, socket.SHUT_WR)
+        self._wake.put(_END)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.1, end - time.monotonic()))
+        self._hang_up()
+        self._incoming.close()
+        self._set_status("stopped", reason)
+
+    def status(self):
+        """{"state", "why", "since" (epoch seconds), "instance", "hub"} for a panel or a log."""
+        return dict(self._status)
+
+    # --- the executor's port ---
+
+    def started(self, call):
+        frame = frames.encode({"t": "started", "id": call.id})
+        with self._lock:
+            sender = self._sender
+            done = self._send(sender, frame)
+        end = time.monotonic() + STARTED_WAIT_S
+        while not done and sender is self._sender:
+            if time.monotonic() > end:
+                return self._lose(sender)  # it is not read at all; the reconnect will settle things
+            sender.wait(0.05)
+            with self._lock:
+                done = self._flush(sender)
+
+    def settle(self, call, told):
+        kept = Kept(outcome.frame(call.id, told), call.blobs, call.known())
+        with self._lock:
+            call.settled = True
+            self._outbox.put(call.id, kept)
+            if self._sender is not None:
+                self._push(self._sender, kept)
+        if call.incoming:
+            self._incoming.release(call.incoming)
+
+    def state(self, state):
+        try:
+            frame = frames.encode({"t": "state", "state": state})
+        except (frames.FrameError, ValueError, TypeError) as error:
+            frame = frames.encode({"t": "state", "state": {"error": f"the state cannot be sent: {error}"}})
+        with self._lock:
+            self._send(self._sender, frame)
+
+    def nudge(self):
+        if not self._stream:
+            self._wake.put(None)
+            self._stream = True
+
+    def beat_now(self):
+        self._beat_due = 0.0
+        self._wake.put(None)
+
+    # --- the thread that dials and reads ---
+
+    def _dial_forever(self):
+        backoff = BACKOFF_FIRST_S
+        away_since = time.monotonic()
+        while not self._stopping.is_set():
+            began, slow = time.monotonic(), False
+            try:
+                self._connection()
+            except handshake.Refused as error:
+                slow = not error.retryable
+                self._set_status("refused", str(error))
+            except home.HomeError as error:
+                self._set_status("connecting", str(error))
+            except (Lost, OSError, frames.FrameError) as error:
+                self._set_status("connecting", _said(error))
+            except Exception as error:  # ours: say it, and go on dialling
+                self._set_status("connecting", f"the link failed: {type(error).__name__}: {error}")
+            was_connected = self._hang_up()
+            now = time.monotonic()
+            if was_connected:
+                away_since = now
+                if now - began > LIVED_S:
+                    backoff = BACKOFF_FIRST_S
+            if self._away_limit_s is not None and now - away_since > self._away_limit_s and self._on_away:
+                on_away, self._on_away = self._on_away, None
+                on_away()
+            self._stopping.wait((BACKOFF_LAST_S if slow else backoff) * random.uniform(0.5, 1.5))
+            backoff = min(backoff * 2, BACKOFF_LAST_S)
+
+    def _connection(self):
+        """One connection from its dial to its end, which is always an exception."""
+        host, port, secret, url = home.find(self._home)
+        sock = socket.create_connection((host, port), CONNECT_S)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            welcome, decoder, rest = handshake.shake(sock, secret, self._announce)
+            self._open(sock, welcome, url)
+            for item in rest:
+                self._take(item)
+            self._read(sock, decoder)
+        except frames.FrameError as error:
+            self._refuse(sock, error)
+            raise Lost(f"the hub sent what is no frame: {error}") from None
+        finally:
+            if not self._sockets:
+                sock.close()
+
+    def _read(self, sock, decoder):
+        view = memoryview(bytearray(_READ_BYTES))
+        sock.settimeout(SILENCE_S)
+        while True:
+            try:
+                size = sock.recv_into(view)
+            except socket.timeout:
+                raise Lost(f"the hub said nothing for {SILENCE_S:g} s") from None
+            if not size:
+                raise Lost("the hub closed the connection")
+            for item in decoder.feed(view[:size]):
+                self._take(item)
+
+    def _refuse(self, sock, error):
+        frame = frames.encode(handshake.malformed(error))
+        with self._lock:
+            if self._sender is not None:
+                self._send(self._sender, frame)
+                return
+        _quietly(sock.sendall, frame)
+
+    def _announce(self):
+        mine = dict(self._announcement())
+        told = announce.base(mine.get("app"))
+        told.update({key: value for key, value in mine.items() if value is not None or key not in told})
+        told["name"] = self._name or told.get("name")
+        with self._lock:
+            known = self._executor.calls()
+            known["ended"] = [kept.known for kept in self._outbox.all()]
+        ended = {call["id"] for call in known["ended"]}
+        for part in ("running", "queued"):
+            known[part] = [call for call in known[part] if call["id"] not in ended]
+        told["calls"] = known
+        return told
+
+    def _open(self, sock, welcome, url):
+        self._name = welcome.get("instance") or self._name
+        wish = welcome.get("heartbeat_ms")
+        wish = wish / 1000.0 if isinstance(wish, (int, float)) else 0.5
+        self._beat_s = min(_BEAT_MAX_S, max(_BEAT_MIN_S, wish))
+        self._incoming.restart()
+        # A second object for the same connection: it has a mode of its own, so that reading waits with a
+        # limit and writing never waits.
+        writing = sock.dup()
+        writing.settimeout(0)
+        with self._lock:
+            self._sockets = (sock, writing)
+            self._sender = sender = Sender(writing)
+            for kept in self._outbox.all():
+                self._push(sender, kept)
+            running = self._executor.running
+            if running is not None and not running.settled:
+                # It may have begun since the announcement.
+                self._send(sender, frames.encode({"t": "started", "id": running.id}))
+        self._set_status("connected", None, hub=url)
+        self._beat_due = 0.0
+        self._wake.put(None)
+        self._executor.touch(again=True)
+
+    def _take(self, item):
+        """What the hub said."""
+        if isinstance(item, frames.Piece):
+            self._incoming.take(item)
+            return
+        kind = item["t"]
+        if kind == "call":
+            self._take_call(item)
+        elif kind == "ack":
+            with self._lock:
+                self._outbox.forget(item.get("id"))
+        elif kind == "cancel":
+            reason = item.get("reason")
+            self._executor.cancel(item.get("id"), reason if reason == "timed_out" else "cancelled")
+        elif kind == "stop":
+            self._take_stop()
+        elif kind == "refused":
+            problem = item.get("problem") or {}
+            raise Lost(f"the hub refused the connection: {problem.get('message', 'no reason given')}")
+        # "beat", and what a newer hub may say: nothing to do.
+
+    def _take_call(self, item):
+        call_id, command, args = item.get("id"), item.get("command"), item.get("args")
+        if not isinstance(call_id, str) or not isinstance(command, str) or not isinstance(args or {}, dict):
+            raise frames.FrameError("call", "a call needs a text `id`, a text `command` and an object `args`")
+        timeout_ms = item.get("timeout_ms")
+        if isinstance(timeout_ms, bool) or not isinstance(timeout_ms, (int, float)):
+            timeout_ms = None
+        call = Call(call_id, command, args, str(item.get("owner") or ""), item.get("scopes") or (), timeout_ms)
+        call.incoming = self._incoming.claim(call.args) if call.args else None
+        if not self._executor.submit(call) and call.incoming:
+            self._incoming.release(call.incoming)
+
+    def _take_stop(self):
+        if self._on_stop is not None:
+            self._on_stop()
+            return
+        self._stopping.set()
+        self._wake.put(_END)
+        raise Lost("the hub asked this bridge to disconnect")
+
+    # --- the thread that writes, streams and beats ---
+
+    def _write_forever(self):
+        while True:
+            with self._lock:
+                sender = self._sender
+            order = self._sleep(sender)
+            if order is _END:
+                return
+            if sender is None or sender is not self._sender:
+                continue
+            now = time.monotonic()
+            if now >= self._beat_due:
+                self._beat_due = now + self._beat_s
+                beat = frames.encode(self._executor.beat())
+                with self._lock:
+                    self._send(sender, beat, first=True)
+            if self._stream and now >= self._stream_due:
+                self._stream_out(sender, now)
+            with self._lock:
+                self._flush(sender)
+
+    def _sleep(self, sender):
+        """Until something is due, or somebody wakes this thread, or the socket takes more."""
+        if sender is None:
+            return self._wake.get()
+        due = min(self._beat_due, self._stream_due) if self._stream else self._beat_due
+        left = max(0.0, due - time.monotonic())
+        try:
+            if sender.waits():
+                sender.wait(left)
+            elif left and self._wake.get(True, left) is _END:
+                return _END
+            while self._wake.get_nowait() is not _END:
+                pass  # one look does for all who woke this thread
+            return _END
+        except queue.Empty:
+            return None
+
+    def _stream_out(self, sender, now):
+        self._stream = again = False
+        self._stream_due = now + STREAM_GAP_S
+        for call in self._executor.live():
+            started = call.started_at
+            if started is None or now - started < STREAM_GAP_S:
+                again = True  # a short call says it all in its outcome
+                continue
+            for message in messages(call):
+                frame = frames.encode(message)
+                with self._lock:
+                    if not call.settled:
+                        self._send(sender, frame)
+            again = again or has_more(call)
+        if again:
+            self._stream = True
+
+    # --- under the lock ---
+
+    def _send(self, sender, frame, first=False):
+        """True when it is on its way, or when there is nobody to send to."""
+        if sender is None or sender is not self._sender:
+            return True
+        try:
+            done = sender.send_first(frame) if first else sender.send(frame)
+        except OSError:
+            self._drop(sender)
+            return True
+        if not done:
+            self._wake.put(None)
+        return done
+
+    def _push(self, sender, kept):
+        """An outcome, its blobs before it."""
+        try:
+            for name, data in (kept.blobs or {}).items():
+                for head, part in frames.pieces(name, data):
+                    sender.send(head, part)
+            if not sender.send(kept.frame):
+                self._wake.put(None)
+        except OSError:
+            self._drop(sender)
+
+    def _flush(self, sender):
+        if sender is not self._sender:
+            return True
+        try:
+            return sender.flush()
+        except OSError:
+            self._drop(sender)
+            return True
+
+    def _drop(self, sender):
+        """The connection is of no use; the reading thread is told by its end."""
+        if sender is self._sender:
+            self._sender = None
+            for sock in self._sockets[:1]:
+                _quietly(sock.shutdown, socket.SHUT_RDWR)
+
+    # --- small things ---
+
+    def _lose(self, sender):
+        with self._lock:
+            self._drop(sender)
+
+    def _hang_up(self):
+        """Closes the connection; True when there was one."""
+        with self._lock:
+            sockets, self._sockets, self._sender = self._sockets, (), None
+        for sock in sockets:
+            _quietly(sock.shutdown, socket.SHUT_RDWR)
+        for sock in sockets:
+            _quietly(sock.close)
+        return bool(sockets)
+
+    def _set_status(self, state, why, hub=None):
+        if self._stopping.is_set() and state != "stopped":
+            state = "stopped"
+        before = self._status
+        since = before["since"] if before["state"] == state else time.time()
+        self._status = {
+            "state": state,
+            "why": why,
+            "since": since,
+            "instance": self._name,
+            "hub": hub or before["hub"],
+        }
+
+    def after_fork_in_child(self):
+        """The child closes its copies without a word: the connection is the parent's."""
+        self._lock = threading.Lock()
+        sockets, self._sockets, self._sender = self._sockets, (), None
+        for sock in sockets:
+            _quietly(sock.close)
+
+
+def _quietly(do, *args):
+    try:
+        do(*args)
+    except OSError:
+        pass
+
+
+def _said(error):
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens at the hub's address; is the hub running?"
+    return str(error) or type(error).__name__

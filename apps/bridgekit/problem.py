@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""An error as a person reads it: what happened, and what to do next.
+
+In: a code, a sentence, a hint. Out: the PROBLEM object of the bridge protocol.
+Raising a `Problem` in a command is the way to fail on purpose. It does no formatting of tracebacks
+(see tracebacks.py).
+"""
+
+SEVERITIES = ("error", "warning", "bug")
+
+
+class Problem(Exception):
+    """A failure that is told to the caller.
+
+    `code` is a stable name (`not_found`), `message` says what happened, `hint` what to do next with the
+    names that exist, `details` is JSON. `severity` is "error", "warning" or "bug" (a bug is ours).
+    """
+
+    def __init__(self, code, message, hint=None, details=None, severity="error", retryable=False):
+        Exception.__init__(self, message)
+        if severity not in SEVERITIES:
+            raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.details = details
+        self.severity = severity
+        self.retryable = retryable
+
+    def to_dict(self):
+        """The PROBLEM object; hint and details only where there are any."""
+        told = {
+            "code": self.code,
+            "message": self.message,
+            "severity": self.severity,
+            "retryable": bool(self.retryable),
+        }
+        if self.hint:
+            told["hint"] = self.hint
+        if self.details is not None:
+            told["details"] = self.details
+        return told

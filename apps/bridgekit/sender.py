@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What goes out on one connection: sent at once where the socket takes it, else in order behind what waits.
+
+In: frames. It never blocks: `flush` sends what the socket takes. Any thread may send, under the link's
+lock; it is the main thread that sends most, so that an outcome needs no hand-over between threads.
+"""
+
+import select
+from collections import deque
+
+
+class Sender:
+    """`sock` is a non-blocking socket. Methods raise OSError when the connection is gone."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._waiting = deque()  # frames, each a list of views
+        self._begun = False  # whether the first one is partly sent
+
+    def send(self, *parts):
+        """Sends one frame, given in parts; what the socket does not take waits. True when nothing waits."""
+        if not self._waiting and len(parts) == 1:
+            data = parts[0]
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            if sent == len(data):
+                return True
+            self._waiting.append([memoryview(data)[sent:]])
+            self._begun = sent > 0
+            return False
+        self._waiting.append([memoryview(part) for part in parts if len(part)])
+        return self.flush()
+
+    def send_first(self, frame):
+        """Sends a frame before those that wait, but not in the middle of one: for beats."""
+        if not self._waiting:
+            return self.send(frame)
+        self._waiting.insert(1 if self._begun else 0, [memoryview(frame)])
+        return self.flush()
+
+    def flush(self):
+        """Sends what the socket takes now. True when nothing waits."""
+        waiting = self._waiting
+        try:
+            while waiting:
+                frame = waiting[0]
+                while frame:
+                    sent = self._sock.send(frame[0])
+                    self._begun = True
+                    if sent < len(frame[0]):
+                        frame[0] = frame[0][sent:]
+                    else:
+                        del frame[0]
+                waiting.popleft()
+                self._begun = False
+        except (BlockingIOError, InterruptedError):
+            return False
+        return True
+
+    def waits(self):
+        """Whether anything waits for the socket."""
+        return bool(self._waiting)
+
+    def wait(self, seconds):
+        """Waits until the socket takes more, at most that long. Outside the link's lock."""
+        try:
+            if hasattr(select, "poll"):  # select() takes no descriptor beyond 1,023
+                poll = select.poll()
+                poll.register(self._sock, select.POLLOUT)
+                poll.poll(max(0, int(seconds * 1000)) + 1)
+            else:
+                select.select([], [self._sock], [], max(0.0, seconds))
+        except (OSError, ValueError):
+            pass  # closed meanwhile; the next send says so
