@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts the bridge in a Blender that the hub, a test or a person launches.
+
+    blender -b [F.blend] --python boot.py [-- --file F.blend]     blocks until it should leave
+    python boot.py [F.blend | --file F.blend]                     the same, in a Python with the `bpy` wheel
+    blender [F.blend] --python boot.py                            with a window: starts the timer and comes back
+
+A file of ours (not one that Blender opens by itself) is opened without running scripts in it. Exit code 3: it could
+not be opened.
+The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the hub started it), KAPELLE_ROOTS
+(further folders that callers may use, separated like PATH).
+"""
+
+import importlib
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXIT_FILE = 3
+
+
+def main():
+    package = _import_package()
+    import bpy
+
+    if not bpy.app.background:
+        package.register()
+        return
+    path = _file(of_module=not bpy.app.binary_path)
+    if path is not None:
+        _open(bpy, path)
+    _block(bpy)
+
+
+def _import_package():
+    # The folder itself must not be on the path: its modules would hide others of the same name.
+    sys.path[:] = [one for one in sys.path if os.path.abspath(one or ".") != HERE]
+    sys.path.insert(0, os.path.dirname(HERE))
+    return importlib.import_module(os.path.basename(HERE))
+
+
+def _block(bpy):
+    name = os.path.basename(HERE)
+    serve = importlib.import_module(name + ".bridgekit.serve")
+    commands = importlib.import_module(name + ".commands")
+    blender_host = importlib.import_module(name + ".host")
+    announcement = importlib.import_module(name + ".announcement").Announcement()
+    links = []
+
+    def instance():
+        return (links[0].status()["instance"] if links else None) or os.environ.get("KAPELLE_NAME")
+
+    host = blender_host.BlenderHost(instance, announcement.note)
+    host.install()
+    table = commands.load(host)
+    reason = serve.run_background(
+        "blender", table, host, announcement.told, ready=lambda executor, link: links.append(link)
+    )
+    host.remove()
+    print("Kapelle: left, because %s" % reason, flush=True)
+    if announcement.mode == "module":
+        # The wheel hangs or crashes in its own clean-up when a timer or a class is still registered.
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _open(bpy, path):
+    try:
+        bpy.ops.wm.open_mainfile(filepath=os.path.abspath(path), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        print("Kapelle: %s could not be opened: %s" % (path, str(error).strip()), file=sys.stderr, flush=True)
+        os._exit(EXIT_FILE)
+
+
+def _file(of_module):
+    """The file that was asked for, or None. The program's own arguments stand before `--`, and are Blender's."""
+    mine = sys.argv[1:] if of_module else []
+    if "--" in sys.argv:
+        mine = sys.argv[sys.argv.index("--") + 1 :]
+    if "--file" in mine[:-1]:
+        return mine[mine.index("--file") + 1]
+    return mine[0] if mine and not mine[0].startswith("-") else None
+
+
+if __name__ == "__main__":
+    main()

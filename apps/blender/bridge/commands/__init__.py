@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of Blender: one module per noun, one function per verb, as in `commands/<noun>.toml`.
+
+A function is named as its verb; where that is a word of Python's own (list, set, open, import) it has an
+underscore behind it. Angles are degrees, lengths are Blender units (metres unless the scene scales them),
+colours are linear 0…1.
+"""
+
+from ..bridgekit.table import Table
+
+# What the modules of this package register themselves in, when they are imported.
+table = Table()
+
+
+def load(host):
+    """A new table with all commands, for one executor."""
+    from . import camera, code, file, light, material, object, render, scene  # noqa: F401
+
+    made = Table()
+    for name in table.names():
+        entry = table.get(name)
+        made.command(name, effect=entry.effect)(entry.run)
+    code.install(made, host)
+    return made

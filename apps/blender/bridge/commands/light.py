@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""light.*: lights. `size` is what makes shadows soft: a diameter, an edge, or the sun's angle in degrees."""
+
+import math
+
+import bpy
+
+from .. import describe, names, placing
+from ..bridgekit.problem import Problem
+from . import table
+
+# Kind -> energy where the caller does not say: watts, for a sun watts per square metre.
+ENERGY = {"point": 1000.0, "spot": 1000.0, "area": 500.0, "sun": 3.0}
+
+
+@table.command("light.create", effect="write")
+def create(
+    call,
+    kind="point",
+    name=None,
+    location=(4.0, 1.0, 6.0),
+    rotation=None,
+    look_at=None,
+    energy=None,
+    color=(1.0, 1.0, 1.0),
+    size=None,
+    angle=None,
+):
+    if rotation is not None and look_at is not None:
+        raise Problem(
+            "arguments_invalid",
+            "A light has either a rotation or something to look at.",
+            hint="Leave out one of the two.",
+        )
+    point = placing.point_of(look_at, "look_at") if look_at is not None else None
+    placing.leave_edit_mode()
+    title = name or kind.capitalize()
+    data = bpy.data.lights.new(title, kind.upper())
+    made = bpy.data.objects.new(title, data)
+    placing.collection_for().objects.link(made)
+    placing.place(made, location, rotation)
+    _apply(data, ENERGY[kind] if energy is None else energy, color, size, angle)
+    if point is not None:
+        placing.look_at(made, point)
+    return describe.light(made)
+
+
+@table.command("light.set", effect="write")
+def set_(call, name, location=None, rotation=None, look_at=None, energy=None, color=None, size=None, angle=None):
+    found = names.object_of(name, "LIGHT", "light")
+    point = placing.point_of(look_at, "look_at") if look_at is not None else None
+    placing.place(found, location, rotation)
+    _apply(found.data, energy, color, size, angle)
+    if point is not None:
+        placing.look_at(found, point)
+    return describe.light(found)
+
+
+def _apply(data, energy, color, size, angle):
+    if angle is not None and data.type != "SPOT":
+        raise Problem("arguments_invalid", "Only a spot has an `angle`.", hint="Leave it out, or use kind=spot.")
+    if energy is not None:
+        data.energy = energy
+    if color is not None:
+        data.color = color[:3]
+    if angle is not None:
+        data.spot_size = math.radians(angle)
+    if size is None:
+        return
+    if data.type == "AREA":
+        data.size = size
+    elif data.type == "SUN":
+        data.angle = math.radians(size)
+    else:
+        data.shadow_soft_size = size / 2.0

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The whole way: the binary as a process, real Blenders, a caller over HTTP and one at the terminal.
+
+Every module gets a hub in a home of its own, for each Blender it is run on. What is missing is skipped at a desk
+and fails under CI=true.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:
+    sys.path.insert(0, str(HERE))
+
+from hubs import Hub, Terminal  # noqa: E402
+from programs import NAMES, NEWEST, chosen, find_binary, find_program  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_blender: also run on the newest Blender, as a smoke test")
+
+
+def pytest_generate_tests(metafunc):
+    if "program" in metafunc.fixturenames:
+        wide = metafunc.definition.get_closest_marker("every_blender")
+        names = chosen((*NAMES, NEWEST) if wide else NAMES)
+        metafunc.parametrize("program", names, indirect=True, scope="session")
+
+
+def missing(what):
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def program(request):
+    found = find_program(request.param)
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def binary():
+    found = find_binary()
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture
+def terminal(binary, tmp_path):
+    """A terminal with a home that is not there yet, and no hub."""
+    made = Terminal(binary, tmp_path / "home")
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def new_hub(binary, tmp_path):
+    """Makes hubs for one test: `new_hub()`, `new_hub("other")`."""
+    made = []
+
+    def make(name="home", **more):
+        hub = Hub(binary, tmp_path / name, **more)
+        made.append(hub)
+        return hub
+
+    yield make
+    for hub in made:
+        hub.close()
+
+
+@pytest.fixture(scope="module")
+def hub(binary, tmp_path_factory):
+    """The module's hub."""
+    with Hub(binary, tmp_path_factory.mktemp("walk") / "home") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stage(program, binary, tmp_path_factory):
+    """The module's hub with one background Blender, named `blender`."""
+    with Hub(binary, tmp_path_factory.mktemp("stage") / "home") as made:
+        made.program = program
+        made.start(program, "blender")
+        yield made
+
+
+@pytest.fixture
+def http(stage):
+    """The owner over HTTP, with the Blender free, a default file and no variables."""
+    caller = stage.http
+    view = caller.instance("blender")
+    assert view["state"] == "idle", (view, stage.log_of("blender"))
+    caller.run("file.new")
+    caller.run("code.reset")
+    return caller
