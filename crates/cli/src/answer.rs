@@ -1,0 +1,65 @@
+//! What a verb comes to: one thing that can be shown to people and printed as JSON.
+//!
+//! A verb returns an [`Answer`], so that none can forget `--json`.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+use wire::Problem;
+
+use crate::ui::Ui;
+
+pub(crate) type Answered = Result<Box<dyn Answer>, Box<Problem>>;
+
+pub(crate) trait Answer {
+    /// The one document of `--json`; null for a verb that has spoken by itself.
+    fn json(&self) -> Value;
+
+    /// For people, on stdout.
+    ///
+    /// # Errors
+    /// When stdout is gone.
+    fn people(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// For people, on stderr, after [`Answer::people`].
+    fn remarks(&self, _ui: Ui) {}
+
+    fn exit_code(&self) -> u8 {
+        0
+    }
+}
+
+/// A document and its form for people, for verbs that need no type of their own.
+pub(crate) struct Shown<F> {
+    document: Value,
+    people: F,
+}
+
+/// The verb has spoken by itself.
+pub(crate) struct Spoken;
+
+impl Answer for Spoken {
+    fn json(&self) -> Value {
+        Value::Null
+    }
+
+    fn people(&self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: Fn(&mut dyn Write) -> io::Result<()> + 'static> Shown<F> {
+    pub(crate) fn boxed(document: Value, people: F) -> Box<dyn Answer> {
+        Box::new(Self { document, people })
+    }
+}
+
+impl<F: Fn(&mut dyn Write) -> io::Result<()>> Answer for Shown<F> {
+    fn json(&self) -> Value {
+        self.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        (self.people)(out)
+    }
+}

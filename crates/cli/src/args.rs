@@ -1,0 +1,107 @@
+//! The words of the command line: what every verb takes, and the list of verbs.
+//!
+//! Doc comments here and in `commands/` are the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+
+/// Conducts creative applications: runs commands and code in a Blender that keeps running.
+///
+/// Data goes to stdout, everything else to stderr. Without a verb: `status`.
+#[derive(Parser, Debug)]
+#[command(
+    name = "kapelle",
+    bin_name = "kapelle",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
+    after_long_help = EXIT_CODES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the call failed
+  2    the words or arguments are wrong
+  3    the hub or the instance cannot be reached
+  4    refused: no valid token, scope or confirmation
+  5    timed out, cancelled or interrupted
+  70   a fault of Kapelle's own
+  130  ended by Ctrl-C";
+
+/// Their heading in the help.
+pub(crate) const GLOBAL_OPTIONS: &str = "Global options";
+
+/// Options of every verb.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = GLOBAL_OPTIONS)]
+pub struct Global {
+    /// Print exactly one JSON document on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing on stderr but errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Colour the output. `NO_COLOR` is honoured.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = false
+    )]
+    pub color: Color,
+    /// Where Kapelle keeps its state [default: ~/.kapelle]
+    #[arg(long, global = true, value_name = "DIR", env = "KAPELLE_HOME", hide_env_values = true, value_hint = clap::ValueHint::DirPath)]
+    pub home: Option<PathBuf>,
+    /// Use the hub at this address and start none. The token comes from `KAPELLE_TOKEN` or the home folder.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "KAPELLE_URL",
+        hide_env_values = true
+    )]
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What can be done; each has its file in `commands/`.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    Serve(commands::serve::Serve),
+    Start(commands::start::Start),
+    Stop(commands::stop::Stop),
+    Code(commands::code::Code),
+    Run(commands::run::Run),
+    Status(commands::status::Status),
+    Apps(commands::apps::Apps),
+    Commands(commands::commands::Commands),
+    Describe(commands::describe::Describe),
+    State(commands::state::State),
+    History(commands::history::History),
+    Cancel(commands::cancel::Cancel),
+    Recover(commands::recover::Recover),
+    Token(commands::token::Token),
+    Doctor(commands::doctor::Doctor),
+    Demo(commands::demo::Demo),
+    Completions(commands::completions::Completions),
+}

@@ -1,0 +1,261 @@
+//! What `run` and `code` share: asking for a call, living with it, and showing its outcome.
+//!
+//! A call of one instance is followed as it happens; one for all instances (`*`) and one that is not
+//! waited for are plain requests.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value};
+use wire::call::{CallView, Wait};
+use wire::{CallRequest, Code, Problem};
+
+use crate::answer::{Answer, Answered, Shown};
+use crate::client::Client;
+use crate::follow::{Ended, follow};
+use crate::interrupt::{Interrupt, Target};
+use crate::live::Live;
+use crate::outcome;
+use crate::pretty::Pretty;
+use crate::problems;
+use crate::session::{Session, typed};
+use crate::ui::Ui;
+
+/// Every instance of the app.
+const ALL: &str = "*";
+
+/// Options of verbs that make a call.
+#[derive(Args, Debug, Default)]
+pub struct CallOptions {
+    /// Which instance; `*` for all of them [default: the only one]
+    #[arg(long, short, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// End the call when it has run for so many seconds.
+    #[arg(long, short, value_name = "SECS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+    /// Ask and go: print the call's id, and let it run.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Check everything and run nothing.
+    #[arg(long, conflicts_with = "no_wait")]
+    pub check: bool,
+    /// Say yes where a person must confirm.
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| *seconds >= 0.001)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "it must be a number of seconds above 0, for example 2.5".to_owned())
+}
+
+/// Makes the call.
+///
+/// # Errors
+/// The problem when nothing ran. A call that ran is an answer, however it ended.
+pub(crate) fn call(
+    session: &Session,
+    client: &Client,
+    options: &CallOptions,
+    app: &str,
+    command: &str,
+    args: Map<String, Value>,
+) -> Answered {
+    let ui = session.ui;
+    let mut request = CallRequest {
+        app: app.into(),
+        instance: options.instance.as_deref().map(Into::into),
+        command: command.to_owned(),
+        args,
+        timeout_ms: options
+            .timeout
+            .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+        wait: Wait::Forever(!options.no_wait),
+        check_only: options.check,
+        correlation_id: None,
+        confirm: None,
+    };
+    let way = if options.check || options.no_wait {
+        Way::Plain
+    } else if options.instance.as_deref() == Some(ALL) {
+        let mark = format!(
+            "cli-{}-{:x}",
+            std::process::id(),
+            time::OffsetDateTime::now_utc().unix_timestamp_nanos()
+        );
+        request.correlation_id = Some(mark.clone());
+        Interrupt::arm(client, ui, Target::Correlated(mark))?;
+        Way::All
+    } else {
+        Way::One(Interrupt::arm(client, ui, Target::Unknown)?)
+    };
+    let asked = match way.go(client, ui, &request) {
+        Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
+            request.confirm = Some(confirm(ui, options.yes, problem)?);
+            way.go(client, ui, &request)
+        }
+        other => other,
+    };
+    asked.map_err(|problem| with_way_out(problem, app))
+}
+
+enum Way {
+    /// Nothing to wait for.
+    Plain,
+    One(Interrupt),
+    /// Ctrl-C finds the calls by their mark.
+    All,
+}
+
+impl Way {
+    fn go(&self, client: &Client, ui: Ui, request: &CallRequest) -> Answered {
+        match self {
+            Self::Plain => {
+                let document = client.post("/v1/calls", request)?;
+                Ok(if request.check_only {
+                    checked(document)
+                } else {
+                    asked(document)
+                })
+            }
+            Self::One(interrupt) => {
+                let mut live = Live::new(ui);
+                let ended = follow(client, request, Some(interrupt), &mut live)?;
+                live.finish(&ended.call);
+                Ok(Box::new(OneEnded { ended }))
+            }
+            Self::All => {
+                let document = client.post_within("/v1/calls", request, None)?;
+                let calls: Vec<CallView> = typed(&document["outcomes"])?;
+                Ok(Box::new(AllEnded { document, calls }))
+            }
+        }
+    }
+}
+
+/// The `confirm` value, when a person says yes.
+fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
+    let Some(value) = problem.details.get("confirm").and_then(Value::as_str) else {
+        return Err(problem);
+    };
+    if yes {
+        return Ok(value.to_owned());
+    }
+    if !ui.can_ask() {
+        let mut problem = problem.clone();
+        problem.hint = Some("Add --yes to say yes, or ask on a terminal.".into());
+        return Err(problem);
+    }
+    ui.raw(&format!("{} Go on? [y/N] ", problem.message));
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).ok();
+    if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(value.to_owned());
+    }
+    Err(problems::new(
+        Code::CONFIRMATION_REQUIRED,
+        "Nothing was run.",
+        "Answer `y`, or add --yes.",
+    ))
+}
+
+/// What to type when there is no instance.
+fn with_way_out(mut problem: Box<Problem>, app: &str) -> Box<Problem> {
+    if problem.code == Code::NO_INSTANCE {
+        problem.hint = Some(format!("Start one: kapelle start {app}"));
+    }
+    problem
+}
+
+fn asked(document: Value) -> Box<dyn Answer> {
+    let ids: Vec<String> = document["outcomes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain([&document])
+        .filter_map(|call| call["call_id"].as_str().map(str::to_owned))
+        .collect();
+    Shown::boxed(document, move |out| {
+        ids.iter().try_for_each(|id| writeln!(out, "{id}"))
+    })
+}
+
+fn checked(document: Value) -> Box<dyn Answer> {
+    let line = format!(
+        "{} would run on {} ({})",
+        document["command"].as_str().unwrap_or_default(),
+        document["instance"].as_str().unwrap_or("it"),
+        document["effect"].as_str().unwrap_or_default(),
+    );
+    let args = document["args"].clone();
+    Shown::boxed(document, move |out| {
+        writeln!(out, "{line}")?;
+        writeln!(out, "{}", Pretty(&args))
+    })
+}
+
+struct OneEnded {
+    ended: Ended,
+}
+
+impl Answer for OneEnded {
+    fn json(&self) -> Value {
+        self.ended.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        outcome::write_value(out, &self.ended.call)
+    }
+
+    fn remarks(&self, ui: Ui) {
+        outcome::remark(ui, &self.ended.call);
+    }
+
+    fn exit_code(&self) -> u8 {
+        outcome::exit_code(&self.ended.call)
+    }
+}
+
+struct AllEnded {
+    document: Value,
+    calls: Vec<CallView>,
+}
+
+impl Answer for AllEnded {
+    fn json(&self) -> Value {
+        self.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        for call in &self.calls {
+            let style = crate::ui::HEADING;
+            writeln!(
+                out,
+                "{style}{}{style:#}  {}",
+                call.instance,
+                outcome::status_words(call)
+            )?;
+            outcome::write_output(out, call)?;
+            outcome::write_value(out, call)?;
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, ui: Ui) {
+        for call in &self.calls {
+            outcome::remark(ui, call);
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        self.calls
+            .iter()
+            .map(outcome::exit_code)
+            .find(|code| *code != 0)
+            .unwrap_or(0)
+    }
+}

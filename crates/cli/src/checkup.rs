@@ -1,0 +1,354 @@
+//! The named checks of `doctor`: each looks at one thing and says how to mend it. Nothing is changed,
+//! but the home folder is made where there is none.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::ago::{short, size};
+use crate::client::Client;
+use crate::home::mode_open_to_others;
+use crate::launch::DEFAULT_LISTEN;
+use crate::run_file::RunFile;
+use crate::serve;
+use crate::session::Session;
+
+/// Under this much room, in bytes, a set-up of the `bpy` wheel (about 900 MB) would fail.
+const ROOM_BYTES_WANTED: u64 = 3_000_000_000;
+
+/// Under this much, in bytes, recovery copies and logs fail soon.
+const ROOM_BYTES_NEEDED: u64 = 200_000_000;
+
+/// A port of this machine answers at once or not at all.
+const PORT_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Health {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What one check found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) name: &'static str,
+    #[serde(rename = "status")]
+    pub(crate) health: Health,
+    pub(crate) says: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+}
+
+impl Finding {
+    fn ok(name: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            name,
+            health: Health::Ok,
+            says: says.into(),
+            fix: None,
+        }
+    }
+
+    fn warn(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            name,
+            health: Health::Warn,
+            says: says.into(),
+            fix: Some(fix.into()),
+        }
+    }
+
+    fn fail(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            health: Health::Fail,
+            ..Self::warn(name, says, fix)
+        }
+    }
+}
+
+pub(crate) fn all(session: &Session) -> Vec<Finding> {
+    let mut findings = vec![home(session.home.path())];
+    findings.extend(tokens(&session.home.tokens_dir()));
+    findings.extend(room(session.home.path()));
+    findings.extend(hub(session));
+    findings.extend(blender(session.home.path()));
+    findings
+}
+
+fn home(path: &Path) -> Finding {
+    const NAME: &str = "home folder";
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(_) => Finding::ok(NAME, format!("{shown} is not there yet; the hub makes it")),
+        Ok(found) if !found.is_dir() => Finding::fail(
+            NAME,
+            format!("{shown} is no folder"),
+            "set KAPELLE_HOME to a folder of your own",
+        ),
+        Ok(_) => match mode_open_to_others(path) {
+            None => Finding::ok(NAME, format!("{shown}, for you alone")),
+            Some(mode) if mode & 0o022 != 0 => Finding::fail(
+                NAME,
+                format!("others can write in {shown} (mode {mode:03o}); the hub refuses it"),
+                format!("chmod 700 {shown}"),
+            ),
+            Some(mode) => Finding::warn(
+                NAME,
+                format!("others can look into {shown} (mode {mode:03o})"),
+                format!("chmod 700 {shown}"),
+            ),
+        },
+    }
+}
+
+fn tokens(dir: &Path) -> Vec<Finding> {
+    const NAME: &str = "tokens";
+    let Ok(entries) = fs::read_dir(dir) else {
+        return vec![Finding::ok(
+            NAME,
+            "none yet; the hub makes them when it first starts",
+        )];
+    };
+    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let open: Vec<Finding> = paths
+        .iter()
+        .filter_map(|path| Some((path, mode_open_to_others(path)?)))
+        .map(|(path, mode)| {
+            let shown = path.display();
+            Finding::fail(
+                NAME,
+                format!("others can read {shown} (mode {mode:03o})"),
+                format!("chmod 600 {shown}; if others use this machine, delete the file and restart the hub"),
+            )
+        })
+        .collect();
+    if open.is_empty() {
+        return vec![Finding::ok(
+            NAME,
+            format!("{} files, for you alone", paths.len()),
+        )];
+    }
+    open
+}
+
+fn room(home: &Path) -> Option<Finding> {
+    const NAME: &str = "disk";
+    let there = home.ancestors().find(|dir| dir.is_dir())?;
+    let free = fs4::available_space(there).ok()?;
+    let says = format!("{} free in {}", size(free), there.display());
+    Some(if free < ROOM_BYTES_NEEDED {
+        Finding::fail(
+            NAME,
+            says,
+            "make room, or set KAPELLE_HOME to a folder on another disk",
+        )
+    } else if free < ROOM_BYTES_WANTED {
+        Finding::warn(
+            NAME,
+            says,
+            "enough to work, too little to set up a Blender of its own",
+        )
+    } else {
+        Finding::ok(NAME, says)
+    })
+}
+
+/// The hub and what depends on it: its version, the token, the bridge port, or who has its port.
+fn hub(session: &Session) -> Vec<Finding> {
+    const NAME: &str = "hub";
+    let run = RunFile::read(&session.home.run_file());
+    match session.try_find() {
+        Ok(Some(found)) => {
+            let ours = env!("CARGO_PKG_VERSION");
+            let health = &found.health;
+            let says = format!(
+                "{} at {}, pid {}, up {}",
+                health.version,
+                found.client.url(),
+                health.pid,
+                short(Duration::from_millis(health.uptime_ms))
+            );
+            let version = if health.version == ours {
+                Finding::ok(NAME, says)
+            } else {
+                Finding::warn(
+                    NAME,
+                    format!("{says}; this program is {ours}"),
+                    "kapelle stop --hub",
+                )
+            };
+            let mut findings = vec![version, token(&found.client)];
+            findings.extend(
+                run.and_then(|run| run.bridge)
+                    .map(|address| bridge_port(&address)),
+            );
+            findings
+        }
+        Ok(None) => {
+            let mut findings = vec![match run {
+                Some(run) => Finding::warn(
+                    NAME,
+                    format!(
+                        "none answers at {}, where one with pid {} ran",
+                        run.url, run.pid
+                    ),
+                    "kapelle serve; the left-over run file is replaced then",
+                ),
+                None => Finding::warn(
+                    NAME,
+                    "none runs",
+                    "kapelle serve; other verbs start one when they need it",
+                ),
+            }];
+            findings.push(default_port());
+            findings
+        }
+        Err(problem) => vec![Finding::fail(
+            NAME,
+            problem.message.clone(),
+            problem.hint.clone().unwrap_or_default(),
+        )],
+    }
+}
+
+fn token(client: &Client) -> Finding {
+    const NAME: &str = "token";
+    match client.get("/v1/instances") {
+        Ok(document) => {
+            let count = document["instances"].as_array().map_or(0, Vec::len);
+            Finding::ok(NAME, format!("accepted; instances: {count}"))
+        }
+        Err(problem) => Finding::fail(
+            NAME,
+            problem.message.clone(),
+            problem.hint.clone().unwrap_or_default(),
+        ),
+    }
+}
+
+fn bridge_port(address: &str) -> Finding {
+    const NAME: &str = "bridge port";
+    let reached = address
+        .parse()
+        .map_err(|error| format!("{error}"))
+        .and_then(|address| {
+            TcpStream::connect_timeout(&address, PORT_TIMEOUT).map_err(|error| error.to_string())
+        });
+    match reached {
+        Ok(_) => Finding::ok(NAME, format!("{address} listens")),
+        Err(error) => Finding::fail(
+            NAME,
+            format!("{address} cannot be reached: {error}"),
+            "bridges cannot connect; look for a firewall, then kapelle stop --hub and kapelle serve",
+        ),
+    }
+}
+
+/// Who has the port that a hub would take.
+fn default_port() -> Finding {
+    const NAME: &str = "port";
+    let Ok(address) = DEFAULT_LISTEN.parse() else {
+        return Finding::ok(NAME, DEFAULT_LISTEN);
+    };
+    if TcpStream::connect_timeout(&address, PORT_TIMEOUT).is_err() {
+        return Finding::ok(NAME, format!("{DEFAULT_LISTEN} is free"));
+    }
+    let other = Client::new(&format!("http://{DEFAULT_LISTEN}")).and_then(|client| client.health());
+    let who = match other {
+        Ok(health) => format!("the hub of another home folder (pid {})", health.pid),
+        Err(_) => "another program".to_owned(),
+    };
+    Finding::warn(
+        NAME,
+        format!("{DEFAULT_LISTEN} is taken by {who}"),
+        "a hub that another verb starts takes a free port; or choose one: kapelle serve --listen 127.0.0.1:0",
+    )
+}
+
+/// Blender, and where there is none a Python for its wheel.
+fn blender(home: &Path) -> Vec<Finding> {
+    const NAME: &str = "Blender";
+    match serve::find_blender(home) {
+        Err(problem) => vec![Finding::warn(
+            NAME,
+            "not looked for: the home folder is not usable",
+            problem.message,
+        )],
+        Ok(Some((found, Some(version)))) => {
+            vec![Finding::ok(
+                NAME,
+                format!("{version}, {} ({})", found.path.display(), found.from),
+            )]
+        }
+        Ok(Some((found, None))) => vec![Finding::fail(
+            NAME,
+            format!("{} ({}) does not run", found.path.display(), found.from),
+            "set KAPELLE_BLENDER to a Blender that runs",
+        )],
+        Ok(None) => vec![
+            Finding::warn(
+                NAME,
+                "none found",
+                "install Blender, set KAPELLE_BLENDER to its program, or let `kapelle demo` set up its wheel",
+            ),
+            python(),
+        ],
+    }
+}
+
+fn python() -> Finding {
+    const NAME: &str = "Python";
+    let pythons = serve::pythons_for_wheel();
+    match pythons.first() {
+        Some(python) => Finding::ok(NAME, format!("{python}, good for Blender's wheel")),
+        None => Finding::warn(
+            NAME,
+            "none for which a wheel of Blender exists",
+            "install Python 3.13 or 3.11, for example with pyenv",
+        ),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_home_open_to_others_is_named_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        set_mode(dir.path(), 0o700);
+        assert_eq!(home(dir.path()).health, Health::Ok);
+        set_mode(dir.path(), 0o750);
+        assert_eq!(home(dir.path()).health, Health::Warn);
+        set_mode(dir.path(), 0o777);
+        let finding = home(dir.path());
+        assert_eq!(finding.health, Health::Fail);
+        assert!(finding.fix.unwrap().starts_with("chmod 700 /"));
+        assert_eq!(home(Path::new("/nowhere/at/all")).health, Health::Ok);
+    }
+
+    #[test]
+    fn an_open_token_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("owner");
+        fs::write(&path, "secret").unwrap();
+        set_mode(&path, 0o644);
+        let findings = tokens(dir.path());
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].health, Health::Fail);
+        assert!(!serde_json::to_string(&findings).unwrap().contains("secret"));
+        set_mode(&path, 0o600);
+        assert_eq!(tokens(dir.path())[0].health, Health::Ok);
+    }
+}

@@ -1,0 +1,48 @@
+//! One file per verb: its words, with their help, and what it does.
+
+use crate::answer::Answered;
+use crate::args::Verb;
+use crate::session::Session;
+
+pub(crate) mod apps;
+pub(crate) mod cancel;
+pub(crate) mod code;
+#[expect(clippy::module_inception, reason = "a verb of that name")]
+pub(crate) mod commands;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod describe;
+pub(crate) mod doctor;
+pub(crate) mod history;
+pub(crate) mod recover;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod start;
+pub(crate) mod state;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod token;
+
+/// Does what the words say; without a verb `status`.
+pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
+    match verb {
+        None => status::Status {}.run(session),
+        Some(Verb::Serve(words)) => words.run(session),
+        Some(Verb::Start(words)) => words.run(session),
+        Some(Verb::Stop(words)) => words.run(session),
+        Some(Verb::Code(words)) => words.run(session),
+        Some(Verb::Run(words)) => words.run(session),
+        Some(Verb::Status(words)) => words.run(session),
+        Some(Verb::Apps(words)) => words.run(session),
+        Some(Verb::Commands(words)) => words.run(session),
+        Some(Verb::Describe(words)) => words.run(session),
+        Some(Verb::State(words)) => words.run(session),
+        Some(Verb::History(words)) => words.run(session),
+        Some(Verb::Cancel(words)) => words.run(session),
+        Some(Verb::Recover(words)) => words.run(session),
+        Some(Verb::Token(words)) => words.run(session),
+        Some(Verb::Doctor(words)) => words.run(session),
+        Some(Verb::Demo(words)) => words.run(session),
+        Some(Verb::Completions(words)) => words.run(session),
+    }
+}

@@ -1,0 +1,83 @@
+use clap::{Args, ValueEnum, ValueHint};
+use serde_json::Map;
+
+use crate::answer::Answered;
+use crate::calling::{self, CallOptions};
+use crate::keyvalue::read_text;
+use crate::session::Session;
+
+/// Run Python in an app
+///
+/// Prints what the code prints as it comes, then the value of the last expression or of `_result`.
+/// Names that the code sets are there for your next call. Ctrl-C cancels the call.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  kapelle code blender -c 'len(bpy.data.objects)'\n  kapelle code blender script.py --timeout 60\n  cat script.py | kapelle code blender -"
+)]
+pub struct Code {
+    /// Which app, for example `blender`.
+    pub app: String,
+    /// A file with the code; `-` reads it from stdin.
+    #[arg(value_hint = ValueHint::FilePath, required_unless_present_any = ["code", "reset"])]
+    pub file: Option<String>,
+    /// The code itself.
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "CODE",
+        conflicts_with = "file",
+        allow_hyphen_values = true
+    )]
+    pub code: Option<String>,
+    /// Keep the code's names apart under this name.
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Forget the names of earlier calls first.
+    #[arg(long)]
+    pub reset: bool,
+    /// Whether the call becomes a step that can be undone.
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub undo: Option<Undo>,
+    #[command(flatten)]
+    pub options: CallOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Undo {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Undo {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl Code {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let code = match (self.code, &self.file) {
+            (Some(code), _) => code,
+            (None, Some(file)) => read_text(file)?,
+            (None, None) => String::new(),
+        };
+        let mut args = Map::new();
+        args.insert("code".into(), code.into());
+        if let Some(namespace) = self.namespace {
+            args.insert("namespace".into(), namespace.into());
+        }
+        if self.reset {
+            args.insert("reset".into(), true.into());
+        }
+        if let Some(undo) = self.undo {
+            args.insert("undo".into(), undo.as_str().into());
+        }
+        let client = session.hub_or_start()?;
+        calling::call(session, &client, &self.options, &self.app, "code.run", args)
+    }
+}

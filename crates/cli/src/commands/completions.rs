@@ -1,0 +1,27 @@
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use serde_json::json;
+
+use crate::answer::{Answered, Shown};
+use crate::args::Cli;
+use crate::session::Session;
+
+/// Print completions for a shell
+#[derive(Args, Debug)]
+#[command(
+    after_help = "For example:\n  kapelle completions bash > ~/.local/share/bash-completion/completions/kapelle"
+)]
+pub struct Completions {
+    /// Which shell.
+    pub shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self, _session: &Session) -> Answered {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "kapelle", &mut script);
+        let document =
+            json!({ "shell": self.shell.to_string(), "script": String::from_utf8_lossy(&script) });
+        Ok(Shown::boxed(document, move |out| out.write_all(&script)))
+    }
+}

@@ -1,0 +1,29 @@
+use clap::Args;
+use serde_json::json;
+
+use crate::answer::{Answered, Shown};
+use crate::session::Session;
+use crate::{page, pick};
+
+/// Tell what a command does and takes, with an example
+#[derive(Args, Debug)]
+pub struct Describe {
+    /// Which app, for example `blender`.
+    pub app: String,
+    /// Which command: noun.verb.
+    pub command: String,
+}
+
+impl Describe {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        page_of(session, &self.app, &self.command)
+    }
+}
+
+pub(crate) fn page_of(session: &Session, app: &str, command: &str) -> Answered {
+    let spec = pick::command(session, app, command)?;
+    let app = app.to_owned();
+    Ok(Shown::boxed(json!(spec), move |out| {
+        page::write(out, &app, &spec)
+    }))
+}

@@ -1,0 +1,116 @@
+use std::path::Path;
+
+use clap::{Args, CommandFactory as _};
+use serde_json::{Map, Value};
+use wire::{Code, CommandSpec, Problem};
+
+use crate::answer::{Answered, Shown};
+use crate::args::Cli;
+use crate::calling::{self, CallOptions};
+use crate::client::Client;
+use crate::commands::describe;
+use crate::session::Session;
+use crate::{keyvalue, pick, problems};
+
+/// Run a command of an app
+///
+/// Arguments are typed as the command describes them: text as it is, a path from the current folder,
+/// numbers and lists as JSON, a vector as `1,2,3`, names as `a,b`; `key=@file` reads a text file or
+/// uploads a blob. `kapelle run APP COMMAND --help` tells what a command takes. Ctrl-C cancels the call.
+#[derive(Args, Debug)]
+#[command(
+    disable_help_flag = true,
+    override_usage = "kapelle run [OPTIONS] <APP> <COMMAND> [KEY=VALUE]...",
+    after_help = "Examples:\n  kapelle run blender object.create kind=cube location=0,0,1\n  kapelle run blender object.create --help"
+)]
+pub struct Run {
+    /// Which app, for example `blender`.
+    #[arg(required_unless_present = "help")]
+    pub app: Option<String>,
+    /// Which command: noun.verb.
+    #[arg(required_unless_present = "help")]
+    pub command: Option<String>,
+    /// Its arguments.
+    #[arg(value_name = "KEY=VALUE", allow_hyphen_values = false)]
+    pub arguments: Vec<String>,
+    /// Arguments as a JSON object, `@file` or `@-`; single ones go before them.
+    #[arg(long, value_name = "JSON")]
+    pub args: Option<String>,
+    #[command(flatten)]
+    pub options: CallOptions,
+    /// Print help; with a command, its page
+    #[arg(long, short)]
+    pub help: bool,
+}
+
+impl Run {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let (Some(app), Some(command)) = (&self.app, &self.command) else {
+            return Ok(own_help());
+        };
+        if self.help {
+            return describe::page_of(session, app, command);
+        }
+        let client = session.hub_or_start()?;
+        let spec = pick::command_of_hub(&client, app, command)?;
+        let args = self.collect(&client, &spec)?;
+        calling::call(session, &client, &self.options, app, command, args)
+    }
+
+    fn collect(
+        &self,
+        client: &Client,
+        spec: &CommandSpec,
+    ) -> Result<Map<String, Value>, Box<Problem>> {
+        let mut args = match &self.args {
+            Some(text) => object(text)?,
+            None => Map::new(),
+        };
+        let upload = |path: &Path| upload(client, path);
+        args.extend(keyvalue::arguments(spec, &self.arguments, &upload)?);
+        Ok(args)
+    }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
+    let read;
+    let json = match text.strip_prefix('@') {
+        Some(file) => {
+            read = keyvalue::read_text(file)?;
+            &read
+        }
+        None => text,
+    };
+    serde_json::from_str(json).map_err(|error| {
+        problems::usage(
+            format!("--args is no JSON object: {error}."),
+            "For example --args '{\"kind\": \"cube\"}'",
+        )
+    })
+}
+
+fn upload(client: &Client, path: &Path) -> Result<Value, Box<Problem>> {
+    let file = std::fs::File::open(path)
+        .map_err(|error| problems::file(path, "cannot be read", &error))?;
+    let stored = client.put_blob(file)?;
+    match stored.get("$blob") {
+        Some(hash) => Ok(serde_json::json!({ "$blob": hash })),
+        None => Err(Box::new(Problem::new(
+            Code::INTERNAL,
+            "The hub stored the file without naming it.",
+        ))),
+    }
+}
+
+/// What clap would have printed.
+fn own_help() -> Box<dyn crate::answer::Answer> {
+    let mut cli = Cli::command();
+    cli.build();
+    let text = cli
+        .find_subcommand_mut("run")
+        .map(|run| run.render_long_help().to_string())
+        .unwrap_or_default();
+    Shown::boxed(serde_json::json!({ "help": text }), move |out| {
+        out.write_all(text.as_bytes())
+    })
+}

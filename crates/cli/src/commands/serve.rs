@@ -1,0 +1,27 @@
+use clap::Args;
+
+use crate::answer::{Answered, Spoken};
+use crate::launch::DEFAULT_LISTEN;
+use crate::session::Session;
+
+/// Run the hub in this terminal
+///
+/// Prints its address when it is ready and runs until Ctrl-C, SIGTERM or `kapelle stop --hub`. With
+/// `--json` that is one line `{"url","pid","token_file"}`. Other verbs start a hub by themselves when
+/// they need one.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
+    pub listen: std::net::SocketAddr,
+    /// Take a free port where the asked one is taken. That is how other verbs start a hub.
+    #[arg(long)]
+    pub any_port: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        crate::serve::run(session, &self)?;
+        Ok(Box::new(Spoken))
+    }
+}

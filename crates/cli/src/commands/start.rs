@@ -1,0 +1,99 @@
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use serde_json::{Map, Value};
+use wire::{InstanceView, Mode, Problem};
+
+use crate::answer::{Answered, Shown};
+use crate::client::INSTANCE_TIMEOUT;
+use crate::problems;
+use crate::session::{Session, typed};
+
+/// Start an instance of an app and wait until it is connected
+///
+/// A name that runs already is answered as it is. Without a program Kapelle looks for one:
+/// `KAPELLE_BLENDER`, the PATH, and the usual places of the system.
+#[derive(Args, Debug)]
+pub struct Start {
+    /// Which app, for example `blender`.
+    pub app: String,
+    /// Without a window [default]
+    #[arg(long, conflicts_with = "gui")]
+    pub background: bool,
+    /// With its window.
+    #[arg(long)]
+    pub gui: bool,
+    /// The instance's name [default: the app's name, with a number when it is taken]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The program to start.
+    #[arg(long, value_name = "PATH", visible_alias = "program", value_hint = ValueHint::ExecutablePath)]
+    pub blender: Option<PathBuf>,
+    /// A Python that has the app as a module (the `bpy` wheel).
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["blender", "gui"], value_hint = ValueHint::ExecutablePath)]
+    pub python: Option<PathBuf>,
+    /// The file to open.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
+
+impl Start {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let client = session.hub_or_start()?;
+        let mut body = Map::new();
+        body.insert("app".into(), self.app.clone().into());
+        body.insert(
+            "mode".into(),
+            if self.gui { "gui" } else { "background" }.into(),
+        );
+        if let Some(name) = self.name {
+            body.insert("name".into(), name.into());
+        }
+        let paths = [
+            ("program", self.blender),
+            ("python", self.python),
+            ("file", self.file),
+        ];
+        for (key, path) in paths {
+            if let Some(path) = path {
+                body.insert(key.into(), full_path(&path)?);
+            }
+        }
+        session.ui.say(format_args!("starting {}", self.app));
+        let document = client.post_within("/v1/instances", &body, Some(INSTANCE_TIMEOUT))?;
+        let instance: InstanceView = typed(&document)?;
+        let line = ready_line(&instance);
+        Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")))
+    }
+}
+
+/// The hub runs in another folder.
+fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
+    // A bare word is a program on the PATH, which the hub looks for.
+    if path.components().count() == 1 && !path.exists() {
+        return Ok(path.to_string_lossy().into());
+    }
+    let path = std::path::absolute(path)
+        .map_err(|error| problems::file(path, "is no usable path", &error))?;
+    Ok(path.to_string_lossy().into())
+}
+
+fn ready_line(instance: &InstanceView) -> String {
+    let mut about = vec![
+        match instance.mode {
+            Mode::Background => "background",
+            Mode::Gui => "with its window",
+            Mode::Module => "as a Python module",
+        }
+        .to_owned(),
+    ];
+    about.extend(instance.pid.map(|pid| format!("pid {pid}")));
+    let version = instance.version.as_deref().unwrap_or_default();
+    format!(
+        "{} is {}: {} {version} ({})",
+        instance.name,
+        instance.state.as_str(),
+        instance.app,
+        about.join(", ")
+    )
+}

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::ago::short;
+use crate::answer::{Answered, Shown};
+use crate::client::segment;
+use crate::pick;
+use crate::pretty::Pretty;
+use crate::session::Session;
+use crate::ui::FAINT;
+
+/// Show what the hub last knew of an instance
+///
+/// Answers at once, even when the app is busy or frozen.
+#[derive(Args, Debug)]
+pub struct State {
+    /// Which instance [default: the only one]
+    pub instance: Option<String>,
+}
+
+impl State {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let client = session.hub()?;
+        let name = pick::instance(&client, self.instance.as_deref())?;
+        let document = client.get(&format!(
+            "/v1/instances/{}/state",
+            segment("name of an instance", &name)?
+        ))?;
+        let (state, revision) = (document["state"].clone(), document["revision"].clone());
+        let age = document["age_ms"]
+            .as_u64()
+            .map(Duration::from_millis)
+            .map(short);
+        let link = if document["connected"] == true {
+            "connected"
+        } else {
+            "not connected"
+        };
+        session.ui.say(format_args!(
+            "{FAINT}{name}, revision {revision}, {link}, known for {}{FAINT:#}",
+            age.as_deref().unwrap_or("an unknown time")
+        ));
+        Ok(Shown::boxed(document, move |out| {
+            writeln!(out, "{}", Pretty(&state))
+        }))
+    }
+}

@@ -1,0 +1,112 @@
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use wire::{InstanceState, InstanceView, Mode};
+
+use crate::ago::short;
+use crate::answer::{Answered, Shown};
+use crate::pick;
+use crate::session::Session;
+use crate::table::{Cell, Table};
+use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
+
+/// Show the hub, the instances and what runs
+///
+/// The same as `kapelle` alone.
+#[derive(Args, Debug)]
+pub struct Status {}
+
+impl Status {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let found = session.find()?;
+        let (document, instances) = pick::instances(&found.client)?;
+        let (url, health) = (found.client.url().to_owned(), found.health);
+        let document = json!({
+            "hub": {"url": url, "version": health.version, "pid": health.pid, "uptime_ms": health.uptime_ms},
+            "instances": document["instances"],
+        });
+        Ok(Shown::boxed(document, move |out| {
+            writeln!(
+                out,
+                "{HEADING}hub{HEADING:#} {} at {url}, pid {}, up {}",
+                health.version,
+                health.pid,
+                short(Duration::from_millis(health.uptime_ms))
+            )?;
+            if instances.is_empty() {
+                return writeln!(
+                    out,
+                    "{FAINT}no instance runs; start one: kapelle start blender{FAINT:#}"
+                );
+            }
+            writeln!(out)?;
+            write_instances(out, &instances)
+        }))
+    }
+}
+
+fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Result<()> {
+    let mut table = Table::new([
+        "INSTANCE", "STATE", "VERSION", "MODE", "PID", "WAITING", "NOW", "FILE",
+    ]);
+    for instance in instances {
+        table.row([
+            instance.name.as_str().into(),
+            Cell::styled(instance.state.as_str(), state_style(instance.state)),
+            format!(
+                "{} {}",
+                instance.app,
+                instance.version.as_deref().unwrap_or_default()
+            )
+            .trim()
+            .into(),
+            mode_word(instance.mode).into(),
+            instance
+                .pid
+                .map(|pid| pid.to_string())
+                .unwrap_or_default()
+                .into(),
+            match instance.queued {
+                0 => String::new(),
+                waiting => waiting.to_string(),
+            }
+            .into(),
+            now(instance).into(),
+            instance.file.as_deref().unwrap_or_default().into(),
+        ]);
+    }
+    table.write(out)
+}
+
+/// What runs, or why it is in this state.
+fn now(instance: &InstanceView) -> String {
+    match (&instance.running, &instance.why) {
+        (Some(running), _) => format!(
+            "{} of {} for {}",
+            running.command,
+            running.caller,
+            short(Duration::from_millis(running.running_ms))
+        ),
+        (None, Some(why)) => why.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Background => "background",
+        Mode::Gui => "gui",
+        Mode::Module => "module",
+    }
+}
+
+fn state_style(state: InstanceState) -> anstyle::Style {
+    match state {
+        InstanceState::Idle => GOOD,
+        InstanceState::Busy | InstanceState::Starting => CAREFUL,
+        InstanceState::Wedged | InstanceState::Failed => BAD,
+        InstanceState::Disconnected => FAINT,
+    }
+}

@@ -1,0 +1,119 @@
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::{Value, json};
+use wire::{Code, Problem};
+
+use crate::answer::{Answered, Shown};
+use crate::client::{Client, INSTANCE_TIMEOUT, segment};
+use crate::pick;
+use crate::problems;
+use crate::session::Session;
+
+/// How long a hub may take to let its instances leave and to write what it knows.
+const HUB_LEAVES_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two looks at a hub that has closed its connections and is about to end.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Stop an instance, or the hub
+///
+/// An instance in the background saves a recovery copy if it has unsaved changes, and ends; one with a
+/// window only disconnects. Without a name: the only one.
+#[derive(Args, Debug)]
+pub struct Stop {
+    /// Which instance.
+    #[arg(conflicts_with_all = ["all", "hub"])]
+    pub name: Option<String>,
+    /// All instances.
+    #[arg(long)]
+    pub all: bool,
+    /// Stop the hub itself, and with it the background instances that it started.
+    #[arg(long, conflicts_with = "all")]
+    pub hub: bool,
+    /// End the process when it does not leave by itself; only one that the hub started.
+    #[arg(long, conflicts_with = "hub")]
+    pub force: bool,
+}
+
+impl Stop {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let client = session.hub()?;
+        if self.hub {
+            return stop_hub(&client);
+        }
+        if !self.all {
+            let name = pick::instance(&client, self.name.as_deref())?;
+            let document = self.stop(&client, &name)?;
+            let line = stopped_line(&document);
+            return Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")));
+        }
+        let (_, instances) = pick::instances(&client)?;
+        let mut stopped = Vec::new();
+        for instance in &instances {
+            stopped.push(self.stop(&client, instance.name.as_str())?);
+        }
+        let lines: Vec<String> = stopped.iter().map(stopped_line).collect();
+        if lines.is_empty() {
+            session.ui.say("no instance runs");
+        }
+        Ok(Shown::boxed(json!({ "stopped": stopped }), move |out| {
+            lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+        }))
+    }
+
+    fn stop(&self, client: &Client, name: &str) -> Result<Value, Box<Problem>> {
+        let name = segment("name of an instance", name)?;
+        let force = if self.force { "true" } else { "false" };
+        client.delete_with(
+            &format!("/v1/instances/{name}"),
+            &[("force", force)],
+            INSTANCE_TIMEOUT,
+        )
+    }
+}
+
+fn stopped_line(document: &Value) -> String {
+    let text = |key: &str| document[key].as_str().unwrap_or_default().to_owned();
+    format!("{}: {}", text("stopped"), text("how"))
+}
+
+/// Asks the hub to stop and waits until it has.
+fn stop_hub(client: &Client) -> Answered {
+    // A connection that says nothing ends when the hub does.
+    let witness = connect(client.url());
+    let document = client.post("/v1/stop", &json!({}))?;
+    let until = Instant::now() + HUB_LEAVES_TIMEOUT;
+    if let Some(mut witness) = witness {
+        witness.set_read_timeout(Some(HUB_LEAVES_TIMEOUT)).ok();
+        // An end, or an error: either says that the connection is gone.
+        std::io::copy(&mut witness, &mut std::io::sink()).ok();
+    }
+    while client.health().is_ok() {
+        if Instant::now() > until {
+            return Err(problems::new(
+                Code::HUB_STOPPING,
+                format!(
+                    "The hub at {} still runs after {} s.",
+                    client.url(),
+                    HUB_LEAVES_TIMEOUT.as_secs()
+                ),
+                "`kapelle status` shows what holds it up.",
+            ));
+        }
+        std::thread::park_timeout(LOOK_AGAIN);
+    }
+    Ok(Shown::boxed(document, |out| {
+        writeln!(out, "the hub has stopped")
+    }))
+}
+
+fn connect(url: &str) -> Option<TcpStream> {
+    let address = url
+        .strip_prefix("http://")?
+        .to_socket_addrs()
+        .ok()?
+        .next()?;
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()
+}

@@ -1,0 +1,119 @@
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::ago::ago;
+use crate::answer::{Answered, Shown};
+use crate::client::segment;
+use crate::session::{Session, typed};
+use crate::table::{Cell, Table};
+use crate::ui::NAME;
+
+/// Show where the token is, or make and revoke tokens
+///
+/// Without words: the path of the owner's token, which may do everything.
+#[derive(Args, Debug)]
+pub struct Token {
+    #[command(subcommand)]
+    pub what: Option<What>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum What {
+    /// Print the path of the owner's token [default]
+    Path,
+    /// List the tokens
+    List,
+    /// Make a token for somebody; its secret is printed once
+    Create(Create),
+    /// Take a token back
+    Revoke {
+        /// Which token.
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Create {
+    /// Who it is for.
+    name: String,
+    /// What it may do (can be repeated, or a list with commas).
+    #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
+    scope: Vec<String>,
+    /// What needs a person's yes each time (can be repeated, or a list with commas).
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
+    ask: Vec<String>,
+}
+
+const SCOPES: [&str; 5] = ["read", "write", "destructive", "code", "admin"];
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    ask: Vec<String>,
+    #[serde(default)]
+    created: Option<String>,
+}
+
+impl Token {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        match self.what {
+            None | Some(What::Path) => Ok(path(session)),
+            Some(What::List) => list(session),
+            Some(What::Create(words)) => create(session, &words),
+            Some(What::Revoke { name }) => revoke(session, &name),
+        }
+    }
+}
+
+fn path(session: &Session) -> Box<dyn crate::answer::Answer> {
+    let path = session.home.owner_token();
+    if !path.exists() {
+        session
+            .ui
+            .say("there is no token yet; the hub makes one when it first starts");
+    }
+    let shown = path.display().to_string();
+    Shown::boxed(json!({ "token_file": path }), move |out| {
+        writeln!(out, "{shown}")
+    })
+}
+
+fn list(session: &Session) -> Answered {
+    let document = session.hub_or_start()?.get("/v1/tokens")?;
+    let tokens: Vec<Listed> = typed(&document["tokens"])?;
+    Ok(Shown::boxed(document, move |out| {
+        let mut table = Table::new(["TOKEN", "MAY", "ASKS FOR", "MADE"]);
+        for token in &tokens {
+            table.row([
+                Cell::styled(&token.name, NAME),
+                token.scopes.join(", ").into(),
+                token.ask.join(", ").into(),
+                token.created.as_deref().map(ago).unwrap_or_default().into(),
+            ]);
+        }
+        table.write(out)
+    }))
+}
+
+fn create(session: &Session, words: &Create) -> Answered {
+    let body = json!({ "name": words.name, "scopes": words.scope, "ask": words.ask });
+    let document = session.hub_or_start()?.post("/v1/tokens", &body)?;
+    let secret = document["token"].as_str().unwrap_or_default().to_owned();
+    session.ui.say(format_args!(
+        "token `{}` may {}; it is shown only now",
+        words.name,
+        words.scope.join(", ")
+    ));
+    Ok(Shown::boxed(document, move |out| writeln!(out, "{secret}")))
+}
+
+fn revoke(session: &Session, name: &str) -> Answered {
+    let path = format!("/v1/tokens/{}", segment("name of a token", name)?);
+    let document = session.hub_or_start()?.delete(&path)?;
+    session.ui.say(format_args!("token `{name}` is revoked"));
+    Ok(Shown::boxed(document, |_| Ok(())))
+}

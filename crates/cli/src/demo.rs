@@ -1,0 +1,200 @@
+//! `kapelle demo`: the first run, as any client would do it, through the hub over HTTP.
+//!
+//! Finds or sets up a Blender, starts an instance, walks through the [`scene`]'s plan, renders, exports and
+//! saves. The instance stays, so that the next time takes seconds and the scene can be played with.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use wire::call::Wait;
+use wire::{CallRequest, InstanceView, Problem, Status};
+
+use crate::answer::Answered;
+use crate::client::{Client, INSTANCE_TIMEOUT};
+use crate::commands::demo::Demo;
+use crate::follow::follow;
+use crate::interrupt::{Interrupt, Target};
+use crate::live::Live;
+use crate::problems;
+use crate::session::{Session, typed};
+use crate::ui::Ui;
+
+mod forms;
+mod palette;
+mod random;
+mod report;
+mod scene;
+mod set_up;
+
+use report::{Done, FileMade, Report};
+use scene::{Chapter, Step};
+
+/// Samples per pixel where the picture is denoised, and where Blender was built without that.
+const SAMPLES_DENOISED: u32 = 24;
+const SAMPLES_NOISY: u32 = 96;
+
+const APP: &str = "blender";
+const INSTANCE: &str = "demo";
+
+pub(crate) fn run(session: &Session, words: &Demo) -> Answered {
+    let began = Instant::now();
+    let out = words.out.clone().unwrap_or_else(|| session.home.demo_dir());
+    let out = std::path::absolute(&out)
+        .map_err(|error| problems::file(&out, "is no usable path", &error))?;
+    crate::home::make_private_dir(&out)
+        .map_err(|error| problems::file(&out, "cannot be made", &error))?;
+    let mut stage = Stage::open(session)?;
+    let plan = scene::plan(words.seed, words.samples.unwrap_or(SAMPLES_DENOISED));
+    session
+        .ui
+        .say(format_args!("scene {}: {}", words.seed, plan.title));
+    for chapter in &plan.chapters {
+        stage.play(chapter)?;
+    }
+    let samples = words.samples.unwrap_or(if stage.denoises {
+        SAMPLES_DENOISED
+    } else {
+        SAMPLES_NOISY
+    });
+    let files = stage.make_files(&out, words.seed, samples)?;
+    Ok(Box::new(Report {
+        seed: words.seed,
+        title: plan.title,
+        instance: stage.instance,
+        files,
+        done: stage.done,
+        total: began.elapsed(),
+    }))
+}
+
+/// Where the demo plays: the hub, the instance, and what was done so far.
+struct Stage {
+    ui: Ui,
+    client: Client,
+    interrupt: Interrupt,
+    instance: InstanceView,
+    denoises: bool,
+    done: Vec<Done>,
+}
+
+impl Stage {
+    fn open(session: &Session) -> Result<Self, Box<Problem>> {
+        let mut done = Vec::new();
+        set_up::blender(session, &mut done)?;
+        let client = session.hub_or_start()?;
+        let began = Instant::now();
+        let wanted = json!({"app": APP, "mode": "background", "name": INSTANCE});
+        let document = client.post_within("/v1/instances", &wanted, Some(INSTANCE_TIMEOUT))?;
+        let instance: InstanceView = typed(&document)?;
+        let version = instance.version.as_deref().unwrap_or_default();
+        let what = format!("Blender {version}, instance {}", instance.name);
+        report::tell(session.ui, &mut done, "start", what, 0, began);
+        Ok(Self {
+            ui: session.ui,
+            interrupt: Interrupt::arm(&client, session.ui, Target::Unknown)?,
+            client,
+            instance,
+            denoises: true,
+            done,
+        })
+    }
+
+    /// Runs the calls of a chapter, one after the other.
+    fn play(&mut self, chapter: &Chapter) -> Result<(), Box<Problem>> {
+        let began = Instant::now();
+        for step in &chapter.steps {
+            let value = self.call(step)?;
+            if let Some(denoises) = value["denoises"].as_bool() {
+                self.denoises = denoises;
+            }
+        }
+        let count = chapter.steps.len();
+        report::tell(
+            self.ui,
+            &mut self.done,
+            chapter.title,
+            format!("{count} calls"),
+            count,
+            began,
+        );
+        Ok(())
+    }
+
+    fn make_files(
+        &mut self,
+        out: &Path,
+        seed: u64,
+        samples: u32,
+    ) -> Result<Vec<FileMade>, Box<Problem>> {
+        let path = |suffix: &str| -> PathBuf { out.join(format!("demo-{seed}.{suffix}")) };
+        let works = [
+            (
+                "picture",
+                "render.still",
+                path("png"),
+                json!({"samples": samples}),
+            ),
+            ("model", "file.export", path("glb"), json!({})),
+            (
+                "blend file",
+                "file.save",
+                path("blend"),
+                json!({"copy": true}),
+            ),
+        ];
+        let mut files = Vec::new();
+        for (title, command, path, mut args) in works {
+            let began = Instant::now();
+            args["path"] = path.to_string_lossy().into();
+            args["overwrite"] = true.into();
+            let args = args.as_object().cloned().unwrap_or_default();
+            let value = self.call(&Step { command, args })?;
+            let bytes = value["bytes"].as_u64().unwrap_or_default();
+            report::tell(
+                self.ui,
+                &mut self.done,
+                title,
+                path.display().to_string(),
+                1,
+                began,
+            );
+            files.push(FileMade { title, path, bytes });
+        }
+        Ok(files)
+    }
+
+    /// One call to its end; gives its value.
+    fn call(&self, step: &Step) -> Result<Value, Box<Problem>> {
+        let request = CallRequest {
+            app: APP.into(),
+            instance: Some(self.instance.name.clone()),
+            command: step.command.to_owned(),
+            args: step.args.clone(),
+            timeout_ms: None,
+            wait: Wait::Forever(true),
+            check_only: false,
+            correlation_id: None,
+            confirm: None,
+        };
+        // What Blender's exporters print is no data of ours.
+        let mut live = Live::without_output(self.ui);
+        let ended = follow(&self.client, &request, Some(&self.interrupt), &mut live)?;
+        live.finish(&ended.call);
+        let (status, outcome) = (ended.call.status, ended.call.outcome);
+        match outcome.as_ref().and_then(|outcome| outcome.problem.clone()) {
+            None if status == Status::Succeeded => Ok(outcome
+                .map(|outcome| outcome.value.clone())
+                .unwrap_or_default()),
+            Some(problem) => Err(Box::new(Problem {
+                message: format!("{}: {}", step.command, problem.message),
+                ..problem
+            })),
+            None => Err(problems::strange_answer(format_args!(
+                "{} {} without a reason",
+                step.command,
+                status.as_str()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A call from its asking to its end, as it happens: output, progress, outcome.
+//!
+//! In come the events of `POST /v1/calls`; a [`Watcher`] hears them; out goes the ended CALL. When
+//! events were missed, the rest of the output is taken from the outcome, which has it in whole.
+
+use serde::Deserialize;
+use serde_json::Value;
+use wire::call::CallView;
+use wire::{CallId, CallRequest, Problem, Progress};
+
+use crate::client::Client;
+use crate::interrupt::{Interrupt, Target};
+use crate::problems;
+use crate::session::typed;
+use crate::sse::{Events, SseEvent};
+
+/// Who hears what a call does.
+pub(crate) trait Watcher {
+    /// The hub took the call; it may have to wait.
+    fn queued(&mut self, _call: &CallView) {}
+    fn output(&mut self, _stream: &str, _text: &str) {}
+    fn progress(&mut self, _progress: &Progress) {}
+    /// Events were missed: what comes by [`Watcher::output`] from here on has a hole before it.
+    fn lagged(&mut self) {}
+}
+
+/// A call that ended: as the hub told it, and read.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) document: Value,
+    pub(crate) call: CallView,
+}
+
+/// Runs a call on one instance and waits for its end.
+///
+/// # Errors
+/// The problem when nothing ran, and when the hub went away.
+pub(crate) fn follow(
+    client: &Client,
+    request: &CallRequest,
+    interrupt: Option<&Interrupt>,
+    watcher: &mut dyn Watcher,
+) -> Result<Ended, Box<Problem>> {
+    let mut events = Events::new(client.stream("/v1/calls", request)?);
+    let mut id: Option<CallId> = None;
+    loop {
+        let Ok(Some(event)) = events.next() else {
+            return Err(problems::hub_went_away(id.as_ref().map(CallId::as_str)));
+        };
+        match read(&event)? {
+            Told::Queued(call) => {
+                if let Some(interrupt) = interrupt {
+                    interrupt.watch(Target::Call(call.call_id.clone()));
+                }
+                watcher.queued(&call);
+                id = Some(call.call_id);
+            }
+            Told::Progress(progress) => watcher.progress(&progress),
+            Told::Output { stream, text } => watcher.output(&stream, &text),
+            Told::Lagged => watcher.lagged(),
+            Told::Ended(ended) => return Ok(*ended),
+            Told::Nothing => {}
+        }
+    }
+}
+
+enum Told {
+    Queued(Box<CallView>),
+    Progress(Progress),
+    Output {
+        stream: String,
+        text: String,
+    },
+    Lagged,
+    Ended(Box<Ended>),
+    /// Events that need no word, and those of a newer hub.
+    Nothing,
+}
+
+#[derive(Deserialize)]
+struct ProgressEvent {
+    progress: Progress,
+}
+
+#[derive(Deserialize)]
+struct OutputEvent {
+    stream: String,
+    text: String,
+}
+
+fn read(event: &SseEvent) -> Result<Told, Box<Problem>> {
+    let document: Value = serde_json::from_str(&event.data).map_err(problems::strange_answer)?;
+    Ok(match event.name.as_str() {
+        "queued" => Told::Queued(Box::new(typed(&document)?)),
+        "progress" => Told::Progress(typed::<ProgressEvent>(&document)?.progress),
+        "output" => {
+            let OutputEvent { stream, text } = typed(&document)?;
+            Told::Output { stream, text }
+        }
+        "lagged" => Told::Lagged,
+        "ended" => Told::Ended(Box::new(Ended {
+            call: typed(&document)?,
+            document,
+        })),
+        _ => Told::Nothing,
+    })
+}

@@ -1,0 +1,212 @@
+//! A call as it happens, on a terminal or in a log: output as it comes, progress beside it.
+//!
+//! With `--json` nothing is printed of the output, since the document has it.
+
+use std::io;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+use wire::call::CallView;
+use wire::{LogRecord, Progress};
+
+use crate::ago::short;
+use crate::follow::Watcher;
+use crate::ui::{FAINT, Ui};
+
+/// Steps of progress, in percent, that are told where no bar can be drawn.
+const TOLD_EVERY_PERCENT: u64 = 10;
+
+/// Steps of a bar: finer than a terminal is wide.
+const BAR_STEPS: u64 = 1000;
+
+pub(crate) struct Live {
+    ui: Ui,
+    stdout: Stream,
+    stderr: Stream,
+    bar: Option<ProgressBar>,
+    told_percent: u64,
+    /// Events were missed; the rest is printed from the outcome.
+    lagged: bool,
+    /// Whether what the call prints is shown.
+    shows_output: bool,
+}
+
+/// How much of a stream was printed.
+#[derive(Default)]
+struct Stream {
+    bytes: usize,
+    open_line: bool,
+}
+
+impl Stream {
+    fn print(&mut self, out: &mut dyn io::Write, text: &str) {
+        self.bytes += text.len();
+        self.open_line = !text.ends_with('\n');
+        // Who closed our output does not want to hear more; the call goes on.
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .ok();
+    }
+}
+
+impl Live {
+    pub(crate) fn new(ui: Ui) -> Self {
+        Self {
+            ui,
+            stdout: Stream::default(),
+            stderr: Stream::default(),
+            bar: None,
+            told_percent: 0,
+            lagged: false,
+            shows_output: !ui.json,
+        }
+    }
+
+    /// Only progress, nothing of what the call prints.
+    pub(crate) fn without_output(ui: Ui) -> Self {
+        Self {
+            shows_output: false,
+            ..Self::new(ui)
+        }
+    }
+
+    /// Prints what was not printed yet, and ends open lines.
+    pub(crate) fn finish(&mut self, call: &CallView) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if !self.shows_output {
+            return;
+        }
+        if let Some(outcome) = &call.outcome {
+            let rest = |whole: &str, stream: &Stream| {
+                whole.get(stream.bytes..).unwrap_or_default().to_owned()
+            };
+            let out = rest(&outcome.output.stdout, &self.stdout);
+            let err = rest(&outcome.output.stderr, &self.stderr);
+            self.print("stdout", &out);
+            self.print("stderr", &err);
+        }
+        if self.stdout.open_line {
+            self.print("stdout", "\n");
+        }
+        if self.stderr.open_line {
+            self.print("stderr", "\n");
+        }
+    }
+
+    fn print(&mut self, stream: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let (stdout, stderr, ui) = (&mut self.stdout, &mut self.stderr, self.ui);
+        let mut write = || match stream {
+            "stdout" => stdout.print(&mut io::stdout().lock(), text),
+            "stderr" => stderr.print(&mut io::stderr().lock(), text),
+            _ => say_log(ui, text),
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn draw(&mut self, progress: &Progress) {
+        let bar = self.bar.get_or_insert_with(new_bar);
+        if let Some(fraction) = progress.fraction {
+            bar.set_position(steps(fraction, BAR_STEPS));
+        }
+        bar.set_message(progress.text.clone());
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        let Some(fraction) = progress.fraction else {
+            return;
+        };
+        let percent = steps(fraction, 100);
+        if percent >= self.told_percent + TOLD_EVERY_PERCENT {
+            self.told_percent = percent - percent % TOLD_EVERY_PERCENT;
+            self.ui.say(
+                format_args!("{percent} % {}", progress.text)
+                    .to_string()
+                    .trim_end(),
+            );
+        }
+    }
+}
+
+impl Watcher for Live {
+    fn queued(&mut self, call: &CallView) {
+        let first = call.position.unwrap_or(0);
+        if first == 0 && call.behind.is_none() {
+            return;
+        }
+        let runs = call.behind.as_ref().map_or_else(String::new, |behind| {
+            format!(
+                "; `{}` of {} has run for {}",
+                behind.command,
+                behind.caller,
+                short(Duration::from_millis(behind.running_ms))
+            )
+        });
+        self.ui.say(format_args!(
+            "waiting on {}: {first} calls come first{runs}",
+            call.instance
+        ));
+    }
+
+    fn output(&mut self, stream: &str, text: &str) {
+        if self.shows_output && !self.lagged {
+            self.print(stream, text);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        if self.ui.is_attended() {
+            self.draw(progress);
+        } else {
+            self.tell(progress);
+        }
+    }
+
+    fn lagged(&mut self) {
+        self.lagged = true;
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed}  {wide_msg}")
+    {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+    bar
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "clamped to a small range"
+)]
+fn steps(fraction: f64, all: u64) -> u64 {
+    (fraction.clamp(0.0, 1.0) * all as f64) as u64
+}
+
+/// A log record of the app; one that is no JSON as it is.
+fn say_log(ui: Ui, text: &str) {
+    for line in text.lines() {
+        let read: Option<LogRecord> = serde_json::from_str::<Value>(line)
+            .ok()
+            .and_then(|record| serde_json::from_value(record).ok());
+        match read {
+            Some(record) => ui.say(format_args!(
+                "{FAINT}{} {}{FAINT:#} {}",
+                record.level, record.source, record.text
+            )),
+            None => ui.say(line),
+        }
+    }
+}

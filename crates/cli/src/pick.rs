@@ -1,0 +1,109 @@
+//! Which instance is meant when none is named, and what commands an app has.
+
+use serde_json::Value;
+use wire::{Code, CommandSpec, InstanceView, Problem};
+
+use crate::client::{Client, segment};
+use crate::session::{Session, typed};
+use crate::{problems, serve};
+
+pub(crate) fn instances(client: &Client) -> Result<(Value, Vec<InstanceView>), Box<Problem>> {
+    let document = client.get("/v1/instances")?;
+    let instances = typed(&document["instances"])?;
+    Ok((document, instances))
+}
+
+/// The named instance, else the only one.
+///
+/// # Errors
+/// `no_instance` when there is none, `instance_ambiguous` with the names when there are several.
+pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, Box<Problem>> {
+    if let Some(name) = named {
+        return segment("name of an instance", name).map(str::to_owned);
+    }
+    let (_, instances) = instances(client)?;
+    match instances.as_slice() {
+        [] => Err(problems::new(
+            Code::NO_INSTANCE,
+            "No instance runs.",
+            "Start one: kapelle start blender",
+        )),
+        [only] => Ok(only.name.to_string()),
+        several => Err(problems::new(
+            Code::INSTANCE_AMBIGUOUS,
+            "Several instances run.",
+            format!("Name one of: {}", names(several)),
+        )),
+    }
+}
+
+fn names(instances: &[InstanceView]) -> String {
+    let names: Vec<&str> = instances
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+/// What an app can do, from the hub; from what is built in when no hub runs.
+///
+/// # Errors
+/// `app_unknown` with the names that exist; `hub_unreachable` when nothing is built in either.
+pub(crate) fn commands(
+    session: &Session,
+    app: &str,
+) -> Result<(Value, Vec<CommandSpec>), Box<Problem>> {
+    match session.try_find()? {
+        Some(found) => commands_of_hub(&found.client, app),
+        None => match serve::built_in_commands(app) {
+            Some(specs) => Ok((serde_json::json!({ "commands": specs }), specs)),
+            None => Err(problems::no_hub(session.home.path())),
+        },
+    }
+}
+
+pub(crate) fn commands_of_hub(
+    client: &Client,
+    app: &str,
+) -> Result<(Value, Vec<CommandSpec>), Box<Problem>> {
+    let app = segment("name of an app", app)?;
+    let document = client.get(&format!("/v1/apps/{app}/commands"))?;
+    let specs = typed(&document["commands"])?;
+    Ok((document, specs))
+}
+
+/// One command of an app.
+///
+/// # Errors
+/// As [`commands`], and `command_unknown` with the names that exist.
+pub(crate) fn command(
+    session: &Session,
+    app: &str,
+    name: &str,
+) -> Result<CommandSpec, Box<Problem>> {
+    if let Some(found) = session.try_find()? {
+        return command_of_hub(&found.client, app, name);
+    }
+    let (_, specs) = commands(session, app)?;
+    let listed: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+    specs
+        .into_iter()
+        .find(|spec| spec.name == name)
+        .ok_or_else(|| {
+            problems::new(
+                Code::COMMAND_UNKNOWN,
+                format!("{app} has no command `{name}`."),
+                problems::names_hint(name, listed.iter().map(String::as_str)),
+            )
+        })
+}
+
+pub(crate) fn command_of_hub(
+    client: &Client,
+    app: &str,
+    name: &str,
+) -> Result<CommandSpec, Box<Problem>> {
+    let app = segment("name of an app", app)?;
+    let name = segment("name of a command", name)?;
+    typed(&client.get(&format!("/v1/apps/{app}/commands/{name}"))?)
+}

@@ -1,0 +1,279 @@
+//! The composition root: the one place where hub, doors and apps are put together.
+//!
+//! Everything else in this crate is a client of what starts here. The order matters: the home folder
+//! is locked before anything in it is changed, both ports are open before `run/hub.json` names them, and
+//! the line that says "ready" comes last.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use apps::blender::Found;
+use hub::Hub;
+use hub::home::{Home, write_private};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+use wire::{Code, CommandSpec, Problem};
+
+use crate::commands::serve::Serve;
+use crate::problems;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// Days of log that are kept: enough to look back over a week's work.
+const LOG_FILES_MAX: usize = 7;
+
+/// Runs a hub in this process until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting.
+pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> {
+    let home = Home::open(session.home.path())?;
+    let _lock = home.lock_hub()?;
+    write_logs(&home, session.ui);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("kapelle")
+        .build()
+        .map_err(|error| our_fault("the runtime cannot be started", &error))?;
+    runtime.block_on(serve(home, words, session.ui))
+}
+
+async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
+    let http = match bind(words.listen).await {
+        Err(problem) if words.any_port => {
+            ui.say(format_args!("{} Taking a free port.", problem.message));
+            bind((words.listen.ip(), 0).into()).await?
+        }
+        bound => bound?,
+    };
+    // Bridges are told the address by the run file, so any port will do; they live on this machine.
+    let bridges = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let hub = Hub::new(home.clone(), apps::all())?;
+    let mut signals = Signals::listen();
+    let ready = announce(&home, &http, &bridges)?;
+    let bridge_door = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.serve_bridges(bridges).await }
+    });
+    let mut http_door = tokio::spawn(doors::serve(hub.clone(), http));
+    say_ready(ui, &ready);
+    tracing::info!(url = %ready.url, "ready");
+    let closed = tokio::select! {
+        () = hub.stopping() => None,
+        () = signals.next() => None,
+        closed = &mut http_door => Some(closed),
+    };
+    if closed.is_none() && !ui.json {
+        ui.say("stopping; Ctrl-C again leaves at once");
+    }
+    // From here on nobody should find this hub; the next one waits for the lock.
+    std::fs::remove_file(home.hub_file()).ok();
+    tokio::select! {
+        () = hub.stop() => {}
+        () = signals.next() => tracing::warn!("left before everything had stopped"),
+    }
+    let closed = match closed {
+        Some(closed) => closed,
+        None => http_door.await,
+    };
+    bridge_door.abort();
+    tracing::info!("stopped");
+    match closed {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(our_fault("the listener failed", &error)),
+        Err(error) => Err(our_fault("the HTTP door broke", &error)),
+    }
+}
+
+/// What `run/hub.json` and the line on stdout say.
+struct Ready {
+    url: String,
+    token_file: String,
+}
+
+/// Tells bridges and clients where this hub is.
+fn announce(home: &Home, http: &TcpListener, bridges: &TcpListener) -> Result<Ready, Box<Problem>> {
+    let address = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map_err(|error| our_fault("a listener has no address", &error))
+    };
+    // The owner's token is made here if this is the first start.
+    let token_file = home.owner_token_file();
+    home.secret(&token_file)?;
+    let ready = Ready {
+        url: format!("http://{}", address(http)?),
+        token_file: token_file.display().to_string(),
+    };
+    let run = json!({
+        "url": ready.url,
+        "pid": std::process::id(),
+        "bridge": address(bridges)?.to_string(),
+        "token_file": ready.token_file,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    let path = home.hub_file();
+    write_private(&path, run.to_string().as_bytes())
+        .map_err(|error| problems::file(&path, "cannot be written", &error))?;
+    Ok(ready)
+}
+
+fn say_ready(ui: Ui, ready: &Ready) {
+    let line = if ui.json {
+        json!({"url": ready.url, "pid": std::process::id(), "token_file": ready.token_file})
+            .to_string()
+    } else {
+        format!("hub ready at {} (token: {})", ready.url, ready.token_file)
+    };
+    let mut out = io::stdout().lock();
+    // Who started us may not want to hear it.
+    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
+    TcpListener::bind(address).await.map_err(|error| {
+        problems::new(
+            Code::HUB_RUNNING,
+            format!("The hub cannot listen on {address}: {error}."),
+            "Choose another port, for example --listen 127.0.0.1:0, which takes a free one.",
+        )
+    })
+}
+
+/// The log goes to a file per day, and to the terminal if there is one. `KAPELLE_LOG` filters it.
+fn write_logs(home: &Home, ui: Ui) {
+    let filter =
+        || EnvFilter::try_from_env("KAPELLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let file = tracing_appender::rolling::Builder::new()
+        .rotation(tracing_appender::rolling::Rotation::DAILY)
+        .filename_prefix("kapelle")
+        .filename_suffix("log")
+        .max_log_files(LOG_FILES_MAX)
+        .build(home.join("logs"));
+    let file = match file {
+        Ok(file) => Some(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(std::sync::Mutex::new(file)),
+        ),
+        Err(error) => {
+            ui.warn(format_args!("no log is kept: {error}"));
+            None
+        }
+    };
+    let terminal = io::stderr().is_terminal().then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_target(false)
+            .with_writer(io::stderr)
+    });
+    tracing_subscriber::registry()
+        .with(file.map(|layer| layer.with_filter(filter())))
+        .with(terminal.map(|layer| layer.with_filter(filter())))
+        .init();
+}
+
+/// Ctrl-C, or the system's wish that we end. Made before the hub says that it is ready: whoever reads
+/// that line may want it to end at once, and a signal before that ends the process without a word.
+struct Signals {
+    #[cfg(unix)]
+    kinds: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let kinds = kinds
+            .into_iter()
+            .filter_map(|kind| signal(kind).ok())
+            .collect();
+        Self { kinds }
+    }
+
+    /// The next of them.
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let came = self
+                .kinds
+                .iter_mut()
+                .any(|signal| signal.poll_recv(context).is_ready());
+            if came {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn our_fault(what: &str, error: &dyn std::fmt::Display) -> Box<Problem> {
+    problems::new(
+        Code::INTERNAL,
+        format!("The hub fails: {what}: {error}."),
+        "Please report this.",
+    )
+}
+
+/// The commands of an app that is built in, for pages that need no hub.
+pub(crate) fn built_in_commands(app: &str) -> Option<Vec<CommandSpec>> {
+    let app = apps::all()
+        .into_iter()
+        .find(|one| one.id().as_str() == app)?;
+    Some(app.commands())
+}
+
+/// The Blender that `start` would take: what it is, where it is from, and its version if it runs.
+pub(crate) fn find_blender(home: &Path) -> Result<Option<(Found, Option<String>)>, Box<Problem>> {
+    let home = Home::open(home)?;
+    Ok(apps::blender::find(&home).map(|found| {
+        let version = apps::blender::version_of(&found);
+        (found, version)
+    }))
+}
+
+/// Pythons that Blender's wheel can be set up for, the best first.
+pub(crate) fn pythons_for_wheel() -> Vec<String> {
+    let found = apps::blender::WHEELS
+        .iter()
+        .flat_map(|wheel| apps::blender::pythons(wheel.python));
+    found
+        .map(|python| python.path.display().to_string())
+        .collect()
+}
+
+/// Whether `start` would find a Blender.
+pub(crate) fn has_blender(home: &Path) -> Result<bool, Box<Problem>> {
+    Ok(apps::blender::find(&Home::open(home)?).is_some())
+}
+
+/// Sets up Blender's wheel in the home folder, telling how far it is.
+pub(crate) fn set_up_blender(
+    home: &Path,
+    tell: &mut dyn FnMut(apps::blender::Step),
+) -> Result<(), Box<Problem>> {
+    apps::blender::set_up_wheel(&Home::open(home)?, tell)?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Columns that line up, also with wide letters and colours.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::ui::HEADING;
+
+const GAP: &str = "  ";
+
+/// A text and how it looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: one_line(text.into()),
+            style,
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::styled(text, Style::new())
+    }
+}
+
+/// Rows under headings. A column in which every cell is empty is left out.
+#[derive(Debug)]
+pub(crate) struct Table<const N: usize> {
+    headings: [&'static str; N],
+    rows: Vec<[Cell; N]>,
+    indent: usize,
+}
+
+impl<const N: usize> Table<N> {
+    pub(crate) fn new(headings: [&'static str; N]) -> Self {
+        Self {
+            headings,
+            rows: Vec::new(),
+            indent: 0,
+        }
+    }
+
+    /// Rows without headings, set in by some spaces.
+    pub(crate) fn indented(indent: usize) -> Self {
+        let mut table = Self::new([""; N]);
+        table.indent = indent;
+        table
+    }
+
+    pub(crate) fn row(&mut self, cells: [Cell; N]) {
+        self.rows.push(cells);
+    }
+
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let widths: [usize; N] = std::array::from_fn(|column| {
+            let widest = self.rows.iter().map(|row| row[column].text.width()).max();
+            match widest {
+                None | Some(0) => 0,
+                Some(width) => width.max(self.headings[column].width()),
+            }
+        });
+        if self.headings.iter().any(|heading| !heading.is_empty()) {
+            let headings = self.headings.map(|text| Cell::styled(text, HEADING));
+            self.write_row(out, &widths, &headings)?;
+        }
+        self.rows
+            .iter()
+            .try_for_each(|row| self.write_row(out, &widths, row))
+    }
+
+    fn write_row(
+        &self,
+        out: &mut dyn Write,
+        widths: &[usize; N],
+        row: &[Cell; N],
+    ) -> io::Result<()> {
+        let shown = |column: &usize| widths[*column] > 0;
+        // Nothing is padded after the last text of a row, so that no line ends in spaces.
+        let last = (0..N)
+            .rev()
+            .filter(shown)
+            .find(|column| !row[*column].text.is_empty());
+        write!(out, "{:1$}", "", self.indent)?;
+        for column in (0..N).filter(shown) {
+            let Cell { text, style } = &row[column];
+            write!(out, "{style}{text}{style:#}")?;
+            if Some(column) >= last {
+                break;
+            }
+            let padding = widths[column].saturating_sub(text.width());
+            write!(out, "{:padding$}{GAP}", "")?;
+        }
+        writeln!(out)
+    }
+}
+
+/// A cell is one line: line ends and tabs of foreign texts would break the columns.
+fn one_line(text: String) -> String {
+    if text.contains(char::is_control) {
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_empty_ones_vanish() {
+        let mut table = Table::new(["NAME", "NOTHING", "WHAT"]);
+        table.row(["立方体".into(), "".into(), "a\nb".into()]);
+        table.row(["cube".into(), "".into(), "".into()]);
+        table.row(["longer".into(), "".into(), "c".into()]);
+        let mut bytes = Vec::new();
+        table.write(&mut bytes).unwrap();
+        let plain = anstream::adapter::strip_str(std::str::from_utf8(&bytes).unwrap()).to_string();
+        assert_eq!(plain, "NAME    WHAT\n立方体  a b\ncube\nlonger  c\n");
+    }
+}

@@ -1,0 +1,172 @@
+//! Verbs that look: tables for people, the hub's own words as JSON.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::environment::Environment;
+use crate::fake_hub::{FakeHub, Reply, Request, call, ended, problem};
+
+fn instance(name: &str, state: &str) -> Value {
+    json!({
+        "name": name, "app": "blender", "state": state, "since": "2030-01-01T00:00:00Z", "pid": 4711, "version": "4.5.15",
+        "bridge_version": "0.1.0", "mode": "background", "file": null, "started_by_hub": true, "queued": 0, "heard_ms_ago": 12, "restarts": 0
+    })
+}
+
+fn answers(request: &Request) -> Reply {
+    let path = request.line.split(' ').nth(1).unwrap();
+    let document = match (path, request.line.starts_with("GET")) {
+        ("/v1/instances", true) => {
+            let mut busy = instance("blender-2", "busy");
+            busy["queued"] = json!(3);
+            busy["file"] = json!("/film/shot_010.blend");
+            busy["running"] = json!({"call_id": "call_1", "command": "render.still", "caller": "anna", "running_ms": 72_000});
+            json!({"instances": [instance("blender", "idle"), busy]})
+        }
+        ("/v1/apps", true) => json!({"apps": [
+            {"app": "blender", "title": "Blender", "commands": 24, "instances": ["blender", "blender-2"], "announced": false}
+        ]}),
+        ("/v1/instances/blender-2/state", true) => json!({
+            "instance": "blender-2", "revision": 12, "as_of": "2030-01-01T00:00:00Z", "age_ms": 1500, "connected": true,
+            "state": {"file": "/film/shot_010.blend", "dirty": true}
+        }),
+        ("/v1/calls/call_01J", true) => {
+            let mut call = ended("failed", json!(null));
+            call["problem"] = json!({"code": "not_found", "message": "There is no object `Cub`.", "hint": "Did you mean `Cube`?", "severity": "error", "retryable": false});
+            call["output"]["stdout"] = json!("looking\n");
+            call
+        }
+        ("/v1/calls?limit=2&status=failed", true) => {
+            json!({"since": "2030-01-01T00:00:00Z", "calls": [call("running"), ended("succeeded", json!(1))]})
+        }
+        ("/v1/recovery", true) => json!({"copies": [
+            {"instance": "blender", "path": "/copies/b.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 1_234_567, "file": null},
+            {"instance": "blender", "path": "/copies/a.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 99, "file": "/film/a.blend"}
+        ]}),
+        ("/v1/tokens", true) => {
+            json!({"tokens": [{"name": "agent", "scopes": ["read", "write"], "ask": ["destructive"]}]})
+        }
+        ("/v1/tokens", false) => {
+            json!({"name": "agent", "token": "s3cret", "scopes": ["read"], "ask": []})
+        }
+        ("/v1/instances/blender-2?force=true", false) => {
+            json!({"stopped": "blender-2", "how": "killed"})
+        }
+        _ => return Reply::Json(404, problem("route_unknown", &format!("no {path}"), None)),
+    };
+    Reply::Json(200, document)
+}
+
+/// Everything that is shown, in one snapshot each; relative times are made alike.
+#[test]
+fn tables_for_people() {
+    let environment = Environment::new();
+    let hub = FakeHub::start(&environment, answers);
+    let cases: [(&str, &[&str]); 10] = [
+        ("status", &[]),
+        ("apps", &["apps"]),
+        ("state", &["state", "blender-2"]),
+        ("call", &["history", "call_01J"]),
+        ("history", &["history", "-n", "2", "--status", "failed"]),
+        ("recover", &["recover"]),
+        ("recover-one", &["recover", "2"]),
+        ("tokens", &["token", "list"]),
+        (
+            "token-create",
+            &["token", "create", "agent", "--scope", "read"],
+        ),
+        ("stop", &["stop", "blender-2", "--force"]),
+    ];
+    for (name, words) in cases {
+        let ran = environment.run(words);
+        let pid = format!("pid {}", std::process::id());
+        let shown = ran
+            .shown()
+            .replace(&hub.url, "[URL]")
+            .replace(&pid, "[PID]");
+        insta::with_settings!({filters => vec![(r"(\d+ (min|s|h|d) )+ago|\bnow  |\bnow$", "[AGO]")]}, {
+            assert_snapshot!(name, shown);
+        });
+        // As JSON, each is exactly one document.
+        let mut words = words.to_vec();
+        words.push("--json");
+        environment.run(&words).document();
+    }
+}
+
+#[test]
+fn json_is_what_the_hub_said() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, answers);
+    let status = environment.run(&["--json"]).document();
+    assert_eq!(status["hub"]["uptime_ms"], 61_000);
+    assert_eq!(status["instances"][1]["running"]["command"], "render.still");
+    assert_eq!(
+        environment.run(&["apps", "--json"]).document()["apps"][0]["title"],
+        "Blender"
+    );
+}
+
+#[test]
+fn several_instances_are_never_picked_from_silently() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, answers);
+    for verb in ["state", "stop"] {
+        let ran = environment.run(&[verb]);
+        assert_eq!(ran.exit, Some(2));
+        assert!(
+            ran.err.contains("Name one of: blender, blender-2"),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn colour_only_when_asked_for() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, answers);
+    assert!(!environment.run(&["apps"]).out.contains('\u{1b}'));
+    assert!(
+        environment
+            .run(&["apps", "--color", "always"])
+            .out
+            .contains('\u{1b}')
+    );
+    let output = environment
+        .command(&["apps"])
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(!output.stdout.contains(&0x1b));
+}
+
+#[test]
+fn quiet_leaves_only_the_data() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, answers);
+    let ran = environment.run(&["token", "create", "agent", "--scope", "read", "--quiet"]);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("s3cret\n", ""));
+}
+
+#[test]
+fn a_copy_is_never_written_over_something() {
+    let environment = Environment::new();
+    let source = environment.write("copies/c.blend", "BLENDER");
+    let _hub = FakeHub::start(&environment, move |_| {
+        let copy = json!({"instance": "shot", "path": source, "taken": "2030-01-01T00:00:00Z", "bytes": 7, "file": null});
+        Reply::Json(200, json!({"copies": [copy]}))
+    });
+    let ran = environment.run(&["recover", "shot", "--out", "mine.blend"]);
+    assert_eq!(
+        (ran.exit, ran.out.as_str()),
+        (Some(0), "[DIR]/mine.blend\n")
+    );
+    assert_eq!(
+        std::fs::read(environment.path().join("mine.blend")).unwrap(),
+        b"BLENDER"
+    );
+    let ran = environment.run(&["recover", "shot", "--out", "mine.blend"]);
+    assert_eq!(ran.exit, Some(1));
+    assert!(ran.err.contains("there already"), "{}", ran.err);
+}

@@ -1,0 +1,10 @@
+//! The command line as its users meet it: the real binary, a home folder of its own, and a small hub made
+//! of a listener and canned answers where a hub is needed. One binary, so that it links once.
+
+mod calls;
+mod environment;
+mod fake_hub;
+mod hub;
+mod looks;
+mod no_hub;
+mod words;
