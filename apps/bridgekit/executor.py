@@ -290,7 +290,7 @@ class Executor:
         """The part that may be interrupted: the function, its value's way to JSON, its exception's text."""
         try:
             value = call.entry.run(call, **call.args)
-            if isinstance(value, Deferred):
+            if type(value) is Deferred:
                 return "deferred", value, None
             return "succeeded", convert(value, call, self.host.convert), None
         except Interrupt:

@@ -29,6 +29,10 @@ class Interrupt(BaseException):
     call_id = None
 
 
+class _Withdrawn(BaseException):
+    """Lands in Window._withdraw and nowhere else."""
+
+
 def _shot(call):
     return type("CallInterrupted", (Interrupt,), {"call_id": call.id})
 
@@ -86,7 +90,6 @@ class Window:
         call = self._open_for
         if call is None or self._closing or not call.ending:
             return
-        _set_async_exc(ctypes.c_ulong(self._thread), None)  # one at a time
         raise _shot(call)
 
     def _open(self, call):
@@ -106,10 +109,23 @@ class Window:
         lock.acquire()
         self._open_for = None
         if self._fired:
-            _set_async_exc(ctypes.c_ulong(self._thread), None)
+            self._withdraw()
         # From here on no shot is on its way. An interrupted first try may have left the lock taken.
         while lock._is_owned():
             lock.release()
+
+    def _withdraw(self):
+        """Puts a harmless shot in the place of one that has not landed, and lets it land here.
+
+        Setting none instead would leave the interpreter's mark that a shot is on its way, until the next
+        one lands: every check of it slow, and Python 3.11 turns for ever in it under a tracer.
+        """
+        try:
+            _set_async_exc(ctypes.c_ulong(self._thread), ctypes.py_object(_Withdrawn))
+            while True:
+                pass
+        except _Withdrawn:
+            pass
 
     def after_fork_in_child(self):
         """In a forked child nobody shoots, and the lock may be held by a thread that is not there."""

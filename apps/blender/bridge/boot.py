@@ -13,6 +13,7 @@ The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the h
 
 import importlib
 import os
+import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -59,7 +60,10 @@ def _block(bpy):
     host.remove()
     print("Kapelle: left, because %s" % reason, flush=True)
     if announcement.mode == "module":
-        # The wheel hangs or crashes in its own clean-up when a timer or a class is still registered.
+        # The wheel hangs or crashes in its own clean-up when a timer or a class is still registered. What it would
+        # have done besides: remove its folder of temporary files.
+        if os.path.basename(os.path.normpath(bpy.app.tempdir)).startswith("blender_"):
+            shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
         sys.stderr.flush()
         os._exit(0)
 

@@ -33,6 +33,8 @@ REFUSED = {
     "wm.read_factory_userpref": _PREFERENCES,
     "script.reload": "It would unload the add-on that runs this call. Reload one module with importlib.reload.",
 }
+# Not empty while `quietly` runs an operator.
+_hushed = []
 
 
 class Guards:
@@ -62,6 +64,8 @@ class Guards:
         if self._original is not None and getattr(self._ops, self._name) == self._mine:
             setattr(self._ops, self._name, self._original)
         self._original = self._mine = self._running = None
+        self._lifted = False
+        _hushed.clear()
         while isinstance(sys.stdout, reports.Sieve):
             sys.stdout = sys.stdout._target
 
@@ -103,7 +107,7 @@ class Guards:
         swallows it there: mostly, when the operator spends its time in C. So it is looked for here as well.
         """
         self.check(idname, options)
-        with reports.sieved("bpy.ops." + idname, self._keep):
+        with reports.sieved("bpy.ops." + idname, _drop if _hushed else self._keep):
             ended = operator(*args, **named)
         if self._running is not None and self._running.ending:
             raise Interrupt
@@ -140,11 +144,19 @@ class _Guarded:
         return self._operator.__doc__
 
 
+def _drop(record):
+    pass
+
+
 def _is_ours(module):
     return bool(module) and str(module) == __package__
 
 
 def quietly(operator, *args, **options):
     """Runs an operator of our own and drops its reports: they are not the caller's business."""
-    with reports.sieved("", lambda record: None):
-        return operator(*args, **options)
+    _hushed.append(True)
+    try:
+        with reports.sieved("", _drop):
+            return operator(*args, **options)
+    finally:
+        _hushed.pop()

@@ -10,6 +10,7 @@ always true, 5.2 true since the first undo push, also after a save), so the host
 calls that changed something, cleared by saving and opening.
 """
 
+import linecache
 import os
 import re
 import time
@@ -27,8 +28,9 @@ from .guards import Guards
 LEAVE_ALONE = frozenset(("render.still", "file.export", "file.save", "code.reset"))
 # A file whose time is at most this old was written by the save that just ended; some file systems count in 2 s.
 JUST_SAVED_S = 3.0
-# How Blender words a missing key.
+# How Blender words a missing key, and how code names a collection.
 _MISSING_KEY = re.compile(r'key "(.+?)" not found')
+_DATA = re.compile(r"bpy\.data\.(\w+)\s*\[")
 _current = []
 
 
@@ -51,7 +53,7 @@ class BlenderHost(Host):
         self._unsaved = False
         self._events_seen = 0
         self.events_known = 0  # watch.events after the last call: later ones are somebody else's
-        self._saved_at = None  # watch.events when the running call saved
+        self._settled_at = None  # watch.events when the running call saved or opened a file
         self._call = None
         self._handlers = ()
 
@@ -64,6 +66,9 @@ class BlenderHost(Host):
             self.undo.loaded()
             self.recovery.settled()
             self._unsaved = self.recovery.is_copy(bpy.data.filepath)
+            if bpy.context.view_layer is not None:
+                bpy.context.view_layer.update()  # its first evaluation is announced, and is no change
+            self._settled_at = self.watch.events
             self.revision += 1
             self._moved()
 
@@ -72,7 +77,7 @@ class BlenderHost(Host):
             if not self.recovery.copying and _saved_in_place(args):
                 self.recovery.settled()
                 self._unsaved = False
-                self._saved_at = self.watch.events
+                self._settled_at = self.watch.events
                 self.revision += 1
                 self._moved()
 
@@ -103,17 +108,22 @@ class BlenderHost(Host):
 
     def before(self, call, effect):
         self._call = call
-        if effect == "read" or call.command in LEAVE_ALONE:
+        if effect == "read":
+            return None
+        if call.command in LEAVE_ALONE:
+            self.guards.arm(call)
             return None
         self._copy_if_due(call)
         self.undo.base()
         self.watch.begin()
-        self._saved_at = None
+        self._settled_at = None
         self.guards.arm(call)
         return effect
 
     def after(self, call, token, ended_well):
+        # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
+        self.recovery.copying = False
         self._call = None
         if token is None:
             return None
@@ -121,9 +131,9 @@ class BlenderHost(Host):
         self.events_known = self.watch.events
         wanted = call.args.get("undo", "auto") if token == "code" else "auto"
         changed = found.any or self._in_doubt(call, token, ended_well)
-        if changed and not found.loaded:
+        if changed:
             self.revision += 1
-            self._unsaved = self._saved_at is None or self._saved_at != self.watch.events
+            self._unsaved = self._unsaved or self._settled_at != self.watch.events
             self.recovery.changed()
         if wanted != "never" and not found.loaded and not found.stepped and (changed or wanted == "always"):
             self.undo.push(call)
@@ -142,9 +152,9 @@ class BlenderHost(Host):
                 "The variable holds something that was deleted, undone or belonged to a file that is closed. "
                 "Fetch it again by its name, such as bpy.data.objects['…']."
             )
-        if isinstance(exc, KeyError):
-            return _near_keys(text)
         hint = versions.api_hint(text)
+        if hint is None and isinstance(exc, KeyError):
+            return _near_keys(exc, text)
         if hint is None and isinstance(exc, AttributeError):
             hint = _near_attributes(exc)
         if hint is None and isinstance(exc, RuntimeError) and "poll() failed" in text:
@@ -201,18 +211,29 @@ def _saved_in_place(args):
     return os.path.normcase(os.path.abspath(written)) == os.path.normcase(os.path.abspath(opened))
 
 
-def _near_keys(text):
+def _near_keys(exc, text):
+    """Near names for `bpy.data.objects["Cuve"]`: from the collection that the line names, else from the usual ones."""
     found = _MISSING_KEY.search(text)
     if found is None:
         return None
     wanted = found.group(1)
-    kinds = (("object", "objects"), ("material", "materials"), ("mesh", "meshes"), ("collection", "collections"))
-    kinds += (("scene", "scenes"), ("light", "lights"), ("camera", "cameras"), ("image", "images"))
-    for what, attribute in kinds:
+    named = _DATA.search(_line_of(exc))
+    collection = getattr(bpy.data, named.group(1), None) if named else None
+    if isinstance(collection, bpy.types.bpy_prop_collection):
+        return names.near(wanted, collection.keys())
+    for attribute in ("objects", "materials", "meshes", "collections", "scenes", "lights", "cameras", "images"):
         hint = names.near(wanted, getattr(bpy.data, attribute).keys())
         if hint.startswith("Did you mean"):
-            return "%s (%s)" % (hint, what)
-    return "Objects: " + names.near(wanted, bpy.data.objects.keys())
+            return "%s (in bpy.data.%s)" % (hint, attribute)
+    return None
+
+
+def _line_of(exc):
+    """The source line that raised it."""
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else ""
 
 
 def _near_attributes(exc):

@@ -19,7 +19,7 @@ def near(name, known):
     if not known:
         return "There are none."
     folded = {one.lower(): one for one in reversed(known[:COMPARED_MAX])}
-    close = difflib.get_close_matches(str(name).lower(), list(folded), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name).lower(), list(folded), n=3, cutoff=0.6)
     if close:
         return "Did you mean %s?" % " or ".join(repr(folded[one]) for one in close)
     listed = ", ".join(repr(one) for one in known[:LISTED_MAX])

@@ -16,6 +16,8 @@ from .bridgekit.problem import Problem
 
 # What in the home folder is Kapelle's own: never a target or a source for a caller without `code`.
 HOME_PRIVATE = ("tokens", "run", "logs", "blobs", "bridges", "journal", "store", "config.toml")
+# Kept for the owner: may be opened, but not written over.
+HOME_KEPT = ("recovery",)
 # Folders that a refusal names at most.
 ROOTS_TOLD_MAX = 8
 
@@ -52,7 +54,7 @@ def to_read(call, path):
 
 def to_write(call, path, overwrite=False):
     """The absolute path of a file that may be written; its folder is made. Raises path_refused or file_exists."""
-    found = _allowed(call, path)
+    found = _allowed(call, path, HOME_PRIVATE + HOME_KEPT)
     if os.path.isdir(found):
         raise Problem("path_refused", "%s is a folder." % found, hint="Give a file's name.")
     if os.path.lexists(found) and not overwrite:
@@ -73,7 +75,7 @@ def may_go_anywhere(call):
     return "code" in call.scopes or "admin" in call.scopes
 
 
-def _allowed(call, path):
+def _allowed(call, path, private=HOME_PRIVATE):
     text = str(path)
     if not text.strip() or "\0" in text:
         raise Problem("path_refused", "The path is empty or holds a zero byte.", hint="Give a file's path.")
@@ -83,11 +85,11 @@ def _allowed(call, path):
         return real
     if ".." in text.replace("\\", "/").split("/"):
         raise _refused(real, "The path %s steps out with '..'." % text)
-    private = os.path.realpath(home())
+    mine = os.path.realpath(home())
     for root in roots():
         if not _inside(real, root):
             continue
-        if any(_inside(real, os.path.join(private, own)) for own in HOME_PRIVATE):
+        if any(_inside(real, os.path.join(mine, own)) for own in private):
             raise _refused(real, "%s is a place of Kapelle's own." % real)
         return real
     if any(_inside(os.path.abspath(wanted), root) for root in roots()):

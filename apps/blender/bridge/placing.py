@@ -88,9 +88,16 @@ def collection_for(name=None):
 def leave_edit_mode():
     """Back to object mode, where objects can be made and removed."""
     active = bpy.context.view_layer.objects.active
-    if active is not None and active.mode != "OBJECT":
-        with bpy.context.temp_override(active_object=active, object=active):
-            bpy.ops.object.mode_set(mode="OBJECT")
+    if active is None or active.mode == "OBJECT":
+        return
+    with bpy.context.temp_override(active_object=active, object=active):
+        if not bpy.ops.object.mode_set.poll():
+            raise Problem(
+                "call_failed",
+                "%r is in %s mode, and Blender does not let it leave that now." % (active.name, active.mode.lower()),
+                hint="Make it visible, or end the mode by hand.",
+            )
+        bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def activate(one):

@@ -125,7 +125,8 @@ class Work:
         with open(self._command[-1], "w", encoding="utf-8") as out:
             json.dump(self.job, out)
         call.progress(0.0, "starting the renderer")
-        environment = dict(os.environ, KAPELLE_CHILD="1")
+        # Blender's own temporary files go with the folder: a child is always killed in the end.
+        environment = dict(os.environ, KAPELLE_CHILD="1", TMPDIR=self.folder, TEMP=self.folder, TMP=self.folder)
         environment.pop("KAPELLE_LAUNCH", None)
         try:
             self._child = subprocess.Popen(

@@ -117,3 +117,39 @@ def test_a_description_is_whole(name):
 
 def plain(value):
     return list(value) if isinstance(value, tuple) else value
+
+
+def test_the_app_describes_itself_as_it_is():
+    app = tomllib.loads((APP / "app.toml").read_text("utf-8"))
+    assert app["id"] == APP.name
+    package = ast.parse((APP / "bridge" / "__init__.py").read_text("utf-8"))
+    info = next(ast.literal_eval(n.value) for n in package.body if isinstance(n, ast.Assign))
+    assert app["bridge"]["version"] == ".".join(map(str, info["version"]))
+    assert app["versions"]["floor"] == ".".join(map(str, info["blender"][:2]))
+    for name, told in app["quality"].items():
+        assert told["state"] in ("done", "partly", "missing"), name
+        assert ("note" in told) == (told["state"] == "partly"), name
+    readme = (APP / "README.md").read_text("utf-8")
+    for one in app["versions"]["tested"]:
+        assert one["version"] in readme, "the README says what was run against what"
+
+
+@pytest.mark.parametrize("path", sorted((APP / "bridge").rglob("*.py")), ids=lambda path: path.name)
+def test_the_bridge_is_whole_files_of_a_size_that_is_read(path):
+    text = path.read_text("utf-8")
+    assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n")
+    assert len(text.splitlines()) < 400
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module says what it is for"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 70, node.name
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert not node.module.startswith(("kapelle", "bridgekit")), "imports of ours are relative"
+
+
+def test_what_differs_between_versions_stands_in_one_file():
+    for path in (APP / "bridge").rglob("*.py"):
+        if path.name != "versions.py":
+            text = path.read_text("utf-8")
+            assert "bpy.app.version" not in text and "versions.VERSION" not in text, path.name

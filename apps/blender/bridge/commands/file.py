@@ -79,6 +79,13 @@ def import_(call, path, format=None, objects=None, scale=1.0):
     kind = known.of_path(found, format)
     if not kind.can_read:
         raise known.cannot(kind, "import")
+    runs_drivers = bpy.context.preferences.filepaths.use_scripts_auto_execute
+    if kind.name == "blend" and runs_drivers and not paths.may_go_anywhere(call):
+        raise Problem(
+            "forbidden",
+            "This Blender runs Python that it finds in files, and a .blend may hold some in its drivers.",
+            hint="Switch off Auto Run Python Scripts in its preferences, or ask as a caller with the scope `code`.",
+        )
     placing.leave_edit_mode()
     before = {one.as_pointer() for one in bpy.data.objects}
     if kind.name == "blend":

@@ -127,8 +127,18 @@ def test_dirty_follows_changes_saves_and_opens(blender):
     assert blender.eval(dirty) is True
     blender.eval("bpy.ops.wm.save_mainfile()")
     blender.run("object.list")
-    assert blender.run("file.open", path="dirty.blend")["recovery"] is None
+    path = blender.run("file.open", path="dirty.blend")["file"]
     assert blender.eval(dirty) is False
+    blender.eval("bpy.ops.wm.open_mainfile(filepath=%r)" % path)
+    assert blender.eval(dirty) is False
+    blender.eval("bpy.ops.wm.open_mainfile(filepath=%r); bpy.data.objects['Cube'].location.x = 4" % path)
+    assert blender.eval(dirty) is True, "changed after it was opened, in one call"
+    blender.eval("bpy.data.objects['Cube'].location.x = 5; bpy.ops.wm.save_mainfile()")
+    assert blender.eval(dirty) is False
+    blender.eval("bpy.ops.wm.save_mainfile(); bpy.data.objects['Cube'].location.x = 6")
+    assert blender.eval(dirty) is True
+    blender.run("file.save")
+    assert blender.run("file.open", path=path)["recovery"] is None
 
 
 def test_the_price_of_looking(blender):

@@ -97,6 +97,7 @@ def test_prints_logging_and_errors_are_complete_on_failure(blender):
 
 def test_hints_of_exceptions(blender):
     assert "'Cube'" in blender.problem("code.run", {"code": "bpy.data.objects['Cuve']"})["hint"]
+    assert "'Material'" in blender.problem("code.run", {"code": "bpy.data.materials['Matrial']"})["hint"]
     assert "'location'" in blender.problem("code.run", {"code": "bpy.data.objects['Cube'].locaton"})["hint"]
     assert "mode OBJECT" in blender.problem("code.run", {"code": "bpy.ops.mesh.subdivide()"})["hint"]
     gone = "o = bpy.data.objects['Cube']; bpy.data.objects.remove(o); o.name"
@@ -113,6 +114,9 @@ def test_hints_for_names_that_other_versions_have(blender):
     if version >= (4, 1):
         told = blender.problem("code.run", {"code": "bpy.data.meshes['Cube'].use_auto_smooth = True"})
         assert "shade_smooth" in told["hint"]
+    if version >= (4, 0):
+        code = "m = bpy.data.materials['Material']; m.node_tree.nodes['Principled BSDF'].inputs['Emission']"
+        assert "Emission Color" in blender.problem("code.run", {"code": code})["hint"]
     if (4, 2) <= version < (5, 0):
         told = blender.problem("code.run", {"code": "bpy.context.scene.render.engine = 'BLENDER_EEVEE'"})
         assert "BLENDER_EEVEE_NEXT" in told["hint"]

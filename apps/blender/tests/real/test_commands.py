@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Each command in a real Blender: what it makes, what it refuses, and that its example runs."""
 
+import json
 import os
 import tomllib
 
@@ -195,7 +196,10 @@ def test_materials_under_names_that_hold_across_versions(blender):
 
 
 def test_cameras_look_where_they_should(blender):
-    aim = "c = bpy.context.scene.camera; bpy.context.view_layer.update(); (c.matrix_world.to_3x3() @ mathutils.Vector((0, 0, -1)))"
+    aim = """
+bpy.context.view_layer.update()
+bpy.context.scene.camera.matrix_world.to_3x3() @ mathutils.Vector((0, 0, -1))
+"""
     told = blender.run("camera.create", name="Eye", location=[0, -5, 0], lens=35)
     assert told["camera"]["active"] and told["camera"]["lens"] == 35
     assert blender.eval(aim) == pytest.approx([0, 1, 0], abs=1e-5)
@@ -234,6 +238,12 @@ def test_lights(blender):
     assert blender.problem("light.set", {"name": "Cube"})["code"] == "not_found"
 
 
+def test_what_operators_say_while_a_file_is_saved_is_logged(blender):
+    outcome = blender.run_outcome("file.save", path="said.blend", overwrite=True)
+    assert outcome["output"]["stdout"] == ""
+    assert any("said.blend" in one["text"] and one["level"] == "info" for one in outcome["output"]["logs"])
+
+
 def test_wrong_argument_names_are_told(blender):
     told = blender.problem("object.get", {"nam": "Cube"})
     assert "nam" in told["message"] and "name" in told["hint"]
@@ -255,3 +265,14 @@ def test_the_announcement(blender):
     )
     assert told["version"].count(".") == 2 and told["pid"] == blender.process.pid
     assert os.path.exists(told["host"]["program"])
+
+
+def test_the_still_life_of_the_examples(blender):
+    calls = json.loads((APP / "examples" / "still_life.json").read_text("utf-8"))
+    for call in calls:
+        args = dict(call["args"], samples=1) if call["command"] == "render.still" else call["args"]
+        outcome = blender.call(call["command"], args)
+        assert outcome["status"] == "succeeded", (call, outcome["problem"])
+    assert blender.run("object.list", type="mesh")["total"] == 4
+    for name in ("still-life.blend", "still-life.glb", "still-life.png"):
+        assert os.path.getsize(os.path.join(blender.home, name)) > 1000

@@ -154,6 +154,8 @@ def test_links_that_lead_out_are_refused(blender, tmp_path):
 def test_kapelles_own_places_are_refused(blender):
     for path in ("tokens/x.obj", "run/x.obj", "blobs/x.obj", "logs/x.obj"):
         assert blender.problem("file.export", {"path": path}, scopes=PLAIN)["code"] == "path_refused", path
+    told = blender.problem("file.save", {"path": "recovery/fake-1/x.blend"}, scopes=PLAIN)
+    assert told["code"] == "path_refused", "recovery copies may be opened only"
     told = blender.problem("file.import", {"path": "tokens/bridge", "format": "obj"}, scopes=PLAIN)
     assert told["code"] == "path_refused"
 
@@ -170,7 +172,11 @@ def test_the_open_files_folder_and_the_home_are_allowed(blender, tmp_path):
 
 
 def test_scripts_in_files_do_not_run(blender):
-    code = "t = bpy.data.texts.new('evil.py'); t.write(\"import bpy; bpy.app.driver_namespace['ran'] = 1\"); t.use_module = True"
+    code = """
+t = bpy.data.texts.new('evil.py')
+t.write("import bpy; bpy.app.driver_namespace['ran'] = 1")
+t.use_module = True
+"""
     blender.eval(code)
     path = blender.run("file.save", path="evil.blend", overwrite=True)["path"]
     blender.eval(
@@ -181,6 +187,8 @@ def test_scripts_in_files_do_not_run(blender):
         assert blender.eval("'ran' in bpy.app.driver_namespace") is False
         blender.run("file.open", path=path)
         assert blender.eval("'ran' in bpy.app.driver_namespace") is False, "also for a caller with code"
+        told = blender.problem("file.import", {"path": path}, scopes=PLAIN)
+        assert told["code"] == "forbidden", "its drivers would run"
         blender.run("file.open", path=path, scripts=True)
         assert blender.eval("'ran' in bpy.app.driver_namespace") is True
     finally:
@@ -195,7 +203,8 @@ def test_a_copy_is_kept_before_the_first_change(blender, recovery):
     assert len(copies(recovery)) == 1
     blender.run("object.create", kind="cube", name="Second")
     assert len(copies(recovery)) == 1, "one a minute"
-    told = json.load(open(os.path.join(recovery, copies(recovery)[0].replace(".blend", ".json"))))
+    with open(os.path.join(recovery, copies(recovery)[0].replace(".blend", ".json"))) as note:
+        told = json.load(note)
     assert told["file"] == before and told["pid"] == blender.process.pid
     assert told["instance"] == "fake-1" and told["dirty"] is False and told["taken"].endswith("Z")
     assert blender.eval("bpy.data.filepath") == before
@@ -219,9 +228,13 @@ def test_another_copy_after_the_interval_and_only_after_a_change(blender, recove
 
 
 def test_copies_are_bounded(blender, recovery):
-    blender.eval(
-        "import kapelle_blender.host as h, time\nfor i in range(14):\n    h.current().recovery.now(True); time.sleep(0.002)"
-    )
+    code = """
+import kapelle_blender.host, time
+for i in range(14):
+    kapelle_blender.host.current().recovery.now(True)
+    time.sleep(0.002)
+"""
+    blender.eval(code)
     assert len(copies(recovery)) == 10
     assert len(os.listdir(recovery)) == 20
 

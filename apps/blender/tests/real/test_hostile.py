@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What code can do to the Blender that runs it. Each case has a clear outcome, and the next call works in the same process."""
+"""What code can do to the Blender that runs it: a clear outcome each, and the next call works in the same process."""
 
 import time
 
@@ -41,7 +41,11 @@ def test_quitting_operators_are_refused_before_they_run(blender, code, operator)
 
 
 def test_the_fence_stands_only_while_a_call_runs(blender):
-    code = "import sys; m = sys.modules['bpy.ops']; [n for n in ('_op_call', '_op_create_function') if 'Guards' in repr(vars(m).get(n))]"
+    code = """
+import sys
+names = vars(sys.modules['bpy.ops'])
+[n for n in ('_op_call', '_op_create_function') if 'Guards' in repr(names.get(n))]
+"""
     assert len(blender.eval(code)) == 1
     # Without a call there is only what Blender brought: a thread looks.
     later = """
@@ -137,12 +141,12 @@ def test_endless_code_is_cancelled(blender, code):
     began = time.monotonic()
     blender.cancel(call)
     outcome = blender.outcome(call)
-    assert outcome["status"] == "cancelled" and time.monotonic() - began < 2.0
+    assert outcome["status"] == "cancelled" and time.monotonic() - began < 5.0
 
 
 def test_endless_code_runs_out_of_time(blender):
     outcome = blender.call("code.run", {"code": "while True: pass"}, timeout_ms=300)
-    assert outcome["status"] == "timed_out" and outcome["duration_ms"] < 2000
+    assert outcome["status"] == "timed_out" and outcome["duration_ms"] < 5000
 
 
 def test_waiting_calls_are_cancelled_at_once(blender):

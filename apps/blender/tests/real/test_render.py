@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Rendering in a child process: the picture, progress, cancel, and the instance that stays free meanwhile."""
 
+import glob
 import os
 import struct
-import subprocess
+import tempfile
 import time
 import zlib
 
@@ -14,9 +15,14 @@ SMALL = {"width": 64, "height": 48, "engine": "cycles", "samples": 2}
 LONG = {"width": 640, "height": 480, "engine": "cycles", "samples": 100000}
 
 
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def png(path):
     """(width, height, number of different bytes in the pixels) of a PNG."""
-    data = open(path, "rb").read()
+    data = read(path)
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     at, pixels = 8, b""
     while at < len(data):
@@ -29,11 +35,21 @@ def png(path):
 
 
 def children(pid):
-    told = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(one) for one in told.stdout.split()]
+    """The processes that it started and that still run."""
+    found = []
+    for one in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % one) as stat:
+                state, parent = stat.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(one))
+    return found
 
 
 def test_a_picture_is_rendered(blender):
+    temporary = set(glob.glob(os.path.join(tempfile.gettempdir(), "blender_*")))
     outcome = blender.call("render.still", dict(SMALL, path="first.png", overwrite=True))
     told = outcome["value"]
     assert outcome["status"] == "succeeded", outcome
@@ -41,9 +57,13 @@ def test_a_picture_is_rendered(blender):
     assert (width, height) == (64, 48) and variety > 20, "it is not one grey"
     assert told["bytes"] == os.path.getsize(told["path"]) and told["seconds"] > 0
     assert (told["engine"], told["samples"], told["camera"], told["frame"]) == ("cycles", 2, "Camera", 1)
+    said = [one for one in outcome["output"]["logs"] if one["source"] != "render.still"]
+    assert outcome["output"]["stdout"] == "" and not said, "how the copy was made is nobody's business"
     assert outcome["changes"] == {"added": [], "changed": [], "removed": []}
     assert blender.run("scene.get")["width"] == 1920, "nothing in the open file changed"
     assert blender.problem("render.still", dict(SMALL, path="first.png"))["code"] == "file_exists"
+    left = set(glob.glob(os.path.join(tempfile.gettempdir(), "blender_*"))) - temporary
+    assert not [one for one in left if os.path.getmtime(one) > time.time() - 5], "nothing of the child is left"
 
 
 def test_it_shows_what_was_not_saved_yet(blender):
@@ -58,9 +78,8 @@ def test_it_shows_what_was_not_saved_yet(blender):
 
 def test_frame_camera_scene_percentage_and_transparency(blender):
     blender.run("camera.create", name="Other", location=[0, 0, 9], active=False)
-    blender.eval(
-        "o = bpy.data.objects['Cube']; o.keyframe_insert('location', frame=1); o.location.x = 50; o.keyframe_insert('location', frame=9)"
-    )
+    blender.eval("cube = bpy.data.objects['Cube']; cube.keyframe_insert('location', frame=1)")
+    blender.eval("cube.location.x = 50; cube.keyframe_insert('location', frame=9)")
     told = blender.run(
         "render.still",
         **dict(SMALL, camera="Other", frame=9, percentage=50, transparent=True, path="t.png", overwrite=True),
@@ -73,9 +92,9 @@ def test_other_formats_and_the_bytes_themselves(blender):
     told = blender.run("render.still", **dict(SMALL, path="p.jpg", overwrite=True, blob=True))
     assert told["blob"]["media_type"] == "image/jpeg"
     data = bytes(blender.hub.blobs[told["blob"]["$blob"]])
-    assert data[:2] == b"\xff\xd8" and data == open(told["path"], "rb").read()
+    assert data[:2] == b"\xff\xd8" and data == read(told["path"])
     told = blender.run("render.still", **dict(SMALL, path="p.exr", overwrite=True))
-    assert open(told["path"], "rb").read(4) == b"\x76\x2f\x31\x01"
+    assert read(told["path"])[:4] == b"\x76\x2f\x31\x01"
     assert ".png" in blender.problem("render.still", {"path": "p.gif"})["hint"]
 
 
@@ -107,14 +126,14 @@ def test_the_instance_stays_free_and_a_cancel_kills_the_child(blender):
         60,
     )
     began = time.monotonic()
-    assert blender.eval("1+1") == 2 and time.monotonic() - began < 1.0
+    assert blender.eval("1+1") == 2 and time.monotonic() - began < 5.0
     blender.run("object.create", kind="cube")
     assert len(children(blender.process.pid)) == 1
     child = children(blender.process.pid)[0]
     blender.cancel(call)
     began = time.monotonic()
     outcome = blender.outcome(call)
-    assert outcome["status"] == "cancelled" and time.monotonic() - began < 2.0
+    assert outcome["status"] == "cancelled" and time.monotonic() - began < 5.0
     wait_until(lambda: not os.path.exists("/proc/%d" % child), what="the end of the child")
     assert not os.path.exists(os.path.join(blender.home, "long.png"))
     wait_until(lambda: not os.listdir(os.path.join(blender.home, "run", "renders")), what="tidying up")

@@ -69,7 +69,9 @@ def test_many_calls_at_their_deadline_hurt_no_later_one(http):
     """The shot belongs to its call: each next one gives its own number."""
     ended = 0
     for n in range(60):
-        outcome = http.code("import time\nt = time.perf_counter()\nwhile time.perf_counter() - t < 0.005: pass", timeout_ms=5)
+        # Ends before, at and after its limit.
+        busy = "import time\nend = time.perf_counter() + %g\nwhile time.perf_counter() < end: pass" % (n % 10 * 0.002)
+        outcome = http.code(busy, timeout_ms=5)
         assert outcome["status"] in ("timed_out", "succeeded"), outcome
         ended += outcome["status"] == "timed_out"
         assert http.eval("%d + 1" % n) == n + 1
@@ -93,7 +95,8 @@ def test_a_waiting_call_is_cancelled_at_once_and_never_runs(http):
 
 
 def test_code_may_clean_up_after_a_cancel(http):
-    call_id = http.send("try:\n    while True: pass\nfinally:\n    print('cleaned up')\n    cleaned = True")
+    source = "import time\ntry:\n    while True: time.sleep(0.01)\nfinally:\n    print('cleaned up')\n    cleaned = True"
+    call_id = http.send(source)
     started(http, call_id)
     told = http.cancel(call_id)
     assert told["status"] == "cancelled" and told["output"]["stdout"] == "cleaned up\n"
@@ -140,38 +143,61 @@ def test_the_stream_tells_the_queued_caller_too(http):
 
 
 @pytest.mark.every_blender
-def test_what_c_code_holds_up_is_wedged_for_everybody_and_free_again(http):
-    """A single call into C cannot be interrupted: those who wait are told, and later it goes on."""
+@pytest.mark.parametrize("wait", ["time.sleep(6)", "threading.Event().wait(6)", "subprocess.run(['sleep', '6'])"])
+def test_waits_of_python_are_ended_in_time(http, wait):
+    outcome, took = timed(lambda: http.code("import time, threading, subprocess\n" + wait, timeout_ms=500))
+    assert outcome["status"] == "timed_out" and took < 0.5 + SOON_S, (outcome, took)
+    assert http.instance("blender")["state"] == "idle"
+    assert http.eval("1") == 1
+
+
+# C code that looks at nothing until it returns. How much work is a few seconds of it is measured first.
+HASHING = """
+import hashlib, time
+began = time.perf_counter()
+hashlib.pbkdf2_hmac('sha256', b'k', b's', 200_000)
+rounds = int(200_000 * 4.0 / (time.perf_counter() - began))
+hashlib.pbkdf2_hmac('sha256', b'k', b's', rounds)
+"""
+# The same with the interpreter's lock held: no other thread of that process runs either, heartbeats included.
+HOLDING = "import ctypes\nctypes.PyDLL(None).sleep(4)"
+
+
+@pytest.mark.every_blender
+@pytest.mark.parametrize("source", [HASHING, HOLDING], ids=["free", "held"])
+def test_what_c_code_holds_up_is_wedged_for_everybody_and_free_again(http, source):
+    """A call into C that cannot be interrupted: those who wait are told, and later it goes on."""
     tell = {}
 
     def ask(name, source, **fields):
-        began = time.monotonic()
-        answer = http.ask("code.run", {"code": source}, **fields)
-        tell[name] = (answer, time.monotonic() - began)
+        answer, took = timed(lambda: http.ask("code.run", {"code": source}, **fields))
+        tell[name] = (answer, took)
 
-    threads = [threading.Thread(target=ask, args=("holder", "import time\ntime.sleep(6)"), kwargs={"timeout_ms": 500})]
+    threads = [threading.Thread(target=ask, args=("holder", source), kwargs={"timeout_ms": 800})]
     threads[0].start()
     wait_until(lambda: http.instance("blender")["state"] == "busy", what="the start")
     threads += [threading.Thread(target=ask, args=(n, "ran_%d = True" % n)) for n in range(2)]
     [thread.start() for thread in threads[1:]]
-    [thread.join(5) for thread in threads]
+    [thread.join(20) for thread in threads]
     holder, took = tell["holder"]
-    # 500 ms to the limit, and a second to see that it does not end.
-    assert took < 3.0, took
+    # 800 ms to the limit, and a second to see that it does not end.
+    assert took < 2.6, took
     assert holder.status == 200 and holder.json["status"] == "timed_out", holder.body
-    assert "native" in holder.json["problem"]["message"] + str(holder.json["problem"].get("hint")), holder.json
+    assert "native" in holder.json["problem"]["message"], holder.json
     for n in range(2):
         answer, took = tell[n]
-        assert took < 3.0
+        assert took < 2.6, took
         problem = answer.problem(503, "instance_wedged")
         assert problem["retryable"] is True and problem["hint"]
+        assert problem["details"]["held_by"] == holder.json["call_id"]
     view, took = timed(lambda: http.instance("blender"))
-    assert view["state"] == "wedged" and took < AT_ONCE_S
+    assert view["state"] == "wedged" and took < AT_ONCE_S, view
     answer, took = timed(lambda: http.ask("scene.get"))
     answer.problem(503, "instance_wedged")
     assert took < AT_ONCE_S
     assert http.get("/v1/instances/blender/state")["connected"] is True
     wait_until(lambda: http.instance("blender")["state"] == "idle", 20, "the end of the C call")
+    # What was refused never ran, and the told end stands.
     assert http.code("(globals().get('ran_0'), globals().get('ran_1'))")["value"] == [None, None]
     assert http.look(holder.json["call_id"])["status"] == "timed_out"
 
