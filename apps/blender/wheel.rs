@@ -28,7 +28,7 @@ pub const WHEELS: [Wheel; 2] = [
     Wheel {
         version: "5.2",
         python: (3, 13),
-        download_mb: 360,
+        download_mb: 400,
         disk_mb: 883,
     },
     Wheel {

@@ -112,6 +112,7 @@ class Executor:
                 refusal = self.table.unknown(call.command)
             elif self.stopping:
                 refusal = Problem("cancelled", f"The instance is leaving: {self.stopping}.", retryable=True)
+                call.ending = "cancelled"
             elif len(self._waiting) + len(self._deferred) >= CALLS_MAX:
                 refusal = _full()
             else:
@@ -119,7 +120,7 @@ class Executor:
             if refusal is not None:
                 self._settling[call.id] = call
         if refusal is not None:
-            self._hand_over(call, outcome.of_problem(call, refusal))
+            self._hand_over(call, outcome.of_problem(call, refusal, call.ending or "failed"))
             return True
         self._queue.put(call)
         return True

@@ -22,6 +22,9 @@ import threading
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
+# Turns of an empty loop, each of which looks for a shot.
+_LANDS_WITHIN = 100
+
 
 class Interrupt(BaseException):
     """Raised in a call that was cancelled or ran out of time. Each shot is a subclass with its `call_id`."""
@@ -121,9 +124,12 @@ class Window:
         one lands: every check of it slow, and Python 3.11 turns for ever in it under a tracer.
         """
         try:
-            _set_async_exc(ctypes.c_ulong(self._thread), ctypes.py_object(_Withdrawn))
             while True:
-                pass
+                _set_async_exc(ctypes.c_ulong(self._thread), ctypes.py_object(_Withdrawn))
+                # It lands at one of the next bytecodes; again, if something swallowed it there, such as the
+                # finalizer of an object that was collected just now.
+                for _ in range(_LANDS_WITHIN):
+                    pass
         except _Withdrawn:
             pass
 

@@ -119,6 +119,25 @@ fn no_test_file_is_forgotten() {
     }
 }
 
+/// A bridge's problems are in the one table too.
+#[test]
+fn python_problems_have_codes_of_the_table() {
+    for path in below(&root().join("apps")) {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if path.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        for made in text.split("Problem(").skip(1) {
+            let Some(code) = made.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next())
+            else {
+                continue;
+            };
+            let known = wire::problem::TABLE.iter().any(|row| row.code == code);
+            assert!(known, "{}: `{code}` is not in crates/wire/src/problem.rs", path.display());
+        }
+    }
+}
+
 /// Rust and Python that people wrote.
 fn sources() -> Vec<PathBuf> {
     ["crates", "apps", "xtask", "bench", "clients"]

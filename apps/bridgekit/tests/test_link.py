@@ -148,7 +148,7 @@ class Calls(LinkTest):
     def test_output_and_progress_are_streamed_while_it_runs(self):
         self.connect()
         path = os.path.join(self.hub.home, "go")
-        code = f"import os, sys, time, logging, kapelle\nprint('one')\nprint('two', file=sys.stderr)\nlogging.warning('three')\nkapelle.progress(0.5, 'half')\nwhile not os.path.exists({path!r}): time.sleep(0.001)\nprint('four')"
+        code = f"import os, sys, time, logging, kapelle\nprint('one')\nprint('two', file=sys.stderr)\nlogging.getLogger('mine').warning('three')\nkapelle.progress(0.5, 'half')\nwhile not os.path.exists({path!r}): time.sleep(0.001)\nprint('four')"
         self.hub.call("c1", code)
         self.assertEqual(self.hub.wait("output", id="c1", stream="stdout")["text"], "one\n")
         self.assertEqual(self.hub.wait("output", id="c1", stream="stderr")["text"], "two\n")
@@ -179,7 +179,7 @@ class Calls(LinkTest):
         began = time.monotonic()
         self.hub.send({"t": "cancel", "id": "c1", "reason": "timed_out"})
         self.assertEqual(self.hub.outcome("c1")["status"], "timed_out")
-        self.assertLess(time.monotonic() - began, 0.5)
+        self.assertLess(time.monotonic() - began, 2)
         self.assertFalse([m for m in self.hub.messages if m["t"] == "started" and m["id"] == "c2"])
 
     def test_a_call_without_form_ends_the_connection(self):
@@ -290,11 +290,11 @@ class Beats(LinkTest):
         self.connect()
         # One C call that cannot be interrupted, and lets go of the interpreter.
         self.hub.call("c1", "import time\ntime.sleep(1.5)\n'value'", timeout_ms=100)
-        began = time.monotonic()
-        self.hub.wait("started", id="c1")
-        wait_for(lambda: [m for m in self.hub.messages if m["t"] == "beat" and m["running"] and m["running"]["wedged"]])
-        self.assertLess(time.monotonic() - began, 1.2)
         told = self.hub.outcome("c1")
+        before = self.hub.messages[: self.hub.messages.index(told)]
+        beats = [m["running"] for m in before if m["t"] == "beat" and m["running"]]
+        self.assertTrue(beats[-1]["wedged"], "the beats come every 2 s, so this one came out of turn")
+        self.assertTrue(550 <= beats[-1]["age_ms"] <= 1400, beats)
         self.assertEqual((told["status"], told["value"]), ("timed_out", None))
         self.hub.call("c2", "1")
         self.assertEqual(self.hub.outcome("c2")["value"], 1)

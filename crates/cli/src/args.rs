@@ -105,3 +105,25 @@ pub enum Verb {
     Demo(commands::demo::Demo),
     Completions(commands::completions::Completions),
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::problem::{TABLE, exit};
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        let rows = TABLE.iter().map(|row| row.exit);
+        for code in rows.chain([0, exit::CTRL_C]) {
+            let listed = super::EXIT_CODES
+                .lines()
+                .any(|line| line.trim().split(' ').next() == Some(&code.to_string()));
+            assert!(listed, "{code}");
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_fault() {
+        use clap::CommandFactory as _;
+        super::Cli::command().debug_assert();
+    }
+}

@@ -185,10 +185,12 @@ fn asked(document: Value) -> Box<dyn Answer> {
 }
 
 fn checked(document: Value) -> Box<dyn Answer> {
+    let instances = document["instance"].as_array().into_iter().flatten();
+    let instances: Vec<&str> = instances.filter_map(Value::as_str).collect();
     let line = format!(
         "{} would run on {} ({})",
         document["command"].as_str().unwrap_or_default(),
-        document["instance"].as_str().unwrap_or("it"),
+        instances.join(", "),
         document["effect"].as_str().unwrap_or_default(),
     );
     let args = document["args"].clone();

@@ -18,6 +18,8 @@ use crate::sse::{Events, SseEvent};
 pub(crate) trait Watcher {
     /// The hub took the call; it may have to wait.
     fn queued(&mut self, _call: &CallView) {}
+    /// It runs.
+    fn started(&mut self) {}
     fn output(&mut self, _stream: &str, _text: &str) {}
     fn progress(&mut self, _progress: &Progress) {}
     /// Events were missed: what comes by [`Watcher::output`] from here on has a hole before it.
@@ -55,6 +57,7 @@ pub(crate) fn follow(
                 watcher.queued(&call);
                 id = Some(call.call_id);
             }
+            Told::Started => watcher.started(),
             Told::Progress(progress) => watcher.progress(&progress),
             Told::Output { stream, text } => watcher.output(&stream, &text),
             Told::Lagged => watcher.lagged(),
@@ -66,6 +69,7 @@ pub(crate) fn follow(
 
 enum Told {
     Queued(Box<CallView>),
+    Started,
     Progress(Progress),
     Output {
         stream: String,
@@ -92,6 +96,7 @@ fn read(event: &SseEvent) -> Result<Told, Box<Problem>> {
     let document: Value = serde_json::from_str(&event.data).map_err(problems::strange_answer)?;
     Ok(match event.name.as_str() {
         "queued" => Told::Queued(Box::new(typed(&document)?)),
+        "started" => Told::Started,
         "progress" => Told::Progress(typed::<ProgressEvent>(&document)?.progress),
         "output" => {
             let OutputEvent { stream, text } = typed(&document)?;

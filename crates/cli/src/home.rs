@@ -52,6 +52,11 @@ impl Home {
         self.run_dir().join("start.lock")
     }
 
+    /// Locked by a hub for as long as it lives.
+    pub(crate) fn hub_lock(&self) -> PathBuf {
+        self.run_dir().join("hub.lock")
+    }
+
     pub(crate) fn hub_log(&self) -> PathBuf {
         self.0.join("logs").join("hub.log")
     }

@@ -3,6 +3,7 @@
 //! With `--json` nothing is printed of the output, since the document has it.
 
 use std::io;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +18,9 @@ use crate::ui::{FAINT, Ui};
 /// Steps of progress, in percent, that are told where no bar can be drawn.
 const TOLD_EVERY_PERCENT: u64 = 10;
 
+/// A call that starts within this was hardly kept waiting.
+const TOLD_AFTER: Duration = Duration::from_millis(500);
+
 /// Steps of a bar: finer than a terminal is wide.
 const BAR_STEPS: u64 = 1000;
 
@@ -30,6 +34,47 @@ pub(crate) struct Live {
     lagged: bool,
     /// Whether what the call prints is shown.
     shows_output: bool,
+    waiting: Option<Waiting>,
+}
+
+/// Says whom the call waits for, unless it starts in a moment; dropped when it has started.
+struct Waiting {
+    _started: mpsc::SyncSender<()>,
+}
+
+impl Waiting {
+    fn new(ui: Ui, note: String) -> Self {
+        let (started, start) = mpsc::sync_channel::<()>(1);
+        std::thread::spawn(move || {
+            if start.recv_timeout(TOLD_AFTER) == Err(mpsc::RecvTimeoutError::Timeout) {
+                ui.say(note);
+            }
+        });
+        Self { _started: started }
+    }
+}
+
+fn waiting_note(call: &CallView) -> Option<String> {
+    let first = match call.position.unwrap_or(0) {
+        0 => None,
+        1 => Some("1 call that comes first".to_owned()),
+        several => Some(format!("{several} calls that come first")),
+    };
+    let runs = call.behind.as_ref().map(|behind| {
+        let running = Duration::from_millis(behind.running_ms) + TOLD_AFTER;
+        format!(
+            "`{}` of {}, which has run for {}",
+            behind.command,
+            behind.caller,
+            short(running)
+        )
+    });
+    let whom = match (first, runs) {
+        (None, None) => return None,
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(first), Some(runs)) => format!("{first} and {runs}"),
+    };
+    Some(format!("waiting on {} for {whom}", call.instance))
 }
 
 /// How much of a stream was printed.
@@ -60,6 +105,7 @@ impl Live {
             told_percent: 0,
             lagged: false,
             shows_output: !ui.json,
+            waiting: None,
         }
     }
 
@@ -73,6 +119,7 @@ impl Live {
 
     /// Prints what was not printed yet, and ends open lines.
     pub(crate) fn finish(&mut self, call: &CallView) {
+        self.waiting = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -138,22 +185,11 @@ impl Live {
 
 impl Watcher for Live {
     fn queued(&mut self, call: &CallView) {
-        let first = call.position.unwrap_or(0);
-        if first == 0 && call.behind.is_none() {
-            return;
-        }
-        let runs = call.behind.as_ref().map_or_else(String::new, |behind| {
-            format!(
-                "; `{}` of {} has run for {}",
-                behind.command,
-                behind.caller,
-                short(Duration::from_millis(behind.running_ms))
-            )
-        });
-        self.ui.say(format_args!(
-            "waiting on {}: {first} calls come first{runs}",
-            call.instance
-        ));
+        self.waiting = waiting_note(call).map(|note| Waiting::new(self.ui, note));
+    }
+
+    fn started(&mut self) {
+        self.waiting = None;
     }
 
     fn output(&mut self, stream: &str, text: &str) {

@@ -21,12 +21,15 @@ from programs import NAMES, NEWEST, chosen, find_binary, find_program  # noqa: E
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "every_blender: also run on the newest Blender, as a smoke test")
+    config.addinivalue_line("markers", "one_blender: about the hub; which Blender there is does not matter")
 
 
 def pytest_generate_tests(metafunc):
     if "program" in metafunc.fixturenames:
-        wide = metafunc.definition.get_closest_marker("every_blender")
-        names = chosen((*NAMES, NEWEST) if wide else NAMES)
+        has = metafunc.definition.get_closest_marker
+        names = chosen((*NAMES, NEWEST) if has("every_blender") else NAMES)
+        if has("one_blender"):
+            names = names[:1]
         metafunc.parametrize("program", names, indirect=True, scope="session")
 
 

@@ -110,7 +110,7 @@ impl Answer for Calls {
         };
         if let Some(since) = self.document["since"].as_str() {
             ui.say(format_args!(
-                "{FAINT}{what}the hub remembers since {}{FAINT:#}",
+                "{FAINT}{what}the hub remembers from {} on{FAINT:#}",
                 ago(since)
             ));
         }

@@ -1,5 +1,7 @@
+use std::fs::File;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,9 +15,6 @@ use crate::session::Session;
 
 /// How long a hub may take to let its instances leave and to write what it knows.
 const HUB_LEAVES_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Between two looks at a hub that has closed its connections and is about to end.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Stop an instance, or the hub
 ///
@@ -41,7 +40,7 @@ impl Stop {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let client = session.hub()?;
         if self.hub {
-            return stop_hub(&client);
+            return stop_hub(session, &client);
         }
         if !self.all {
             let name = pick::instance(&client, self.name.as_deref())?;
@@ -80,33 +79,59 @@ fn stopped_line(document: &Value) -> String {
 }
 
 /// Asks the hub to stop and waits until it has.
-fn stop_hub(client: &Client) -> Answered {
-    // A connection that says nothing ends when the hub does.
-    let witness = connect(client.url());
+fn stop_hub(session: &Session, client: &Client) -> Answered {
+    let gone = Gone::expect(session, client);
     let document = client.post("/v1/stop", &json!({}))?;
-    let until = Instant::now() + HUB_LEAVES_TIMEOUT;
-    if let Some(mut witness) = witness {
-        witness.set_read_timeout(Some(HUB_LEAVES_TIMEOUT)).ok();
-        // An end, or an error: either says that the connection is gone.
-        std::io::copy(&mut witness, &mut std::io::sink()).ok();
-    }
-    while client.health().is_ok() {
-        if Instant::now() > until {
-            return Err(problems::new(
-                Code::HUB_STOPPING,
-                format!(
-                    "The hub at {} still runs after {} s.",
-                    client.url(),
-                    HUB_LEAVES_TIMEOUT.as_secs()
-                ),
-                "`kapelle status` shows what holds it up.",
-            ));
-        }
-        std::thread::park_timeout(LOOK_AGAIN);
+    if !gone.wait(HUB_LEAVES_TIMEOUT) {
+        return Err(problems::new(
+            Code::HUB_STOPPING,
+            format!(
+                "The hub at {} still runs after {} s.",
+                client.url(),
+                HUB_LEAVES_TIMEOUT.as_secs()
+            ),
+            "`kapelle status` shows what holds it up.",
+        ));
     }
     Ok(Shown::boxed(document, |out| {
         writeln!(out, "the hub has stopped")
     }))
+}
+
+/// What shows that a hub is gone.
+enum Gone {
+    /// It holds this lock to its very end.
+    Lock(File),
+    /// It is elsewhere: a connection that says nothing ends when the hub does.
+    Connection(Option<TcpStream>),
+}
+
+impl Gone {
+    fn expect(session: &Session, client: &Client) -> Self {
+        if !session.has_address()
+            && let Ok(lock) = File::open(session.home.hub_lock())
+        {
+            return Self::Lock(lock);
+        }
+        Self::Connection(connect(client.url()))
+    }
+
+    fn wait(self, limit: Duration) -> bool {
+        let (tell, told) = mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            let gone = match self {
+                Self::Lock(lock) => lock.lock_shared().is_ok(),
+                Self::Connection(None) => true,
+                Self::Connection(Some(mut stream)) => {
+                    // An end, or an error: either says that the connection is gone.
+                    std::io::copy(&mut stream, &mut std::io::sink()).ok();
+                    true
+                }
+            };
+            tell.send(gone).ok();
+        });
+        told.recv_timeout(limit).unwrap_or(false)
+    }
 }
 
 fn connect(url: &str) -> Option<TcpStream> {

@@ -103,7 +103,7 @@ impl Answer for Report {
         ));
         ui.say(format_args!("  kapelle demo --seed {next}"));
         ui.say(format_args!(
-            "  kapelle code blender -i {name} -c '[thing.name for thing in C.scene.objects][:5]'"
+            "  kapelle code blender -i {name} -c '[thing.name for thing in bpy.context.scene.objects][:5]'"
         ));
         ui.say(format_args!(
             "  kapelle run blender object.create -i {name} kind=monkey location=0,0,3 material=Metal smooth=true"

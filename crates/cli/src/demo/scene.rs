@@ -193,7 +193,7 @@ fn light_and_camera(palette: &Palette, random: &mut Random) -> Vec<Step> {
         area(
             "Rim",
             [side * 7.0, 19.0, 10.0],
-            3600.0,
+            2600.0,
             6.0,
             linear(palette.rim),
         ),

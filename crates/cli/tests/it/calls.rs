@@ -103,17 +103,48 @@ fn output_comes_as_it_is_printed_and_the_rest_from_the_outcome() {
 #[test]
 fn who_has_to_wait_is_told_for_whom() {
     let environment = Environment::new();
-    let mut queued = call("queued");
-    queued["position"] = json!(2);
-    queued["behind"] = json!({"call_id": "call_00", "command": "render.still", "caller": "anna", "running_ms": 72_000});
-    let _hub = hub_with(
-        &environment,
-        vec![
-            ("queued", queued),
-            ("ended", ended("succeeded", json!(null))),
-        ],
+    let (send, receive) = later();
+    let more = Mutex::new(Some(receive));
+    let _hub = FakeHub::start(&environment, move |_| {
+        let mut queued = call("queued");
+        queued["position"] = json!(2);
+        queued["behind"] = json!({"call_id": "call_00", "command": "render.still", "caller": "anna", "running_ms": 72_000});
+        Reply::Stream(vec![("queued", queued)], more.lock().unwrap().take())
+    });
+    let mut command = environment.command(CODE);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut note = String::new();
+    BufReader::new(child.stderr.take().unwrap())
+        .read_line(&mut note)
+        .unwrap();
+    assert_eq!(
+        note,
+        "waiting on blender for 2 calls that come first and `render.still` of anna, which has run for 1 min 12 s\n"
     );
-    assert_snapshot!(environment.run(CODE).shown());
+    send.send(("started", json!({"call_id": "call_01J"})))
+        .unwrap();
+    send.send(("ended", ended("succeeded", json!(null))))
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn who_hardly_waits_is_told_nothing() {
+    let environment = Environment::new();
+    let mut queued = call("queued");
+    queued["position"] = json!(1);
+    let started = ("started", json!({"call_id": "call_01J"}));
+    let events = vec![
+        ("queued", queued),
+        started,
+        ("ended", ended("succeeded", json!(null))),
+    ];
+    let _hub = hub_with(&environment, events);
+    assert_eq!(environment.run(CODE).err, "");
 }
 
 #[test]

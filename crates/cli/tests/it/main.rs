@@ -7,4 +7,5 @@ mod fake_hub;
 mod hub;
 mod looks;
 mod no_hub;
+mod real;
 mod words;
