@@ -2,7 +2,7 @@
 //!
 //! The lane settles a call once; everybody else only looks or waits. Dropping a wait changes nothing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -27,8 +27,8 @@ pub struct Call {
     pub caller: Caller,
     pub timeout: Duration,
     pub asked_at: OffsetDateTime,
-    /// Taken by the lane when it hands the call to the driver: no copy of 5 MB of code.
-    args: Mutex<Option<Map<String, Value>>>,
+    /// Kept until it has started: a call that certainly did not is handed over again after a restart.
+    args: Mutex<Arc<Map<String, Value>>>,
     stage: watch::Sender<Stage>,
 }
 
@@ -58,7 +58,7 @@ pub struct CallParts {
 impl Call {
     #[must_use]
     pub fn new(parts: CallParts) -> Self {
-        Self::with_id(CallId::from(format!("call_{}", ulid::Ulid::new())), parts)
+        Self::with_id(fresh_id(), parts)
     }
 
     /// For a call that a bridge still knows and this hub does not.
@@ -81,7 +81,7 @@ impl Call {
             caller: parts.caller,
             timeout: parts.timeout,
             asked_at: OffsetDateTime::now_utc(),
-            args: Mutex::new(Some(parts.args)),
+            args: Mutex::new(Arc::new(parts.args)),
             stage: watch::Sender::new(stage),
         }
     }
@@ -144,15 +144,12 @@ impl Call {
         }
     }
 
-    pub(crate) fn take_args(&self) -> Map<String, Value> {
-        self.args
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take()
-            .unwrap_or_default()
+    pub(crate) fn args(&self) -> Arc<Map<String, Value>> {
+        Arc::clone(&self.lock_args())
     }
 
     pub(crate) fn set_started(&self) {
+        self.forget_args();
         self.stage.send_modify(|stage| {
             stage.status = Status::Running;
             stage.started.get_or_insert_with(Instant::now);
@@ -166,6 +163,7 @@ impl Call {
 
     /// Gives the call its end. `false` when it had one already: then nothing changes.
     pub(crate) fn settle(&self, outcome: Outcome) -> bool {
+        self.forget_args();
         self.stage.send_if_modified(|stage| {
             if stage.status.is_end() {
                 return false;
@@ -179,6 +177,28 @@ impl Call {
             true
         })
     }
+
+    /// A call that has started is never sent again.
+    fn forget_args(&self) {
+        *self.lock_args() = Arc::default();
+    }
+
+    fn lock_args(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
+        self.args
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// An id that sorts after all that this hub gave before, also within one millisecond.
+fn fresh_id() -> CallId {
+    static LAST: Mutex<Option<ulid::Generator>> = Mutex::new(None);
+    let mut last = LAST
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let next = last.get_or_insert_with(ulid::Generator::new).generate();
+    // It fails only after 2^80 ids in one millisecond.
+    CallId::from(format!("call_{}", next.unwrap_or_else(|_| ulid::Ulid::new())))
 }
 
 /// A time as the wire shows it.

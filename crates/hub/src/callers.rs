@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use wire::{CallerName, Code, Effect, Problem};
 
-use crate::home::{Home, random_hex, write_private};
+use crate::home::{Home, disk_full, is_disk_full, random_hex, write_private};
 use crate::limits;
 
 /// An authenticated somebody.
@@ -314,6 +314,9 @@ impl Callers {
         change(&mut next)?;
         let text = serde_json::to_vec_pretty(&next).unwrap_or_default();
         write_private(&self.file, &text).map_err(|error| {
+            if is_disk_full(&error) {
+                return disk_full(&self.file);
+            }
             Problem::new(
                 Code::HOME_UNSAFE,
                 format!("{} cannot be written: {error}.", self.file.display()),

@@ -205,5 +205,12 @@ fn nearness(wrong: &str, name: &str) -> f64 {
             }
         })
         .fold(0.0, f64::max);
-    whole.max(part * 0.9)
+    whole.max(part * 0.9).max(typo(&wrong, &name))
+}
+
+/// Likes one slip of the fingers in every four letters, also where the word is short.
+fn typo(wrong: &str, name: &str) -> f64 {
+    let slips = strsim::osa_distance(wrong, name);
+    let allowed = name.chars().count().div_ceil(4);
+    if slips <= allowed { 0.8 } else { 0.0 }
 }

@@ -16,6 +16,7 @@ use crate::callers::Caller;
 use crate::catalog::{AppEntry, Command};
 use crate::hub::Inner as Hub;
 use crate::limits;
+use crate::policy::Policy;
 use crate::roster::Instance;
 
 /// A call whose command exists and whose arguments are right.
@@ -65,15 +66,17 @@ pub struct Checked {
 pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
     hub.refuse_when_stopping()?;
     let checked = check(hub, caller, request)?;
+    // Before a person is asked, it is known that the call has somewhere to go.
+    Policy::may(&checked)?;
+    let instances = choose(hub, &checked)?;
     let allowed = hub.policy.allow(checked)?;
-    let instances = choose(hub, &allowed.0)?;
     if allowed.0.check_only {
         return Ok(Asked::Checked(told(allowed.0, &instances)));
     }
     let to_all = is_all(allowed.0.instance.as_ref());
     let mut calls = Vec::with_capacity(instances.len());
     for instance in &instances {
-        calls.push(take_ticket(&allowed.0, instance, to_all)?);
+        calls.push(take_ticket(hub, &allowed.0, instance, to_all)?);
     }
     match calls.pop() {
         Some(only) if !to_all => Ok(Asked::One(only)),
@@ -160,6 +163,7 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
 }
 
 fn take_ticket(
+    hub: &Hub,
     call: &CheckedCall,
     instance: &Instance,
     to_all: bool,
@@ -178,12 +182,7 @@ fn take_ticket(
     match instance.lane.submit(&ticket) {
         Ok(()) => {}
         // With several instances, one that takes nothing has an end of its own beside the others'.
-        Err(problem) if to_all => {
-            ticket.settle(wire::Outcome::without_value(
-                wire::Status::Interrupted,
-                problem,
-            ));
-        }
+        Err(problem) if to_all => hub.records.never_ran(&ticket, problem),
         Err(problem) => return Err(problem.of_call(&ticket.id)),
     }
     Ok(ticket)

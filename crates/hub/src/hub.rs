@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) stopping: CancellationToken,
+    /// The end of all links, after the last word on them.
+    pub(crate) closing: CancellationToken,
     /// Turns with every bridge that has connected.
     pub(crate) joined: Notify,
     started: Instant,
@@ -91,6 +93,7 @@ impl Hub {
             feed,
             blobs: Arc::new(Blobs::open(home.join("blobs"))),
             stopping: CancellationToken::new(),
+            closing: CancellationToken::new(),
             joined: Notify::new(),
             started: Instant::now(),
             links: TaskTracker::new(),
@@ -414,6 +417,7 @@ impl Hub {
         for instance in self.0.roster.all() {
             instance.lane.close(&why);
         }
+        self.0.closing.cancel();
         self.0.links.close();
         tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
             .await

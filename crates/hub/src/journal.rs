@@ -144,3 +144,84 @@ fn weight(outcome: &wire::call::OutcomeBody) -> usize {
         .sum();
     512 + of(&outcome.value) + outcome.output.stdout.len() + outcome.output.stderr.len() + logs
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::{Effect, Outcome, Problem};
+
+    use super::*;
+    use crate::call::CallParts;
+    use crate::callers::Caller;
+
+    fn call() -> Arc<Call> {
+        Arc::new(Call::new(CallParts {
+            correlation_id: None,
+            app: "toy".into(),
+            instance: "toy".into(),
+            command: "toy.echo".to_owned(),
+            effect: Effect::Read,
+            concurrent: false,
+            caller: Caller::owner(),
+            timeout: std::time::Duration::from_secs(1),
+            args: serde_json::Map::new(),
+        }))
+    }
+
+    fn run(memory: &Memory, value: serde_json::Value) -> Arc<Call> {
+        let call = call();
+        memory.asked(&call);
+        let mut outcome =
+            Outcome::without_value(Status::Succeeded, Problem::new(wire::Code::INTERNAL, ""));
+        outcome.value = value;
+        call.settle(outcome);
+        memory.ended(&call);
+        call
+    }
+
+    fn remembered(memory: &Memory) -> Vec<Arc<Call>> {
+        memory.history(&Wanted {
+            limit: usize::MAX,
+            ..Wanted::default()
+        })
+    }
+
+    /// Every call that was asked after `since` is there.
+    fn keeps_its_word(memory: &Memory, asked: &[Arc<Call>]) {
+        let since = memory.since();
+        for call in asked.iter().filter(|call| call.asked_at > since) {
+            assert!(memory.get(&call.id).is_some(), "{} is after {since}", call.id);
+        }
+    }
+
+    #[test]
+    fn the_oldest_ended_calls_go_first_and_it_says_since_when() {
+        let memory = Memory::default();
+        let open = call();
+        memory.asked(&open);
+        let before = memory.since();
+        let asked: Vec<_> = (0..limits::JOURNAL_CALLS_MAX + 50)
+            .map(|_| run(&memory, json!(1)))
+            .collect();
+        assert_eq!(remembered(&memory).len(), limits::JOURNAL_CALLS_MAX + 1);
+        assert!(memory.get(&asked[49].id).is_none() && memory.get(&asked[50].id).is_some());
+        assert!(memory.get(&open.id).is_some(), "a call without an end is never dropped");
+        assert!(memory.since() > before);
+        keeps_its_word(&memory, &asked);
+    }
+
+    #[test]
+    fn large_outcomes_push_out_the_oldest() {
+        let memory = Memory::default();
+        let megabyte = "x".repeat(1 << 20);
+        let asked: Vec<_> = (0..70).map(|_| run(&memory, json!([megabyte]))).collect();
+        let bound = limits::JOURNAL_BYTES_MAX >> 20;
+        let kept = remembered(&memory).len();
+        assert!(kept < bound && kept > bound - 3, "{kept}");
+        assert!(memory.get(&asked[69].id).is_some() && memory.get(&asked[0].id).is_none());
+        keeps_its_word(&memory, &asked);
+        let huge = run(&memory, json!(["x".repeat(limits::JOURNAL_BYTES_MAX + 1)]));
+        assert_eq!(remembered(&memory).len(), 1);
+        assert!(memory.get(&huge.id).is_some(), "the newest stays, however large");
+    }
+}

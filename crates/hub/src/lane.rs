@@ -21,13 +21,13 @@ use tokio::time::Instant;
 use wire::link::{Beat, CallMessage, CancelReason, KnownCall};
 use wire::{AppId, CallId, Code, Event, InstanceName, InstanceState, Outcome, Problem, Status};
 
-use crate::call::{Call, CallParts, millis};
-use crate::callers::{Caller, Scopes};
+use crate::call::{Call, millis};
 use crate::driver::{Driver, DriverEvent, Known};
 use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::limits;
 
+mod back;
 mod ends;
 pub(crate) mod order;
 
@@ -40,6 +40,23 @@ pub(crate) struct Records {
     pub(crate) feed: Arc<Feed>,
 }
 
+impl Records {
+    /// A call that no lane took: it has an end like all others and is remembered.
+    pub(crate) fn never_ran(&self, call: &Arc<Call>, why: Problem) {
+        self.journal.asked(call);
+        self.settle(call, Outcome::without_value(Status::Interrupted, why));
+    }
+
+    fn settle(&self, call: &Arc<Call>, outcome: Outcome) {
+        if call.settle(outcome) {
+            self.journal.ended(call);
+            self.feed.tell(|| Event::CallEnded {
+                call: Box::new(call.view()),
+            });
+        }
+    }
+}
+
 /// The lane of one instance.
 pub(crate) struct Lane {
     app: AppId,
@@ -48,6 +65,8 @@ pub(crate) struct Lane {
     inner: Mutex<Inner>,
     /// Wakes the clock when a nearer deadline was set.
     nearer: Arc<Notify>,
+    /// Wakes who waits for the end of the link.
+    went_down: Notify,
 }
 
 struct Inner {
@@ -95,7 +114,6 @@ pub(crate) struct LaneView {
     pub(crate) queued: usize,
     pub(crate) running: Option<wire::call::Behind>,
     pub(crate) heard_ms_ago: Option<u64>,
-    pub(crate) connected: bool,
 }
 
 impl Lane {
@@ -114,6 +132,7 @@ impl Lane {
                 clock: None,
             }),
             nearer: Arc::new(Notify::new()),
+            went_down: Notify::new(),
         });
         tokio::spawn(run_clock(Arc::downgrade(&lane), Arc::clone(&lane.nearer)));
         lane
@@ -182,11 +201,7 @@ impl Lane {
         inner.epoch += 1;
         inner.heard = Instant::now();
         inner.connection = Connection::Up(driver);
-        for id in inner.order.lost(known) {
-            self.settle(&mut inner, &id, ends::unknown_to_bridge(&self.instance));
-        }
-        self.adopt(&mut inner, known);
-        inner.wedged = None;
+        self.settle_by(&mut inner, known);
         self.pump(&mut inner);
         inner.epoch
     }
@@ -203,6 +218,22 @@ impl Lane {
             restarting: false,
         };
         self.arm(&mut inner, now + limits::RECONNECT_GRACE);
+        self.went_down.notify_waiters();
+    }
+
+    /// Waits until all that came over the link has been heard and it has ended; `false` when it did
+    /// not end in time.
+    pub(crate) async fn until_down(&self, within: std::time::Duration) -> bool {
+        let down = async {
+            loop {
+                let went_down = self.went_down.notified();
+                if !self.is_up() {
+                    return;
+                }
+                went_down.await;
+            }
+        };
+        tokio::time::timeout(within, down).await.is_ok()
     }
 
     /// The process is gone. With `restarting`, calls that did not start wait for the next one.
@@ -215,7 +246,9 @@ impl Lane {
                 since: Instant::now(),
                 restarting: true,
             };
-            inner.order.take_back_unstarted()
+            let ended = inner.order.take_back_unstarted();
+            self.end_unwanted(&mut inner);
+            ended
         } else {
             inner.connection = Connection::Lost(why.clone());
             inner.order.take_all()
@@ -274,6 +307,11 @@ impl Lane {
         false
     }
 
+    /// Whether news of that epoch would be heard.
+    pub(crate) fn is_current(&self, epoch: u64) -> bool {
+        self.lock().epoch == epoch
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.lock().connection, Connection::Up(_))
     }
@@ -299,7 +337,6 @@ impl Lane {
             queued: inner.order.queued(),
             running: running(&inner),
             heard_ms_ago: connected.then(|| millis(inner.heard.elapsed())),
-            connected,
         }
     }
 
@@ -340,7 +377,7 @@ impl Lane {
             driver.start(CallMessage {
                 id,
                 command: call.command.clone(),
-                args: call.take_args(),
+                args: call.args(),
                 owner: call.caller.name.clone(),
                 scopes: call.caller.scopes.names().map(str::to_owned).collect(),
                 effect: call.effect,
@@ -439,56 +476,7 @@ impl Lane {
         let Some(entry) = inner.calls.remove(id) else {
             return;
         };
-        if entry.call.settle(outcome) {
-            self.records.journal.ended(&entry.call);
-            self.records.feed.tell(|| Event::CallEnded {
-                call: Box::new(entry.call.view()),
-            });
-        }
-    }
-
-    /// Calls that the bridge knows and this hub does not: it was restarted meanwhile.
-    fn adopt(&self, inner: &mut Inner, known: &Known) {
-        let running = known.running.iter().map(|call| (call, true));
-        let others = known.queued.iter().map(|call| (call, false));
-        let ended = known.ended.iter().map(|call| (call, true));
-        for (known, started) in running.chain(others).chain(ended) {
-            if inner.calls.contains_key(&known.id) || self.records.journal.get(&known.id).is_some()
-            {
-                continue;
-            }
-            let call = Arc::new(Call::with_id(
-                known.id.clone(),
-                CallParts {
-                    correlation_id: None,
-                    app: self.app.clone(),
-                    instance: self.instance.clone(),
-                    command: known.command.clone(),
-                    effect: wire::Effect::Write,
-                    concurrent: false,
-                    caller: Caller {
-                        name: known.owner.as_str().into(),
-                        scopes: Scopes::NONE,
-                        asks: Scopes::NONE,
-                    },
-                    timeout: limits::CALL_TIMEOUT_MAX,
-                    args: serde_json::Map::new(),
-                },
-            ));
-            if started {
-                call.set_started();
-            }
-            inner.order.adopt(known.id.clone(), started);
-            self.records.journal.asked(&call);
-            inner.calls.insert(
-                known.id.clone(),
-                InLane {
-                    call,
-                    must_end: None,
-                    told: None,
-                },
-            );
-        }
+        self.records.settle(&entry.call, outcome);
     }
 
     fn arm(&self, inner: &mut Inner, at: Instant) {

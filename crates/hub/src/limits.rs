@@ -8,12 +8,12 @@ pub const LANE_WAITING_MAX: usize = 1_000;
 /// Calls handed to a bridge ahead of their turn, so that it never idles for a round trip. Small, so
 /// that a cancel or a better priority is not far behind.
 pub const LANE_WINDOW: usize = 32;
-/// Events on their way into one lane: senders wait when it is full.
-pub const LANE_EVENTS_MAX: usize = 1_024;
-/// Messages on their way to one bridge: the lane's window and their cancels fit.
-pub const LINK_MESSAGES_MAX: usize = 256;
 /// The whole handshake of a bridge.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first message of a stranger, in bytes: a greeting is a hundred.
+pub const HELLO_BYTES_MAX: usize = 64 * 1024;
+/// The announcement of a bridge whose proof is not checked yet, in bytes: thousands of commands fit.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Connections to the bridge port that have not proved anything yet: strangers cannot fill memory.
 pub const HANDSHAKES_MAX: usize = 64;
 /// How often a bridge beats. Short, so that `wedged` shows within a second.
@@ -59,6 +59,9 @@ pub const CALL_BLOBS_MAX: usize = 64;
 pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a background instance may take to leave when asked, before it is killed.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the link of a process that has ended is listened to: what it said last is on this machine
+/// already, so this only guards against a link that a child of the process holds open.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 /// First wait before a dead background instance is started again; doubles each time.
 pub const RESTART_DELAY_MIN: Duration = Duration::from_millis(500);
 /// Longest wait before a restart.

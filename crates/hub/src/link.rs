@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::Instant;
 use wire::frame::{Decoder, Frame, FrameError, Piece};
 use wire::link::{FromBridge, FromHub};
 use wire::{Code, Problem, Progress};
@@ -57,6 +58,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
         }
         Err(_) => {
             tracing::warn!(peer, "a bridge did not finish its handshake in time");
+            handshake::Refusal::late().send(&outbox).await;
             return;
         }
     };
@@ -84,7 +86,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     outbox.close();
     tracing::info!(instance = %instance.name, why, "disconnected");
     instance.lane.down(epoch);
-    hub.roster.link_ended(&hub, &instance, epoch);
+    hub.roster.link_ended(&hub, &instance);
 }
 
 /// Bytes in, frames out.
@@ -101,6 +103,11 @@ pub(crate) enum Ended {
 }
 
 impl Reader {
+    /// From the next frame on, at most this many bytes.
+    pub(crate) fn allow(&mut self, bytes_max: usize) {
+        self.decoder.allow(bytes_max);
+    }
+
     pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
             if let Some(frame) = self.decoder.next_frame().map_err(Ended::Malformed)? {
@@ -114,6 +121,13 @@ impl Reader {
     }
 }
 
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Passes messages on until the connection ends; says why it did.
 async fn live(
     hub: &Arc<Inner>,
@@ -123,17 +137,25 @@ async fn live(
     outbox: &Arc<Outbox>,
 ) -> String {
     let mut incoming = Incoming { hub, draft: None };
+    // A process that died may have said something first (that a call had started, its outcome): it is
+    // heard, though nothing can be written any more.
+    let mut last_words: Option<Instant> = None;
     loop {
         let frame = tokio::select! {
+            biased;
+            () = hub.closing.cancelled() => return "the hub has stopped".to_owned(),
             frame = reader.frame() => frame,
-            () = outbox.closed() => return "the bridge does not read".to_owned(),
+            () = outbox.closed(), if last_words.is_none() => {
+                last_words = Some(Instant::now() + limits::LAST_WORDS_TIMEOUT);
+                continue;
+            }
+            () = until(last_words), if last_words.is_some() => {
+                return "the bridge does not read".to_owned();
+            }
         };
         let result = match frame {
             Ok(Frame::Message(value)) => match serde_json::from_value::<FromBridge>(value) {
-                Ok(message) => {
-                    take(hub, instance, epoch, outbox, message);
-                    Ok(())
-                }
+                Ok(message) => take(hub, instance, epoch, outbox, message),
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
                     format!("A message does not have the form of the protocol: {error}."),
@@ -153,13 +175,23 @@ async fn live(
     }
 }
 
-fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: FromBridge) {
+fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: FromBridge) -> Result<(), Problem> {
     let event = match message {
         FromBridge::Started { id } => DriverEvent::Started(id),
         FromBridge::Progress { id, fraction, text } => {
             DriverEvent::Progress(id, Progress { fraction, text })
         }
         FromBridge::Output { id, stream, text } => DriverEvent::Output { id, stream, text },
+        FromBridge::Outcome { id, outcome } if !outcome.status.is_end() => {
+            return Err(Problem::new(
+                Code::FRAME_MALFORMED,
+                format!(
+                    "The outcome of {id} says `{}`, which is no end.",
+                    outcome.status.as_str()
+                ),
+            )
+            .hint("It must be succeeded, failed, timed_out or cancelled."));
+        }
         FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
@@ -170,11 +202,13 @@ fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: 
             DriverEvent::State(state)
         }
         FromBridge::Bye { reason } => {
-            instance.said_bye(&reason);
+            if instance.lane.is_current(epoch) {
+                instance.said_bye(&reason);
+            }
             DriverEvent::Bye(reason)
         }
         // A second greeting changes nothing.
-        FromBridge::Hello { .. } | FromBridge::Proof { .. } => return,
+        FromBridge::Hello { .. } | FromBridge::Proof { .. } => return Ok(()),
     };
     let changes_state = matches!(
         event,
@@ -184,6 +218,7 @@ fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: 
     if changes_state {
         instance.tell_if_changed(hub);
     }
+    Ok(())
 }
 
 /// Blobs on their way in; their pieces come in order, one blob after the other.

@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 use wire::{CallerName, Code, Effect, Problem};
 
 use crate::callers::{Caller, Scope};
@@ -47,15 +47,23 @@ impl Policy {
     /// # Errors
     /// `forbidden`, `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
     pub fn allow(&self, call: CheckedCall) -> Result<AllowedCall, Problem> {
+        Self::may(&call)?;
         let effect = call.command.spec.effect;
-        require(&call.caller, Scope::from(effect), || {
-            format!("run `{}`", call.command.spec.name)
-        })?;
         self.within_rate(&call.caller)?;
         if call.caller.asks.has(Scope::from(effect)) && !call.check_only {
             self.confirmed(&call)?;
         }
         Ok(AllowedCall::new(call))
+    }
+
+    /// Whether the caller's scopes allow it at all.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn may(call: &CheckedCall) -> Result<(), Problem> {
+        require(&call.caller, Scope::from(call.command.spec.effect), || {
+            format!("run `{}`", call.command.spec.name)
+        })
     }
 
     fn within_rate(&self, caller: &Caller) -> Result<(), Problem> {

@@ -99,8 +99,12 @@ impl Roster {
         hub.catalog.announce(&said.app, said.commands.clone())?;
         let app = hub.catalog.app(&said.app)?.id.clone();
         let mut instances = self.lock();
+        // The mark is inherited by every process that the launched one starts: only the first that
+        // shows it is meant, or the same process with a bridge that was loaded anew.
         let by_launch = |instance: &&Arc<Instance>| {
-            said.launch.is_some() && instance.facts().launch == said.launch
+            let facts = instance.facts();
+            let is_first = facts.session.is_none() || facts.pid == said.pid;
+            said.launch.is_some() && facts.launch == said.launch && is_first
         };
         let by_session =
             |instance: &&Arc<Instance>| instance.facts().session.as_deref() == Some(&said.session);
@@ -136,13 +140,24 @@ impl Roster {
         Ok(instance)
     }
 
-    pub(crate) fn forget(&self, name: &InstanceName) {
-        self.lock().remove(name);
+    /// Forgets this instance; another one that has its name by now stays.
+    pub(crate) fn forget(&self, instance: &Arc<Instance>) {
+        let mut instances = self.lock();
+        if instances
+            .get(&instance.name)
+            .is_some_and(|known| Arc::ptr_eq(known, instance))
+        {
+            instances.remove(&instance.name);
+        }
     }
 
     /// A link has ended: finds out whether the process is gone too, and tells the lane.
-    pub(crate) fn link_ended(&self, hub: &Arc<Hub>, instance: &Arc<Instance>, _epoch: u64) {
+    pub(crate) fn link_ended(&self, hub: &Arc<Hub>, instance: &Arc<Instance>) {
         instance.tell_if_changed(hub);
+        if instance.lane.is_up() {
+            // Another link of the same bridge has taken over.
+            return;
+        }
         let bye = instance.facts().said_bye.take();
         if hub.supervisor.owns(&instance.name) {
             // The supervisor sees the end of its processes, and decides about a restart.
@@ -154,7 +169,7 @@ impl Roster {
                 format!("`{}` has left: {reason}.", instance.name),
             );
             instance.lane.gone(&why, false);
-            self.forget(&instance.name);
+            self.forget(instance);
             instance.tell_if_changed(hub);
             return;
         }
@@ -325,7 +340,9 @@ impl Instance {
     }
 
     pub(crate) fn set_launch(&self, launch: &str) {
-        self.facts().launch = Some(launch.to_owned());
+        let mut facts = self.facts();
+        facts.launch = Some(launch.to_owned());
+        facts.session = None;
     }
 
     pub(crate) fn set_restarts(&self, restarts: u32) {

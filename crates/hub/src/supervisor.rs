@@ -16,20 +16,21 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 use tokio::time::Instant;
-use wire::{Code, InstanceName, InstanceState, InstanceView, Mode, Problem};
+use tokio_util::sync::CancellationToken;
+use wire::{Code, InstanceName, InstanceState, InstanceView, Problem};
 
 use crate::app::{App, Launch, LaunchRequest};
 use crate::home::{create_private, random_hex, write_private};
 use crate::hub::Inner as Hub;
 use crate::limits;
-use crate::recovery;
 use crate::roster::{Instance, is_alive};
 
 mod stop;
+mod watch;
 
 pub use stop::Stopped;
+use watch::Process;
 
 /// The processes of this hub, by the name of their instance.
 #[derive(Default)]
@@ -43,10 +44,17 @@ struct Owned {
     /// Started by a hub before this one.
     adopted: bool,
     restarts: u32,
-    since: Instant,
+    /// The process that was launched; its children are in its group.
+    pid: Option<u32>,
+    /// When the process that lives now connected.
+    since: Option<Instant>,
     /// Turns with every handshake.
-    connected: watch::Sender<u64>,
+    connected: Counter,
+    /// Cancelled when this is owned no more: the name may be another one's by then.
+    ours: CancellationToken,
 }
+
+type Counter = tokio::sync::watch::Sender<u64>;
 
 /// `run/instances/NAME.json`.
 #[derive(Serialize, Deserialize)]
@@ -84,7 +92,7 @@ impl Supervisor {
     /// A handshake of that instance.
     pub(crate) fn connected(&self, name: &InstanceName) {
         if let Some(owned) = self.lock().get_mut(name) {
-            owned.since = Instant::now();
+            owned.since = Some(Instant::now());
             owned.connected.send_modify(|count| *count += 1);
         }
     }
@@ -117,7 +125,7 @@ impl Supervisor {
                         .await
                         .map(|view| (view, false));
                 }
-                hub.roster.forget(name);
+                hub.roster.forget(&instance);
             }
         }
         let launch_id = random_hex(16)?;
@@ -128,25 +136,27 @@ impl Supervisor {
             request.mode,
             &launch_id,
         )?;
-        self.own(&instance.name, request.clone(), false);
+        let ours = self.own(&instance.name, request.clone(), None);
         let child = self.launch(hub, app, &instance, &request, &launch_id).await;
         let child = match child {
             Ok(child) => child,
             Err(problem) => {
-                self.disown(hub, &instance.name);
-                hub.roster.forget(&instance.name);
+                self.disown(hub, &instance.name, &ours);
+                hub.roster.forget(&instance);
                 return Err(problem);
             }
         };
-        tokio::spawn(watch(
+        tokio::spawn(watch::watch(
             Arc::clone(hub),
             Arc::clone(&instance),
             Process::Child(child),
+            ours,
         ));
         match self.when_connected(hub, &instance).await {
             Ok(view) => Ok((view, true)),
             Err(problem) => {
                 stop::end(hub, &instance, true).await;
+                hub.roster.forget(&instance);
                 Err(problem)
             }
         }
@@ -205,6 +215,10 @@ impl Supervisor {
             })??;
         let child = spawn(hub, &instance.name, launch_id, &launch)?;
         instance.set_pid(child.id());
+        if let Some(owned) = self.lock().get_mut(&instance.name) {
+            owned.pid = child.id();
+            owned.since = None;
+        }
         let run = RunFile {
             name: instance.name.clone(),
             launch: launch_id.to_owned(),
@@ -240,53 +254,42 @@ impl Supervisor {
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
-            self.own(&instance.name, run.request, true);
+            let ours = self.own(&instance.name, run.request, Some(run.pid));
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
-            tokio::spawn(watch(Arc::clone(hub), instance, Process::Stranger(run.pid)));
+            let process = Process::Stranger(run.pid);
+            tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));
         }
     }
 
-    fn own(&self, name: &InstanceName, request: LaunchRequest, adopted: bool) {
+    /// `adopted`: the process of a hub before this one.
+    fn own(
+        &self,
+        name: &InstanceName,
+        request: LaunchRequest,
+        adopted: Option<u32>,
+    ) -> CancellationToken {
+        let ours = CancellationToken::new();
         let owned = Owned {
             request,
             stopping: false,
-            adopted,
+            adopted: adopted.is_some(),
             restarts: 0,
-            since: Instant::now(),
-            connected: watch::Sender::new(0),
+            pid: adopted,
+            since: None,
+            connected: Counter::new(0),
+            ours: ours.clone(),
         };
         self.lock().insert(name.clone(), owned);
+        ours
     }
 
-    fn disown(&self, hub: &Hub, name: &InstanceName) {
-        self.lock().remove(name);
-        std::fs::remove_file(run_file(hub, name)).ok();
-    }
-
-    /// What to do about a process that ended: the wait before the next start, or nothing.
-    fn after_end(
-        &self,
-        name: &InstanceName,
-        lived: bool,
-    ) -> Option<(LaunchRequest, std::time::Duration, u32)> {
+    fn disown(&self, hub: &Hub, name: &InstanceName, ours: &CancellationToken) {
         let mut all = self.lock();
-        let owned = all.get_mut(name)?;
-        if owned.stopping || owned.request.mode == Mode::Gui || !lived {
-            return None;
+        if !ours.is_cancelled() {
+            ours.cancel();
+            all.remove(name);
+            std::fs::remove_file(run_file(hub, name)).ok();
         }
-        if owned.since.elapsed() > limits::RESTART_FORGIVEN_AFTER {
-            owned.restarts = 0;
-        }
-        if owned.restarts >= limits::RESTARTS_MAX {
-            return None;
-        }
-        let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
-        owned.restarts += 1;
-        Some((
-            owned.request.clone(),
-            delay.min(limits::RESTART_DELAY_MAX),
-            owned.restarts,
-        ))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<InstanceName, Owned>> {
@@ -294,106 +297,6 @@ impl Supervisor {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// A process to wait for: our child, or one of a hub that was killed.
-enum Process {
-    Child(Child),
-    Stranger(u32),
-}
-
-impl Process {
-    /// How it ended, for people.
-    async fn ended(&mut self) -> String {
-        match self {
-            Self::Child(child) => match child.wait().await {
-                Ok(status) => status.to_string(),
-                Err(error) => format!("unknown: {error}"),
-            },
-            Self::Stranger(pid) => {
-                let mut look = tokio::time::interval(limits::PROCESS_LOOK);
-                while is_alive(*pid) {
-                    look.tick().await;
-                }
-                "how is not known, another hub started it".to_owned()
-            }
-        }
-    }
-}
-
-/// Waits for the end of a process, over and over, until it is not started again.
-async fn watch(hub: Arc<Hub>, instance: Arc<Instance>, mut process: Process) {
-    loop {
-        let how = process.ended().await;
-        let dead = instance.pid();
-        let lived = instance.snapshot().is_some() || instance.lane.view().connected;
-        tracing::info!(instance = %instance.name, how, "the process ended");
-        let why = Problem::new(
-            Code::INTERRUPTED,
-            format!("The process of `{}` ended ({how}).", instance.name),
-        );
-        let Some((mut request, delay, restarts)) = hub.supervisor.after_end(&instance.name, lived)
-        else {
-            instance.lane.gone(&given_up(why, &hub, &instance), false);
-            hub.supervisor.disown(&hub, &instance.name);
-            instance.tell_if_changed(&hub);
-            return;
-        };
-        instance.lane.gone(
-            &why.hint("It is started again, from its newest recovery copy where there is one; look at what is there before you ask again: kapelle state"),
-            true,
-        );
-        instance.set_restarts(restarts);
-        instance.tell_if_changed(&hub);
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = hub.stopping.cancelled() => return,
-        }
-        if let Some(copy) = recovery::newest(&hub.home, &instance.name, dead) {
-            request.file = Some(copy);
-        }
-        match relaunch(&hub, &instance, &request).await {
-            Ok(child) => process = Process::Child(child),
-            Err(problem) => {
-                instance.lane.gone(&problem, false);
-                hub.supervisor.disown(&hub, &instance.name);
-                instance.tell_if_changed(&hub);
-                return;
-            }
-        }
-    }
-}
-
-fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
-    let again = format!(
-        "Start it again: kapelle start {} --name {}",
-        instance.app, instance.name
-    );
-    let owned = hub.supervisor.lock();
-    match owned.get(&instance.name) {
-        Some(owned) if owned.restarts >= limits::RESTARTS_MAX => Problem::new(
-            Code::START_FAILED,
-            format!(
-                "{} It died {} times in a row and is not started again.",
-                why.message, owned.restarts
-            ),
-        )
-        .hint(again),
-        _ => why.hint(again),
-    }
-}
-
-async fn relaunch(
-    hub: &Arc<Hub>,
-    instance: &Arc<Instance>,
-    request: &LaunchRequest,
-) -> Result<Child, Problem> {
-    let app = app_of(hub, request)?;
-    let launch_id = random_hex(16)?;
-    instance.set_launch(&launch_id);
-    hub.supervisor
-        .launch(hub, app, instance, request, &launch_id)
-        .await
 }
 
 fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {

@@ -50,10 +50,8 @@ pub enum FrameError {
         "what came looks like bare JSON; this port wants frames: a length of four bytes, then JSON (docs/reference/bridge-protocol.md)"
     )]
     BareJson,
-    #[error(
-        "a frame of {0} bytes is over the limit of {FRAME_BYTES_MAX}; send large values as blobs"
-    )]
-    TooLong(u64),
+    #[error("a frame of {0} bytes is over the limit of {1}; send large values as blobs")]
+    TooLong(u64, usize),
     #[error("a frame of no bytes means nothing")]
     Empty,
     #[error("the payload is neither a JSON object nor a blob piece")]
@@ -67,16 +65,33 @@ pub enum FrameError {
 }
 
 /// Takes bytes in any pieces and gives whole frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     buffer: Vec<u8>,
     at: usize,
+    bytes_max: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Decoder {
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            buffer: Vec::new(),
+            at: 0,
+            bytes_max: FRAME_BYTES_MAX,
+        }
+    }
+
+    /// From the next frame on, at most this many bytes of payload (and never more than
+    /// [`FRAME_BYTES_MAX`]): who has proved nothing gets less room.
+    pub fn allow(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max.min(FRAME_BYTES_MAX);
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -94,8 +109,9 @@ impl Decoder {
             return foreign_start(rest).map_or(Ok(None), Err);
         };
         let length = u32::from_be_bytes(*head) as usize;
-        if length > FRAME_BYTES_MAX {
-            return Err(foreign_start(rest).unwrap_or(FrameError::TooLong(length as u64)));
+        if length > self.bytes_max {
+            let too_long = FrameError::TooLong(length as u64, self.bytes_max);
+            return Err(foreign_start(rest).unwrap_or(too_long));
         }
         if length == 0 {
             return Err(FrameError::Empty);
@@ -215,9 +231,10 @@ pub fn encode_piece(head: &PieceHead, raw: &[u8]) -> Result<Vec<u8>, FrameError>
 fn seal(mut bytes: Vec<u8>) -> Result<Vec<u8>, FrameError> {
     let length = bytes.len() - LENGTH_BYTES;
     if length > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLong(length as u64));
+        return Err(FrameError::TooLong(length as u64, FRAME_BYTES_MAX));
     }
-    let length = u32::try_from(length).map_err(|_| FrameError::TooLong(length as u64))?;
+    let length = u32::try_from(length)
+        .map_err(|_| FrameError::TooLong(length as u64, FRAME_BYTES_MAX))?;
     bytes[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
     Ok(bytes)
 }

@@ -1,5 +1,7 @@
 //! Messages of the bridge protocol, both ways. Their meaning is in `docs/reference/bridge-protocol.md`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,7 +50,8 @@ pub enum FromHub {
 pub struct CallMessage {
     pub id: CallId,
     pub command: String,
-    pub args: Map<String, Value>,
+    /// Shared with the lane, which keeps them until the call has started: no copy of 5 MB of code.
+    pub args: Arc<Map<String, Value>>,
     pub owner: CallerName,
     pub scopes: Vec<String>,
     pub effect: Effect,

@@ -26,6 +26,7 @@ struct Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sent {
     id: CallId,
+    concurrent: bool,
     started: bool,
 }
 
@@ -57,9 +58,10 @@ impl Order {
         } else {
             self.waiting.iter().position(|call| call.concurrent)?
         };
-        let id = self.waiting.remove(at)?.id;
+        let Waiting { id, concurrent } = self.waiting.remove(at)?;
         self.sent.push(Sent {
             id: id.clone(),
+            concurrent,
             started: false,
         });
         Some(id)
@@ -68,7 +70,11 @@ impl Order {
     /// A call that the other side knows and we had forgotten.
     pub(crate) fn adopt(&mut self, id: CallId, started: bool) {
         if self.place(&id).is_none() {
-            self.sent.push(Sent { id, started });
+            self.sent.push(Sent {
+                id,
+                concurrent: false,
+                started,
+            });
         }
     }
 
@@ -112,6 +118,10 @@ impl Order {
         })
     }
 
+    pub(crate) fn is_waiting(&self, id: &CallId) -> bool {
+        self.place(id) == Some(Place::Waiting)
+    }
+
     /// After a lost link: the calls handed over that the other side does not know. They leave the lane.
     pub(crate) fn lost(&mut self, known: &KnownCalls) -> Vec<CallId> {
         let (kept, lost): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
@@ -130,7 +140,7 @@ impl Order {
         for call in unstarted.into_iter().rev() {
             self.waiting.push_front(Waiting {
                 id: call.id,
-                concurrent: false,
+                concurrent: call.concurrent,
             });
         }
         started.into_iter().map(|call| call.id).collect()

@@ -3,13 +3,14 @@
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-use wire::frame::{Frame, FrameError};
+use wire::frame::{FRAME_BYTES_MAX, Frame, FrameError};
 use wire::link::{Announcement, FromBridge, FromHub, MAGIC, PROTOCOL, Side, proof_text};
 use wire::{Code, Problem};
 
 use super::{Ended, Outbox, Reader};
 use crate::home::random_hex;
 use crate::hub::Inner;
+use crate::limits;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
 pub(super) enum Refusal {
@@ -20,6 +21,18 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// For who says nothing, or not enough.
+    pub(super) fn late() -> Self {
+        let seconds = limits::HANDSHAKE_TIMEOUT.as_secs();
+        Self::Problem(
+            Problem::new(
+                Code::HANDSHAKE_REFUSED,
+                format!("The handshake was not finished within {seconds} s."),
+            )
+            .hint("Dial again; a bridge says `hello` as soon as it is connected."),
+        )
+    }
+
     pub(super) fn problem(&self) -> String {
         match self {
             Self::Problem(problem) => problem.message.clone(),
@@ -57,6 +70,7 @@ pub(super) async fn greet(
     reader: &mut Reader,
     outbox: &Outbox,
 ) -> Result<Announcement, Refusal> {
+    reader.allow(limits::HELLO_BYTES_MAX);
     let FromBridge::Hello {
         magic,
         protocol,
@@ -84,6 +98,7 @@ pub(super) async fn greet(
         nonce: own_nonce.clone(),
         proof: prove(&hub.bridge_token, Side::Hub, &nonce, &own_nonce),
     });
+    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
     let FromBridge::Proof {
         proof,
         announcement,
@@ -101,6 +116,7 @@ pub(super) async fn greet(
                 .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
         ));
     }
+    reader.allow(FRAME_BYTES_MAX);
     Ok(*announcement)
 }
 

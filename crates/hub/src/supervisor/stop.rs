@@ -1,6 +1,7 @@
 //! How an instance is ended: asked first, killed only when it is ours and has no window.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use wire::{Code, InstanceName, Mode, Problem};
@@ -44,22 +45,28 @@ pub(crate) async fn stop(
         .hint("Close the program's window yourself, so that unsaved work is asked about."));
     }
     let how = end(hub, &instance, force).await;
-    hub.roster.forget(name);
+    hub.roster.forget(&instance);
     Ok(how)
 }
 
 /// Ends a process of ours and settles what its lane holds.
 pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -> Stopped {
-    if let Some(owned) = hub.supervisor.lock().get_mut(&instance.name) {
-        owned.stopping = true;
-    }
-    let owned = hub.supervisor.owns(&instance.name);
+    let owned = hub
+        .supervisor
+        .lock()
+        .get_mut(&instance.name)
+        .map(|owned| {
+            owned.stopping = true;
+            (owned.pid, owned.ours.clone())
+        });
     let asked = !force && instance.lane.ask_to_leave();
-    let pid = instance.pid();
     let mut how = Stopped::Disconnected;
-    if owned && instance.view(hub).mode != Mode::Gui {
+    if let Some((pid, _)) = owned
+        && instance.view(hub).mode != Mode::Gui
+    {
         how = Stopped::Left;
-        if !(asked && has_ended(pid, limits::LEAVE_TIMEOUT).await) {
+        let patience = if asked { limits::LEAVE_TIMEOUT } else { Duration::ZERO };
+        if !has_ended(pid, patience).await {
             how = Stopped::Killed;
             kill(pid);
             has_ended(pid, limits::LEAVE_TIMEOUT).await;
@@ -74,12 +81,14 @@ pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -
         instance.app, instance.name
     ));
     instance.lane.gone(&why, false);
-    hub.supervisor.disown(hub, &instance.name);
+    if let Some((_, ours)) = owned {
+        hub.supervisor.disown(hub, &instance.name, &ours);
+    }
     instance.tell_if_changed(hub);
     how
 }
 
-async fn has_ended(pid: Option<u32>, within: std::time::Duration) -> bool {
+async fn has_ended(pid: Option<u32>, within: Duration) -> bool {
     let Some(pid) = pid else { return true };
     let ended = async {
         let mut look = tokio::time::interval(limits::PROCESS_LOOK);
@@ -92,7 +101,7 @@ async fn has_ended(pid: Option<u32>, within: std::time::Duration) -> bool {
 
 /// Kills the process and the children in its group (renders).
 #[cfg(unix)]
-fn kill(pid: Option<u32>) {
+pub(super) fn kill(pid: Option<u32>) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let Some(pid) = pid
         .and_then(|pid| i32::try_from(pid).ok())
@@ -106,7 +115,7 @@ fn kill(pid: Option<u32>) {
 }
 
 #[cfg(not(unix))]
-fn kill(pid: Option<u32>) {
+pub(super) fn kill(pid: Option<u32>) {
     let Some(pid) = pid else { return };
     std::process::Command::new("taskkill")
         .args(["/F", "/T", "/PID", &pid.to_string()])

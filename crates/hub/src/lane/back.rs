@@ -1,0 +1,134 @@
+//! A bridge is back, or a new process is to come: what becomes of the calls from before.
+//!
+//! In comes what the bridge says it knows. Calls that it does not know are settled, calls that only
+//! it knows are adopted, what it did not hear of (a cancel, a start) is caught up on. Nothing that the
+//! bridge has is sent again.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wire::CallId;
+use wire::link::{CancelReason, KnownCall};
+
+use super::{Connection, InLane, Inner, Lane, ends};
+use crate::call::{Call, CallParts};
+use crate::callers::{Caller, Scopes};
+use crate::driver::Known;
+use crate::limits;
+
+impl Lane {
+    /// Brings both sides to the same view after a handshake.
+    pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known) {
+        for id in inner.order.lost(known) {
+            self.settle(inner, &id, ends::unknown_to_bridge(&self.instance));
+        }
+        self.adopt(inner, known);
+        let still_wedged = |id: &CallId| known.running.iter().any(|call| call.id == *id);
+        inner.wedged = inner.wedged.take().filter(|wedged| still_wedged(&wedged.id));
+        for call in &known.running {
+            self.started(inner, &call.id);
+        }
+        self.withdraw_given_up(inner, known);
+        self.tell_again(inner);
+    }
+
+    /// Before a new process: a call that was cancelled and did not start is not to run there.
+    pub(super) fn end_unwanted(&self, inner: &mut Inner) {
+        let mut unwanted = Vec::new();
+        for (id, entry) in &mut inner.calls {
+            entry.must_end = None;
+            if entry.told.is_some() && inner.order.is_waiting(id) {
+                unwanted.push(id.clone());
+            }
+        }
+        for id in unwanted {
+            self.settle(inner, &id, ends::cancelled_before_start());
+        }
+    }
+
+    /// Calls that the bridge knows and this hub does not: it was restarted meanwhile.
+    fn adopt(&self, inner: &mut Inner, known: &Known) {
+        let running = known.running.iter().map(|call| (call, true));
+        let others = known.queued.iter().map(|call| (call, false));
+        let ended = known.ended.iter().map(|call| (call, true));
+        for (known, started) in running.chain(others).chain(ended) {
+            if inner.calls.contains_key(&known.id) || self.records.journal.get(&known.id).is_some()
+            {
+                continue;
+            }
+            let call = Arc::new(self.remake(known));
+            let mut must_end = None;
+            if started {
+                call.set_started();
+                let latest = Instant::now() + call.timeout + limits::WEDGED_AFTER;
+                must_end = Some(latest);
+                self.arm(inner, latest);
+            }
+            inner.order.adopt(known.id.clone(), started);
+            self.records.journal.asked(&call);
+            let entry = InLane {
+                call,
+                must_end,
+                told: None,
+            };
+            inner.calls.insert(known.id.clone(), entry);
+        }
+    }
+
+    fn remake(&self, known: &KnownCall) -> Call {
+        Call::with_id(
+            known.id.clone(),
+            CallParts {
+                correlation_id: None,
+                app: self.app.clone(),
+                instance: self.instance.clone(),
+                command: known.command.clone(),
+                effect: wire::Effect::Write,
+                concurrent: false,
+                caller: Caller {
+                    name: known.owner.as_str().into(),
+                    scopes: Scopes::NONE,
+                    asks: Scopes::NONE,
+                },
+                timeout: limits::CALL_TIMEOUT_MAX,
+                args: serde_json::Map::new(),
+            },
+        )
+    }
+
+    /// Calls that were settled without the bridge and still wait there must not run any more.
+    fn withdraw_given_up(&self, inner: &Inner, known: &Known) {
+        let Connection::Up(driver) = &inner.connection else {
+            return;
+        };
+        for call in &known.queued {
+            if !inner.calls.contains_key(&call.id) {
+                driver.cancel(&call.id, CancelReason::Cancelled);
+            }
+        }
+    }
+
+    /// A cancel that the bridge may not have heard is said again; whoever is over his time gets the
+    /// usual moment to end.
+    fn tell_again(&self, inner: &mut Inner) {
+        let Connection::Up(driver) = &inner.connection else {
+            return;
+        };
+        let now = Instant::now();
+        let soon = now + limits::WEDGED_AFTER;
+        let mut nearest = None;
+        for (id, entry) in &mut inner.calls {
+            if let Some(reason) = entry.told {
+                driver.cancel(id, reason);
+                entry.must_end = Some(soon);
+            }
+            if entry.must_end.is_some_and(|at| at < soon) {
+                entry.must_end = Some(soon);
+            }
+            nearest = nearest.into_iter().chain(entry.must_end).min();
+        }
+        if let Some(at) = nearest {
+            self.arm(inner, at);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A hub that is killed with calls under way: the next one on the same home brings every outcome.
+
+use std::sync::Arc;
+
+use hub::app::App;
+use hub::callers::Caller;
+use serde_json::json;
+use testkit::{Dial, Ended as _, TestHub, request, succeeded, toy};
+use wire::{Code, InstanceState, Status};
+
+use crate::Ends;
+
+fn apps() -> Vec<Arc<dyn App>> {
+    vec![Arc::new(toy::Toy::default())]
+}
+
+#[tokio::test]
+async fn five_calls_have_five_outcomes_each_run_once() {
+    let old = TestHub::start_killable(apps()).await;
+    let mut bridge = Dial::new(&old).name("stage").by_hand().await.unwrap();
+    let ids: Vec<_> = (0..5)
+        .map(|n| old.ask("toy.echo", json!({"data": n})).id.clone())
+        .collect();
+    bridge.round_trip().await;
+    assert_eq!(bridge.calls().len(), 5);
+    // The first has ended and the hub dies before it hears of it; the second runs meanwhile.
+    bridge.started(&ids[0]).await;
+    let home = old.kill();
+    assert_eq!(testkit::capped("the end of the link", bridge.over(false)).await, testkit::Over::Unlinked);
+    bridge.end(&ids[0], succeeded(json!(0))).await;
+    bridge.started(&ids[1]).await;
+
+    let new = TestHub::killable_in(home, apps()).await;
+    assert_eq!(
+        new.hub.call(&ids[0]).err().unwrap().code,
+        Code::CALL_UNKNOWN
+    );
+    let mut ends = Ends::of(&new);
+    bridge.redial(new.addr).await.unwrap();
+    bridge.round_trip().await;
+    assert_eq!(bridge.instance.as_str(), "stage", "it keeps its name");
+    let calls: Vec<_> = ids.iter().map(|id| new.hub.call(id).unwrap()).collect();
+    let first = new.end_of(&calls[0]).await;
+    assert_eq!(
+        (first.status, first.value()),
+        (Status::Succeeded, &json!(0))
+    );
+    assert_eq!(
+        (first.caller.as_str(), first.command.as_str()),
+        ("owner", "toy.echo")
+    );
+    assert_eq!(calls[1].status(), Status::Running);
+    assert!(
+        calls[2..]
+            .iter()
+            .all(|call| call.status() == Status::Queued)
+    );
+    assert_eq!(new.hub.view(&calls[3]).position, Some(2));
+    assert_eq!(
+        new.hub.instance(&bridge.instance).unwrap().state,
+        InstanceState::Busy
+    );
+
+    bridge.end(&ids[1], succeeded(json!(1))).await;
+    new.hub.cancel(&Caller::owner(), &ids[3]).unwrap();
+    bridge.cancel_of(&ids[3]).await;
+    bridge.answer(&ids[2], json!(2)).await;
+    bridge.answer(&ids[4], json!(4)).await;
+    for n in [1, 2, 4] {
+        let view = new.end_of(&calls[n]).await;
+        assert_eq!((view.status, view.value()), (Status::Succeeded, &json!(n)));
+    }
+    assert!(new.end_of(&calls[3]).await.is(Status::Cancelled));
+    assert_eq!(bridge.calls().len(), 5, "nothing is sent again");
+    let mut ended = ends.take();
+    ended.sort();
+    assert_eq!(ended, ids);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_or_never_sent_is_not_known_to_the_next_hub() {
+    let old = TestHub::start_killable(apps()).await;
+    let mut bridge = Dial::new(&old).echo().await.unwrap();
+    let ended = old.ask("toy.echo", json!({}));
+    old.end_of(&ended).await;
+    bridge.ack_of(&ended.id).await;
+    let home = old.kill();
+    let new = TestHub::killable_in(home, apps()).await;
+    bridge.redial(new.addr).await.unwrap();
+    bridge.round_trip().await;
+    let problem = new.hub.call(&ended.id).err().unwrap();
+    assert!(
+        problem.hint.unwrap().contains("since"),
+        "it says since when it remembers"
+    );
+    assert!(new.run("toy.echo", json!({})).await.is(Status::Succeeded));
+}
+
+#[tokio::test]
+async fn a_call_in_the_wrong_hands_of_a_new_hub_belongs_to_its_owner() {
+    let old = TestHub::start_killable(apps()).await;
+    let mut bridge = Dial::new(&old).by_hand().await.unwrap();
+    let ann = testkit::caller("ann", &[hub::callers::Scope::Read], &[]);
+    let id = old
+        .try_ask(&ann, request("toy.echo", json!({})))
+        .unwrap()
+        .id
+        .clone();
+    assert_eq!(bridge.next_call().await.owner.as_str(), "ann");
+    let home = old.kill();
+    let new = TestHub::killable_in(home, apps()).await;
+    bridge.redial(new.addr).await.unwrap();
+    bridge.round_trip().await;
+    let bob = testkit::caller("bob", &[hub::callers::Scope::Read], &[]);
+    assert_eq!(
+        new.hub.cancel(&bob, &id).err().unwrap().code,
+        Code::FORBIDDEN
+    );
+    new.hub.cancel(&ann, &id).unwrap();
+    let call = new.hub.call(&id).unwrap();
+    assert!(new.end_of(&call).await.is(Status::Cancelled));
+}

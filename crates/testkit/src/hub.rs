@@ -1,0 +1,272 @@
+//! A hub in the test's own process: a temporary home, a real bridge port, the owner as the caller.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hub::app::{App, LaunchRequest};
+use hub::call::Call;
+use hub::callers::{Caller, Scope, Scopes};
+use hub::home::{Home, write_private};
+use hub::{Asked, Hub};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use wire::call::Wait;
+use wire::{CallRequest, CallView, InstanceName, InstanceState, InstanceView, Problem, Status};
+
+use crate::toy;
+use crate::wait::capped;
+
+/// A running hub. Dropped, it is gone like a killed process; [`TestHub::stop`] stops it in good order.
+pub struct TestHub {
+    pub hub: Hub,
+    /// Where bridges dial.
+    pub addr: SocketAddr,
+    home: Arc<TempDir>,
+    serving: tokio::task::JoinHandle<()>,
+    /// Its own, when it is to be killed with all its tasks.
+    runtime: Option<Runtime>,
+}
+
+impl TestHub {
+    /// A hub with the toy app, in a home of its own, on the test's runtime.
+    pub async fn start() -> Self {
+        Self::start_with(vec![Arc::new(toy::Toy::default())]).await
+    }
+
+    pub async fn start_with(apps: Vec<Arc<dyn App>>) -> Self {
+        let home = new_home();
+        let (hub, addr, serving) = open(&home, apps).await;
+        Self { hub, addr, home, serving, runtime: None }
+    }
+
+    /// A hub on a runtime of its own, so that [`TestHub::kill`] can end it like `kill -9`.
+    pub async fn start_killable(apps: Vec<Arc<dyn App>>) -> Self {
+        Self::killable_in(new_home(), apps).await
+    }
+
+    /// A hub in the home of an earlier one.
+    pub async fn killable_in(home: Arc<TempDir>, apps: Vec<Arc<dyn App>>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let inside = Arc::clone(&home);
+        let opened = runtime.spawn(async move { open(&inside, apps).await }).await;
+        let (hub, addr, serving) = opened.expect("the hub opens");
+        Self { hub, addr, home, serving, runtime: Some(runtime) }
+    }
+
+    /// Starts an instance as the owner, on the runtime of the hub, so that nothing of it outlives a kill.
+    ///
+    /// # Errors
+    /// What the hub says.
+    ///
+    /// # Panics
+    /// When the start panics.
+    pub async fn start_instance(&self, wanted: LaunchRequest) -> Result<(InstanceView, bool), Problem> {
+        let hub = self.hub.clone();
+        let start = async move { hub.start_instance(&Caller::owner(), wanted).await };
+        let started = match &self.runtime {
+            Some(runtime) => runtime.spawn(start),
+            None => tokio::spawn(start),
+        };
+        started.await.expect("the start does not panic")
+    }
+
+    /// Ends the hub without a word, as the end of its process would. Gives the home that is left.
+    pub fn kill(self) -> Arc<TempDir> {
+        assert!(self.runtime.is_some(), "only a hub of start_killable can be killed");
+        Arc::clone(&self.home)
+    }
+
+    /// Stops the hub in good order; gives the home that is left.
+    pub async fn stop(self) -> Arc<TempDir> {
+        self.hub.stop().await;
+        Arc::clone(&self.home)
+    }
+
+    /// The folder that is `KAPELLE_HOME`.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.hub.home().root().to_owned()
+    }
+
+    /// The secret of bridges.
+    ///
+    /// # Panics
+    /// When the home has none: a fault of the hub.
+    #[must_use]
+    pub fn bridge_token(&self) -> String {
+        let home = self.hub.home();
+        home.secret(&home.bridge_token_file()).expect("the hub made the token")
+    }
+
+    /// Runs a toy command as the owner and waits for its end.
+    ///
+    /// # Panics
+    /// When the hub refuses it, or it does not end within the cap.
+    pub async fn run(&self, command: &str, args: Value) -> CallView {
+        let call = self.ask(command, args);
+        self.end_of(&call).await
+    }
+
+    /// Asks for a toy command as the owner; the call is under way.
+    ///
+    /// # Panics
+    /// When the hub refuses it.
+    #[must_use]
+    pub fn ask(&self, command: &str, args: Value) -> Arc<Call> {
+        self.try_ask(&Caller::owner(), request(command, args)).expect("the hub takes the call")
+    }
+
+    /// # Errors
+    /// What the hub says when it takes no call.
+    ///
+    /// # Panics
+    /// When the request is not for exactly one call.
+    pub fn try_ask(&self, caller: &Caller, request: CallRequest) -> Result<Arc<Call>, Problem> {
+        match self.hub.ask(caller, request)? {
+            Asked::One(call) => Ok(call),
+            Asked::All(calls) => panic!("{} calls where one was meant", calls.len()),
+            Asked::Checked(checked) => panic!("only checked: {checked:?}"),
+        }
+    }
+
+    /// # Panics
+    /// When the call does not end within the cap.
+    pub async fn end_of(&self, call: &Call) -> CallView {
+        capped(&format!("the end of {} ({})", call.id, call.command), call.ended(None)).await;
+        self.hub.view(call)
+    }
+
+    /// Waits until a call has started.
+    ///
+    /// # Panics
+    /// When it does not within the cap.
+    pub async fn started(&self, call: &Call) {
+        self.wait_for(&format!("{} starts", call.command), |_| call.has_started().then_some(())).await;
+    }
+
+    /// Waits until an instance is in a state.
+    ///
+    /// # Panics
+    /// When it does not come to that within the cap.
+    pub async fn until_state(&self, name: &InstanceName, state: InstanceState) {
+        self.wait_for(&format!("{name} is {}", state.as_str()), |hub| {
+            let now = hub.instance(name).ok().map(|view| view.state);
+            (now == Some(state)).then_some(())
+        })
+        .await;
+    }
+
+    /// Looks at every event of the feed, and now and then besides for what has no event.
+    ///
+    /// # Panics
+    /// When it does not come within the cap; `what` is in the message.
+    pub async fn wait_for<T>(&self, what: &str, mut look: impl FnMut(&Hub) -> Option<T>) -> T {
+        // States that follow from the clock (a silence, the end of a grace) have no event.
+        const LOOK_MS: u64 = 20;
+        let mut events = self.hub.listen();
+        let wait = async {
+            loop {
+                if let Some(found) = look(&self.hub) {
+                    return found;
+                }
+                tokio::select! {
+                    _ = events.recv() => {}
+                    () = tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)) => {}
+                }
+            }
+        };
+        capped(what, wait).await
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        self.serving.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn new_home() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().expect("a temporary folder can be made"))
+}
+
+async fn open(
+    home: &TempDir,
+    apps: Vec<Arc<dyn App>>,
+) -> (Hub, SocketAddr, tokio::task::JoinHandle<()>) {
+    let home = Home::open(&home.path().join("home")).expect("a home can be made");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let addr = listener.local_addr().expect("a bound listener has an address");
+    let hub = Hub::new(home, apps).expect("the hub opens");
+    // What `kapelle serve` writes, as far as bridges read it.
+    let text = json!({"url": "http://127.0.0.1:9", "pid": std::process::id(), "bridge": addr.to_string()});
+    write_private(&hub.home().hub_file(), text.to_string().as_bytes()).expect("the home can be written");
+    let serving = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.serve_bridges(listener).await }
+    });
+    (hub, addr, serving)
+}
+
+/// A request for a toy command on the only instance.
+///
+/// # Panics
+/// When `args` is no object.
+#[must_use]
+pub fn request(command: &str, args: Value) -> CallRequest {
+    let Value::Object(args) = args else { panic!("arguments are an object") };
+    CallRequest {
+        app: toy::APP.into(),
+        instance: None,
+        command: command.to_owned(),
+        args,
+        timeout_ms: None,
+        wait: Wait::default(),
+        check_only: false,
+        correlation_id: None,
+        confirm: None,
+    }
+}
+
+/// Somebody who is not the owner.
+#[must_use]
+pub fn caller(name: &str, scopes: &[Scope], asks: &[Scope]) -> Caller {
+    Caller {
+        name: name.into(),
+        scopes: scopes.iter().copied().collect::<Scopes>(),
+        asks: asks.iter().copied().collect::<Scopes>(),
+    }
+}
+
+/// Short words for assertions on an ended call.
+pub trait Ended {
+    fn code(&self) -> &str;
+    fn value(&self) -> &Value;
+    fn is(&self, status: Status) -> bool;
+}
+
+impl Ended for CallView {
+    fn code(&self) -> &str {
+        self.outcome
+            .as_ref()
+            .and_then(|outcome| outcome.problem.as_ref())
+            .map_or("", |problem| problem.code.as_str())
+    }
+
+    fn value(&self) -> &Value {
+        self.outcome.as_ref().map_or(&Value::Null, |outcome| &outcome.value)
+    }
+
+    fn is(&self, status: Status) -> bool {
+        self.status == status
+    }
+}

@@ -1,0 +1,252 @@
+//! An app for tests: a few commands with every effect, and a program that can be launched.
+//!
+//! The program is the test's own binary, started again with one test chosen: that test calls
+//! [`program_if_asked`], which does nothing unless a hub of a test launched it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hub::app::{App, Launch, LaunchRequest};
+use hub::home::Home;
+use serde_json::{Value, json};
+use wire::{AppId, Code, CommandSpec, Mode, Problem};
+
+use crate::bridge::{Dial, FakeBridge, Over, Reply};
+
+/// The app's id.
+pub const APP: &str = "toy";
+
+/// Says to the test's binary that it is the program.
+const BEHAVIOUR: &str = "KAPELLE_TOY";
+const FILE: &str = "KAPELLE_TOY_FILE";
+const MODE: &str = "KAPELLE_TOY_MODE";
+
+/// No program of a test outlives this, whatever happens to the test.
+const LIFE_MAX: Duration = Duration::from_secs(60);
+/// How long a program looks for a hub that is gone.
+const HUBLESS_MAX: Duration = Duration::from_secs(10);
+
+/// How the launched program behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Connects and serves; leaves when asked.
+    Serves,
+    /// Connects and serves; does not leave when asked.
+    Stays,
+    /// Prints a few words and ends with status 3, without connecting.
+    Fails,
+}
+
+impl Behaviour {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Serves => "serves",
+            Self::Stays => "stays",
+            Self::Fails => "fails",
+        }
+    }
+}
+
+type Launcher = dyn Fn(&LaunchRequest) -> Result<Launch, Problem> + Send + Sync;
+
+/// The app.
+pub struct Toy {
+    launcher: Box<Launcher>,
+}
+
+impl Default for Toy {
+    /// One that cannot be launched.
+    fn default() -> Self {
+        Self::launched_by(|_| {
+            Err(Problem::new(Code::START_FAILED, "No toy was found.").hint("Make one."))
+        })
+    }
+}
+
+impl Toy {
+    #[must_use]
+    pub fn launched_by(
+        launcher: impl Fn(&LaunchRequest) -> Result<Launch, Problem> + Send + Sync + 'static,
+    ) -> Self {
+        Self { launcher: Box::new(launcher) }
+    }
+
+    /// One whose program is this test binary; `test` is the path of the test that calls
+    /// [`program_if_asked`].
+    #[must_use]
+    pub fn with_program(test: &'static str, behaviour: Behaviour) -> Self {
+        Self::launched_by(move |request| Ok(program(test, behaviour, request)))
+    }
+}
+
+/// How this test binary is launched as a toy's program.
+///
+/// # Panics
+/// When the system does not say which binary this is.
+#[must_use]
+pub fn program(test: &str, behaviour: Behaviour, request: &LaunchRequest) -> Launch {
+    let mode = json!(request.mode).as_str().unwrap_or_default().to_owned();
+    let mut env = vec![
+        (BEHAVIOUR.to_owned(), OsString::from(behaviour.name())),
+        (MODE.to_owned(), OsString::from(mode)),
+    ];
+    if let Some(file) = &request.file {
+        env.push((FILE.to_owned(), file.into()));
+    }
+    Launch {
+        program: std::env::current_exe().expect("the system knows this binary"),
+        args: ["--exact", test, "--nocapture"].map(OsString::from).to_vec(),
+        env,
+        mode: request.mode,
+    }
+}
+
+/// A program that is a line of shell.
+#[must_use]
+pub fn shell(line: &str, mode: Mode) -> Launch {
+    Launch {
+        program: PathBuf::from("/bin/sh"),
+        args: ["-c", line].map(OsString::from).to_vec(),
+        env: Vec::new(),
+        mode,
+    }
+}
+
+impl App for Toy {
+    fn id(&self) -> AppId {
+        APP.into()
+    }
+
+    fn title(&self) -> &'static str {
+        "Toy"
+    }
+
+    fn commands(&self) -> Vec<CommandSpec> {
+        let mut commands = CommandSpec::from_toml(APP, TOY_COMMANDS).expect("the toy is described");
+        commands.extend(CommandSpec::from_toml("code", CODE_COMMANDS).expect("code is described"));
+        commands
+    }
+
+    fn launch(&self, _home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {
+        (self.launcher)(request)
+    }
+}
+
+const TOY_COMMANDS: &str = r#"
+[echo]
+summary = "Gives back what it gets."
+effect = "read"
+args.text = { type = "string", default = "hello", doc = "What comes back." }
+args.data = { type = "any", doc = "Anything." }
+
+[look]
+summary = "Looks beside the calls that run."
+effect = "read"
+concurrent = true
+
+[make]
+summary = "Makes a thing."
+effect = "write"
+args.kind = { type = "string", enum = ["ball", "top"], required = true, doc = "What to make." }
+args.size = { type = "number", default = 2.0, min = 0.0, doc = "How large." }
+
+[delete]
+summary = "Breaks a thing."
+effect = "destructive"
+args.name = { type = "string", required = true, doc = "Which." }
+
+[sleep]
+summary = "Takes its time."
+effect = "read"
+args.ms = { type = "integer", required = true, doc = "How long." }
+
+[die]
+summary = "Ends its process in the middle of the call."
+effect = "destructive"
+"#;
+
+const CODE_COMMANDS: &str = r#"
+[run]
+summary = "Runs code."
+effect = "code"
+args.code = { type = "string", required = true, doc = "The code." }
+"#;
+
+/// In a test of its own: serves as the program of a launched toy and never comes back, or does
+/// nothing when nobody launched it.
+///
+/// # Panics
+/// When the hub that launched it cannot be reached.
+pub fn program_if_asked() {
+    let Ok(behaviour) = std::env::var(BEHAVIOUR) else { return };
+    if behaviour == Behaviour::Fails.name() {
+        println!("the toy looks for its spring");
+        eprintln!("the toy has no spring");
+        std::process::exit(3);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
+    let stays = behaviour == Behaviour::Stays.name();
+    runtime.block_on(async { tokio::time::timeout(LIFE_MAX, live(stays)).await.ok() });
+    std::process::exit(0);
+}
+
+async fn live(stays: bool) {
+    let home = PathBuf::from(std::env::var_os("KAPELLE_HOME").expect("the hub says its home"));
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let token = std::fs::read_to_string(home.join("tokens/bridge")).expect("the hub made a token");
+    let addr = address(&home).expect("the hub says its address");
+    let mut dial = Dial::with(addr, token.trim().to_owned())
+        .launch(&variable("KAPELLE_LAUNCH"))
+        .name(&variable("KAPELLE_NAME"))
+        .mode(serde_json::from_value(json!(variable(MODE))).expect("the toy said the mode"));
+    let file = std::env::var(FILE).ok();
+    if let Some(file) = &file {
+        dial = dial.file(file);
+    }
+    let mut bridge = dial.connect(answer).await.expect("the hub takes its own toy");
+    bridge.state(json!({"file": file, "dirty": false, "revision": 1})).await;
+    loop {
+        match bridge.over(stays).await {
+            Over::Stopped => return,
+            Over::Unlinked => {
+                let again = redial(&mut bridge, &home);
+                if tokio::time::timeout(HUBLESS_MAX, again).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn answer(call: &wire::link::CallMessage) -> Reply {
+    match call.command.as_str() {
+        "toy.die" => Reply::Exit(7),
+        "toy.sleep" => {
+            let ms = call.args.get("ms").and_then(Value::as_u64).unwrap_or_default();
+            Reply::After(Duration::from_millis(ms), json!(ms))
+        }
+        _ => Reply::Value(json!(call.args)),
+    }
+}
+
+async fn redial(bridge: &mut FakeBridge, home: &std::path::Path) {
+    const PAUSE: Duration = Duration::from_millis(50);
+    loop {
+        if let Some(addr) = address(home)
+            && bridge.redial(addr).await.is_ok()
+        {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn address(home: &std::path::Path) -> Option<std::net::SocketAddr> {
+    let text = std::fs::read(home.join("run/hub.json")).ok()?;
+    let said: Value = serde_json::from_slice(&text).ok()?;
+    said["bridge"].as_str()?.parse().ok()
+}
