@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
 use crate::problem::Refused;
-use crate::{blobs, calls, guard, instances, limits, openapi, stream, tokens};
+use crate::{blobs, calls, guard, instances, limits, linger, openapi, stream, tokens};
 
 /// What every route can reach.
 #[derive(Clone)]
@@ -68,6 +68,7 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
             door.clone(),
             guard::nearness,
         ))
+        .layer(middleware::from_fn(linger::linger))
         .with_state(door)
 }
 

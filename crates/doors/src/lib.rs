@@ -9,6 +9,7 @@ mod calls;
 mod guard;
 mod http;
 mod instances;
+mod linger;
 pub mod openapi;
 mod problem;
 mod stream;
@@ -34,6 +35,8 @@ pub mod limits {
     pub const CONNECTIONS_MAX: usize = 4_096;
     /// How long open connections may take to end when the hub stops.
     pub const DRAIN: Duration = Duration::from_secs(2);
+    /// How long the rest of a refused body is heard out, so that its sender gets the answer.
+    pub const LINGER: Duration = Duration::from_secs(2);
     /// A blob is written to disk in pieces of this size, in bytes.
     pub const BLOB_READ_BYTES: usize = 1024 * 1024;
 }
