@@ -1,0 +1,80 @@
+//! Where and when a run was made: a figure without that means nothing.
+
+use std::process::Command;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The machine of a run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) processor: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_gb: Option<f64>,
+    pub(crate) kernel: String,
+    /// Load averages before and after.
+    pub(crate) load: (String, String),
+}
+
+/// What is known of this machine.
+pub(crate) fn describe(load: (String, String)) -> Machine {
+    let line = |path: &str, key: &str| {
+        let text = std::fs::read_to_string(path).ok()?;
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        line.split_once(':')
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    let kib = line("/proc/meminfo", "MemTotal")
+        .and_then(|value| value.split_whitespace().next()?.parse::<f64>().ok());
+    Machine {
+        processor: line("/proc/cpuinfo", "model name")
+            .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_gb: kib.map(|kib| kib * 1024.0 / 1e9),
+        kernel: said("uname", &["-sr"]).unwrap_or_else(|| std::env::consts::OS.to_owned()),
+        load,
+    }
+}
+
+/// The load averages of now, as the system writes them.
+pub(crate) fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let three: Vec<&str> = text.split_whitespace().take(3).collect();
+    if three.is_empty() {
+        "unknown".to_owned()
+    } else {
+        three.join(" ")
+    }
+}
+
+/// UTC.
+pub(crate) fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0)
+        .unwrap_or(now)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+/// The commit of this checkout, and whether it was changed since.
+pub(crate) fn commit() -> Option<String> {
+    let commit = said("git", &["rev-parse", "--short=12", "HEAD"])?;
+    let changes = said("git", &["status", "--porcelain"])?;
+    Some(if changes.is_empty() {
+        commit
+    } else {
+        format!("{commit}, with changes")
+    })
+}
+
+fn said(program: &str, words: &[&str]) -> Option<String> {
+    let out = Command::new(program)
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .ok()?;
+    out.status
+        .success()
+        .then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+}

@@ -1,0 +1,147 @@
+//! What Kapelle costs, measured beside a bare axum hub in the same run.
+//!
+//! In come options and a built `kapelle`; out goes a table on stdout and, where asked, a report as
+//! Markdown or JSON. It starts every process that it measures, measures them in turns ([`rounds`]) and
+//! ends all of them, whatever happens to itself ([`processes`]). It asserts no times: the report says
+//! which goals are met.
+//!
+//! The floor ([`floor`]), the responder and the echo bridge ([`echo`]) are this same program in
+//! another role, each in a process of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bridge_link;
+mod echo;
+mod floor;
+mod goals;
+mod http;
+mod kapelle;
+mod machine;
+mod processes;
+mod report;
+mod rounds;
+mod scene;
+mod single;
+mod stats;
+
+/// What went wrong, as a sentence for the person who runs this.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measure Kapelle beside a bare axum hub
+#[derive(Parser, Debug)]
+#[command(name = "kapelle-bench", max_term_width = 100)]
+struct Words {
+    /// The Blender to measure with [default: the one that `kapelle start blender` finds]
+    #[arg(long, value_name = "PATH")]
+    blender: Option<PathBuf>,
+    /// A Python with the `bpy` wheel, instead of a Blender.
+    #[arg(long, value_name = "PATH", conflicts_with = "blender")]
+    python: Option<PathBuf>,
+    /// Measure without a Blender.
+    #[arg(long, conflicts_with_all = ["blender", "python"])]
+    no_blender: bool,
+    /// The `kapelle` to measure [default: built from this checkout]
+    #[arg(long, value_name = "PATH")]
+    kapelle: Option<PathBuf>,
+    /// Fewer and shorter rounds: under a minute.
+    #[arg(long)]
+    quick: bool,
+    /// Where the report goes; `.md` or `.json`. Can be given twice.
+    #[arg(long, value_name = "FILE")]
+    out: Vec<PathBuf>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What else this program can be: in processes that it starts itself, and `hammer` for people.
+#[derive(Subcommand, Debug)]
+enum Role {
+    /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
+    Hammer,
+    /// The bare hub; prints where it listens.
+    #[command(hide = true)]
+    Floor,
+    /// Answers framed JSON.
+    #[command(hide = true)]
+    Responder { addr: SocketAddr },
+    /// A bridge that answers at once; finds its hub by `KAPELLE_HOME`.
+    #[command(hide = true)]
+    EchoBridge,
+    /// Ends what it is told about when its stdin closes.
+    #[command(hide = true)]
+    Keeper,
+}
+
+fn main() -> ExitCode {
+    let words = Words::parse();
+    let done = match words.role {
+        Some(Role::Hammer) => hammer(),
+        Some(Role::Floor) => floor::serve(),
+        Some(Role::Responder { addr }) => floor::respond(addr),
+        Some(Role::EchoBridge) => echo::run(),
+        Some(Role::Keeper) => processes::keep(),
+        None => measure(words),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("kapelle-bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hammer() -> Result<(), Fault> {
+    let target = kapelle::running_hub()?;
+    let way = rounds::Way {
+        name: "HTTP → Kapelle",
+        end: rounds::End::Http(target),
+    };
+    loop {
+        let (round, duration_ms) = rounds::one_client(&way, 1_000)?;
+        println!(
+            "p50 {:.3} ms, p99 {:.3} ms, {:.0} calls/s, duration_ms {duration_ms:?}",
+            round.p50_ms, round.p99_ms, round.calls_per_s
+        );
+    }
+}
+
+/// Waits for so long; for what has no event (another process's end, a beat that is due).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the bench waits for time to pass"
+)]
+pub(crate) fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
+fn measure(words: Words) -> Result<(), Fault> {
+    for path in &words.out {
+        report::Form::of(path)?;
+    }
+    let wanted = scene::Wanted {
+        kapelle: kapelle::program(words.kapelle)?,
+        blender: match (words.blender, words.python, words.no_blender) {
+            (_, _, true) => scene::Blender::None,
+            (Some(path), _, _) => scene::Blender::Program(path),
+            (_, Some(path), _) => scene::Blender::Python(path),
+            _ => scene::Blender::Any,
+        },
+        length: if words.quick {
+            rounds::Length::QUICK
+        } else {
+            rounds::Length::FULL
+        },
+    };
+    let report = scene::measure(&wanted)?;
+    print!("{}", report::table(&report));
+    for path in &words.out {
+        report::write(&report, path)?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! One run from its first process to its report.
+//!
+//! Who stands where: the floor with its responder; a hub with the echo bridge; a hub with a Blender
+//! that `kapelle start` has started; an echo bridge and a Blender that dial the bench itself. Each
+//! hub has a home of its own.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Fault;
+use crate::bridge_link::{Kept, Place};
+use crate::goals::{self, Figure};
+use crate::http::{Client, Target};
+use crate::kapelle::{self, Hub, Instance};
+use crate::machine;
+use crate::processes::{Processes, own_role};
+use crate::report::{Report, Row};
+use crate::rounds::{self, End, Found, Length, Way, What};
+use crate::single::{self, Ready, Watched};
+
+/// How long a Blender may take to come, on a machine that does other things as well.
+const BLENDER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a process of this program may take to come.
+const OWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the hub is asked whether the echo bridge has come, and how often at most.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS_MAX: usize = 1_000;
+
+pub(crate) const FLOOR: usize = 0;
+pub(crate) const ECHO: usize = 1;
+// At 2: the echo bridge without a hub.
+pub(crate) const BLENDER: usize = 3;
+pub(crate) const BLENDER_ALONE: usize = 4;
+
+/// What to measure.
+pub(crate) struct Wanted {
+    pub(crate) kapelle: PathBuf,
+    pub(crate) blender: Blender,
+    pub(crate) length: Length,
+}
+
+#[derive(Debug)]
+pub(crate) enum Blender {
+    /// Whatever `kapelle start` finds.
+    Any,
+    Program(PathBuf),
+    Python(PathBuf),
+    None,
+}
+
+/// # Errors
+/// When something cannot be started, or a call fails. A slow answer is no error.
+pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
+    let mut processes = Processes::new()?;
+    let dir = tempfile::Builder::new()
+        .prefix("kapelle-bench-")
+        .tempdir()?
+        .keep();
+    processes.remove_at_end(&dir)?;
+    let before = machine::load();
+
+    eprintln!("starting and stopping hubs");
+    let ready = single::ready(&mut processes, &wanted.kapelle, &dir, wanted.length.starts)?;
+    let floor = start_floor(&mut processes)?;
+    let hub = Hub::start(&mut processes, &wanted.kapelle, &dir.join("echo"))?;
+    let rss_start = single::idle_rss_mb(hub.pid);
+    let echo_alone = start_echo(&mut processes, &hub, &dir.join("echo-alone"))?;
+    let mut ways = vec![
+        Way {
+            name: "HTTP → bare axum hub → responder (the floor)",
+            end: End::Http(floor),
+        },
+        Way {
+            name: "HTTP → Kapelle → echo bridge",
+            end: End::Http(hub.target.clone()),
+        },
+        Way {
+            name: "bench in the hub's place → echo bridge",
+            end: End::Link(echo_alone),
+        },
+    ];
+    let rss_echo = single::idle_rss_mb(hub.pid);
+    let blender = start_blender(&mut processes, wanted, &dir, &mut ways)?;
+    let rss_blender = blender
+        .as_ref()
+        .and_then(|(hub, _)| single::idle_rss_mb(hub.pid));
+
+    let teller = [BLENDER_ALONE, BLENDER]
+        .into_iter()
+        .find(|at| *at < ways.len());
+    let found = rounds::measure(&ways, &wanted.length, teller)?;
+    eprintln!("status while a call runs");
+    let watched = match &blender {
+        Some((hub, _)) => Some(single::status_while_busy(
+            &hub.target,
+            wanted.length.busy_s,
+        )?),
+        None => None,
+    };
+    let singles = Singles {
+        ready,
+        watched,
+        start_ms: blender
+            .as_ref()
+            .map(|(_, instance)| instance.took.as_secs_f64() * 1e3),
+        rss_mb: [
+            ("after the start", rss_start),
+            ("with the echo bridge connected", rss_echo),
+            ("with one Blender connected", rss_blender),
+            (
+                "after all calls of this run (the journal holds them)",
+                single::idle_rss_mb(hub.pid),
+            ),
+        ],
+    };
+    let load = (before, machine::load());
+    let instance = blender.as_ref().map(|(_, instance)| instance);
+    drop_all(processes);
+    compose(wanted, &ways, &found, &singles, instance, load)
+}
+
+struct Singles {
+    ready: Ready,
+    watched: Option<Watched>,
+    start_ms: Option<f64>,
+    rss_mb: [(&'static str, Option<f64>); 4],
+}
+
+fn compose(
+    wanted: &Wanted,
+    ways: &[Way],
+    found: &Found,
+    singles: &Singles,
+    instance: Option<&Instance>,
+    load: (String, String),
+) -> Result<Report, Fault> {
+    let mut rows = Vec::new();
+    for what in [What::OneClient, What::Crowd, What::LargeIn, What::LargeOut] {
+        for (at, way) in ways.iter().enumerate() {
+            if let Some(summary) = found.summary(what, at) {
+                let to_floor = found.in_floors(what, at, |_| 0.0);
+                rows.push(Row {
+                    what,
+                    way: way.name,
+                    summary,
+                    to_floor,
+                });
+            }
+        }
+    }
+    let mut figures = Vec::new();
+    let mut note = |name: &str, value: Option<f64>, unit: &'static str| {
+        figures.extend(value.map(|value| Figure {
+            name: name.to_owned(),
+            value,
+            unit,
+        }));
+    };
+    let ready = &singles.ready;
+    note(
+        "hub ready in a fresh home, p50",
+        Some(ready.fresh.p50_ms),
+        "ms",
+    );
+    note(
+        "hub ready in a used home, p50",
+        Some(ready.again.p50_ms),
+        "ms",
+    );
+    note(
+        "hub ready in a fresh home, longest of the run",
+        Some(ready.fresh.p99_ms),
+        "ms",
+    );
+    for (when, value) in singles.rss_mb {
+        note(&format!("hub's resident memory {when}"), value, "MB");
+    }
+    note(
+        "`kapelle start blender` until it is connected",
+        singles.start_ms,
+        "ms",
+    );
+    if let Some(watched) = &singles.watched {
+        note(
+            "GET /v1/instances while a call runs, p50",
+            Some(watched.instances.p50_ms),
+            "ms",
+        );
+        note(
+            "GET /v1/instances while a call runs, p99",
+            Some(watched.instances.p99_ms),
+            "ms",
+        );
+        note(
+            "GET state while a call runs, p50",
+            Some(watched.state.p50_ms),
+            "ms",
+        );
+        note(
+            "GET state while a call runs, p99",
+            Some(watched.state.p99_ms),
+            "ms",
+        );
+    }
+    note(
+        "Blender's own time: running compiled `1+1`",
+        found.own().map(|own| own.run_ms),
+        "ms",
+    );
+    note(
+        "Blender's own time: compiling and running `1+1`",
+        found.own().map(|own| own.compile_and_run_ms),
+        "ms",
+    );
+    note(
+        "`duration_ms` of a `1+1` through the hub, p50",
+        found.duration_ms(BLENDER),
+        "ms",
+    );
+    let goals = goals::of(
+        found,
+        singles.watched.as_ref(),
+        &singles.ready,
+        &singles.rss_mb,
+    );
+    let settings = wanted.length;
+    let blender = instance.map_or_else(
+        || "none".to_owned(),
+        |instance| format!("{} ({})", instance.version, instance.mode),
+    );
+    Ok(Report {
+        date: machine::now(),
+        machine: machine::describe(load),
+        kapelle: kapelle::version(&wanted.kapelle)?,
+        commit: machine::commit(),
+        optimised: !cfg!(debug_assertions),
+        blender,
+        settings,
+        rows,
+        figures,
+        goals,
+    })
+}
+
+fn start_floor(processes: &mut Processes) -> Result<Target, Fault> {
+    let (_, line) = processes.spawn_and_hear(&mut own_role("floor")?, OWN_TIMEOUT)?;
+    let said: Value = serde_json::from_str(&line)?;
+    let (Some(http), Some(link)) = (said["http"].as_str(), said["link"].as_str()) else {
+        return Err(format!("the floor did not start: {line}").into());
+    };
+    processes.spawn(own_role("responder")?.arg(link))?;
+    Ok(Target {
+        addr: http.parse()?,
+        token: None,
+    })
+}
+
+/// One echo bridge at the hub, one that dials the bench.
+fn start_echo(processes: &mut Processes, hub: &Hub, alone: &Path) -> Result<Kept, Fault> {
+    processes.spawn(own_role("echo-bridge")?.env("KAPELLE_HOME", &hub.home))?;
+    let mut client = Client::new(&hub.target)?;
+    let mut looks = 0;
+    while client.get("/v1/instances")?["instances"][0]["state"] != "idle" {
+        looks += 1;
+        if looks > LOOKS_MAX {
+            return Err("the echo bridge did not come".into());
+        }
+        crate::pause(LOOK);
+    }
+    let place = Place::new(alone)?;
+    processes.spawn(own_role("echo-bridge")?.env("KAPELLE_HOME", place.home()))?;
+    place.accept(OWN_TIMEOUT)
+}
+
+/// A Blender at a hub of its own, and the same once more that dials the bench.
+fn start_blender(
+    processes: &mut Processes,
+    wanted: &Wanted,
+    dir: &Path,
+    ways: &mut Vec<Way>,
+) -> Result<Option<(Hub, Instance)>, Fault> {
+    let options: Vec<&OsStr> = match &wanted.blender {
+        Blender::None => return Ok(None),
+        Blender::Any => Vec::new(),
+        Blender::Program(path) => vec![OsStr::new("--blender"), path.as_os_str()],
+        Blender::Python(path) => vec![OsStr::new("--python"), path.as_os_str()],
+    };
+    eprintln!("starting Blender");
+    let hub = Hub::start(processes, &wanted.kapelle, &dir.join("blender"))?;
+    let instance = hub.start_blender(processes, &options)?;
+    ways.push(Way {
+        name: "HTTP → Kapelle → Blender",
+        end: End::Http(hub.target.clone()),
+    });
+    let place = Place::new(&dir.join("blender-alone"))?;
+    match instance.again(place.home()) {
+        Ok(mut command) => {
+            processes.spawn(command.stdin(Stdio::null()))?;
+            let link = place.accept(BLENDER_TIMEOUT)?;
+            ways.push(Way {
+                name: "bench in the hub's place → Blender",
+                end: End::Link(link),
+            });
+        }
+        Err(fault) => eprintln!("the bridge alone is not measured: {fault}"),
+    }
+    Ok(Some((hub, instance)))
+}
+
+fn drop_all(processes: Processes) {
+    eprintln!("ending all processes");
+    drop(processes);
+}
