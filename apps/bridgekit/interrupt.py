@@ -18,6 +18,7 @@ It decides nothing about time; see executor.py.
 """
 
 import ctypes
+import gc
 import threading
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -50,6 +51,7 @@ class Window:
         self._closing = False
         self._thread = None
         self._fired = 0
+        self._gc_paused = False
 
     def run(self, call, body):
         """Runs `body(call)` with the window open for the call, on the thread that calls this.
@@ -123,15 +125,22 @@ class Window:
         Setting none instead would leave the interpreter's mark that a shot is on its way, until the next
         one lands: every check of it slow, and Python 3.11 turns for ever in it under a tracer.
         """
+        if gc.isenabled():  # a finalizer that ran just now would be hit in its middle
+            self._gc_paused = True
+            gc.disable()
         try:
+            for _ in range(_LANDS_WITHIN):
+                pass  # a collection that was due already comes here
             while True:
                 _set_async_exc(ctypes.c_ulong(self._thread), ctypes.py_object(_Withdrawn))
-                # It lands at one of the next bytecodes; again, if something swallowed it there, such as the
-                # finalizer of an object that was collected just now.
+                # It lands at one of the next bytecodes; again, if something swallowed it there.
                 for _ in range(_LANDS_WITHIN):
                     pass
         except _Withdrawn:
             pass
+        if self._gc_paused:
+            self._gc_paused = False
+            gc.enable()
 
     def after_fork_in_child(self):
         """In a forked child nobody shoots, and the lock may be held by a thread that is not there."""

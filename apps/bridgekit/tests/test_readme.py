@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 class Example(unittest.TestCase):
     def test_it_connects_runs_and_leaves(self):
         with open(os.path.join(HERE, "README.md"), encoding="utf-8") as file:
-            code = re.search(r"```python\n(.*?)```", file.read(), re.S).group(1)
+            code = re.search(r"```python\n(.*?)```", file.read(), re.DOTALL).group(1)
         hub = FakeHub().listen()
         self.addCleanup(hub.close)
         variables = dict(os.environ, KAPELLE_HOME=hub.home, PYTHONPATH=os.path.dirname(HERE))

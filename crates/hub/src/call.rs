@@ -198,7 +198,10 @@ fn fresh_id() -> CallId {
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let next = last.get_or_insert_with(ulid::Generator::new).generate();
     // It fails only after 2^80 ids in one millisecond.
-    CallId::from(format!("call_{}", next.unwrap_or_else(|_| ulid::Ulid::new())))
+    CallId::from(format!(
+        "call_{}",
+        next.unwrap_or_else(|_| ulid::Ulid::new())
+    ))
 }
 
 /// A time as the wire shows it.

@@ -190,7 +190,11 @@ mod tests {
     fn keeps_its_word(memory: &Memory, asked: &[Arc<Call>]) {
         let since = memory.since();
         for call in asked.iter().filter(|call| call.asked_at > since) {
-            assert!(memory.get(&call.id).is_some(), "{} is after {since}", call.id);
+            assert!(
+                memory.get(&call.id).is_some(),
+                "{} is after {since}",
+                call.id
+            );
         }
     }
 
@@ -205,7 +209,10 @@ mod tests {
             .collect();
         assert_eq!(remembered(&memory).len(), limits::JOURNAL_CALLS_MAX + 1);
         assert!(memory.get(&asked[49].id).is_none() && memory.get(&asked[50].id).is_some());
-        assert!(memory.get(&open.id).is_some(), "a call without an end is never dropped");
+        assert!(
+            memory.get(&open.id).is_some(),
+            "a call without an end is never dropped"
+        );
         assert!(memory.since() > before);
         keeps_its_word(&memory, &asked);
     }
@@ -222,6 +229,9 @@ mod tests {
         keeps_its_word(&memory, &asked);
         let huge = run(&memory, json!(["x".repeat(limits::JOURNAL_BYTES_MAX + 1)]));
         assert_eq!(remembered(&memory).len(), 1);
-        assert!(memory.get(&huge.id).is_some(), "the newest stays, however large");
+        assert!(
+            memory.get(&huge.id).is_some(),
+            "the newest stays, however large"
+        );
     }
 }

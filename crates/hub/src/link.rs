@@ -175,7 +175,13 @@ async fn live(
     }
 }
 
-fn take(hub: &Inner, instance: &Instance, epoch: u64, outbox: &Outbox, message: FromBridge) -> Result<(), Problem> {
+fn take(
+    hub: &Inner,
+    instance: &Instance,
+    epoch: u64,
+    outbox: &Outbox,
+    message: FromBridge,
+) -> Result<(), Problem> {
     let event = match message {
         FromBridge::Started { id } => DriverEvent::Started(id),
         FromBridge::Progress { id, fraction, text } => {

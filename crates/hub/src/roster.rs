@@ -20,7 +20,7 @@ use crate::limits;
 
 mod process;
 
-pub(crate) use process::is_alive;
+pub(crate) use process::{birth, is_alive};
 
 /// One running copy of an app.
 pub(crate) struct Instance {

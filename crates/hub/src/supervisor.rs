@@ -24,7 +24,7 @@ use crate::app::{App, Launch, LaunchRequest};
 use crate::home::{create_private, random_hex, write_private};
 use crate::hub::Inner as Hub;
 use crate::limits;
-use crate::roster::{Instance, is_alive};
+use crate::roster::{Instance, birth, is_alive};
 
 mod stop;
 mod watch;
@@ -62,6 +62,9 @@ struct RunFile {
     name: InstanceName,
     launch: String,
     pid: u32,
+    /// When the process was born, where the system tells.
+    #[serde(default)]
+    born: Option<u64>,
     request: LaunchRequest,
 }
 
@@ -137,7 +140,9 @@ impl Supervisor {
             &launch_id,
         )?;
         let ours = self.own(&instance.name, request.clone(), None);
-        let child = self.launch(hub, app, &instance, &request, &launch_id).await;
+        let child = self
+            .launch(hub, app, &instance, &request, &launch_id, &ours)
+            .await;
         let child = match child {
             Ok(child) => child,
             Err(problem) => {
@@ -176,7 +181,7 @@ impl Supervisor {
             return Ok(instance.view(hub));
         }
         let Some(mut waiter) = waiter else {
-            return Ok(instance.view(hub));
+            return Err(stopped_meanwhile(&instance.name));
         };
         let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
         match came {
@@ -205,6 +210,7 @@ impl Supervisor {
         instance: &Instance,
         request: &LaunchRequest,
         launch_id: &str,
+        ours: &CancellationToken,
     ) -> Result<Child, Problem> {
         let (home, wanted) = (hub.home.clone(), request.clone());
         let launch = tokio::task::spawn_blocking(move || app.launch(&home, &wanted))
@@ -213,16 +219,19 @@ impl Supervisor {
                 tracing::error!(%error, "the launch of an app panicked");
                 Problem::new(Code::INTERNAL, "The preparation of the start failed.")
             })??;
-        let child = spawn(hub, &instance.name, launch_id, &launch)?;
-        instance.set_pid(child.id());
-        if let Some(owned) = self.lock().get_mut(&instance.name) {
-            owned.pid = child.id();
-            owned.since = None;
+        let mut child = spawn(hub, &instance.name, launch_id, &launch)?;
+        if !self.launched(&instance.name, child.id(), ours) {
+            stop::kill(child.id());
+            child.wait().await.ok();
+            return Err(stopped_meanwhile(&instance.name));
         }
+        instance.set_pid(child.id());
+        let pid = child.id().unwrap_or_default();
         let run = RunFile {
             name: instance.name.clone(),
             launch: launch_id.to_owned(),
-            pid: child.id().unwrap_or_default(),
+            pid,
+            born: birth(pid),
             request: request.clone(),
         };
         let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
@@ -230,6 +239,17 @@ impl Supervisor {
             tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
         }
         Ok(child)
+    }
+
+    /// `false` when it was stopped while it was being launched.
+    fn launched(&self, name: &InstanceName, pid: Option<u32>, ours: &CancellationToken) -> bool {
+        let mut all = self.lock();
+        let Some(owned) = all.get_mut(name).filter(|_| !ours.is_cancelled()) else {
+            return false;
+        };
+        owned.pid = pid;
+        owned.since = None;
+        true
     }
 
     /// Finds the processes of a hub that was killed. Those that live are waited for.
@@ -241,7 +261,9 @@ impl Supervisor {
             let run = std::fs::read(&path)
                 .ok()
                 .and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
-            let Some(run) = run.filter(|run| is_alive(run.pid)) else {
+            // A number is given again some day: the time of birth tells an old process from another one.
+            let is_ours = |run: &RunFile| is_alive(run.pid) && run.born == birth(run.pid);
+            let Some(run) = run.filter(is_ours) else {
                 std::fs::remove_file(&path).ok();
                 continue;
             };
@@ -361,6 +383,14 @@ fn spawn(
             &error,
         )
     })
+}
+
+fn stopped_meanwhile(name: &InstanceName) -> Problem {
+    Problem::new(
+        Code::START_FAILED,
+        format!("`{name}` was stopped before it connected."),
+    )
+    .hint("Start it again if that was not meant.")
 }
 
 fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {

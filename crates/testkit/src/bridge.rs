@@ -76,7 +76,10 @@ pub struct Manners {
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { cancels: true, beats: true }
+        Self {
+            cancels: true,
+            beats: true,
+        }
     }
 }
 
@@ -136,7 +139,9 @@ impl FakeBridge {
     /// The next call that has not been given out here.
     pub async fn next_call(&mut self) -> CallMessage {
         let at = self.taken;
-        let call = self.until("a call comes", |heard| heard.calls.get(at).cloned()).await;
+        let call = self
+            .until("a call comes", |heard| heard.calls.get(at).cloned())
+            .await;
         self.taken += 1;
         call
     }
@@ -150,23 +155,36 @@ impl FakeBridge {
     /// Waits for a cancel of that call.
     pub async fn cancel_of(&self, id: &CallId) -> CancelReason {
         self.until("a cancel comes", |heard| {
-            heard.cancels.iter().find(|(other, _)| other == id).map(|(_, reason)| *reason)
+            heard
+                .cancels
+                .iter()
+                .find(|(other, _)| other == id)
+                .map(|(_, reason)| *reason)
         })
         .await
     }
 
     #[must_use]
     pub fn cancels(&self) -> Vec<CallId> {
-        self.core.heard().cancels.iter().map(|(id, _)| id.clone()).collect()
+        self.core
+            .heard()
+            .cancels
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     pub async fn ack_of(&self, id: &CallId) {
-        self.until("an ack comes", |heard| heard.acks.contains(id).then_some(())).await;
+        self.until("an ack comes", |heard| {
+            heard.acks.contains(id).then_some(())
+        })
+        .await;
     }
 
     /// Waits for the bytes of a blob.
     pub async fn blob(&self, name: &str) -> Vec<u8> {
-        self.until("a blob comes", |heard| heard.blobs.get(name).cloned()).await
+        self.until("a blob comes", |heard| heard.blobs.get(name).cloned())
+            .await
     }
 
     /// Waits until the hub says `stop` (unless it is not to be heard) or the link is gone; for as
@@ -189,19 +207,24 @@ impl FakeBridge {
     }
 
     pub async fn stop_of_hub(&self) {
-        self.until("a stop comes", |heard| (heard.stops > 0).then_some(())).await;
+        self.until("a stop comes", |heard| (heard.stops > 0).then_some(()))
+            .await;
     }
 
     /// Waits for a further answer to a beat, a whole round trip.
     pub async fn round_trip(&self) {
         let before = self.core.heard().beats;
         self.core.beat().await;
-        self.until("a beat comes", |heard| (heard.beats > before).then_some(())).await;
+        self.until("a beat comes", |heard| (heard.beats > before).then_some(()))
+            .await;
     }
 
     /// Waits until the hub has closed the link; gives what it said last, if it refused something.
     pub async fn refused(&self) -> Option<Problem> {
-        self.until("the hub closes", |heard| (!heard.linked).then(|| heard.refused.clone())).await
+        self.until("the hub closes", |heard| {
+            (!heard.linked).then(|| heard.refused.clone())
+        })
+        .await
     }
 
     pub async fn started(&self, id: &CallId) {
@@ -209,11 +232,13 @@ impl FakeBridge {
     }
 
     pub async fn progress(&self, id: &CallId, fraction: f64, text: &str) {
-        self.send(&json!({"t": "progress", "id": id, "fraction": fraction, "text": text})).await;
+        self.send(&json!({"t": "progress", "id": id, "fraction": fraction, "text": text}))
+            .await;
     }
 
     pub async fn output(&self, id: &CallId, text: &str) {
-        self.send(&json!({"t": "output", "id": id, "stream": "stdout", "text": text})).await;
+        self.send(&json!({"t": "output", "id": id, "stream": "stdout", "text": text}))
+            .await;
     }
 
     /// Ends a call: `outcome` as made by [`outcome`] or [`succeeded`].
@@ -233,7 +258,8 @@ impl FakeBridge {
 
     /// Says goodbye and leaves.
     pub async fn bye(&self) {
-        self.send(&json!({"t": "bye", "reason": "the window was closed"})).await;
+        self.send(&json!({"t": "bye", "reason": "the window was closed"}))
+            .await;
         self.drop_link().await;
     }
 
@@ -275,8 +301,13 @@ impl FakeBridge {
     pub async fn send_blob(&self, name: &str, bytes: &[u8]) {
         let mut offset = 0;
         for raw in bytes.chunks(PIECE_BYTES_MAX) {
-            let head = PieceHead { blob: name.to_owned(), offset, total: bytes.len() as u64 };
-            self.send_bytes(&encode_piece(&head, raw).expect("a piece is a frame")).await;
+            let head = PieceHead {
+                blob: name.to_owned(),
+                offset,
+                total: bytes.len() as u64,
+            };
+            self.send_bytes(&encode_piece(&head, raw).expect("a piece is a frame"))
+                .await;
             offset += raw.len() as u64;
         }
     }
@@ -294,7 +325,10 @@ impl FakeBridge {
 
     /// Forgets calls, as a bridge with a fault would.
     pub fn forget(&self, ids: &[CallId]) {
-        self.core.heard().memory.retain(|one| !ids.contains(&one.known.id));
+        self.core
+            .heard()
+            .memory
+            .retain(|one| !ids.contains(&one.known.id));
     }
 
     /// Dials again with the same session, says what it knows, and sends unacknowledged outcomes again.
@@ -314,7 +348,10 @@ impl FakeBridge {
     }
 
     async fn until<T>(&self, what: &str, look: impl Fn(&Heard) -> Option<T>) -> T {
-        wait_for(what, self.core.changed.subscribe(), || look(&self.core.heard())).await
+        wait_for(what, self.core.changed.subscribe(), || {
+            look(&self.core.heard())
+        })
+        .await
     }
 }
 
@@ -353,9 +390,9 @@ impl Core {
         let message = {
             let heard = self.heard();
             let running = heard.wedged.clone().or_else(|| heard.running());
-            let running = running.map(|id| {
-                json!({"id": id, "age_ms": 1, "wedged": heard.wedged.as_ref() == Some(&id)})
-            });
+            let running = running.map(
+                |id| json!({"id": id, "age_ms": 1, "wedged": heard.wedged.as_ref() == Some(&id)}),
+            );
             json!({"t": "beat", "running": running, "waiting": heard.waiting(), "pulse_ms": 0})
         };
         self.send(&message).await;
@@ -385,7 +422,11 @@ impl Core {
     }
 
     async fn while_frozen(&self) {
-        self.frozen.subscribe().wait_for(|frozen| !frozen).await.ok();
+        self.frozen
+            .subscribe()
+            .wait_for(|frozen| !frozen)
+            .await
+            .ok();
     }
 }
 
@@ -397,12 +438,18 @@ impl Heard {
     }
 
     fn running(&self) -> Option<CallId> {
-        let running = self.memory.iter().find(|one| matches!(one.phase, Phase::Running))?;
+        let running = self
+            .memory
+            .iter()
+            .find(|one| matches!(one.phase, Phase::Running))?;
         Some(running.known.id.clone())
     }
 
     fn waiting(&self) -> usize {
-        self.memory.iter().filter(|one| matches!(one.phase, Phase::Queued)).count()
+        self.memory
+            .iter()
+            .filter(|one| matches!(one.phase, Phase::Queued))
+            .count()
     }
 
     fn known(&self) -> KnownCalls {

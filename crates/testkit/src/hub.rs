@@ -39,7 +39,13 @@ impl TestHub {
     pub async fn start_with(apps: Vec<Arc<dyn App>>) -> Self {
         let home = new_home();
         let (hub, addr, serving) = open(&home, apps).await;
-        Self { hub, addr, home, serving, runtime: None }
+        Self {
+            hub,
+            addr,
+            home,
+            serving,
+            runtime: None,
+        }
     }
 
     /// A hub on a runtime of its own, so that [`TestHub::kill`] can end it like `kill -9`.
@@ -55,9 +61,17 @@ impl TestHub {
             .build()
             .expect("a runtime can be made");
         let inside = Arc::clone(&home);
-        let opened = runtime.spawn(async move { open(&inside, apps).await }).await;
+        let opened = runtime
+            .spawn(async move { open(&inside, apps).await })
+            .await;
         let (hub, addr, serving) = opened.expect("the hub opens");
-        Self { hub, addr, home, serving, runtime: Some(runtime) }
+        Self {
+            hub,
+            addr,
+            home,
+            serving,
+            runtime: Some(runtime),
+        }
     }
 
     /// Starts an instance as the owner, on the runtime of the hub, so that nothing of it outlives a kill.
@@ -67,7 +81,10 @@ impl TestHub {
     ///
     /// # Panics
     /// When the start panics.
-    pub async fn start_instance(&self, wanted: LaunchRequest) -> Result<(InstanceView, bool), Problem> {
+    pub async fn start_instance(
+        &self,
+        wanted: LaunchRequest,
+    ) -> Result<(InstanceView, bool), Problem> {
         let hub = self.hub.clone();
         let start = async move { hub.start_instance(&Caller::owner(), wanted).await };
         let started = match &self.runtime {
@@ -79,7 +96,10 @@ impl TestHub {
 
     /// Ends the hub without a word, as the end of its process would. Gives the home that is left.
     pub fn kill(self) -> Arc<TempDir> {
-        assert!(self.runtime.is_some(), "only a hub of start_killable can be killed");
+        assert!(
+            self.runtime.is_some(),
+            "only a hub of start_killable can be killed"
+        );
         Arc::clone(&self.home)
     }
 
@@ -102,7 +122,8 @@ impl TestHub {
     #[must_use]
     pub fn bridge_token(&self) -> String {
         let home = self.hub.home();
-        home.secret(&home.bridge_token_file()).expect("the hub made the token")
+        home.secret(&home.bridge_token_file())
+            .expect("the hub made the token")
     }
 
     /// Runs a toy command as the owner and waits for its end.
@@ -120,7 +141,8 @@ impl TestHub {
     /// When the hub refuses it.
     #[must_use]
     pub fn ask(&self, command: &str, args: Value) -> Arc<Call> {
-        self.try_ask(&Caller::owner(), request(command, args)).expect("the hub takes the call")
+        self.try_ask(&Caller::owner(), request(command, args))
+            .expect("the hub takes the call")
     }
 
     /// # Errors
@@ -139,7 +161,11 @@ impl TestHub {
     /// # Panics
     /// When the call does not end within the cap.
     pub async fn end_of(&self, call: &Call) -> CallView {
-        capped(&format!("the end of {} ({})", call.id, call.command), call.ended(None)).await;
+        capped(
+            &format!("the end of {} ({})", call.id, call.command),
+            call.ended(None),
+        )
+        .await;
         self.hub.view(call)
     }
 
@@ -148,7 +174,10 @@ impl TestHub {
     /// # Panics
     /// When it does not within the cap.
     pub async fn started(&self, call: &Call) {
-        self.wait_for(&format!("{} starts", call.command), |_| call.has_started().then_some(())).await;
+        self.wait_for(&format!("{} starts", call.command), |_| {
+            call.has_started().then_some(())
+        })
+        .await;
     }
 
     /// Waits until an instance is in a state.
@@ -204,12 +233,18 @@ async fn open(
     apps: Vec<Arc<dyn App>>,
 ) -> (Hub, SocketAddr, tokio::task::JoinHandle<()>) {
     let home = Home::open(&home.path().join("home")).expect("a home can be made");
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let addr = listener.local_addr().expect("a bound listener has an address");
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let addr = listener
+        .local_addr()
+        .expect("a bound listener has an address");
     let hub = Hub::new(home, apps).expect("the hub opens");
     // What `kapelle serve` writes, as far as bridges read it.
-    let text = json!({"url": "http://127.0.0.1:9", "pid": std::process::id(), "bridge": addr.to_string()});
-    write_private(&hub.home().hub_file(), text.to_string().as_bytes()).expect("the home can be written");
+    let text =
+        json!({"url": "http://127.0.0.1:9", "pid": std::process::id(), "bridge": addr.to_string()});
+    write_private(&hub.home().hub_file(), text.to_string().as_bytes())
+        .expect("the home can be written");
     let serving = tokio::spawn({
         let hub = hub.clone();
         async move { hub.serve_bridges(listener).await }
@@ -223,7 +258,9 @@ async fn open(
 /// When `args` is no object.
 #[must_use]
 pub fn request(command: &str, args: Value) -> CallRequest {
-    let Value::Object(args) = args else { panic!("arguments are an object") };
+    let Value::Object(args) = args else {
+        panic!("arguments are an object")
+    };
     CallRequest {
         app: toy::APP.into(),
         instance: None,
@@ -263,7 +300,9 @@ impl Ended for CallView {
     }
 
     fn value(&self) -> &Value {
-        self.outcome.as_ref().map_or(&Value::Null, |outcome| &outcome.value)
+        self.outcome
+            .as_ref()
+            .map_or(&Value::Null, |outcome| &outcome.value)
     }
 
     fn is(&self, status: Status) -> bool {

@@ -59,7 +59,11 @@ impl Socket {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true).ok();
         let (half, writing) = stream.into_split();
-        let reading = Reading { half, decoder: Decoder::new(), buffer: vec![0; 64 * 1024] };
+        let reading = Reading {
+            half,
+            decoder: Decoder::new(),
+            buffer: vec![0; 64 * 1024],
+        };
         Ok(Self { reading, writing })
     }
 
@@ -112,7 +116,10 @@ impl Socket {
         capped("the hub closes the connection", read).await;
         let mut decoder = Decoder::new();
         decoder.push(&bytes);
-        let mut said = Said { text: String::from_utf8_lossy(&bytes).into_owned(), ..Said::default() };
+        let mut said = Said {
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            ..Said::default()
+        };
         while let Ok(Some(Frame::Message(message))) = decoder.next_frame() {
             said.messages.push(message);
         }
@@ -148,8 +155,8 @@ pub fn hub_proof(secret: &str, bridge_nonce: &str, hub_nonce: &str) -> String {
 }
 
 fn prove(secret: &str, text: &str) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("an HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .expect("an HMAC takes a key of any length");
     mac.update(text.as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }

@@ -69,7 +69,9 @@ impl Toy {
     pub fn launched_by(
         launcher: impl Fn(&LaunchRequest) -> Result<Launch, Problem> + Send + Sync + 'static,
     ) -> Self {
-        Self { launcher: Box::new(launcher) }
+        Self {
+            launcher: Box::new(launcher),
+        }
     }
 
     /// One whose program is this test binary; `test` is the path of the test that calls
@@ -96,7 +98,9 @@ pub fn program(test: &str, behaviour: Behaviour, request: &LaunchRequest) -> Lau
     }
     Launch {
         program: std::env::current_exe().expect("the system knows this binary"),
-        args: ["--exact", test, "--nocapture"].map(OsString::from).to_vec(),
+        args: ["--exact", test, "--nocapture"]
+            .map(OsString::from)
+            .to_vec(),
         env,
         mode: request.mode,
     }
@@ -179,7 +183,9 @@ args.code = { type = "string", required = true, doc = "The code." }
 /// # Panics
 /// When the hub that launched it cannot be reached.
 pub fn program_if_asked() {
-    let Ok(behaviour) = std::env::var(BEHAVIOUR) else { return };
+    let Ok(behaviour) = std::env::var(BEHAVIOUR) else {
+        return;
+    };
     if behaviour == Behaviour::Fails.name() {
         println!("the toy looks for its spring");
         eprintln!("the toy has no spring");
@@ -207,8 +213,13 @@ async fn live(stays: bool) {
     if let Some(file) = &file {
         dial = dial.file(file);
     }
-    let mut bridge = dial.connect(answer).await.expect("the hub takes its own toy");
-    bridge.state(json!({"file": file, "dirty": false, "revision": 1})).await;
+    let mut bridge = dial
+        .connect(answer)
+        .await
+        .expect("the hub takes its own toy");
+    bridge
+        .state(json!({"file": file, "dirty": false, "revision": 1}))
+        .await;
     loop {
         match bridge.over(stays).await {
             Over::Stopped => return,
@@ -226,7 +237,11 @@ fn answer(call: &wire::link::CallMessage) -> Reply {
     match call.command.as_str() {
         "toy.die" => Reply::Exit(7),
         "toy.sleep" => {
-            let ms = call.args.get("ms").and_then(Value::as_u64).unwrap_or_default();
+            let ms = call
+                .args
+                .get("ms")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
             Reply::After(Duration::from_millis(ms), json!(ms))
         }
         _ => Reply::Value(json!(call.args)),

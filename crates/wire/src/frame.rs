@@ -233,8 +233,8 @@ fn seal(mut bytes: Vec<u8>) -> Result<Vec<u8>, FrameError> {
     if length > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong(length as u64, FRAME_BYTES_MAX));
     }
-    let length = u32::try_from(length)
-        .map_err(|_| FrameError::TooLong(length as u64, FRAME_BYTES_MAX))?;
+    let length =
+        u32::try_from(length).map_err(|_| FrameError::TooLong(length as u64, FRAME_BYTES_MAX))?;
     bytes[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
     Ok(bytes)
 }

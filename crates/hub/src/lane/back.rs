@@ -24,7 +24,10 @@ impl Lane {
         }
         self.adopt(inner, known);
         let still_wedged = |id: &CallId| known.running.iter().any(|call| call.id == *id);
-        inner.wedged = inner.wedged.take().filter(|wedged| still_wedged(&wedged.id));
+        inner.wedged = inner
+            .wedged
+            .take()
+            .filter(|wedged| still_wedged(&wedged.id));
         for call in &known.running {
             self.started(inner, &call.id);
         }

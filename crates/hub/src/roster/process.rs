@@ -45,6 +45,25 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     }
 }
 
+/// When a process was born, in a measure of the system's own; nothing where it cannot be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn birth(pid: u32) -> Option<u64> {
+    /// Fields of `/proc/PID/stat` between the name and the time of birth.
+    const FIELDS_BEFORE: usize = 19;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit(')').next()?;
+    after_name
+        .split_ascii_whitespace()
+        .nth(FIELDS_BEFORE)?
+        .parse()
+        .ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn birth(_pid: u32) -> Option<u64> {
+    None
+}
+
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid)

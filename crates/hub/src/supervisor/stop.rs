@@ -51,21 +51,21 @@ pub(crate) async fn stop(
 
 /// Ends a process of ours and settles what its lane holds.
 pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -> Stopped {
-    let owned = hub
-        .supervisor
-        .lock()
-        .get_mut(&instance.name)
-        .map(|owned| {
-            owned.stopping = true;
-            (owned.pid, owned.ours.clone())
-        });
+    let owned = hub.supervisor.lock().get_mut(&instance.name).map(|owned| {
+        owned.stopping = true;
+        (owned.pid, owned.ours.clone())
+    });
     let asked = !force && instance.lane.ask_to_leave();
     let mut how = Stopped::Disconnected;
     if let Some((pid, _)) = owned
         && instance.view(hub).mode != Mode::Gui
     {
         how = Stopped::Left;
-        let patience = if asked { limits::LEAVE_TIMEOUT } else { Duration::ZERO };
+        let patience = if asked {
+            limits::LEAVE_TIMEOUT
+        } else {
+            Duration::ZERO
+        };
         if !has_ended(pid, patience).await {
             how = Stopped::Killed;
             kill(pid);

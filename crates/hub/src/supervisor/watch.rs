@@ -79,15 +79,9 @@ pub(super) async fn watch(
         if copy.is_some() {
             request.file.clone_from(&copy);
         }
-        match relaunch(&hub, &instance, &request).await {
+        match relaunch(&hub, &instance, &request, &ours).await {
             Ok(child) => process = Process::Child(child),
             Err(problem) => return leave(&hub, &instance, &problem, &ours),
-        }
-        if ours.is_cancelled() {
-            // It was stopped while it was being launched.
-            stop::kill(process.pid());
-            process.ended().await;
-            return;
         }
     }
 }
@@ -118,7 +112,10 @@ async fn ended(hub: &Hub, instance: &Instance, process: &mut Process, first: boo
     }
     let why = Problem::new(
         Code::INTERRUPTED,
-        format!("The program of `{}` {what}; it runs since before this hub.", instance.name),
+        format!(
+            "The program of `{}` {what}; it runs since before this hub.",
+            instance.name
+        ),
     )
     .hint(format!("End it: kapelle stop {} --force", instance.name));
     instance.lane.gone(&why, false);
@@ -222,11 +219,12 @@ async fn relaunch(
     hub: &Arc<Hub>,
     instance: &Arc<Instance>,
     request: &LaunchRequest,
+    ours: &CancellationToken,
 ) -> Result<Child, Problem> {
     let app = app_of(hub, request)?;
     let launch_id = random_hex(16)?;
     instance.set_launch(&launch_id);
     hub.supervisor
-        .launch(hub, app, instance, request, &launch_id)
+        .launch(hub, app, instance, request, &launch_id, ours)
         .await
 }

@@ -152,3 +152,26 @@ async fn a_blob_that_breaks_off_with_its_link_leaves_nothing() {
     })
     .await;
 }
+
+/// A draft that is a link to a device which is always full.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_told_and_the_hub_lives() {
+    let hub = TestHub::start().await;
+    let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
+    for number in 0..2 {
+        let draft = format!("blobs/{}-{number}.draft", std::process::id());
+        std::os::unix::fs::symlink("/dev/full", hub.home().join(draft)).unwrap();
+    }
+    let problem = hub.hub.blobs().draft().unwrap().write(b"abc").unwrap_err();
+    assert_eq!((problem.code.clone(), problem.http_status()), (Code::DISK_FULL, 507));
+    assert!(problem.hint.unwrap().contains("KAPELLE_HOME"));
+
+    bridge.send_blob(&name_of(b"abc"), b"abc").await;
+    let problem = bridge.refused().await.expect("a reason");
+    assert_eq!(problem.code, Code::DISK_FULL);
+    bridge.redial(hub.addr).await.unwrap();
+    bridge.send_blob(&name_of(b"abc"), b"abc").await;
+    bridge.round_trip().await;
+    assert!(hub.hub.blobs().path(&name_of(b"abc")).is_ok(), "there is room again");
+}

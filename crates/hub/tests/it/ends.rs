@@ -39,6 +39,15 @@ async fn what_the_app_raises_is_the_problem_with_the_id_of_the_call() {
 }
 
 #[tokio::test]
+async fn large_messages_go_both_ways_whole() {
+    let hub = TestHub::start().await;
+    let _bridge = Dial::new(&hub).echo().await.unwrap();
+    let text = "Größe ".repeat(1_000_000);
+    let view = hub.run("toy.echo", json!({"text": text})).await;
+    assert!(view.value()["text"] == json!(text));
+}
+
+#[tokio::test]
 async fn a_second_outcome_changes_nothing_and_is_acknowledged() {
     let hub = TestHub::start().await;
     let mut ends = Ends::of(&hub);
@@ -95,7 +104,10 @@ async fn a_link_that_drops_in_a_call_and_comes_back_brings_the_outcome() {
         .await
         .unwrap();
     let call = hub.ask("toy.echo", json!({}));
-    assert_eq!(testkit::capped("the end of the link", bridge.over(false)).await, Over::Unlinked);
+    assert_eq!(
+        testkit::capped("the end of the link", bridge.over(false)).await,
+        Over::Unlinked
+    );
     bridge.redial(hub.addr).await.unwrap();
     bridge
         .end(&call.id, succeeded(json!("late, not lost")))
@@ -181,7 +193,8 @@ async fn last_words_are_heard_though_nothing_can_be_answered() {
         }
         let view = hub.end_of(&call).await;
         assert!(view.is(Status::Succeeded), "{view:?}");
-        hub.until_state(&bridge.instance, InstanceState::Disconnected).await;
+        hub.until_state(&bridge.instance, InstanceState::Disconnected)
+            .await;
     }
 }
 

@@ -17,7 +17,10 @@ async fn still_works(hub: &TestHub) {
     let bridge = Dial::new(hub).echo().await.unwrap();
     assert!(hub.run("toy.echo", json!({})).await.is(Status::Succeeded));
     bridge.bye().await;
-    hub.wait_for("it has left", |hub| hub.instances().is_empty().then_some(())).await;
+    hub.wait_for("it has left", |hub| {
+        hub.instances().is_empty().then_some(())
+    })
+    .await;
 }
 
 fn hello() -> Value {

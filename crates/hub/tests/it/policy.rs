@@ -164,7 +164,10 @@ async fn a_person_is_not_asked_for_what_has_nowhere_to_go() {
     let problem = hub.try_ask(&asking(), second.clone()).err().unwrap();
     assert_eq!(problem.code, Code::INSTANCE_AMBIGUOUS);
     second.instance = Some("two".into());
-    assert!(hub.try_ask(&asking(), second).is_ok(), "the yes was not used up");
+    assert!(
+        hub.try_ask(&asking(), second).is_ok(),
+        "the yes was not used up"
+    );
 }
 
 #[tokio::test]

@@ -26,7 +26,10 @@ async fn five_calls_have_five_outcomes_each_run_once() {
     // The first has ended and the hub dies before it hears of it; the second runs meanwhile.
     bridge.started(&ids[0]).await;
     let home = old.kill();
-    assert_eq!(testkit::capped("the end of the link", bridge.over(false)).await, testkit::Over::Unlinked);
+    assert_eq!(
+        testkit::capped("the end of the link", bridge.over(false)).await,
+        testkit::Over::Unlinked
+    );
     bridge.end(&ids[0], succeeded(json!(0))).await;
     bridge.started(&ids[1]).await;
 
@@ -119,4 +122,36 @@ async fn a_call_in_the_wrong_hands_of_a_new_hub_belongs_to_its_owner() {
     new.hub.cancel(&ann, &id).unwrap();
     let call = new.hub.call(&id).unwrap();
     assert!(new.end_of(&call).await.is(Status::Cancelled));
+}
+
+#[tokio::test]
+async fn who_asks_for_a_call_before_its_bridge_is_back_gets_it() {
+    let old = TestHub::start_killable(apps()).await;
+    let mut bridge = Dial::new(&old).by_hand().await.unwrap();
+    let id = old.ask("toy.echo", json!({})).id.clone();
+    bridge.next_call().await;
+    let home = old.kill();
+    let new = TestHub::killable_in(home, apps()).await;
+    let asked = tokio::spawn({
+        let (hub, id) = (new.hub.clone(), id.clone());
+        async move { hub.find_call(&id).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!asked.is_finished(), "it waits");
+    bridge.redial(new.addr).await.unwrap();
+    let call = testkit::capped("the call", asked).await.unwrap().unwrap();
+    bridge.answer(&id, json!(1)).await;
+    assert!(new.end_of(&call).await.is(Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_brings_is_unknown_after_a_moment() {
+    let hub = TestHub::start().await;
+    let asked = tokio::time::Instant::now();
+    let problem = hub.hub.find_call(&"call_nobody".into()).await.err().unwrap();
+    assert_eq!(problem.code, Code::CALL_UNKNOWN);
+    assert!(asked.elapsed() <= hub::limits::RETURN_GRACE * 2, "{:?}", asked.elapsed());
+    let again = tokio::time::Instant::now();
+    assert!(hub.hub.find_call(&"call_nobody".into()).await.is_err());
+    assert!(again.elapsed().is_zero(), "only after the hub's start");
 }

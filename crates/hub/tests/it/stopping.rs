@@ -47,7 +47,10 @@ async fn what_runs_on_is_brought_to_the_next_hub() {
     bridge.started(&id).await;
     let home = old.stop().await;
     assert!(call.status() == Status::Interrupted);
-    assert_eq!(capped("the end of the link", bridge.over(true)).await, Over::Unlinked);
+    assert_eq!(
+        capped("the end of the link", bridge.over(true)).await,
+        Over::Unlinked
+    );
     bridge.end(&id, succeeded(json!("went on"))).await;
     let new = TestHub::killable_in(
         home,

@@ -84,8 +84,10 @@ async fn a_program_is_started_used_and_leaves_when_asked() {
     assert!(!new, "a name that runs is answered as it is");
     assert_eq!(again.pid, Some(pid));
 
+    assert_eq!(programs_of(&hub), 1);
     assert_eq!(stop(&hub, "stage", false).await.unwrap(), Stopped::Left);
     assert!(!lives(pid));
+    assert_eq!(programs_of(&hub), 0);
     assert!(hub.hub.instances().is_empty());
     assert!(!run_file(&hub, "stage").exists());
     let unknown = stop(&hub, "stage", false).await.unwrap_err();
@@ -323,6 +325,40 @@ async fn a_stop_during_the_wait_for_a_restart_is_the_end() {
     stop(&hub, "stage", true).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_stop_during_the_launch_leaves_no_program_behind() {
+    let (go, launching) = std::sync::mpsc::channel::<()>();
+    let launching = std::sync::Mutex::new(launching);
+    let app = Toy::launched_by(move |request| {
+        launching.lock().unwrap().recv().ok();
+        Ok(shell("exec sleep 600", request.mode))
+    });
+    let hub = TestHub::start_with(vec![Arc::new(app)]).await;
+    let owner = Caller::owner();
+    let starts = hub.hub.start_instance(&owner, wanted("stage"));
+    let stops = async {
+        hub.until_state(&"stage".into(), InstanceState::Starting).await;
+        stop(&hub, "stage", true).await.unwrap();
+        go.send(()).unwrap();
+    };
+    let (started, ()) = tokio::join!(starts, stops);
+    let problem = started.err().unwrap();
+    assert!(problem.message.contains("stopped before it connected"), "{problem:?}");
+    assert!(hub.hub.instances().is_empty());
+    assert_eq!(programs_of(&hub), 0);
+    assert!(!run_file(&hub, "stage").exists());
+}
+
+/// How many processes live that a hub in this home has launched.
+fn programs_of(hub: &TestHub) -> usize {
+    let mark = format!("KAPELLE_HOME={}", hub.home().display()).into_bytes();
+    let environments = std::fs::read_dir("/proc").unwrap().flatten();
+    environments
+        .filter_map(|process| std::fs::read(process.path().join("environ")).ok())
+        .filter(|all| all.split(|byte| *byte == 0).any(|one| one == mark))
+        .count()
+}
+
 /// A toy whose first process is a sleeper for whom the test itself connects; all later ones end at once.
 async fn with_a_sleeper(mode: Mode) -> (TestHub, testkit::FakeBridge, u32, Arc<AtomicU32>) {
     let launches = Arc::new(AtomicU32::new(0));
@@ -479,7 +515,9 @@ async fn a_hub_that_was_killed_knows_its_own_programs_again() {
     old.started(&call).await;
     let (id, queued) = (call.id.clone(), queued.id.clone());
     let home = old.kill();
-    // The run file of a process that is gone is no process.
+    // The run file of a process that is gone is no process, nor is one whose number is another's now.
+    let reused = json!({"name": "reused", "launch": "x", "pid": std::process::id(), "born": 7, "request": wanted("reused")});
+    std::fs::write(home.path().join("home/run/instances/reused.json"), reused.to_string()).unwrap();
     let stale = json!({"name": "gone", "launch": "x", "pid": 4_000_000, "request": wanted("gone")});
     std::fs::write(
         home.path().join("home/run/instances/gone.json"),
@@ -500,7 +538,7 @@ async fn a_hub_that_was_killed_knows_its_own_programs_again() {
         assert_eq!(new.end_of(&call).await.value(), &value);
     }
     assert_eq!(new.hub.instances().len(), 1);
-    assert!(!run_file(&new, "gone").exists());
+    assert!(!run_file(&new, "gone").exists() && !run_file(&new, "reused").exists());
     assert_eq!(stop(&new, "stage", false).await.unwrap(), Stopped::Left);
     assert!(!lives(first.pid.unwrap()));
 }

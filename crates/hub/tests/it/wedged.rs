@@ -99,7 +99,7 @@ impl Held {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cancel_that_cannot_be_obeyed_is_told_within_a_second() {
     let held = Held::new(None).await;
     let cancelled = Instant::now();
@@ -120,7 +120,7 @@ async fn a_cancel_that_cannot_be_obeyed_is_told_within_a_second() {
     held.and_free_again().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_time_limit_that_cannot_be_kept_is_told_within_a_second() {
     let held = Held::new(Some(100)).await;
     let started = Instant::now();
@@ -133,7 +133,7 @@ async fn a_time_limit_that_cannot_be_kept_is_told_within_a_second() {
     held.and_free_again().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_bridge_says_it_sooner() {
     let held = Held::new(None).await;
     held.hub

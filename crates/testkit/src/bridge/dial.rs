@@ -71,7 +71,14 @@ impl Dial {
             commands: Vec::new(),
             calls: KnownCalls::default(),
         };
-        Self { addr, token, protocol: PROTOCOL, said, known: None, manners: Manners::default() }
+        Self {
+            addr,
+            token,
+            protocol: PROTOCOL,
+            said,
+            known: None,
+            manners: Manners::default(),
+        }
     }
 
     pub(super) fn to(&mut self, addr: SocketAddr) {
@@ -176,7 +183,13 @@ impl Dial {
         let (core, work) = new_core(Box::new(answer), self.manners);
         let instance = link(&core, &self).await?;
         let executor = tokio::spawn(run::execute(Arc::clone(&core), work));
-        Ok(FakeBridge { instance, dial: self, core, executor, taken: 0 })
+        Ok(FakeBridge {
+            instance,
+            dial: self,
+            core,
+            executor,
+            taken: 0,
+        })
     }
 }
 
@@ -197,7 +210,9 @@ fn new_core(answer: Box<Answer>, manners: Manners) -> (Arc<Core>, mpsc::Receiver
 
 /// The handshake, and the tasks of a link that has passed it.
 pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, Refused> {
-    let mut socket = Socket::try_dial(dial.addr).await.map_err(|_| Refused::Closed)?;
+    let mut socket = Socket::try_dial(dial.addr)
+        .await
+        .map_err(|_| Refused::Closed)?;
     let nonce = fresh_hex();
     socket
         .send(&FromBridge::Hello {
@@ -219,7 +234,10 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
         })
         .await;
     let (instance, heartbeat_ms) = match from_hub(&mut socket).await? {
-        FromHub::Welcome { instance, heartbeat_ms } => (instance, heartbeat_ms),
+        FromHub::Welcome {
+            instance,
+            heartbeat_ms,
+        } => (instance, heartbeat_ms),
         other => panic!("a welcome was due, and {other:?} came"),
     };
     // A real bridge looks at this before it shows its own proof; here a false one is let through so
@@ -238,7 +256,10 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
         let every = Duration::from_millis(heartbeat_ms);
         tasks.push(tokio::spawn(run::beat(Arc::clone(core), every)));
     }
-    core.tasks.lock().expect("no test panics while it looks").extend(tasks);
+    core.tasks
+        .lock()
+        .expect("no test panics while it looks")
+        .extend(tasks);
     Ok(instance)
 }
 

@@ -45,13 +45,18 @@ async fn take(core: &Arc<Core>, message: FromHub) {
                 let is_new = heard.calls.iter().all(|other| other.id != call.id);
                 heard.calls.push((*call).clone());
                 if is_new {
-                    heard.memory.push(Remembered { known, phase: Phase::Queued });
+                    heard.memory.push(Remembered {
+                        known,
+                        phase: Phase::Queued,
+                    });
                 }
                 is_new
             });
             // A second time the same id is ignored, as the protocol says.
             if is_new {
-                core.work.try_send(*call).expect("a test sends no more than a bridge holds");
+                core.work
+                    .try_send(*call)
+                    .expect("a test sends no more than a bridge holds");
             }
         }
         FromHub::Cancel { id, reason } => {
@@ -62,7 +67,9 @@ async fn take(core: &Arc<Core>, message: FromHub) {
             }
         }
         FromHub::Ack { id } => core.note(|heard| {
-            heard.memory.retain(|one| one.known.id != id || !matches!(one.phase, Phase::Ended(_)));
+            heard
+                .memory
+                .retain(|one| one.known.id != id || !matches!(one.phase, Phase::Ended(_)));
             heard.acks.push(id);
         }),
         FromHub::Beat => core.note(|heard| heard.beats += 1),
@@ -74,7 +81,9 @@ async fn take(core: &Arc<Core>, message: FromHub) {
 
 fn is_by_hand_or_waits(core: &Core, id: &CallId) -> bool {
     let heard = core.heard();
-    let Some(one) = heard.memory.iter().find(|one| one.known.id == *id) else { return false };
+    let Some(one) = heard.memory.iter().find(|one| one.known.id == *id) else {
+        return false;
+    };
     match one.phase {
         Phase::Queued => true,
         Phase::Ended(_) => false,
@@ -109,7 +118,10 @@ pub(super) async fn execute(core: Arc<Core>, mut work: mpsc::Receiver<CallMessag
 
 fn is_queued(core: &Core, id: &CallId) -> bool {
     let heard = core.heard();
-    heard.memory.iter().any(|one| one.known.id == *id && matches!(one.phase, Phase::Queued))
+    heard
+        .memory
+        .iter()
+        .any(|one| one.known.id == *id && matches!(one.phase, Phase::Queued))
 }
 
 async fn run(core: &Arc<Core>, call: &CallMessage) {
@@ -131,7 +143,8 @@ async fn run(core: &Arc<Core>, call: &CallMessage) {
             core.end(&call.id, end).await;
         }
         Reply::Raise(problem) => {
-            core.end(&call.id, outcome("failed", Value::Null, Some(&problem))).await;
+            core.end(&call.id, outcome("failed", Value::Null, Some(&problem)))
+                .await;
         }
         Reply::ValueAndDrop(value) => {
             core.end(&call.id, succeeded(value)).await;
@@ -144,7 +157,8 @@ async fn run(core: &Arc<Core>, call: &CallMessage) {
             core.frozen.send_replace(true);
         }
         Reply::Bye => {
-            core.send(&serde_json::json!({"t": "bye", "reason": "it was time"})).await;
+            core.send(&serde_json::json!({"t": "bye", "reason": "it was time"}))
+                .await;
             core.drop_link().await;
         }
     }
@@ -177,5 +191,9 @@ async fn after(core: &Core, call: &CallMessage, delay: Duration, value: Value) -
 }
 
 fn cancelled() -> Value {
-    outcome("cancelled", Value::Null, Some(&Problem::new(Code::CANCELLED, "The call was cancelled.")))
+    outcome(
+        "cancelled",
+        Value::Null,
+        Some(&Problem::new(Code::CANCELLED, "The call was cancelled.")),
+    )
 }

@@ -104,8 +104,7 @@ mod shared {
     }
 
     fn vectors() -> Vec<Vector> {
-        let vectors: Vec<Vector> =
-            serde_json::from_slice(&std::fs::read(PATH).unwrap()).unwrap();
+        let vectors: Vec<Vector> = serde_json::from_slice(&std::fs::read(PATH).unwrap()).unwrap();
         assert!(vectors.len() > 30, "{}", vectors.len());
         vectors
     }
