@@ -128,12 +128,19 @@ fn python_problems_have_codes_of_the_table() {
             continue;
         }
         for made in text.split("Problem(").skip(1) {
-            let Some(code) = made.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next())
+            let Some(code) = made
+                .trim_start()
+                .strip_prefix('"')
+                .and_then(|rest| rest.split('"').next())
             else {
                 continue;
             };
             let known = wire::problem::TABLE.iter().any(|row| row.code == code);
-            assert!(known, "{}: `{code}` is not in crates/wire/src/problem.rs", path.display());
+            assert!(
+                known,
+                "{}: `{code}` is not in crates/wire/src/problem.rs",
+                path.display()
+            );
         }
     }
 }

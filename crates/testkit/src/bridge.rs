@@ -114,7 +114,9 @@ pub(crate) struct Heard {
     calls: Vec<CallMessage>,
     cancels: Vec<(CallId, CancelReason)>,
     acks: Vec<CallId>,
+    /// Answers to beats on this link, and the beats.
     beats: u64,
+    beats_sent: u64,
     stops: u64,
     refused: Option<Problem>,
     blobs: HashMap<String, Vec<u8>>,
@@ -211,12 +213,14 @@ impl FakeBridge {
             .await;
     }
 
-    /// Waits for a further answer to a beat, a whole round trip.
+    /// Beats and waits for the answer to that very beat: all that was sent before has been heard, all
+    /// that the hub sent before has come.
     pub async fn round_trip(&self) {
-        let before = self.core.heard().beats;
-        self.core.beat().await;
-        self.until("a beat comes", |heard| (heard.beats > before).then_some(()))
-            .await;
+        let number = self.core.beat().await;
+        self.until("the answer to a beat", |heard| {
+            (heard.beats >= number).then_some(())
+        })
+        .await;
     }
 
     /// Waits until the hub has closed the link; gives what it said last, if it refused something.
@@ -386,21 +390,21 @@ impl Core {
         self.send(&message).await;
     }
 
-    async fn beat(&self) {
-        let message = {
-            let heard = self.heard();
-            let running = heard.wedged.clone().or_else(|| heard.running());
-            let running = running.map(
-                |id| json!({"id": id, "age_ms": 1, "wedged": heard.wedged.as_ref() == Some(&id)}),
-            );
-            json!({"t": "beat", "running": running, "waiting": heard.waiting(), "pulse_ms": 0})
-        };
-        self.send(&message).await;
+    /// Beats; says how many beats there were on this link, each of which the hub answers.
+    async fn beat(&self) -> u64 {
+        let mut link = self.link.lock().await;
+        let (message, number) = self.note(|heard| {
+            heard.beats_sent += 1;
+            (heard.as_beat(), heard.beats_sent)
+        });
+        if let Some(link) = &mut *link {
+            link.write_all(&frame(&message)).await.ok();
+        }
+        number
     }
 
     async fn send(&self, message: &Value) {
-        let bytes = encode_message(message).expect("a message of a test fits in a frame");
-        self.send_bytes(&bytes).await;
+        self.send_bytes(&frame(message)).await;
     }
 
     /// Nothing is sent while there is no link: the outcome is remembered.
@@ -445,6 +449,13 @@ impl Heard {
         Some(running.known.id.clone())
     }
 
+    fn as_beat(&self) -> Value {
+        let running = self.wedged.clone().or_else(|| self.running());
+        let running = running
+            .map(|id| json!({"id": id, "age_ms": 1, "wedged": self.wedged.as_ref() == Some(&id)}));
+        json!({"t": "beat", "running": running, "waiting": self.waiting(), "pulse_ms": 0})
+    }
+
     fn waiting(&self) -> usize {
         self.memory
             .iter()
@@ -472,6 +483,10 @@ impl Heard {
         });
         ended.collect()
     }
+}
+
+fn frame(message: &Value) -> Vec<u8> {
+    encode_message(message).expect("a message of a test fits in a frame")
 }
 
 /// An outcome as bridges send it.

@@ -164,7 +164,10 @@ async fn a_full_disk_is_told_and_the_hub_lives() {
         std::os::unix::fs::symlink("/dev/full", hub.home().join(draft)).unwrap();
     }
     let problem = hub.hub.blobs().draft().unwrap().write(b"abc").unwrap_err();
-    assert_eq!((problem.code.clone(), problem.http_status()), (Code::DISK_FULL, 507));
+    assert_eq!(
+        (problem.code.clone(), problem.http_status()),
+        (Code::DISK_FULL, 507)
+    );
     assert!(problem.hint.unwrap().contains("KAPELLE_HOME"));
 
     bridge.send_blob(&name_of(b"abc"), b"abc").await;
@@ -173,5 +176,8 @@ async fn a_full_disk_is_told_and_the_hub_lives() {
     bridge.redial(hub.addr).await.unwrap();
     bridge.send_blob(&name_of(b"abc"), b"abc").await;
     bridge.round_trip().await;
-    assert!(hub.hub.blobs().path(&name_of(b"abc")).is_ok(), "there is room again");
+    assert!(
+        hub.hub.blobs().path(&name_of(b"abc")).is_ok(),
+        "there is room again"
+    );
 }

@@ -148,9 +148,18 @@ async fn who_asks_for_a_call_before_its_bridge_is_back_gets_it() {
 async fn a_call_that_nobody_brings_is_unknown_after_a_moment() {
     let hub = TestHub::start().await;
     let asked = tokio::time::Instant::now();
-    let problem = hub.hub.find_call(&"call_nobody".into()).await.err().unwrap();
+    let problem = hub
+        .hub
+        .find_call(&"call_nobody".into())
+        .await
+        .err()
+        .unwrap();
     assert_eq!(problem.code, Code::CALL_UNKNOWN);
-    assert!(asked.elapsed() <= hub::limits::RETURN_GRACE * 2, "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() <= hub::limits::RETURN_GRACE * 2,
+        "{:?}",
+        asked.elapsed()
+    );
     let again = tokio::time::Instant::now();
     assert!(hub.hub.find_call(&"call_nobody".into()).await.is_err());
     assert!(again.elapsed().is_zero(), "only after the hub's start");

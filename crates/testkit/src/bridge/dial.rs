@@ -248,6 +248,7 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
     *core.link.lock().await = Some(socket.writing);
     core.note(|heard| {
         heard.linked = true;
+        (heard.beats, heard.beats_sent) = (0, 0);
         heard.refused = None;
     });
     let reader = tokio::spawn(run::read(Arc::clone(core), socket.reading));
