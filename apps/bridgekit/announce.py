@@ -31,3 +31,19 @@ def base(app):
 def launched_by_hub():
     """Whether the hub started this process."""
     return bool(os.environ.get("KAPELLE_LAUNCH"))
+
+
+def whole(mine, name):
+    """The application's part over the base; `name` is the one that the hub gave before, or None."""
+    told = base(mine.get("app"))
+    told.update({key: value for key, value in mine.items() if value is not None or key not in told})
+    told["name"] = name or told.get("name")
+    return told
+
+
+def calls(known, ended):
+    """The calls of an announcement: one that has ended is not also told as running."""
+    ids = {call["id"] for call in ended}
+    told = {part: [call for call in known[part] if call["id"] not in ids] for part in ("running", "queued")}
+    told["ended"] = ended
+    return told

@@ -12,6 +12,7 @@ import math
 import time
 from collections import deque
 
+from .frames import FrameError
 from .problem import Problem
 
 # Log records kept for one call; more than a person reads, and one frame holds them.
@@ -75,6 +76,19 @@ class Call:
         self.told_progress = None
         self._on_cancel = None
         self._blob_bytes = 0
+
+    @classmethod
+    def of_message(cls, item):
+        """The call of a `call` message. Raises FrameError `call` when it has not its form."""
+        call_id, command, args = item.get("id"), item.get("command"), item.get("args") or {}
+        if not isinstance(call_id, str) or not isinstance(command, str) or not isinstance(args, dict):
+            raise FrameError("call", "a call needs a text `id`, a text `command` and an object `args`")
+        timeout_ms = item.get("timeout_ms")
+        if isinstance(timeout_ms, bool) or not isinstance(timeout_ms, (int, float)):
+            timeout_ms = None
+        scopes = item.get("scopes")
+        scopes = [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else ()
+        return cls(call_id, command, args, str(item.get("owner") or ""), scopes, timeout_ms)
 
     def progress(self, fraction, text=""):
         """Says how far the call is: `fraction` from 0 to 1 or None, and a short text."""

@@ -19,7 +19,7 @@ import queue
 import threading
 import time
 
-from . import fork, memory, outcome
+from . import faults, fork, memory, outcome
 from .bell import Bell
 from .call import Deferred
 from .capture import LogTap, Streams
@@ -27,8 +27,9 @@ from .convert import convert
 from .deferred import Workers
 from .interrupt import Interrupt, Window
 from .kapelle_module import RUNNING
+from .port import Port
 from .problem import Problem
-from .tracebacks import format_error, message_of, problem_of, where_of
+from .tracebacks import message_of, problem_of, where_of
 from .watchdog import Watchdog
 
 # Calls that wait or run here; the hub's window is 32. Bounds memory, and a cancel stays quick.
@@ -45,25 +46,6 @@ STATE_GAP_S = 0.2
 _WAIT_S = 0.5 if os.name == "nt" else None
 
 _WAKE = object()  # in the queue: look at `_stopping` and at the state
-
-
-class Port:
-    """What the executor says to the outside; the defaults say nothing. Called from any thread."""
-
-    def started(self, call):
-        """The call is about to run. Comes back when that is on its way."""
-
-    def settle(self, call, told):
-        """The call has ended with this OUTCOME."""
-
-    def state(self, state):
-        """The application's state has changed."""
-
-    def nudge(self):
-        """There is progress or output to stream. Called in the middle of a call: takes no lock."""
-
-    def beat_now(self):
-        """Something that a beat tells has turned."""
 
 
 class Executor:
@@ -114,7 +96,7 @@ class Executor:
                 refusal = Problem("cancelled", f"The instance is leaving: {self.stopping}.", retryable=True)
                 call.ending = "cancelled"
             elif len(self._waiting) + len(self._deferred) >= CALLS_MAX:
-                refusal = _full()
+                refusal = faults.full(CALLS_MAX)
             else:
                 self._waiting[call.id] = call
             if refusal is not None:
@@ -247,7 +229,7 @@ class Executor:
             self._perform(call)
         except Exception as error:  # a fault of ours must not end the pump, nor leave the call open
             if not call.settled:
-                self._hand_over(call, outcome.of_problem(call, _internal(error)))
+                self._hand_over(call, outcome.of_problem(call, faults.internal(error)))
         finally:
             self.running = None
         return True
@@ -284,7 +266,9 @@ class Executor:
         RUNNING.pop(self._main, None)
         self._streams.end()
         if error is not None:
-            ended = ("failed", None, _bug(call, error))
+            ended = ("failed", None, faults.unexpected(call, error))
+        elif ended is None and not call.ending:
+            ended = ("failed", None, faults.old_interrupt())
         return ended, trace
 
     def _body(self, call):
@@ -301,7 +285,7 @@ class Executor:
         except MemoryError as error:
             return "failed", None, problem_of(error)
         except BaseException as error:
-            return "failed", None, _bug(call, error, self.host)
+            return "failed", None, faults.unexpected(call, error, self.host)
 
     def _before(self, call):
         """(token, None), or (None, the Problem with which the host or the arguments refuse the call)."""
@@ -311,7 +295,7 @@ class Executor:
         except Problem as refusal:
             return None, refusal
         except Exception as error:
-            _complain(call, "before", error)
+            faults.complain(call, "before", error)
             return None, None
 
     def _after(self, call, token, ended_well):
@@ -319,12 +303,12 @@ class Executor:
         try:
             changes = self.host.after(call, token, ended_well)
         except Exception as error:
-            _complain(call, "after", error)
+            faults.complain(call, "after", error)
         try:
             for record in self.host.reports(call):
                 call.log(record.get("level", "info"), record.get("text", ""), record.get("source", ""))
         except Exception as error:
-            _complain(call, "reports", error)
+            faults.complain(call, "reports", error)
         return changes
 
     def _tell_end(self, call, ended, duration, changes, held):
@@ -337,7 +321,7 @@ class Executor:
         try:
             self.port.settle(call, told)
         except Exception as error:  # a host gave what is no JSON
-            self.port.settle(call, outcome.of_problem(call, _internal(error)))
+            self.port.settle(call, outcome.of_problem(call, faults.internal(error)))
         call.settled = True
         self._settling.pop(call.id, None)
 
@@ -421,39 +405,3 @@ class Executor:
         self._window.after_fork_in_child()
         self._lock = self._window.lock
         self._streams.end()
-
-
-def _full():
-    return Problem(
-        "queue_full",
-        f"{CALLS_MAX} calls wait or run at this instance already.",
-        hint="Wait for some of them to end.",
-        retryable=True,
-    )
-
-
-def _internal(error):
-    message = f"The bridge failed: {type(error).__name__}: {message_of(error)}"
-    return Problem("internal", message, details={"traceback": format_error(error)}, severity="bug")
-
-
-def _complain(call, what, error):
-    call.log("error", f"the bridge's {what} failed: {message_of(error)}\n{format_error(error)}", "bridge")
-
-
-def _bug(call, error, host=None):
-    """An exception that a command did not expect: ours, or the application's."""
-    hint = None
-    if host is not None:
-        try:
-            hint = host.explain(error, call)
-        except Exception:
-            hint = None
-    name = type(error).__name__
-    return Problem(
-        "call_failed",
-        f"{call.command} failed: {name}: {message_of(error)}",
-        hint=hint,
-        details={"type": name, "traceback": format_error(error)},
-        severity="error" if hint else "bug",
-    )

@@ -21,8 +21,8 @@ import time
 from . import announce, fork, frames, handshake, home, outcome
 from .blobs import Incoming
 from .call import Call
-from .executor import Port
 from .outbox import Kept, Outbox
+from .port import Port
 from .sender import Sender
 from .streaming import STREAM_GAP_S, has_more, messages
 
@@ -231,17 +231,11 @@ class Link(Port):
         _quietly(sock.sendall, frame)
 
     def _announce(self):
-        mine = dict(self._announcement())
-        told = announce.base(mine.get("app"))
-        told.update({key: value for key, value in mine.items() if value is not None or key not in told})
-        told["name"] = self._name or told.get("name")
+        told = announce.whole(self._announcement(), self._name)
         with self._lock:
             known = self._executor.calls()
-            known["ended"] = [kept.known for kept in self._outbox.all()]
-        ended = {call["id"] for call in known["ended"]}
-        for part in ("running", "queued"):
-            known[part] = [call for call in known[part] if call["id"] not in ended]
-        told["calls"] = known
+            ended = [kept.known for kept in self._outbox.all()]
+        told["calls"] = announce.calls(known, ended)
         return told
 
     def _open(self, sock, welcome, url):
@@ -290,13 +284,7 @@ class Link(Port):
         # "beat", and what a newer hub may say: nothing to do.
 
     def _take_call(self, item):
-        call_id, command, args = item.get("id"), item.get("command"), item.get("args")
-        if not isinstance(call_id, str) or not isinstance(command, str) or not isinstance(args or {}, dict):
-            raise frames.FrameError("call", "a call needs a text `id`, a text `command` and an object `args`")
-        timeout_ms = item.get("timeout_ms")
-        if isinstance(timeout_ms, bool) or not isinstance(timeout_ms, (int, float)):
-            timeout_ms = None
-        call = Call(call_id, command, args, str(item.get("owner") or ""), item.get("scopes") or (), timeout_ms)
+        call = Call.of_message(item)
         call.incoming = self._incoming.claim(call.args) if call.args else None
         if not self._executor.submit(call) and call.incoming:
             self._incoming.release(call.incoming)
