@@ -11,6 +11,9 @@ use crate::machine::Machine;
 use crate::rounds::{Length, What};
 use crate::stats::Summary;
 
+/// Beyond this factor between the floor's fastest and slowest round a machine was not quiet.
+const STEADY: f64 = 1.5;
+
 /// Everything about one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -145,6 +148,15 @@ fn about(report: &Report) -> Vec<String> {
             settings.rounds, settings.calls
         ),
     ];
+    if let Some(floor) = report.rows.first() {
+        let (least, most) = floor.summary.p50_range_ms;
+        if most > least * STEADY {
+            lines.push(format!(
+                "The floor wavered by a factor of {:.1} between rounds: the machine was busy, and verdicts near a limit say little.",
+                most / least
+            ));
+        }
+    }
     if !report.optimised {
         lines.push("NOT BUILT FOR RELEASE: these figures say nothing.".to_owned());
     }

@@ -25,12 +25,14 @@ const WARM_UP: usize = 30;
 /// Evaluations in one call that measures Blender's own time.
 const OWN_LOOPS: u32 = 100_000;
 
-/// How much is measured.
+/// How much is measured. Many short rounds: what hits one way then hits the floor of its round as well.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Length {
     pub(crate) rounds: usize,
+    /// Calls one after the other, in each round and way.
     pub(crate) calls: usize,
     pub(crate) crowd_ms: u64,
+    pub(crate) large_rounds: usize,
     pub(crate) large_calls: usize,
     pub(crate) busy_s: u32,
     pub(crate) starts: usize,
@@ -38,17 +40,19 @@ pub(crate) struct Length {
 
 impl Length {
     pub(crate) const FULL: Self = Self {
-        rounds: 9,
-        calls: 1_000,
-        crowd_ms: 1_000,
+        rounds: 15,
+        calls: 500,
+        crowd_ms: 400,
+        large_rounds: 5,
         large_calls: 3,
         busy_s: 5,
         starts: 15,
     };
     pub(crate) const QUICK: Self = Self {
-        rounds: 3,
-        calls: 400,
-        crowd_ms: 300,
+        rounds: 7,
+        calls: 200,
+        crowd_ms: 200,
+        large_rounds: 3,
         large_calls: 1,
         busy_s: 2,
         starts: 5,
@@ -140,49 +144,70 @@ impl Found {
     }
 }
 
-/// Measures all ways, in turns. `blender` is the way whose app can tell its own time.
-///
-/// # Errors
-/// When a call fails or gives something else than it should.
-pub(crate) fn measure(
-    ways: &[Way],
-    length: &Length,
-    blender: Option<usize>,
-) -> Result<Found, Fault> {
-    let mut found = Found::default();
-    for round in 0..length.rounds {
-        eprintln!("round {} of {}", round + 1, length.rounds);
-        let order = || (0..ways.len()).map(|at| (at + round) % ways.len());
-        for at in order() {
-            let (figures, duration_ms) = one_client(&ways[at], length.calls)?;
-            found
-                .rounds
-                .entry((What::OneClient, at))
-                .or_default()
-                .push(figures);
-            found.durations.entry(at).or_default().extend(duration_ms);
-        }
-        for at in order() {
-            if let End::Http(target) = &ways[at].end {
-                let figures = crowd(target, Duration::from_millis(length.crowd_ms))?;
-                found
-                    .rounds
-                    .entry((What::Crowd, at))
+impl Found {
+    /// Measures small calls on all ways, in turns. `teller` is the way whose app can tell its own time.
+    ///
+    /// # Errors
+    /// When a call fails or gives something else than it should.
+    pub(crate) fn add_small(
+        &mut self,
+        ways: &[Way],
+        length: &Length,
+        teller: Option<usize>,
+    ) -> Result<(), Fault> {
+        for round in 0..length.rounds {
+            eprint!("\rround {} of {}", round + 1, length.rounds);
+            for at in in_turn(ways, round) {
+                let (figures, duration_ms) = one_client(&ways[at], length.calls)?;
+                self.rounds
+                    .entry((What::OneClient, at))
                     .or_default()
                     .push(figures);
+                self.durations.entry(at).or_default().extend(duration_ms);
+            }
+            for at in in_turn(ways, round) {
+                if let End::Http(target) = &ways[at].end {
+                    let figures = crowd(target, Duration::from_millis(length.crowd_ms))?;
+                    self.rounds
+                        .entry((What::Crowd, at))
+                        .or_default()
+                        .push(figures);
+                }
+            }
+            if let Some(at) = teller {
+                self.own.push(own_time(&ways[at])?);
             }
         }
-        for at in order() {
-            for what in [What::LargeIn, What::LargeOut] {
-                let figures = large(&ways[at], what, length.large_calls)?;
-                found.rounds.entry((what, at)).or_default().push(figures);
-            }
-        }
-        if let Some(at) = blender {
-            found.own.push(own_time(&ways[at])?);
-        }
+        eprintln!();
+        Ok(())
     }
-    Ok(found)
+
+    /// Measures large values on all ways, in turns.
+    ///
+    /// # Errors
+    /// When a call fails or gives something else than it should.
+    pub(crate) fn add_large(&mut self, ways: &[Way], length: &Length) -> Result<(), Fault> {
+        for round in 0..length.large_rounds {
+            eprint!(
+                "\rlarge values, round {} of {}",
+                round + 1,
+                length.large_rounds
+            );
+            for at in in_turn(ways, round) {
+                for what in [What::LargeIn, What::LargeOut] {
+                    let figures = large(&ways[at], what, length.large_calls)?;
+                    self.rounds.entry((what, at)).or_default().push(figures);
+                }
+            }
+        }
+        eprintln!();
+        Ok(())
+    }
+}
+
+fn in_turn(ways: &[Way], round: usize) -> impl Iterator<Item = usize> {
+    let count = ways.len();
+    (0..count).map(move |at| (at + round) % count)
 }
 
 /// One connection of a way.

@@ -19,7 +19,7 @@ use crate::kapelle::{self, Hub, Instance};
 use crate::machine;
 use crate::processes::{Processes, own_role};
 use crate::report::{Report, Row};
-use crate::rounds::{self, End, Found, Length, Way, What};
+use crate::rounds::{End, Found, Length, Way, What};
 use crate::single::{self, Ready, Watched};
 
 /// How long a Blender may take to come, on a machine that does other things as well.
@@ -92,7 +92,11 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
     let teller = [BLENDER_ALONE, BLENDER]
         .into_iter()
         .find(|at| *at < ways.len());
-    let found = rounds::measure(&ways, &wanted.length, teller)?;
+    let mut found = Found::default();
+    found.add_small(&ways, &wanted.length, teller)?;
+    let rss_small = single::idle_rss_mb(hub.pid);
+    found.add_large(&ways, &wanted.length)?;
+    let rss_large = single::idle_rss_mb(hub.pid);
     eprintln!("status while a call runs");
     let watched = match &blender {
         Some((hub, _)) => Some(single::status_while_busy(
@@ -112,8 +116,12 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
             ("with the echo bridge connected", rss_echo),
             ("with one Blender connected", rss_blender),
             (
-                "after all calls of this run (the journal holds them)",
-                single::idle_rss_mb(hub.pid),
+                "after thousands of small calls, which the journal keeps",
+                rss_small,
+            ),
+            (
+                "after large values, which the journal keeps up to its bound",
+                rss_large,
             ),
         ],
     };
@@ -127,7 +135,7 @@ struct Singles {
     ready: Ready,
     watched: Option<Watched>,
     start_ms: Option<f64>,
-    rss_mb: [(&'static str, Option<f64>); 4],
+    rss_mb: [(&'static str, Option<f64>); 5],
 }
 
 fn compose(

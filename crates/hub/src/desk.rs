@@ -16,6 +16,7 @@ use crate::callers::Caller;
 use crate::catalog::{AppEntry, Command};
 use crate::hub::Inner as Hub;
 use crate::limits;
+use crate::link::blob_names;
 use crate::policy::Policy;
 use crate::roster::Instance;
 
@@ -68,6 +69,7 @@ pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<As
     let checked = check(hub, caller, request)?;
     // Before a person is asked, it is known that the call has somewhere to go.
     Policy::may(&checked)?;
+    blobs_are_there(hub, &checked.args)?;
     let instances = choose(hub, &checked)?;
     let allowed = hub.policy.allow(checked)?;
     if allowed.0.check_only {
@@ -100,6 +102,29 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
         check_only: request.check_only,
         confirm: request.confirm,
     })
+}
+
+/// What the arguments refer to can be sent along.
+fn blobs_are_there(hub: &Hub, args: &Map<String, Value>) -> Result<(), Problem> {
+    let mut names = Vec::new();
+    args.values()
+        .for_each(|value| blob_names(value, &mut names));
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > limits::CALL_BLOBS_MAX {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "The arguments name {} blobs; {} is the most.",
+                names.len(),
+                limits::CALL_BLOBS_MAX
+            ),
+        )
+        .hint("Do the work in several calls."));
+    }
+    names
+        .iter()
+        .try_for_each(|name| hub.blobs.path(name).map(drop))
 }
 
 fn timeout_of(command: &Command, asked_ms: Option<u64>) -> Result<Duration, Problem> {

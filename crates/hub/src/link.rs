@@ -28,7 +28,7 @@ use crate::roster::Instance;
 mod handshake;
 mod outbox;
 
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, blob_names};
 
 /// Read at a time, in bytes: one system call for many small messages, few for a large one.
 const READ_BYTES: usize = 64 * 1024;

@@ -88,6 +88,7 @@ def test_what_a_page_in_a_browser_can_send_runs_nothing_even_with_the_token(http
     assert not path.exists()
 
 
+@pytest.mark.one_blender
 def test_a_preflight_of_a_browser_gets_no_leave(http):
     headers = {
         "Origin": "https://evil.example",
@@ -113,6 +114,7 @@ def test_names_of_this_machine_are_answered(http):
     assert own.status == 200
 
 
+@pytest.mark.one_blender
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 def test_another_user_of_the_machine_runs_nothing(stage, http, effect, tmp_path):
     """It can connect, and cannot read the token."""
@@ -175,6 +177,7 @@ def test_each_effect_wants_its_scope(http, callers):
     nobody.request("GET", "/v1/recovery").problem(403, "forbidden")
 
 
+@pytest.mark.one_blender
 def test_only_admins_make_tokens_and_stop_things(http, callers):
     asked = callers["asked"]
     asked.request("POST", "/v1/tokens", {"name": "more", "scopes": ["admin"], "ask": []}).problem(403, "forbidden")
@@ -186,6 +189,7 @@ def test_only_admins_make_tokens_and_stop_things(http, callers):
     assert http.instance("blender")["state"] == "idle"
 
 
+@pytest.mark.one_blender
 def test_tokens_are_made_listed_and_taken_back(stage, http):
     made = http.request("POST", "/v1/tokens", {"name": "short-lived", "scopes": ["read"], "ask": []})
     assert made.status == 201 and made.json["scopes"] == ["read"] and len(made.json["token"]) >= 32
@@ -328,6 +332,7 @@ def test_a_driver_in_a_file_does_not_run_either(stage, http, callers, tmp_path):
     http.run("file.new")
 
 
+@pytest.mark.one_blender
 def test_roots_of_the_config_are_allowed(new_hub, program, tmp_path):
     hub = new_hub()
     hub.terminate()

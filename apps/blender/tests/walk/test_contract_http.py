@@ -137,6 +137,7 @@ def test_a_look_can_wait_for_the_end(http):
     http.request("GET", "/v1/calls/%s?wait_ms=soon" % call_id).problem(400, "arguments_invalid")
 
 
+@pytest.mark.one_blender
 def test_a_client_that_goes_away_cancels_nothing(http):
     body = {"app": "blender", "command": "code.run", "args": {"code": "import time\ntime.sleep(0.5)\n_result = 'went on'"}}
     address = http.address.split(":")
@@ -205,6 +206,7 @@ def test_a_running_call_can_be_followed_later_and_its_progress_seen(http):
     assert [name for name, _, _ in http.events("GET", "/v1/calls/%s/events" % call_id)] == ["ended"]
 
 
+@pytest.mark.one_blender
 def test_history_pages_and_filters(http):
     made = [http.code(str(n))["call_id"] for n in range(5)]
     made.append(http.code("1/0")["call_id"])
@@ -221,6 +223,7 @@ def test_history_pages_and_filters(http):
     http.request("GET", "/v1/calls?limt=1").problem(400, "arguments_invalid")
 
 
+@pytest.mark.one_blender
 def test_blobs_go_in_by_put_and_come_out_whole_or_in_part(http):
     data = bytes(range(256)) * 5000
     answer = http.request("PUT", "/v1/blobs", data)
@@ -278,6 +281,7 @@ def test_the_lists_of_apps_commands_and_instances(http, program):
     assert view["version"][0].isdigit() and view["bridge_version"]
 
 
+@pytest.mark.one_blender
 def test_openapi_describes_every_route_that_answers(http):
     document = http.get("/openapi.json")
     assert document["openapi"].startswith("3.1")

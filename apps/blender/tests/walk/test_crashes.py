@@ -109,6 +109,7 @@ def test_a_kill_from_outside_in_the_middle_of_a_call(stage):
     back(http, before)
 
 
+@pytest.mark.one_blender
 def test_a_call_that_comes_while_it_restarts_is_told_or_waits(stage):
     http = leave_no_restarts(stage)
     before = http.instance("blender")["pid"]
@@ -121,6 +122,7 @@ def test_a_call_that_comes_while_it_restarts_is_told_or_waits(stage):
     back(http, before)
 
 
+@pytest.mark.one_blender
 def test_the_state_outlives_the_process(stage):
     http = leave_no_restarts(stage)
     http.run("object.create", kind="cube", name="Remembered")
@@ -173,6 +175,7 @@ def test_stopping_keeps_unsaved_work(stage):
     assert http.run("object.get", name="Late")["name"] == "Late"
 
 
+@pytest.mark.one_blender
 def test_copies_are_bounded(stage):
     http = leave_no_restarts(stage)
     for n in range(13):

@@ -58,6 +58,7 @@ def test_five_calls_of_one_blender_have_five_outcomes_each_run_once(own, tmp_pat
     assert own.http.eval("len([o for o in bpy.data.objects if o.name.startswith('Mark')])") == 5
 
 
+@pytest.mark.one_blender
 def test_calls_that_ended_while_there_was_no_hub_are_told(own, tmp_path):
     folder = tmp_path / "effects"
     folder.mkdir()
@@ -74,6 +75,7 @@ def test_calls_that_ended_while_there_was_no_hub_are_told(own, tmp_path):
     assert set(calls) <= set(listed)
 
 
+@pytest.mark.one_blender
 def test_a_call_can_be_cancelled_after_the_return(own, tmp_path):
     own.start(own.program, "blender")
     running = own.http.send("import time\nwhile True: time.sleep(0.01)")
@@ -88,6 +90,7 @@ def test_a_call_can_be_cancelled_after_the_return(own, tmp_path):
     assert own.http.end(waiting)["value"] == "its turn"
 
 
+@pytest.mark.one_blender
 def test_five_instances_with_a_call_each(own, tmp_path):
     folder = tmp_path / "effects"
     folder.mkdir()
@@ -106,6 +109,7 @@ def test_five_instances_with_a_call_each(own, tmp_path):
     assert effects(folder) == {name: ["began", "ended"] for name in sorted(names)}
 
 
+@pytest.mark.one_blender
 def test_a_blender_that_died_while_there_was_no_hub(own):
     """Its calls are lost and said to be; nothing runs twice."""
     own.start(own.program, "blender")
@@ -125,6 +129,7 @@ def test_a_blender_that_died_while_there_was_no_hub(own):
     assert own.http.get("/v1/calls")["since"]
 
 
+@pytest.mark.one_blender
 def test_killed_twice(own, tmp_path):
     folder = tmp_path / "effects"
     folder.mkdir()

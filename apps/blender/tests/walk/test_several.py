@@ -21,6 +21,7 @@ def pair(two):
     return two.http
 
 
+@pytest.mark.one_blender
 def test_without_a_name_nothing_is_picked(pair):
     problem = pair.ask("code.run", {"code": "1"}).problem(409, "instance_ambiguous")
     assert "blender" in problem["message"] and "second" in problem["message"]
@@ -48,6 +49,7 @@ def test_a_star_asks_all_of_them_and_each_has_an_outcome(pair):
     assert [one["value"] for one in answer.json["outcomes"]] == ["fine", "fine"]
 
 
+@pytest.mark.one_blender
 def test_a_star_does_not_wait_when_it_is_not_asked_to(pair):
     answer = pair.ask("code.run", {"code": "'x'"}, instance="*", wait=False)
     assert answer.status == 202
@@ -66,6 +68,7 @@ def test_one_that_works_is_in_nobodys_way(pair):
     pair.cancel(slow)
 
 
+@pytest.mark.one_blender
 def test_starting_a_name_that_runs_answers_that_instance(two):
     before = two.http.instance("second")
     body = {"app": "blender", "name": "second", two.program.key: two.program.path}
@@ -89,6 +92,7 @@ def test_stop_and_start_of_a_name_again_and_again(two):
     assert len(two.http.get("/v1/instances")["instances"]) == 2
 
 
+@pytest.mark.one_blender
 def test_what_cannot_start_says_why(two):
     start = lambda **body: two.http.request("POST", "/v1/instances", dict({"app": "blender"}, **body))  # noqa: E731
     problem = start(program="/nonexistent/blender").problem(503, "start_failed")

@@ -140,6 +140,7 @@ impl Outbox {
         let mut names = Vec::new();
         args.values()
             .for_each(|value| blob_names(value, &mut names));
+        names.sort_unstable();
         names.dedup();
         for name in names.into_iter().take(limits::CALL_BLOBS_MAX) {
             // A blob that is not there any more: the bridge says so, with the call's id.

@@ -75,6 +75,8 @@ async fn five_calls_have_five_outcomes_each_run_once() {
     }
     assert!(new.end_of(&calls[3]).await.is(Status::Cancelled));
     assert_eq!(bridge.calls().len(), 5, "nothing is sent again");
+    // The feed is told a moment after who waits for the call.
+    bridge.round_trip().await;
     let mut ended = ends.take();
     ended.sort();
     assert_eq!(ended, ids);
