@@ -158,7 +158,7 @@ class _Part:
         self._file = None
         if not self.lost:
             try:
-                self._file = open(path, "wb")  # noqa: SIM115 (closed by finish or drop)
+                self._file = open(path, "wb")
             except OSError:
                 self.lost = True
 

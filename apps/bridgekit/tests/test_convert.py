@@ -238,7 +238,7 @@ class Convert(unittest.TestCase):
     def test_own_types_come_first_and_may_fail(self):
         def own(value, call):
             if isinstance(value, Record):
-                raise ReferenceError("the object was removed")  # noqa: TRY004
+                raise ReferenceError("the object was removed")
             return (True, (1, value)) if isinstance(value, complex) else (False, None)
 
         self.assertIn("ReferenceError", self.told([Record("a", [])], own)[0]["why"])
