@@ -148,8 +148,8 @@ impl Link {
         })
     }
 
-    /// Runs code in the bridge; gives its outcome. The outcome is acknowledged by the next call or by
-    /// [`Link::acknowledge`], so that this is not in the time of the call.
+    /// Runs code in the bridge; gives its value and its duration in milliseconds. To acknowledge the
+    /// outcome is a step of its own, outside the time of the call.
     ///
     /// # Errors
     /// When the link is lost.

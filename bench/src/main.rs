@@ -124,6 +124,12 @@ fn measure(words: Words) -> Result<(), Fault> {
         report::Form::of(path)?;
     }
     let wanted = scene::Wanted {
+        // A program by its path may be of any commit.
+        commit: if words.kapelle.is_none() {
+            machine::commit()
+        } else {
+            None
+        },
         kapelle: kapelle::program(words.kapelle)?,
         blender: match (words.blender, words.python, words.no_blender) {
             (_, _, true) => scene::Blender::None,

@@ -39,6 +39,8 @@ pub(crate) const BLENDER_ALONE: usize = 4;
 /// What to measure.
 pub(crate) struct Wanted {
     pub(crate) kapelle: PathBuf,
+    /// What it was built from, where that is known.
+    pub(crate) commit: Option<String>,
     pub(crate) blender: Blender,
     pub(crate) length: Length,
 }
@@ -244,7 +246,7 @@ fn compose(
         date: machine::now(),
         machine: machine::describe(load),
         kapelle: kapelle::version(&wanted.kapelle)?,
-        commit: machine::commit(),
+        commit: wanted.commit.clone(),
         optimised: !cfg!(debug_assertions),
         blender,
         settings,

@@ -60,6 +60,7 @@ class Watch:
         self._noted = {}
         self._fired = self._loaded = self._stepped = self._armed = False
         self._stale = True  # the kept things may be gone
+        self._fresh = False  # the names are those of the last `end`, and nothing was announced since
         self._frame = None
         self.events = 0  # counts what Blender announced, whoever did it
         self._handlers = ()
@@ -71,6 +72,7 @@ class Watch:
         def updated(scene, depsgraph=None):
             self.events += 1
             self._stale = True
+            self._fresh = False
             if self._armed:
                 self._note(depsgraph)
 
@@ -78,6 +80,7 @@ class Watch:
         def stepped(*args):
             self.events += 1
             self._stepped = self._stale = True
+            self._fresh = False
 
         handlers = bpy.app.handlers
         self._handlers = (
@@ -98,25 +101,23 @@ class Watch:
         """Another file was opened: everything that was remembered is gone."""
         self.events += 1
         self._loaded = self._stale = True
+        self._fresh = False
         self._names.clear()
         self._things.clear()
         self._noted.clear()
+
+    def unsure(self):
+        """A call runs that nobody watches: what the last one left may not stand any more."""
+        self._fresh = False
 
     def begin(self):
         """Remembers what there is. What was pending from before is announced and not counted."""
         self._flush()
         self._noted.clear()
         self._fired = self._loaded = self._stepped = False
-        if self._stale:
-            self._things.clear()
-            self._stale = False
-        for attribute, _label in self._collections():
-            names = getattr(bpy.data, attribute).keys()
-            if names != self._names.get(attribute):
-                self._names[attribute] = names
-                self._things.pop(attribute, None)
-            if attribute not in self._things:
-                self._things[attribute] = _things(attribute)
+        # In background nobody but our calls changes anything, so what the last one left still stands.
+        if not (self._fresh and bpy.app.background):
+            self._look()
         self._frame = _frame()
         self._armed = True
 
@@ -131,17 +132,31 @@ class Watch:
             found.changed = [{"type": "file", "name": bpy.data.filepath}]
             return found
         gone = set()
+        doubt = self._fired or found.stepped
+        data, known = bpy.data, self._names
         for attribute, label in self._collections():
-            self._compare(attribute, label, found, gone)
+            names = getattr(data, attribute).keys()
+            if doubt or names != known.get(attribute):
+                self._compare(attribute, label, names, found, gone)
         self._add_noted(found, gone)
         self._stale = found.stepped
+        self._fresh = not found.stepped
         found.any = bool(found.added or found.changed or found.removed or self._fired or found.stepped)
         return found
 
-    def _compare(self, attribute, label, found, gone):
-        names = getattr(bpy.data, attribute).keys()
-        if names == self._names.get(attribute) and not (self._fired or found.stepped):
-            return
+    def _look(self):
+        if self._stale:
+            self._things.clear()
+            self._stale = False
+        for attribute, _label in self._collections():
+            names = getattr(bpy.data, attribute).keys()
+            if names != self._names.get(attribute):
+                self._names[attribute] = names
+                self._things.pop(attribute, None)
+            if attribute not in self._things:
+                self._things[attribute] = _things(attribute)
+
+    def _compare(self, attribute, label, names, found, gone):
         before, now = self._things.get(attribute), _things(attribute)
         if before is None or found.stepped:  # a thing may be another one behind an undo step: only names count
             before = {name: (None, name) for name in self._names.get(attribute, ())}

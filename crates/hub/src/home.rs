@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use wire::{Code, Problem};
 
@@ -68,10 +69,17 @@ impl Home {
         }
         let (locked, wait) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || locked.send(file.lock().map(|()| file)).ok());
-        match wait.recv_timeout(limits::LEAVE_TIMEOUT) {
-            Ok(Ok(file)) => Ok(file),
-            Ok(Err(error)) => Err(cannot(&path, "be locked", &error)),
-            Err(_) => Err(running()),
+        let until = Instant::now() + limits::LEAVE_TIMEOUT;
+        loop {
+            match wait.recv_timeout(limits::PROCESS_LOOK) {
+                Ok(Ok(file)) => return Ok(file),
+                Ok(Err(error)) => return Err(cannot(&path, "be locked", &error)),
+                // One that was just starting is there by now: it says so by its file.
+                Err(_) if self.hub_file().exists() || Instant::now() >= until => {
+                    return Err(running());
+                }
+                Err(_) => {}
+            }
         }
     }
 

@@ -404,9 +404,6 @@ impl Lane {
     }
 
     fn ended(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
-        if let Connection::Up(driver) = &inner.connection {
-            driver.acknowledge(id);
-        }
         if inner.wedged.as_ref().is_some_and(|wedged| wedged.id == *id) {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
@@ -415,6 +412,10 @@ impl Lane {
             self.settle(inner, id, outcome);
         } else {
             tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");
+        }
+        // Only now: what was acknowledged must be recorded, and the caller need not wait for it.
+        if let Connection::Up(driver) = &inner.connection {
+            driver.acknowledge(id);
         }
         self.pump(inner);
     }

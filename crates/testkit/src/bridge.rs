@@ -231,7 +231,10 @@ impl FakeBridge {
         .await
     }
 
+    /// Says that a call has started, as soon as it has come.
     pub async fn started(&self, id: &CallId) {
+        self.until("the call comes", |heard| heard.knows(id).then_some(()))
+            .await;
         self.core.started(id).await;
     }
 
@@ -439,6 +442,10 @@ impl Heard {
         if let Some(one) = self.memory.iter_mut().find(|one| one.known.id == *id) {
             one.phase = phase;
         }
+    }
+
+    fn knows(&self, id: &CallId) -> bool {
+        self.memory.iter().any(|one| one.known.id == *id)
     }
 
     fn running(&self) -> Option<CallId> {

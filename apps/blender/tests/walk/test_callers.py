@@ -299,7 +299,10 @@ def test_scripts_in_a_file_run_only_for_callers_who_may_run_code(stage, http, ca
     assert "trap.py" in http.eval("[text.name for text in bpy.data.texts]")
     assert not ran.exists()
     # Nor does it run on the way out of a render, or with an import.
-    assert breaker.call("render.still", {"width": 8, "height": 8, "samples": 1, "engine": "cycles"})["status"] == "succeeded"
+    assert (
+        breaker.call("render.still", {"width": 8, "height": 8, "samples": 1, "engine": "cycles"})["status"]
+        == "succeeded"
+    )
     http.run("file.new")
     breaker.run("file.import", path=str(trap))
     assert not ran.exists()

@@ -139,7 +139,11 @@ def test_a_look_can_wait_for_the_end(http):
 
 @pytest.mark.one_blender
 def test_a_client_that_goes_away_cancels_nothing(http):
-    body = {"app": "blender", "command": "code.run", "args": {"code": "import time\ntime.sleep(0.5)\n_result = 'went on'"}}
+    body = {
+        "app": "blender",
+        "command": "code.run",
+        "args": {"code": "import time\ntime.sleep(0.5)\n_result = 'went on'"},
+    }
     address = http.address.split(":")
     text = json.dumps(body).encode()
     head = "POST /v1/calls HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n" % (http.address, http.token)

@@ -47,7 +47,8 @@ def test_a_cancel_ends_code_and_the_next_call_is_fine(http, source):
 def test_the_time_limit_ends_code(http):
     outcome, took = timed(lambda: http.code("print('began')\nwhile True: pass", timeout_ms=300))
     assert outcome["status"] == "timed_out" and outcome["problem"]["code"] == "timed_out"
-    assert 300 <= outcome["duration_ms"] < 300 + SOON_S * 1000 and took < 0.3 + SOON_S
+    # The two clocks need not agree to the millisecond.
+    assert 290 <= outcome["duration_ms"] < 300 + SOON_S * 1000 and took < 0.3 + SOON_S
     assert outcome["output"]["stdout"] == "began\n"
     assert http.eval("1") == 1
 
@@ -95,7 +96,9 @@ def test_a_waiting_call_is_cancelled_at_once_and_never_runs(http):
 
 
 def test_code_may_clean_up_after_a_cancel(http):
-    source = "import time\ntry:\n    while True: time.sleep(0.01)\nfinally:\n    print('cleaned up')\n    cleaned = True"
+    source = (
+        "import time\ntry:\n    while True: time.sleep(0.01)\nfinally:\n    print('cleaned up')\n    cleaned = True"
+    )
     call_id = http.send(source)
     started(http, call_id)
     told = http.cancel(call_id)

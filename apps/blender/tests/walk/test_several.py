@@ -44,7 +44,9 @@ def test_a_star_asks_all_of_them_and_each_has_an_outcome(pair):
     assert {one["instance"]: one["value"] for one in outcomes} == {
         name: pair.instance(name)["pid"] for name in ("blender", "second")
     }
-    assert {one["status"] for one in outcomes} == {"succeeded"} and {one["correlation_id"] for one in outcomes} == {"all"}
+    assert {one["status"] for one in outcomes} == {"succeeded"} and {one["correlation_id"] for one in outcomes} == {
+        "all"
+    }
     answer = pair.ask("code.run", {"code": "1/0 if bpy.data.objects.get('X') else 'fine'"}, instance="*")
     assert [one["value"] for one in answer.json["outcomes"]] == ["fine", "fine"]
 

@@ -227,7 +227,9 @@ def test_stop_and_start_at_the_terminal(stage):
     none = stage.document("code", "blender", "-c", "1", code=3)
     assert none["code"] == "no_instance" and "kapelle start blender" in none["hint"]
     assert stage.document("stop", "--all")["stopped"] == []
-    told = stage.document("start", "blender", "--name", "blender", "--background", stage.program.option, stage.program.path)
+    told = stage.document(
+        "start", "blender", "--name", "blender", "--background", stage.program.option, stage.program.path
+    )
     assert told["state"] == "idle" and told["mode"] == ("module" if stage.program.is_module else "background")
     assert [one["how"] for one in stage.document("stop", "--all")["stopped"]] == ["left"]
     path = stage.home / "made.blend"

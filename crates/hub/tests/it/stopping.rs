@@ -23,7 +23,7 @@ async fn a_stop_settles_every_call() {
         );
     }
     assert_eq!(
-        bridge.over(true).await,
+        capped("the end of the link", bridge.over(true)).await,
         Over::Unlinked,
         "the link is closed"
     );

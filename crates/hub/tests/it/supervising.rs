@@ -186,7 +186,7 @@ async fn a_start_that_fails_says_what_the_program_said() {
 
 #[tokio::test]
 async fn a_program_that_never_connects_is_ended() {
-    let line = Toy::launched_by(|request| Ok(shell("exec sleep 600", request.mode)));
+    let line = Toy::launched_by(|request| Ok(shell("exec sleep 60", request.mode)));
     let hub = TestHub::start_with(vec![Arc::new(line)]).await;
     let owner = Caller::owner();
     let starts = hub.hub.start_instance(&owner, wanted("stage"));
@@ -337,7 +337,7 @@ async fn a_stop_during_the_launch_leaves_no_program_behind() {
     let launching = std::sync::Mutex::new(launching);
     let app = Toy::launched_by(move |request| {
         launching.lock().unwrap().recv().ok();
-        Ok(shell("exec sleep 600", request.mode))
+        Ok(shell("exec sleep 60", request.mode))
     });
     let hub = TestHub::start_with(vec![Arc::new(app)]).await;
     let owner = Caller::owner();
@@ -376,7 +376,7 @@ async fn with_a_sleeper(mode: Mode) -> (TestHub, testkit::FakeBridge, u32, Arc<A
     let app = Toy::launched_by(move |request| {
         let nth = counted.fetch_add(1, Ordering::Relaxed);
         Ok(shell(
-            if nth == 0 { "exec sleep 600" } else { "exit 3" },
+            if nth == 0 { "exec sleep 60" } else { "exit 3" },
             request.mode,
         ))
     });
@@ -444,7 +444,7 @@ async fn a_restarted_program_that_never_connects_is_not_waited_for_for_ever() {
     let app = Toy::launched_by(move |request| {
         Ok(match counted.fetch_add(1, Ordering::Relaxed) {
             0 => program(PROGRAM, Behaviour::Serves, request),
-            _ => shell("exec sleep 600", request.mode),
+            _ => shell("exec sleep 60", request.mode),
         })
     });
     let hub = TestHub::start_with(vec![Arc::new(app)]).await;
