@@ -62,8 +62,9 @@ class Recovery:
         folder = self.folder()
         os.makedirs(folder, mode=0o700, exist_ok=True)
         began = time.monotonic()
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        name = "%s.%03dZ" % (stamp, int(time.time() * 1000) % 1000)
+        # One reading of one clock: gmtime() alone takes a coarser one, and two copies would change their order.
+        taken = time.time()
+        name = _stamp(taken, "%Y%m%dT%H%M%S")
         path = os.path.join(folder, name + ".blend")
         # A disk that is full must not be tried again with every call.
         self._fresh = self._changed = False
@@ -72,7 +73,7 @@ class Recovery:
         self._write(path)
         told = {
             "file": bpy.data.filepath or None,
-            "taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "taken": _stamp(taken, "%Y-%m-%dT%H:%M:%S"),
             "instance": self._instance(),
             "pid": os.getpid(),
             "dirty": bool(dirty),
@@ -102,6 +103,11 @@ class Recovery:
             save_copy(path)
         finally:
             self.copying = False
+
+
+def _stamp(seconds, form):
+    """UTC with milliseconds."""
+    return "%s.%03dZ" % (time.strftime(form, time.gmtime(seconds)), int(seconds * 1000) % 1000)
 
 
 def save_copy(path, compress=False):

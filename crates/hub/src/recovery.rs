@@ -44,7 +44,7 @@ pub fn list(home: &Home) -> Vec<Copy> {
                 .collect::<Vec<_>>()
         })
         .collect();
-    // `taken` is told in whole seconds; the names of the files are finer.
+    // Where `taken` is the same, or told in whole seconds, the names of the files are finer.
     copies.sort_by(|a, b| (&b.taken, b.path.file_name()).cmp(&(&a.taken, a.path.file_name())));
     copies
 }
