@@ -115,7 +115,7 @@ class Executor:
                 return self._end(call_id, reason)
             call.ending, call.cancelled = reason, True
             self._settling[call_id] = call
-        status, problem = outcome.ended(call)
+        status, problem = outcome.ended(call, leaving=self.stopping)
         self._hand_over(call, outcome.of_problem(call, problem, status))
         return True
 
@@ -246,7 +246,7 @@ class Executor:
         else:
             ended = ("failed", None, refusal)
         if call.ending:
-            status, problem = outcome.ended(call, where_of(trace))
+            status, problem = outcome.ended(call, where_of(trace), self.stopping)
             ended = (status, None, problem)
         if ended[0] == "deferred":
             return self._defer(call, ended[1], token)
@@ -341,7 +341,7 @@ class Executor:
                 return
             self._settling[call.id] = call
         if call.ending:
-            status, problem = outcome.ended(call)
+            status, problem = outcome.ended(call, leaving=self.stopping)
             ended = (status, None, problem)
         duration = time.monotonic() - call.started_at
         self._tell_end(call, ended, duration, None, memory.told(None))

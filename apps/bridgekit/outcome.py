@@ -42,8 +42,11 @@ def of_problem(call, problem, status="failed"):
     return build(call, status, problem=problem.to_dict())
 
 
-def ended(call, where=(None, "")):
-    """(status, Problem) of a call that was cancelled or timed out; `where` it was interrupted."""
+def ended(call, where=(None, ""), leaving=None):
+    """(status, Problem) of a call that was cancelled or timed out; `where` it was interrupted.
+
+    `leaving` says why the instance leaves, if that is what ends its calls: nobody cancelled them then.
+    """
     line, trace = where
     at = f" It was interrupted in line {line}." if line else ""
     details = {"traceback": trace} if trace else None
@@ -52,7 +55,8 @@ def ended(call, where=(None, "")):
         message = f"The call ran longer than {limit}.{at}"
         hint = "Give it a larger timeout_ms, or do the work in smaller calls. What it did until then stays."
     else:
-        message = "The call was cancelled.%s" % (at or "")
+        why = f"The call was ended, because the instance leaves: {leaving}." if leaving else "The call was cancelled."
+        message = why + at
         hint = "What it did until then stays." if call.started_at is not None else "It had not begun."
     return call.ending, Problem(call.ending, message, hint=hint, details=details)
 

@@ -440,12 +440,12 @@ async fn instances_and_their_states_are_told() {
     let house = House::open().await;
     let bridge = Dial::new(&house.hub)
         .name("stage")
-        .file("/work/a.toy")
+        .file("/shows/a.toy")
         .echo()
         .await
         .unwrap();
     bridge
-        .state(json!({"revision": 3, "file": "/work/a.toy", "things": 7}))
+        .state(json!({"revision": 3, "file": "/shows/a.toy", "things": 7}))
         .await;
     bridge.round_trip().await;
     let owner = house.owner();
@@ -458,7 +458,7 @@ async fn instances_and_their_states_are_told() {
     );
     assert_eq!(
         (&one["file"], &one["started_by_hub"]),
-        (&json!("/work/a.toy"), &json!(false))
+        (&json!("/shows/a.toy"), &json!(false))
     );
     let state = owner.get("/v1/instances/stage/state").await.json();
     assert_eq!(
