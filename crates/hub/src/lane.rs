@@ -403,7 +403,13 @@ impl Lane {
         self.arm(inner, must_end);
     }
 
-    fn ended(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
+    fn ended(&self, inner: &mut Inner, id: &CallId, mut outcome: Outcome) {
+        // Nobody asked for it: the bridge ended the call because its program leaves (a signal, say).
+        if let Some(entry) = inner.calls.get(id).filter(|entry| entry.told.is_none())
+            && outcome.status == Status::Cancelled
+        {
+            ends::into_interrupted(&mut outcome, entry.call.has_started());
+        }
         if inner.wedged.as_ref().is_some_and(|wedged| wedged.id == *id) {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");

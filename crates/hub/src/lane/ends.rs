@@ -16,6 +16,20 @@ pub(super) fn interrupted(why: &Problem) -> Outcome {
     Outcome::without_value(Status::Interrupted, why.clone())
 }
 
+/// A call that its bridge ended without being asked to; what it had printed and changed stays told.
+/// One that had not begun may simply be asked again.
+pub(super) fn into_interrupted(outcome: &mut Outcome, had_started: bool) {
+    outcome.status = Status::Interrupted;
+    if let Some(problem) = &mut outcome.problem {
+        problem.code = if had_started {
+            Code::INTERRUPTED
+        } else {
+            Code::INSTANCE_NOT_CONNECTED
+        };
+        problem.retryable = !had_started;
+    }
+}
+
 pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
     let problem = Problem::new(
         Code::INTERRUPTED,
