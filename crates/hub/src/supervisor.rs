@@ -36,6 +36,16 @@ use watch::Process;
 #[derive(Default)]
 pub(crate) struct Supervisor {
     owned: Mutex<HashMap<InstanceName, Owned>>,
+    /// Held while a start finds its place.
+    starts: Mutex<()>,
+}
+
+/// Where a start leads to.
+enum Place {
+    /// It runs already, or is just being started.
+    Taken(Arc<Instance>),
+    /// A place of its own, and the mark that it is ours.
+    New(Arc<Instance>, CancellationToken),
 }
 
 struct Owned {
@@ -107,39 +117,14 @@ impl Supervisor {
         request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         let app = app_of(hub, &request)?;
-        if let Some(name) = &request.name {
-            check_name(name)?;
-            if let Some(instance) = hub.roster.find(name) {
-                let view = instance.view(hub);
-                let usable = !matches!(
-                    view.state,
-                    InstanceState::Disconnected | InstanceState::Failed
-                );
-                if usable && instance.app != request.app {
-                    return Err(Problem::new(
-                        Code::NAME_TAKEN,
-                        format!("`{name}` is a running {}.", instance.app),
-                    )
-                    .hint("Choose another name."));
-                }
-                if usable {
-                    return self
-                        .when_connected(hub, &instance)
-                        .await
-                        .map(|view| (view, false));
-                }
-                hub.roster.forget(&instance);
-            }
-        }
         let launch_id = random_hex(16)?;
-        let instance = hub.roster.reserve(
-            &hub.records,
-            &request.app,
-            request.name.as_ref(),
-            request.mode,
-            &launch_id,
-        )?;
-        let ours = self.own(&instance.name, request.clone(), None);
+        let (instance, ours) = match self.place(hub, &request, &launch_id)? {
+            Place::Taken(instance) => {
+                let view = self.when_connected(hub, &instance).await?;
+                return Ok((view, false));
+            }
+            Place::New(instance, ours) => (instance, ours),
+        };
         let child = self
             .launch(hub, app, &instance, &request, &launch_id, &ours)
             .await;
@@ -165,6 +150,49 @@ impl Supervisor {
                 Err(problem)
             }
         }
+    }
+
+    /// The instance that runs under the wished name already, or a new one's place. One start after the
+    /// other: two that wish the same name at once must meet at one instance.
+    fn place(
+        &self,
+        hub: &Arc<Hub>,
+        request: &LaunchRequest,
+        launch_id: &str,
+    ) -> Result<Place, Problem> {
+        let _one_at_a_time = self
+            .starts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(name) = &request.name {
+            check_name(name)?;
+            if let Some(instance) = hub.roster.find(name) {
+                let usable = !matches!(
+                    instance.view(hub).state,
+                    InstanceState::Disconnected | InstanceState::Failed
+                );
+                if usable && instance.app != request.app {
+                    return Err(Problem::new(
+                        Code::NAME_TAKEN,
+                        format!("`{name}` is a running {}.", instance.app),
+                    )
+                    .hint("Choose another name."));
+                }
+                if usable {
+                    return Ok(Place::Taken(instance));
+                }
+                hub.roster.forget(&instance);
+            }
+        }
+        let instance = hub.roster.reserve(
+            &hub.records,
+            &request.app,
+            request.name.as_ref(),
+            request.mode,
+            launch_id,
+        )?;
+        let ours = self.own(&instance.name, request.clone(), None);
+        Ok(Place::New(instance, ours))
     }
 
     /// Waits for the handshake of an instance that was launched.
