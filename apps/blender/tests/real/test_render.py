@@ -12,7 +12,13 @@ import pytest
 from instance import wait_until
 
 SMALL = {"width": 64, "height": 48, "engine": "cycles", "samples": 2}
-LONG = {"width": 640, "height": 480, "engine": "cycles", "samples": 100000}
+LONG = {"width": 1280, "height": 960, "engine": "cycles", "samples": 100000}
+
+
+def endless(blender, path):
+    """Arguments of a render of hours: adaptive sampling would call a plain scene done within seconds."""
+    blender.eval("setattr(bpy.context.scene.cycles, 'use_adaptive_sampling', False)")
+    return dict(LONG, path=path)
 
 
 def read(path):
@@ -116,7 +122,7 @@ def test_what_cannot_be_rendered(blender):
 
 
 def test_the_instance_stays_free_and_a_cancel_kills_the_child(blender):
-    call = blender.send("render.still", dict(LONG, path="long.png"))
+    call = blender.send("render.still", endless(blender, "long.png"))
     progress = blender.hub.wait("progress", seconds=60, id=call, text="starting the renderer")
     assert progress["fraction"] == 0
     wait_until(
@@ -140,7 +146,7 @@ def test_the_instance_stays_free_and_a_cancel_kills_the_child(blender):
 
 
 def test_a_timeout_kills_the_child(blender):
-    outcome = blender.call("render.still", dict(LONG, path="late.png"), timeout_ms=4000)
+    outcome = blender.call("render.still", endless(blender, "late.png"), timeout_ms=4000)
     assert outcome["status"] == "timed_out"
     wait_until(lambda: not children(blender.process.pid), what="the end of the child")
 
@@ -156,8 +162,8 @@ def test_more_renders_than_places_wait_and_all_end(blender):
 
 
 def test_waiting_renders_are_cancelled_at_once(blender):
-    first = [blender.send("render.still", dict(LONG, path="a%d.png" % n)) for n in range(2)]
-    waiting = blender.send("render.still", dict(LONG, path="b.png"))
+    first = [blender.send("render.still", endless(blender, "a%d.png" % n)) for n in range(2)]
+    waiting = blender.send("render.still", endless(blender, "b.png"))
     blender.hub.wait("progress", seconds=60, id=waiting)
     blender.cancel(waiting)
     assert blender.outcome(waiting, 5)["status"] == "cancelled"
@@ -167,7 +173,7 @@ def test_waiting_renders_are_cancelled_at_once(blender):
 
 
 def test_a_child_that_is_killed_is_told(blender):
-    call = blender.send("render.still", dict(LONG, path="killed.png"))
+    call = blender.send("render.still", endless(blender, "killed.png"))
     wait_until(lambda: children(blender.process.pid), 60)
     time.sleep(1.0)
     os.kill(children(blender.process.pid)[0], 9)
@@ -180,7 +186,7 @@ def test_the_child_dies_with_its_blender(program, package):
     from instance import Instance
 
     with Instance(program, package) as mine:
-        mine.send("render.still", dict(LONG, path="orphan.png"))
+        mine.send("render.still", endless(mine, "orphan.png"))
         wait_until(lambda: children(mine.process.pid), 60)
         time.sleep(2.0)
         child = children(mine.process.pid)[0]

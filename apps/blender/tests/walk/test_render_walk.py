@@ -9,8 +9,13 @@ from hubs import is_alive, wait_until
 from pictures import decode
 
 SMALL = {"width": 96, "height": 64, "engine": "cycles", "samples": 4}
-# Minutes of work, so that it is never done before it is cancelled.
-LONG = {"width": 1920, "height": 1080, "engine": "cycles", "samples": 4000}
+LONG = {"width": 1920, "height": 1080, "engine": "cycles", "samples": 40000}
+
+
+def endless(http, **more):
+    """Arguments of a render of hours: adaptive sampling would call a plain scene done within seconds."""
+    http.eval("setattr(bpy.context.scene.cycles, 'use_adaptive_sampling', False)")
+    return dict(LONG, **more)
 
 
 def children_of(pid):
@@ -63,7 +68,7 @@ def test_progress_comes_while_it_renders_and_the_instance_is_free(http):
 def test_a_cancel_kills_the_child_and_leaves_nothing(stage, http):
     pid = http.instance("blender")["pid"]
     path = stage.home / "renders" / "never.png"
-    answer = http.ask("render.still", dict(LONG, path=str(path)), wait=False)
+    answer = http.ask("render.still", endless(http, path=str(path)), wait=False)
     call_id = answer.json["call_id"]
     children = wait_until(lambda: children_of(pid), 30, "the child")
     wait_until(lambda: http.look(call_id).get("progress", {}).get("fraction"), 90, "progress")
@@ -77,7 +82,7 @@ def test_a_cancel_kills_the_child_and_leaves_nothing(stage, http):
 
 def test_a_time_limit_ends_it_as_well(http):
     pid = http.instance("blender")["pid"]
-    outcome = http.call("render.still", LONG, timeout_ms=4000)
+    outcome = http.call("render.still", endless(http), timeout_ms=4000)
     assert outcome["status"] == "timed_out" and outcome["duration_ms"] < 8000
     wait_until(lambda: not children_of(pid), 5, "the end of the child")
 
@@ -102,7 +107,7 @@ def test_what_cannot_be_rendered_is_said(http):
 def test_a_render_outlives_no_instance(stage, http):
     """Stopping the instance ends its render too."""
     pid = http.instance("blender")["pid"]
-    call_id = http.ask("render.still", LONG, wait=False).json["call_id"]
+    call_id = http.ask("render.still", endless(http), wait=False).json["call_id"]
     children = wait_until(lambda: children_of(pid), 30, "the child")
     assert http.request("DELETE", "/v1/instances/blender").status == 200
     wait_until(lambda: not any(is_alive(child) for child in children), 15, "the end of the child")
