@@ -21,6 +21,7 @@ VERB_KEYS = {
     "timeout_ms",
     "concurrent",
     "repeatable",
+    "keywords",
     "example",
     "args",
     "result",

@@ -62,6 +62,9 @@ pub struct CommandSpec {
     /// May run twice after a crash.
     #[serde(default)]
     pub repeatable: bool,
+    /// Words that people use for it and that its name and summary lack; for finding it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
 }
 
 impl CommandSpec {

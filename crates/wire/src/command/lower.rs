@@ -37,6 +37,8 @@ struct Verb {
     concurrent: bool,
     #[serde(default)]
     repeatable: bool,
+    #[serde(default)]
+    keywords: Vec<String>,
     example: Option<Map<String, Value>>,
     #[serde(default)]
     args: toml::map::Map<String, toml::Value>,
@@ -113,6 +115,7 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
         })?;
     Ok(CommandSpec {
         repeatable: verb.repeatable || verb.effect == Effect::Read,
+        keywords: verb.keywords,
         name,
         summary: verb.summary,
         docs: verb.docs,
