@@ -104,6 +104,8 @@ pub enum Verb {
     Token(commands::token::Token),
     Doctor(commands::doctor::Doctor),
     Demo(commands::demo::Demo),
+    Debug(commands::debug::Debug),
+    Adopt(commands::adopt::Adopt),
     Completions(commands::completions::Completions),
 }
 

@@ -31,6 +31,7 @@ mod interrupt;
 mod keyvalue;
 mod launch;
 mod live;
+mod neighbours;
 mod outcome;
 mod page;
 mod pick;
