@@ -162,7 +162,10 @@ mod tests {
         let bytes = addon_zip().unwrap();
         assert_eq!(bytes, addon_zip().unwrap());
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-        let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
+        let names: Vec<String> = zip
+            .file_names()
+            .map(|name| name.unwrap().into_owned())
+            .collect();
         assert!(names.iter().all(|name| name.starts_with("kapelle/")));
         assert!(names.iter().all(|name| !name.contains("tests") && !name.contains("__pycache__")));
         for name in ["bridgekit/link.py", "commands/object.py", "LICENSE-GPL"] {
