@@ -64,7 +64,10 @@ fn collect(
             if name != "tests" && name != "__pycache__" {
                 collect(top, &path, kinds, files)?;
             }
-        } else if kinds.iter().any(|kind| name == *kind || name.ends_with(&format!(".{kind}"))) {
+        } else if kinds
+            .iter()
+            .any(|kind| name == *kind || name.ends_with(&format!(".{kind}")))
+        {
             println!("cargo::rerun-if-changed={}", path.display());
             let relative = path.strip_prefix(top).unwrap_or(&path);
             files.push((relative.to_string_lossy().replace('\\', "/"), path.clone()));

@@ -130,7 +130,10 @@ mod tests {
 
     #[test]
     fn words_and_status_come_back() {
-        let ended = run_within(&mut shell("echo out; echo err >&2; exit 3"), Duration::from_secs(30));
+        let ended = run_within(
+            &mut shell("echo out; echo err >&2; exit 3"),
+            Duration::from_secs(30),
+        );
         let ended = ended.unwrap();
         assert_eq!(ended.status.and_then(|status| status.code()), Some(3));
         assert!(ended.output.contains("out") && ended.output.contains("err"));
@@ -142,7 +145,12 @@ mod tests {
         let line = "echo begun; sleep 600 & echo $!; wait";
         let ended = run_within(&mut shell(line), Duration::from_millis(300)).unwrap();
         assert!(ended.status.is_none() && !ended.succeeded());
-        let child = ended.output.lines().nth(1).expect("it told its child").to_owned();
+        let child = ended
+            .output
+            .lines()
+            .nth(1)
+            .expect("it told its child")
+            .to_owned();
         let gone = |pid: &str| match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
             Ok(stat) => stat.contains(") Z ") || stat.contains(") X "),
             Err(_) => true,

@@ -117,7 +117,9 @@ fn is_current(path: &Path) -> bool {
 }
 
 fn version_in(text: &str) -> Option<&str> {
-    let line = text.lines().find_map(|line| line.strip_prefix("VERSION = "))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION = "))?;
     Some(line.trim().trim_matches('"'))
 }
 
@@ -167,19 +169,29 @@ mod tests {
             .map(|name| name.unwrap().into_owned())
             .collect();
         assert!(names.iter().all(|name| name.starts_with("kapelle/")));
-        assert!(names.iter().all(|name| !name.contains("tests") && !name.contains("__pycache__")));
+        assert!(
+            names
+                .iter()
+                .all(|name| !name.contains("tests") && !name.contains("__pycache__"))
+        );
         for name in ["bridgekit/link.py", "commands/object.py", "LICENSE-GPL"] {
             assert!(names.contains(&format!("kapelle/{name}")), "{name}");
         }
         let mut read = |name: &str| {
             let mut text = String::new();
-            zip.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+            zip.by_name(name)
+                .unwrap()
+                .read_to_string(&mut text)
+                .unwrap();
             text
         };
         let manifest = read("kapelle/blender_manifest.toml");
         assert!(manifest.contains("id = \"kapelle\""));
         let version = format!("version = \"{}\"", bridge_version());
-        assert!(manifest.contains(&version), "the manifest tells the bridge's version");
+        assert!(
+            manifest.contains(&version),
+            "the manifest tells the bridge's version"
+        );
         let numbers = bridge_version().replace('.', ", ");
         assert!(read("kapelle/__init__.py").contains(&format!("\"version\": ({numbers})")));
         assert!(!bridge_version().is_empty());

@@ -243,7 +243,12 @@ fn failed(found: &Found, why: &str, output: &str) -> Problem {
         .filter(|line| !line.trim().is_empty() && !line.starts_with(MARK))
         .collect();
     let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
-    let why = why.lines().last().unwrap_or(why).trim().trim_end_matches('.');
+    let why = why
+        .lines()
+        .last()
+        .unwrap_or(why)
+        .trim()
+        .trim_end_matches('.');
     Problem::new(
         Code::CALL_FAILED,
         format!("The Blender at {} did not do it: {why}.", found.path.display()),

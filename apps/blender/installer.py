@@ -42,6 +42,8 @@ def main():
     tell(told)
     if what == "wait":
         sys.stdin.read()
+        # It says goodbye to the hub, which then forgets it.
+        addon_utils.disable(MODULE)
     # A wheel hangs or crashes in its own clean-up, and nothing is left to be saved.
     os._exit(code)
 

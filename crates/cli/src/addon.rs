@@ -99,7 +99,10 @@ pub(crate) fn chosen(
         }
     }
     Err(problems::usage(
-        format!("Several Blenders are here: {}. Nothing was done.", listed.join(", ")),
+        format!(
+            "Several Blenders are here: {}. Nothing was done.",
+            listed.join(", ")
+        ),
         "Name one with --blender PATH, or take all with --all.",
     ))
 }

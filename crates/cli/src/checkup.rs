@@ -309,9 +309,10 @@ fn addon(found: &Addon) -> Finding {
     const FIX: &str = "kapelle install blender";
     let ours = apps::blender::bridge_version();
     let version = found.version.as_deref().unwrap_or("of unknown version");
-    let of = found.blender.as_deref().map_or_else(String::new, |blender| {
-        format!(" for Blender {blender}")
-    });
+    let of = found
+        .blender
+        .as_deref()
+        .map_or_else(String::new, |blender| format!(" for Blender {blender}"));
     let says = format!("{version}{of}, {}", found.path.display());
     if found.version.as_deref() != Some(ours) {
         return Finding::warn(NAME, format!("{says}; this Kapelle brings {ours}"), FIX);

@@ -11,6 +11,7 @@
 //! | `session`, `home`, `client`, `launch` | where the hub is, how it is asked, how one is started |
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
+//! | `amount` | sizes and times as people write them |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 mod addon;
 mod ago;
+mod amount;
 mod answer;
 pub mod args;
 mod calling;

@@ -165,6 +165,11 @@ summary = "Takes its time."
 effect = "read"
 args.ms = { type = "integer", required = true, doc = "How long." }
 
+[hold]
+summary = "Takes memory and keeps it."
+effect = "read"
+args.mb = { type = "integer", required = true, doc = "How much." }
+
 [die]
 summary = "Ends its process in the middle of the call."
 effect = "destructive"
@@ -243,6 +248,11 @@ fn answer(call: &wire::link::CallMessage) -> Reply {
                 .and_then(Value::as_u64)
                 .unwrap_or_default();
             Reply::After(Duration::from_millis(ms), json!(ms))
+        }
+        "toy.hold" => {
+            let mb = call.args.get("mb").and_then(Value::as_u64);
+            let bytes = mb.unwrap_or_default().saturating_mul(1_000_000);
+            Reply::Hold(usize::try_from(bytes).unwrap_or_default())
         }
         _ => Reply::Value(json!(call.args)),
     }

@@ -104,7 +104,11 @@ impl Answer for Report {
     fn people(&self, out: &mut dyn Write) -> io::Result<()> {
         for one in &self.all {
             let program = one.program.display();
-            write!(out, "{NAME}Blender {}{NAME:#} {FAINT}{program}{FAINT:#}: ", one.blender)?;
+            write!(
+                out,
+                "{NAME}Blender {}{NAME:#} {FAINT}{program}{FAINT:#}: ",
+                one.blender
+            )?;
             match (&one.problem, &one.seen, one.removed) {
                 (Some(problem), ..) => {
                     writeln!(out, "{BAD}failed{BAD:#}: {}", problem.message)?;
@@ -117,7 +121,9 @@ impl Answer for Report {
                 (None, Some(seen), None) => writeln!(
                     out,
                     "{GOOD}installed{GOOD:#}, and it reached the hub (add-on {})",
-                    seen.bridge_version.as_deref().unwrap_or("of unknown version")
+                    seen.bridge_version
+                        .as_deref()
+                        .unwrap_or("of unknown version")
                 )?,
                 (None, None, None) => writeln!(out, "installed")?,
             }

@@ -184,7 +184,11 @@ fn printed(plans: Vec<Plan>) -> Box<dyn Answer> {
         .collect::<Vec<Value>>();
     Shown::boxed(json!({ "clients": document }), move |out| {
         for plan in &plans {
-            let note = if plan.changes() { "" } else { " (as it is now)" };
+            let note = if plan.changes() {
+                ""
+            } else {
+                " (as it is now)"
+            };
             writeln!(
                 out,
                 "{HEADING}{}{HEADING:#} {}{note}",
@@ -246,7 +250,8 @@ fn this_program() -> Result<PathBuf, Box<Problem>> {
             "Start it by its whole path.",
         )
     })?;
-    let leads_here = |path: &Path| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&program).ok();
+    let leads_here =
+        |path: &Path| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&program).ok();
     let name = program.file_name().unwrap_or_default().to_owned();
     let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .filter(|dir| dir.is_absolute())

@@ -96,12 +96,18 @@ mod tests {
         let backup = replace(&link, "new").unwrap().unwrap();
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
         assert_eq!(fs::read_to_string(&backup).unwrap(), "old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
 
         let fresh = dir.path().join("a/b/c.json");
         assert_eq!(replace(&fresh, "x").unwrap(), None);
-        assert_eq!(fs::metadata(&fresh).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&fresh).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

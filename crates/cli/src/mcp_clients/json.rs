@@ -183,8 +183,15 @@ mod tests {
             },
         }
         "#);
-        assert_eq!(put(&new, FORM, &entry(None)).unwrap(), new, "again: the same");
-        assert_eq!(take_out(&new, FORM).unwrap().replace(' ', ""), text.replace(' ', ""));
+        assert_eq!(
+            put(&new, FORM, &entry(None)).unwrap(),
+            new,
+            "again: the same"
+        );
+        assert_eq!(
+            take_out(&new, FORM).unwrap().replace(' ', ""),
+            text.replace(' ', "")
+        );
         assert_eq!(take_out(text, FORM).unwrap(), text);
     }
 
@@ -208,7 +215,14 @@ mod tests {
         assert!(new.ends_with("}\n"), "{new:?}");
         let new: Value = serde_json::from_str(&new).unwrap();
         assert_eq!(new["mcpServers"]["kapelle"]["args"][0], "mcp");
-        for broken in ["{\"a\": }", "[1]", "{\"mcpServers\": []}", "{\"mcpServers\": {\"kapelle\": 1}}", "{'a': 1}", "{"] {
+        for broken in [
+            "{\"a\": }",
+            "[1]",
+            "{\"mcpServers\": []}",
+            "{\"mcpServers\": {\"kapelle\": 1}}",
+            "{'a': 1}",
+            "{",
+        ] {
             assert!(put(broken, FORM, &entry(None)).is_err(), "{broken}");
         }
         let error = put("{\n  \"a\": }", FORM, &entry(None)).unwrap_err();

@@ -180,6 +180,9 @@ mod tests {
         let found: Vec<&str> = machine.found().iter().map(|client| client.id).collect();
         assert_eq!(found, ["cursor", "codex", "opencode"]);
         let opencode = machine.config(named("opencode").unwrap());
-        assert!(opencode.ends_with("opencode.jsonc"), "the one that is there");
+        assert!(
+            opencode.ends_with("opencode.jsonc"),
+            "the one that is there"
+        );
     }
 }

@@ -44,9 +44,7 @@ pub(crate) fn put(text: &str, entry: &Entry) -> Result<String, String> {
 
 pub(crate) fn take_out(text: &str) -> Result<String, String> {
     let mut document = read(text)?;
-    let servers = document
-        .get_mut(SERVERS)
-        .and_then(Item::as_table_like_mut);
+    let servers = document.get_mut(SERVERS).and_then(Item::as_table_like_mut);
     if let Some(servers) = servers {
         servers.remove(NAME);
     }
