@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hub::home::{Home, random_hex};
 use serde::{Deserialize, Serialize};
@@ -155,9 +155,11 @@ impl Waiting {
         Err(failed(found, "it ended or said nothing", &output))
     }
 
-    /// Whether it runs still.
-    pub fn lives(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Waits a moment; `false` when it has ended.
+    pub fn lives_on(&mut self, moment: Duration) -> bool {
+        // Its output ends when it does.
+        let line = self.lines.recv_timeout(moment);
+        !matches!(line, Err(mpsc::RecvTimeoutError::Disconnected))
     }
 }
 
@@ -165,15 +167,8 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         // Its stdin is closed with this: it leaves by itself.
         drop(self.child.stdin.take());
-        let until = std::time::Instant::now() + LEAVE_LIMIT;
-        while std::time::Instant::now() < until && self.lives() {
-            // Its output ends when it does.
-            if let Err(mpsc::RecvTimeoutError::Disconnected) =
-                self.lines.recv_timeout(Duration::from_millis(50))
-            {
-                break;
-            }
-        }
+        let until = Instant::now() + LEAVE_LIMIT;
+        while Instant::now() < until && self.lives_on(until - Instant::now()) {}
         end(&mut self.child);
         std::fs::remove_file(&self.script).ok();
     }

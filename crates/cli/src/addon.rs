@@ -179,7 +179,7 @@ impl Candidate {
         let mut waiting = blender::wait(home, &self.found, &name)?;
         waiting.until_enabled(&self.found)?;
         let until = Instant::now() + HANDSHAKE_LIMIT;
-        while Instant::now() < until && waiting.lives() {
+        while Instant::now() < until {
             match client.get(&format!("/v1/instances/{name}")) {
                 Ok(document) => {
                     let view: InstanceView = typed(&document)?;
@@ -188,7 +188,9 @@ impl Candidate {
                 Err(problem) if problem.code == Code::INSTANCE_UNKNOWN => {}
                 Err(problem) => return Err(problem),
             }
-            std::thread::sleep(LOOK);
+            if !waiting.lives_on(LOOK) {
+                break;
+            }
         }
         Err(problems::new(
             Code::START_FAILED,
