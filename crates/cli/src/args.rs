@@ -95,6 +95,7 @@ pub enum Verb {
     Status(commands::status::Status),
     Apps(commands::apps::Apps),
     Commands(commands::commands::Commands),
+    Find(commands::find::Find),
     Describe(commands::describe::Describe),
     State(commands::state::State),
     History(commands::history::History),

@@ -13,6 +13,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod doctor;
+pub(crate) mod find;
 pub(crate) mod history;
 pub(crate) mod install;
 pub(crate) mod mcp;
@@ -38,6 +39,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Status(words)) => words.run(session),
         Some(Verb::Apps(words)) => words.run(session),
         Some(Verb::Commands(words)) => words.run(session),
+        Some(Verb::Find(words)) => words.run(session),
         Some(Verb::Describe(words)) => words.run(session),
         Some(Verb::State(words)) => words.run(session),
         Some(Verb::History(words)) => words.run(session),

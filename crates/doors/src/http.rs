@@ -39,6 +39,7 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
+        .route("/v1/find", get(instances::find))
         .route("/v1/instances", get(instances::list).post(instances::start))
         .route(
             "/v1/instances/{name}",
