@@ -17,6 +17,9 @@ use crate::bridge::{Dial, FakeBridge, Over, Reply};
 /// The app's id.
 pub const APP: &str = "toy";
 
+/// The version of the bridge that belongs to this app.
+pub const BRIDGE_VERSION: &str = "0.1.0";
+
 /// Says to the test's binary that it is the program.
 const BEHAVIOUR: &str = "KAPELLE_TOY";
 const FILE: &str = "KAPELLE_TOY_FILE";
@@ -120,6 +123,14 @@ pub fn shell(line: &str, mode: Mode) -> Launch {
 impl App for Toy {
     fn id(&self) -> AppId {
         APP.into()
+    }
+
+    fn bridge_version(&self) -> Option<&str> {
+        Some(BRIDGE_VERSION)
+    }
+
+    fn update_hint(&self) -> Option<&str> {
+        Some("wind it up")
     }
 
     fn title(&self) -> &'static str {

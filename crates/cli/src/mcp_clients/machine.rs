@@ -64,7 +64,7 @@ impl Machine<'_> {
         let path = self.set("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|dir| {
             let there = |ending: &&str| dir.join(format!("{program}{ending}")).is_file();
-            endings.iter().any(|ending| there(ending))
+            endings.iter().any(there)
         })
     }
 
