@@ -607,10 +607,13 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             InstanceState::Starting,
             Some("the process died and is started again".to_owned()),
         ),
-        Connection::Down { .. } => (
-            InstanceState::Disconnected,
-            Some("the link is lost; waiting for it to come back".to_owned()),
-        ),
+        Connection::Down { .. } => {
+            let why = match &inner.leaving {
+                Some(why) => why.message.clone(),
+                None => "the link is lost; waiting for it to come back".to_owned(),
+            };
+            (InstanceState::Disconnected, Some(why))
+        }
         Connection::Lost(why) => {
             let state = if why.code == Code::START_FAILED {
                 InstanceState::Failed

@@ -7,7 +7,13 @@ use serde_json::Value;
 use crate::environment::Environment;
 
 fn json(path: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+}
+
+/// A path of an answer, in which the folder of this run is called `[DIR]`.
+fn whole(environment: &Environment, path: &Value) -> PathBuf {
+    let dir = environment.path().to_str().unwrap();
+    PathBuf::from(path.as_str().unwrap().replace("[DIR]", dir))
 }
 
 /// The files of a folder that begin with this name.
@@ -51,13 +57,13 @@ fn every_client_gets_its_entry_and_loses_it_again() {
     let clients = document["clients"].as_array().unwrap();
     assert_eq!(clients.len(), names.len());
     for client in clients {
-        let path = client["path"].as_str().unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
+        let path = whole(&environment, &client["path"]);
+        let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(client["changed"], true);
         assert_eq!(client["backup"], Value::Null, "there was nothing");
         assert!(
             text.contains("kapelle") && text.contains("mcp"),
-            "{path}: {text}"
+            "{path:?}: {text}"
         );
         assert!(
             text.contains("KAPELLE_HOME"),
@@ -71,11 +77,11 @@ fn every_client_gets_its_entry_and_loses_it_again() {
     let out = environment.run(&["mcp", "uninstall", "--json"]).document();
     assert_eq!(out["clients"].as_array().unwrap().len(), names.len());
     for client in out["clients"].as_array().unwrap() {
-        let path = client["path"].as_str().unwrap();
+        let path = whole(&environment, &client["path"]);
         assert_eq!(client["changed"], true);
-        let text = std::fs::read_to_string(path).unwrap();
-        assert!(!text.contains("kapelle"), "{path}: {text}");
-        assert!(Path::new(client["backup"].as_str().unwrap()).is_file());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("kapelle"), "{path:?}: {text}");
+        assert!(whole(&environment, &client["backup"]).is_file());
     }
 }
 
