@@ -6,8 +6,9 @@
     blender --background --python installer.py -- wait
     python installer.py -- …                          the same, in a Python with the `bpy` wheel
 
-From 4.2 on it is an extension, before that an add-on of the old kind. Out: one line, MARK and a JSON document. A wheel
-starts with factory settings and so never saves preferences: it would overwrite those of the real Blender of its version.
+From 4.2 on it is an extension, before that an add-on of the old kind. Out: one line, MARK and a JSON document.
+A wheel starts with factory settings and so never saves preferences: it would overwrite those of the real Blender of
+its version.
 `wait` blocks until its stdin is closed.
 """
 

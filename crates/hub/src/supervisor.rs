@@ -340,7 +340,10 @@ impl Supervisor {
             connected: Counter::new(0),
             ours: ours.clone(),
         };
-        self.lock().insert(name.clone(), owned);
+        if let Some(before) = self.lock().insert(name.clone(), owned) {
+            // It is just leaving: whoever sees it off must not take this one away.
+            before.ours.cancel();
+        }
         ours
     }
 
