@@ -11,7 +11,7 @@ import subprocess
 import zipfile
 
 import pytest
-from hubs import Hub
+from hubs import Hub, wait_until
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_it_is_installed_switched_on_seen_and_taken_out(own, program):
     assert one["path"] == str(folder)
     assert (folder / "bridgekit" / "link.py").is_file() and (folder / "blender_manifest.toml").is_file()
     # The one that was let connect has said goodbye and left.
-    assert own.http.get("/v1/instances") == {"instances": []}
-    assert not [pid for pid in own.leftovers() if pid != own.process.pid]
+    wait_until(lambda: own.http.get("/v1/instances") == {"instances": []}, what="its leaving")
+    wait_until(lambda: not [pid for pid in own.leftovers() if pid != own.process.pid], what="the end of its process")
 
     checks = own.document("doctor")["checks"]
     (addon,) = [check for check in checks if check["name"] == "add-on"]

@@ -189,6 +189,44 @@ async fn over_its_time_it_leaves_and_the_status_says_why() {
     assert!(refused.is_err());
 }
 
+/// Its place is taken by the next one of that name, which nobody sees off then.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_start_while_the_last_one_leaves_is_another_process() {
+    let (hub, bridge, launches) = by_hand(wanted(None, Some(1))).await;
+    let old = hub.hub.instance(&name()).unwrap().pid.unwrap();
+    bridge.stop_of_hub().await;
+    bridge.drop_link().await;
+    hub.until_state(&name(), InstanceState::Disconnected).await;
+    let why = hub.hub.instance(&name()).unwrap().why.unwrap();
+    assert!(why.contains("which is its limit"), "{why}");
+    let starts = tokio::spawn({
+        let hub = hub.hub.clone();
+        async move {
+            hub.start_instance(&Caller::owner(), wanted(None, None))
+                .await
+        }
+    });
+    let _bridge = dial(&hub, Some(u64::from(old))).await;
+    starts.await.unwrap().unwrap();
+    assert_eq!(launches.load(Ordering::Relaxed), 2);
+    let left = std::process::Command::new("kill")
+        .arg(old.to_string())
+        .status();
+    assert!(left.unwrap().success());
+    // It is waited for after all else was done about it.
+    let trace = std::path::PathBuf::from(format!("/proc/{old}"));
+    hub.wait_for("the old one is gone", |_| (!trace.exists()).then_some(()))
+        .await;
+    let view = hub.hub.instance(&name()).unwrap();
+    assert!(view.started_by_hub && view.state == InstanceState::Idle);
+    assert!(hub.home().join("run/instances/stage.json").exists());
+    hub.hub
+        .stop_instance(&Caller::owner(), &name(), true)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_program_that_leaves_when_its_time_is_over_takes_its_call_along() {
     let hub = serving().await;
