@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::environment::Environment;
 
 fn json(path: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A path of an answer, in which the folder of this run is called `[DIR]`.
