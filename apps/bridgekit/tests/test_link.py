@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from bridgekit import commands_code, frames, link
+from bridgekit import commands_code, frames, link, memory
 from bridgekit.executor import Executor
 from bridgekit.host import Host
 from bridgekit.link import Link
@@ -284,6 +284,13 @@ class Beats(LinkTest):
         self.hub.outcome("c1")
         self.hub.forget()
         self.hub.wait("beat", pulse_ms=0)
+
+    def test_they_tell_how_much_memory_the_process_holds(self):
+        self.connect()
+        told = self.hub.wait("beat")
+        self.assertIn("rss_mb", told)
+        if memory.rss_mb() is not None:
+            self.assertGreater(told["rss_mb"], 1)
 
     def test_wedged_is_told_at_once_and_the_outcome_is_the_timeout(self):
         self.hub.heartbeat_ms = 2000

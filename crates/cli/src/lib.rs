@@ -11,13 +11,18 @@
 //! | `session`, `home`, `client`, `launch` | where the hub is, how it is asked, how one is started |
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
+//! | `amount` | sizes and times as people write them |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
+//! | `addon` | the add-on in the Blenders of this machine |
+//! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `demo` | the first run: a scene, a picture, a file |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
 use std::process::ExitCode;
 
+mod addon;
 mod ago;
+mod amount;
 mod answer;
 pub mod args;
 mod calling;
@@ -31,6 +36,7 @@ mod interrupt;
 mod keyvalue;
 mod launch;
 mod live;
+mod mcp_clients;
 mod neighbours;
 mod outcome;
 mod page;

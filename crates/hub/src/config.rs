@@ -1,6 +1,7 @@
 //! `config.toml` of the home folder: what a person may set. All of it has a default; an unknown name is
 //! an error that says so, not a silent nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -13,6 +14,19 @@ use crate::home::Home;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub files: Files,
+    /// `[apps.NAME]`
+    pub apps: BTreeMap<String, OfApp>,
+}
+
+/// What holds for every instance of an app that this hub starts without a window, unless the start says
+/// otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfApp {
+    /// How much memory each process may hold, in MB of 1,000,000 bytes.
+    pub memory_mb: Option<u64>,
+    /// How long each process may live, in seconds.
+    pub time_s: Option<u64>,
 }
 
 /// `[files]`

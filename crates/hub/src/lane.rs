@@ -77,6 +77,8 @@ struct Inner {
     epoch: u64,
     heard: Instant,
     wedged: Option<Wedged>,
+    /// Why the process was asked to leave: what its calls are told that end now.
+    leaving: Option<Problem>,
     /// The deadline that the clock sleeps to.
     clock: Option<Instant>,
 }
@@ -129,6 +131,7 @@ impl Lane {
                 epoch: 0,
                 heard: Instant::now(),
                 wedged: None,
+                leaving: None,
                 clock: None,
             }),
             nearer: Arc::new(Notify::new()),
@@ -241,6 +244,7 @@ impl Lane {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.wedged = None;
+        inner.leaving = None;
         let ended = if restarting {
             inner.connection = Connection::Down {
                 since: Instant::now(),
@@ -295,6 +299,11 @@ impl Lane {
             DriverEvent::Beat(beat) => self.beat(&mut inner, &beat),
             DriverEvent::State(_) | DriverEvent::Bye(_) => {}
         }
+    }
+
+    /// The process is about to be asked to leave: calls that the app ends now, end because of this.
+    pub(crate) fn leaves_because(&self, why: &Problem) {
+        self.lock().leaving = Some(why.clone());
     }
 
     /// Asks the app to leave. `false` when it is not connected.
@@ -408,7 +417,13 @@ impl Lane {
         if let Some(entry) = inner.calls.get(id).filter(|entry| entry.told.is_none())
             && outcome.status == Status::Cancelled
         {
-            ends::into_interrupted(&mut outcome, entry.call.has_started());
+            match &inner.leaving {
+                Some(why) => {
+                    outcome.status = Status::Interrupted;
+                    outcome.problem = Some(why.clone());
+                }
+                None => ends::into_interrupted(&mut outcome, entry.call.has_started()),
+            }
         }
         if inner.wedged.as_ref().is_some_and(|wedged| wedged.id == *id) {
             inner.wedged = None;
@@ -592,10 +607,13 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             InstanceState::Starting,
             Some("the process died and is started again".to_owned()),
         ),
-        Connection::Down { .. } => (
-            InstanceState::Disconnected,
-            Some("the link is lost; waiting for it to come back".to_owned()),
-        ),
+        Connection::Down { .. } => {
+            let why = match &inner.leaving {
+                Some(why) => why.message.clone(),
+                None => "the link is lost; waiting for it to come back".to_owned(),
+            };
+            (InstanceState::Disconnected, Some(why))
+        }
         Connection::Lost(why) => {
             let state = if why.code == Code::START_FAILED {
                 InstanceState::Failed

@@ -70,6 +70,13 @@ pub const RESTART_DELAY_MAX: Duration = Duration::from_secs(60);
 pub const RESTARTS_MAX: u32 = 8;
 /// How long an instance must live for its restarts to be forgotten.
 pub const RESTART_FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+/// How often a process with a memory limit is looked at: what it may take beyond its limit is what it can
+/// take in this time.
+pub const MEMORY_LOOK: Duration = Duration::from_millis(250);
+/// The longest life that a process can be given: longer means none.
+pub const PROCESS_LIFE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The largest memory limit, in MB: a number beyond any machine is a slip.
+pub const PROCESS_MEMORY_MAX_MB: u64 = 1_000_000_000;
 /// Lines of an instance's log that a start problem quotes.
 pub const LOG_TAIL_LINES: usize = 12;
 /// Log files of earlier starts kept for each instance.

@@ -201,6 +201,9 @@ fn take(
         FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
+            if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {
+                instance.set_rss_mb(rss_mb);
+            }
             DriverEvent::Beat(beat)
         }
         FromBridge::State { state } => {

@@ -41,6 +41,9 @@ struct Facts {
     mode: Mode,
     file: Option<String>,
     restarts: u32,
+    /// What the bridge last said of its memory.
+    rss_mb: Option<f64>,
+    notice: Option<String>,
     said_bye: Option<String>,
     /// The state last told, and since when it is that.
     told: (InstanceState, OffsetDateTime),
@@ -183,6 +186,26 @@ impl Roster {
     }
 }
 
+/// What is to be said of a bridge that is not of this build: one that is installed in its program.
+fn notice(said: &Announcement, hub: &Hub) -> Option<String> {
+    let entry = hub.catalog.app(&said.app).ok()?;
+    let app = entry.app.as_ref()?;
+    let ours = app.bridge_version()?;
+    let theirs = said
+        .bridge_version
+        .as_deref()
+        .unwrap_or("of unknown version");
+    if theirs == ours {
+        return None;
+    }
+    let fix = app
+        .update_hint()
+        .map_or_else(String::new, |fix| format!(" Update it: {fix}"));
+    Some(format!(
+        "Its bridge is {theirs}, this hub's is {ours}.{fix}"
+    ))
+}
+
 /// The wished name if nobody holds it, else the next free one of the app. Instances that are gone
 /// make room.
 fn free_name(
@@ -231,6 +254,8 @@ impl Instance {
                 mode,
                 file: None,
                 restarts: 0,
+                rss_mb: None,
+                notice: None,
                 said_bye: None,
                 told: (InstanceState::Starting, OffsetDateTime::now_utc()),
                 known: None,
@@ -247,7 +272,12 @@ impl Instance {
             facts.bridge_version.clone_from(&said.bridge_version);
             facts.mode = said.mode;
             facts.file.clone_from(&said.file);
+            facts.rss_mb = None;
+            facts.notice = notice(said, hub);
             facts.said_bye = None;
+            if let Some(notice) = &facts.notice {
+                tracing::warn!(instance = %self.name, notice, "an old bridge");
+            }
         }
         self.tell_if_changed(hub);
         hub.supervisor.connected(&self.name);
@@ -309,6 +339,9 @@ impl Instance {
             running: lane.running,
             heard_ms_ago: lane.heard_ms_ago,
             restarts: facts.restarts,
+            rss_mb: facts.rss_mb,
+            limits: hub.supervisor.limits_of(&self.name),
+            notice: facts.notice.clone(),
         }
     }
 
@@ -331,6 +364,21 @@ impl Instance {
         self.facts().said_bye = Some(reason.to_owned());
     }
 
+    /// What the bridge says of its memory.
+    pub(crate) fn set_rss_mb(&self, rss_mb: f64) {
+        self.facts().rss_mb = Some(rss_mb);
+    }
+
+    /// How much memory the process holds, in MB: as the system says or as its bridge last said, what is more.
+    pub(crate) fn look_at_rss_mb(&self) -> Option<f64> {
+        let (pid, said) = {
+            let facts = self.facts();
+            (facts.pid, facts.rss_mb)
+        };
+        let seen = pid.and_then(process::rss_mb);
+        seen.into_iter().chain(said).reduce(f64::max)
+    }
+
     pub(crate) fn pid(&self) -> Option<u32> {
         self.facts().pid
     }
@@ -343,6 +391,7 @@ impl Instance {
         let mut facts = self.facts();
         facts.launch = Some(launch.to_owned());
         facts.session = None;
+        facts.rss_mb = None;
     }
 
     pub(crate) fn set_restarts(&self, restarts: u32) {

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
@@ -26,6 +27,7 @@ use crate::hub::Inner as Hub;
 use crate::limits;
 use crate::roster::{Instance, birth, is_alive};
 
+mod bounds;
 mod stop;
 mod watch;
 
@@ -54,6 +56,8 @@ struct Owned {
     /// Started by a hub before this one.
     adopted: bool,
     restarts: u32,
+    /// When the process that lives now was launched.
+    launched: Option<SystemTime>,
     /// The process that was launched; its children are in its group.
     pid: Option<u32>,
     /// When the process that lives now connected.
@@ -75,6 +79,9 @@ struct RunFile {
     /// When the process was born, where the system tells.
     #[serde(default)]
     born: Option<u64>,
+    /// By the clock of the wall: a hub that comes later goes on counting its time.
+    #[serde(default)]
+    launched: Option<SystemTime>,
     request: LaunchRequest,
 }
 
@@ -117,6 +124,7 @@ impl Supervisor {
         request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         let app = app_of(hub, &request)?;
+        let request = bounds::settled(request, &hub.config)?;
         let launch_id = random_hex(16)?;
         let (instance, ours) = match self.place(hub, &request, &launch_id)? {
             Place::Taken(instance) => {
@@ -260,6 +268,7 @@ impl Supervisor {
             launch: launch_id.to_owned(),
             pid,
             born: birth(pid),
+            launched: Some(SystemTime::now()),
             request: request.clone(),
         };
         let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
@@ -276,6 +285,7 @@ impl Supervisor {
             return false;
         };
         owned.pid = pid;
+        owned.launched = Some(SystemTime::now());
         owned.since = None;
         true
     }
@@ -304,7 +314,7 @@ impl Supervisor {
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
-            let ours = self.own(&instance.name, run.request, Some(run.pid));
+            let ours = self.own(&instance.name, run.request, Some((run.pid, run.launched)));
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             let process = Process::Stranger(run.pid);
             tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));
@@ -316,7 +326,7 @@ impl Supervisor {
         &self,
         name: &InstanceName,
         request: LaunchRequest,
-        adopted: Option<u32>,
+        adopted: Option<(u32, Option<SystemTime>)>,
     ) -> CancellationToken {
         let ours = CancellationToken::new();
         let owned = Owned {
@@ -324,12 +334,16 @@ impl Supervisor {
             stopping: false,
             adopted: adopted.is_some(),
             restarts: 0,
-            pid: adopted,
+            pid: adopted.map(|(pid, _)| pid),
+            launched: adopted.and_then(|(_, launched)| launched),
             since: None,
             connected: Counter::new(0),
             ours: ours.clone(),
         };
-        self.lock().insert(name.clone(), owned);
+        if let Some(before) = self.lock().insert(name.clone(), owned) {
+            // It is just leaving: whoever sees it off must not take this one away.
+            before.ours.cancel();
+        }
         ours
     }
 

@@ -54,6 +54,8 @@ pub enum Reply {
     Freeze,
     /// Starts, says `bye` and leaves.
     Bye,
+    /// Starts, then takes that many bytes of memory and keeps them, and never ends.
+    Hold(usize),
     /// Starts, then this very process ends with that status: for a program of its own.
     Exit(i32),
 }
@@ -117,6 +119,7 @@ pub(crate) struct Heard {
     /// Answers to beats on this link, and the beats.
     beats: u64,
     beats_sent: u64,
+    rss_mb: Option<f64>,
     stops: u64,
     refused: Option<Problem>,
     blobs: HashMap<String, Vec<u8>>,
@@ -221,6 +224,12 @@ impl FakeBridge {
             (heard.beats >= number).then_some(())
         })
         .await;
+    }
+
+    /// Beats, and says from now on that the process holds that much memory.
+    pub async fn holds_mb(&self, rss_mb: f64) {
+        self.core.heard().rss_mb = Some(rss_mb);
+        self.core.beat().await;
     }
 
     /// Waits until the hub has closed the link; gives what it said last, if it refused something.
@@ -460,7 +469,7 @@ impl Heard {
         let running = self.wedged.clone().or_else(|| self.running());
         let running = running
             .map(|id| json!({"id": id, "age_ms": 1, "wedged": self.wedged.as_ref() == Some(&id)}));
-        json!({"t": "beat", "running": running, "waiting": self.waiting(), "pulse_ms": 0})
+        json!({"t": "beat", "running": running, "waiting": self.waiting(), "pulse_ms": 0, "rss_mb": self.rss_mb})
     }
 
     fn waiting(&self) -> usize {

@@ -17,6 +17,9 @@ use crate::bridge::{Dial, FakeBridge, Over, Reply};
 /// The app's id.
 pub const APP: &str = "toy";
 
+/// The version of the bridge that belongs to this app.
+pub const BRIDGE_VERSION: &str = "0.1.0";
+
 /// Says to the test's binary that it is the program.
 const BEHAVIOUR: &str = "KAPELLE_TOY";
 const FILE: &str = "KAPELLE_TOY_FILE";
@@ -122,6 +125,14 @@ impl App for Toy {
         APP.into()
     }
 
+    fn bridge_version(&self) -> Option<&str> {
+        Some(BRIDGE_VERSION)
+    }
+
+    fn update_hint(&self) -> Option<&str> {
+        Some("wind it up")
+    }
+
     fn title(&self) -> &'static str {
         "Toy"
     }
@@ -164,6 +175,11 @@ args.name = { type = "string", required = true, doc = "Which." }
 summary = "Takes its time."
 effect = "read"
 args.ms = { type = "integer", required = true, doc = "How long." }
+
+[hold]
+summary = "Takes memory and keeps it."
+effect = "read"
+args.mb = { type = "integer", required = true, doc = "How much." }
 
 [die]
 summary = "Ends its process in the middle of the call."
@@ -243,6 +259,11 @@ fn answer(call: &wire::link::CallMessage) -> Reply {
                 .and_then(Value::as_u64)
                 .unwrap_or_default();
             Reply::After(Duration::from_millis(ms), json!(ms))
+        }
+        "toy.hold" => {
+            let mb = call.args.get("mb").and_then(Value::as_u64);
+            let bytes = mb.unwrap_or_default().saturating_mul(1_000_000);
+            Reply::Hold(usize::try_from(bytes).unwrap_or_default())
         }
         _ => Reply::Value(json!(call.args)),
     }

@@ -82,4 +82,27 @@ pub struct InstanceView {
     /// How often it was started again after it died.
     #[serde(default)]
     pub restarts: u32,
+    /// How much memory the process last held, in MB of 1,000,000 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_mb: Option<f64>,
+    /// What its process may use; nothing where there is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<InstanceLimits>,
+    /// Something that a person should do about it, for example update its bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// What each process of an instance may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceLimits {
+    /// In MB of 1,000,000 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u64>,
+    /// From its launch on, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_s: Option<u64>,
+    /// How long it has lived, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lived_s: Option<u64>,
 }

@@ -29,5 +29,5 @@ pub use call::{
 pub use command::{CommandSpec, Effect};
 pub use event::Event;
 pub use id::{AppId, CallId, CallerName, InstanceName};
-pub use instance::{InstanceState, InstanceView, Mode};
+pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
 pub use problem::{Code, Problem, Severity};

@@ -173,6 +173,9 @@ pub struct Beat {
     /// How long ago the main thread last came by.
     #[serde(default)]
     pub pulse_ms: u64,
+    /// How much memory the process holds, in MB of 1,000,000 bytes, where it can tell.
+    #[serde(default)]
+    pub rss_mb: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use clap::{Args, ValueHint};
 use serde_json::{Map, Value};
 use wire::{InstanceView, Mode, Problem};
 
+use crate::amount;
 use crate::answer::{Answered, Shown};
 use crate::client::INSTANCE_TIMEOUT;
 use crate::problems;
@@ -35,6 +36,12 @@ pub struct Start {
     /// The file to open.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// How much memory its process may hold, for example `4GB` or `500MB`; not with --gui.
+    #[arg(long, value_name = "SIZE", value_parser = amount::megabytes, conflicts_with = "gui")]
+    pub memory: Option<u64>,
+    /// How long its process may live, for example `2h`, `30m` or `90s`; not with --gui.
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, conflicts_with = "gui")]
+    pub time: Option<u64>,
 }
 
 impl Start {
@@ -57,6 +64,11 @@ impl Start {
         for (key, path) in paths {
             if let Some(path) = path {
                 body.insert(key.into(), full_path(&path)?);
+            }
+        }
+        for (key, limit) in [("memory_mb", self.memory), ("time_s", self.time)] {
+            if let Some(limit) = limit {
+                body.insert(key.into(), limit.into());
             }
         }
         session.ui.say(format_args!("starting {}", self.app));

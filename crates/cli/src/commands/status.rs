@@ -49,7 +49,7 @@ impl Status {
 
 fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Result<()> {
     let mut table = Table::new([
-        "INSTANCE", "STATE", "VERSION", "MODE", "PID", "WAITING", "NOW", "FILE",
+        "INSTANCE", "STATE", "VERSION", "MODE", "PID", "LIMITS", "WAITING", "NOW", "FILE",
     ]);
     for instance in instances {
         table.row([
@@ -68,6 +68,7 @@ fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Resul
                 .map(|pid| pid.to_string())
                 .unwrap_or_default()
                 .into(),
+            limits(instance).into(),
             match instance.queued {
                 0 => String::new(),
                 waiting => waiting.to_string(),
@@ -77,7 +78,34 @@ fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Resul
             instance.file.as_deref().unwrap_or_default().into(),
         ]);
     }
-    table.write(out)
+    table.write(out)?;
+    for instance in instances {
+        if let Some(notice) = &instance.notice {
+            writeln!(out, "{CAREFUL}{}{CAREFUL:#}: {notice}", instance.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// What it uses of what it may use.
+fn limits(instance: &InstanceView) -> String {
+    let Some(limits) = &instance.limits else {
+        return String::new();
+    };
+    let memory = limits.memory_mb.map(|limit_mb| match instance.rss_mb {
+        Some(held_mb) => format!("{held_mb:.0} of {limit_mb} MB"),
+        None => format!("{limit_mb} MB"),
+    });
+    let time = limits.time_s.map(|limit_s| {
+        let shown = |seconds| short(Duration::from_secs(seconds));
+        format!(
+            "{} of {}",
+            shown(limits.lived_s.unwrap_or_default()),
+            shown(limit_s)
+        )
+    });
+    let both: Vec<String> = memory.into_iter().chain(time).collect();
+    both.join(", ")
 }
 
 /// What runs, or why it is in this state.

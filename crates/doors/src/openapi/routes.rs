@@ -194,7 +194,10 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "pid": {"type": ["integer", "null"]}, "version": text_or_null, "bridge_version": text_or_null,
                 "mode": reference("Mode"), "file": text_or_null, "started_by_hub": {"type": "boolean"},
                 "queued": {"type": "integer"}, "running": reference("Behind"),
-                "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"}}},
+                "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
+                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "notice": {"type": "string"}}},
+        "Limits": {"type": "object", "properties": {
+            "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
         "Hits": {"type": "object", "required": ["query", "found"], "properties": {
             "query": {"type": "string"},
@@ -205,7 +208,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Instances": list("instances", "Instance"),
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
-            "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null}},
+            "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
+            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1}}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},

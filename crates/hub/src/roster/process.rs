@@ -45,6 +45,23 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     }
 }
 
+/// How much memory a process holds, in MB of 1,000,000 bytes; nothing where it cannot be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn rss_mb(pid: u32) -> Option<f64> {
+    const BYTES_IN_KB: f64 = 1024.0;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kb: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kb * BYTES_IN_KB / 1e6)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn rss_mb(_pid: u32) -> Option<f64> {
+    None
+}
+
 /// When a process was born, in a measure of the system's own; nothing where it cannot be told.
 #[cfg(target_os = "linux")]
 pub(crate) fn birth(pid: u32) -> Option<u64> {

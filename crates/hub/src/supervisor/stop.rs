@@ -51,6 +51,24 @@ pub(crate) async fn stop(
 
 /// Ends a process of ours and settles what its lane holds.
 pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -> Stopped {
+    let why = Problem::new(
+        Code::INTERRUPTED,
+        format!("`{}` was stopped.", instance.name),
+    )
+    .hint(format!(
+        "Start it again: kapelle start {} --name {}",
+        instance.app, instance.name
+    ));
+    end_because(hub, instance, force, &why).await
+}
+
+/// The same, with what its calls and its state are told.
+pub(super) async fn end_because(
+    hub: &Arc<Hub>,
+    instance: &Arc<Instance>,
+    force: bool,
+    why: &Problem,
+) -> Stopped {
     let owned = hub.supervisor.lock().get_mut(&instance.name).map(|owned| {
         owned.stopping = true;
         (owned.pid, owned.ours.clone())
@@ -72,15 +90,7 @@ pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -
             has_ended(pid, limits::LEAVE_TIMEOUT).await;
         }
     }
-    let why = Problem::new(
-        Code::INTERRUPTED,
-        format!("`{}` was stopped.", instance.name),
-    )
-    .hint(format!(
-        "Start it again: kapelle start {} --name {}",
-        instance.app, instance.name
-    ));
-    instance.lane.gone(&why, false);
+    instance.lane.gone(why, false);
     if let Some((_, ours)) = owned {
         hub.supervisor.disown(hub, &instance.name, &ours);
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, Mode, Problem};
 
+use super::bounds::{self, Over};
 use super::{Supervisor, app_of, stop};
 use crate::app::LaunchRequest;
 use crate::home::random_hex;
@@ -44,16 +45,36 @@ pub(super) async fn watch(
     // The copy that it was last started from: one that dies again before it keeps another has that work.
     let mut copy = None;
     loop {
-        let how = ended(&hub, &instance, &mut process, first).await;
+        let over = tokio::select! {
+            how = ended(&hub, &instance, &mut process, first) => Err(how),
+            over = bounds::over(&hub, &instance) => Ok(over),
+        };
         first = false;
+        let why = match over {
+            Err(how) => {
+                tracing::info!(instance = %instance.name, how, "the process ended");
+                Problem::new(
+                    Code::INTERRUPTED,
+                    format!("The process of `{}` ended ({how}).", instance.name),
+                )
+            }
+            Ok(Over::Memory(why)) => {
+                tracing::warn!(instance = %instance.name, problem = %why, "its memory is over");
+                stop::kill(process.pid());
+                process.ended().await;
+                why
+            }
+            Ok(Over::Time(why)) => {
+                tracing::info!(instance = %instance.name, problem = %why, "its time is over");
+                instance.lane.leaves_because(&why);
+                stop::end_because(&hub, &instance, false, &why).await;
+                process.ended().await;
+                return;
+            }
+        };
         let dead = instance.pid();
         // What it said last is in the socket still: whether a call had started, above all.
         instance.lane.until_down(limits::LAST_WORDS_TIMEOUT).await;
-        tracing::info!(instance = %instance.name, how, "the process ended");
-        let why = Problem::new(
-            Code::INTERRUPTED,
-            format!("The process of `{}` ended ({how}).", instance.name),
-        );
         let (mut request, delay, restarts) = match hub.supervisor.after_end(&instance.name, &ours) {
             Next::Nothing => return,
             Next::GiveUp => {
@@ -62,10 +83,7 @@ pub(super) async fn watch(
             }
             Next::Again(request, delay, restarts) => (request, delay, restarts),
         };
-        instance.lane.gone(
-            &why.hint("It is started again, from its newest recovery copy where there is one; look at what is there before you ask again: kapelle state"),
-            true,
-        );
+        instance.lane.gone(&comes_back(why), true);
         instance.set_restarts(restarts);
         instance.tell_if_changed(&hub);
         tokio::select! {
@@ -84,6 +102,12 @@ pub(super) async fn watch(
             Err(problem) => return leave(&hub, &instance, &problem, &ours),
         }
     }
+}
+
+fn comes_back(mut why: Problem) -> Problem {
+    const COMES_BACK: &str = "It is started again, from its newest recovery copy where there is one; look at what is there before you ask again: kapelle state";
+    let first = why.hint.take().map_or_else(String::new, |hint| hint + " ");
+    why.hint(first + COMES_BACK)
 }
 
 fn leave(hub: &Hub, instance: &Instance, why: &Problem, ours: &CancellationToken) {

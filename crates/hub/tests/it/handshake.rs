@@ -281,3 +281,23 @@ async fn there_is_a_bound_to_instances_with_a_sentence() {
     .await;
     assert!(Dial::new(&hub).echo().await.is_ok());
 }
+
+#[tokio::test]
+async fn a_bridge_of_another_version_works_and_is_told_of() {
+    let hub = TestHub::start().await;
+    let bridge = Dial::new(&hub)
+        .bridge_version("0.0.9")
+        .echo()
+        .await
+        .unwrap();
+    let view = hub.hub.instance(&bridge.instance).unwrap();
+    let notice = view.notice.expect("its view says so");
+    assert!(
+        notice.contains("0.0.9") && notice.contains("0.1.0") && notice.contains("wind it up"),
+        "{notice}"
+    );
+    assert!(hub.run("toy.echo", json!({})).await.is(Status::Succeeded));
+    let of_this_build = Dial::new(&hub).echo().await.unwrap();
+    let view = hub.hub.instance(&of_this_build.instance).unwrap();
+    assert_eq!(view.notice, None);
+}

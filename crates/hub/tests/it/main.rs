@@ -13,6 +13,7 @@ mod journal;
 mod links;
 mod order;
 mod policy;
+mod process_limits;
 mod restart;
 mod stopping;
 mod supervising;

@@ -63,7 +63,7 @@ impl Dial {
             name: None,
             launch: None,
             version: Some("1.2.3".to_owned()),
-            bridge_version: Some("0.1.0".to_owned()),
+            bridge_version: Some(toy::BRIDGE_VERSION.to_owned()),
             pid: Some(std::process::id()),
             mode: Mode::Background,
             file: None,
@@ -98,6 +98,12 @@ impl Dial {
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.said.name = Some(name.into());
+        self
+    }
+
+    #[must_use]
+    pub fn bridge_version(mut self, version: &str) -> Self {
+        self.said.bridge_version = Some(version.to_owned());
         self
     }
 

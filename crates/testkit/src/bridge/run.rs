@@ -151,6 +151,10 @@ async fn run(core: &Arc<Core>, call: &CallMessage) {
             core.drop_link().await;
         }
         Reply::StartAndDrop => core.drop_link().await,
+        Reply::Hold(bytes) => {
+            // Written to, so that it is really there, and never given back.
+            std::mem::forget(vec![1_u8; bytes]);
+        }
         Reply::Exit(status) => std::process::exit(status),
         Reply::Garbage(bytes) => core.send_bytes(&bytes).await,
         Reply::Freeze => {

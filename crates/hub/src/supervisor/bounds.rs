@@ -1,0 +1,165 @@
+//! What a process of ours may use: memory and time. Watched here, acted upon by [`super::watch`].
+//!
+//! Memory is looked at every [`limits::MEMORY_LOOK`]: on Linux by the hub itself, which also sees a process
+//! whose interpreter is held by native code, elsewhere by what the bridge says in its beats. A process can
+//! take more than its limit for as long as one look; the system's own limit on address space is no help,
+//! because a Blender reserves several times what it holds. Children of the process (renders) count by
+//! themselves, which is to say not.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, MissedTickBehavior};
+use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
+
+use super::Supervisor;
+use crate::app::LaunchRequest;
+use crate::config::Config;
+use crate::hub::Inner as Hub;
+use crate::limits;
+use crate::roster::Instance;
+
+/// Which bound was passed, and what is said of it.
+pub(super) enum Over {
+    Memory(Problem),
+    Time(Problem),
+}
+
+/// The request with the limits that hold: its own, else those of the configuration.
+///
+/// # Errors
+/// `arguments_invalid` when a limit makes no sense.
+pub(super) fn settled(
+    mut request: LaunchRequest,
+    config: &Config,
+) -> Result<LaunchRequest, Problem> {
+    let asked = request.memory_mb.is_some() || request.time_s.is_some();
+    if request.mode == Mode::Gui {
+        if asked {
+            return Err(Problem::new(
+                Code::ARGUMENTS_INVALID,
+                "A program with a window takes no limits: the hub never ends it.",
+            )
+            .hint("Start it without a window, or leave the limits out."));
+        }
+        return Ok(request);
+    }
+    let of_app = config.apps.get(request.app.as_str());
+    request.memory_mb = request.memory_mb.or(of_app.and_then(|app| app.memory_mb));
+    request.time_s = request.time_s.or(of_app.and_then(|app| app.time_s));
+    let in_range = |value: Option<u64>, max: u64| value.is_none_or(|it| (1..=max).contains(&it));
+    if !in_range(request.memory_mb, limits::PROCESS_MEMORY_MAX_MB) {
+        return Err(out_of_range("memory_mb", limits::PROCESS_MEMORY_MAX_MB));
+    }
+    if !in_range(request.time_s, limits::PROCESS_LIFE_MAX.as_secs()) {
+        return Err(out_of_range("time_s", limits::PROCESS_LIFE_MAX.as_secs()));
+    }
+    Ok(request)
+}
+
+fn out_of_range(name: &str, max: u64) -> Problem {
+    Problem::new(
+        Code::ARGUMENTS_INVALID,
+        format!("`{name}` must be from 1 to {max}."),
+    )
+    .hint("Leave it out for no limit.")
+}
+
+/// Resolves when the process that lives now is over one of its bounds; never, when it has none.
+pub(super) async fn over(hub: &Hub, instance: &Instance) -> Over {
+    let Some(bounds) = hub.supervisor.bounds_of(&instance.name) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        held_mb = memory_over(instance, bounds.memory_mb) => {
+            Over::Memory(too_large(instance, held_mb, bounds.memory_mb.unwrap_or_default()))
+        }
+        () = at(bounds.ends_at) => Over::Time(too_long(instance, bounds.time_s.unwrap_or_default())),
+    }
+}
+
+/// The bounds of a process that lives.
+struct Bounds {
+    memory_mb: Option<u64>,
+    time_s: Option<u64>,
+    ends_at: Option<Instant>,
+}
+
+async fn memory_over(instance: &Instance, limit_mb: Option<u64>) -> f64 {
+    let Some(limit_mb) = limit_mb else {
+        return std::future::pending().await;
+    };
+    let mut looks = tokio::time::interval(limits::MEMORY_LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let limit_mb = limit_mb as f64;
+        if let Some(held_mb) = instance.look_at_rss_mb().filter(|held| *held > limit_mb) {
+            return held_mb;
+        }
+    }
+}
+
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn too_large(instance: &Instance, held_mb: f64, limit_mb: u64) -> Problem {
+    let (name, app) = (&instance.name, &instance.app);
+    Problem::new(
+        Code::MEMORY_EXCEEDED,
+        format!("The process of `{name}` held {held_mb:.0} MB, its limit is {limit_mb} MB; it was ended."),
+    )
+    .hint(format!(
+        "Do the work in smaller parts, or stop it and start it with more: kapelle start {app} --name {name} --memory {}MB.",
+        limit_mb.saturating_mul(2)
+    ))
+    .detail("held_mb", held_mb.round())
+    .detail("limit_mb", limit_mb)
+}
+
+fn too_long(instance: &Instance, time_s: u64) -> Problem {
+    let (name, app) = (&instance.name, &instance.app);
+    Problem::new(
+        Code::TIME_EXCEEDED,
+        format!("The process of `{name}` has lived for {time_s} s, which is its limit; it was ended."),
+    )
+    .hint(format!(
+        "Its work is in a recovery copy: kapelle recover. Start it again: kapelle start {app} --name {name}"
+    ))
+    .detail("limit_s", time_s)
+}
+
+impl Supervisor {
+    /// What an instance may use, for its view.
+    pub(crate) fn limits_of(&self, name: &InstanceName) -> Option<InstanceLimits> {
+        let all = self.lock();
+        let owned = all.get(name)?;
+        let (memory_mb, time_s) = (owned.request.memory_mb, owned.request.time_s);
+        (memory_mb.is_some() || time_s.is_some()).then(|| InstanceLimits {
+            memory_mb,
+            time_s,
+            lived_s: owned.launched.map(|launched| age(launched).as_secs()),
+        })
+    }
+
+    fn bounds_of(&self, name: &InstanceName) -> Option<Bounds> {
+        let all = self.lock();
+        let owned = all.get(name)?;
+        let life = owned.request.time_s.map(Duration::from_secs);
+        let lived = owned.launched.map(age).unwrap_or_default();
+        Some(Bounds {
+            memory_mb: owned.request.memory_mb,
+            time_s: owned.request.time_s,
+            ends_at: life.map(|life| Instant::now() + life.saturating_sub(lived)),
+        })
+    }
+}
+
+fn age(since: SystemTime) -> Duration {
+    // A clock that was set back makes it young, not wrong.
+    since.elapsed().unwrap_or_default()
+}
