@@ -203,8 +203,8 @@ fn take(
             outbox.send(&FromHub::Beat);
             DriverEvent::Beat(beat)
         }
-        FromBridge::State { state } => {
-            instance.set_state(&state, hub);
+        FromBridge::State { state, changes } => {
+            instance.set_state(&state, changes, hub);
             DriverEvent::State(state)
         }
         FromBridge::Bye { reason } => {
