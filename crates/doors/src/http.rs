@@ -15,27 +15,35 @@ use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
 use crate::problem::Refused;
-use crate::{blobs, calls, guard, instances, limits, linger, openapi, stream, tokens};
+use crate::ws::Sockets;
+use crate::{blobs, calls, events, guard, instances, limits, linger, openapi, stream, tokens, ws};
 
 /// What every route can reach.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) hub: Hub,
     pub(crate) address: SocketAddr,
+    pub(crate) sockets: Sockets,
     started: Instant,
 }
 
 /// All routes of the hub, for the address that it is reached at.
 pub fn router(hub: Hub, address: SocketAddr) -> Router {
+    routes(hub, address, Sockets::default())
+}
+
+fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
     let door = Door {
         hub,
         address,
+        sockets,
         started: Instant::now(),
     };
     let with_token = Router::new()
         .route("/v1/calls", post(calls::ask).get(calls::history))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/events", get(events::feed))
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
@@ -61,6 +69,8 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
         .layer(middleware::from_fn_with_state(door.clone(), guard::token));
     Router::new()
         .route("/healthz", get(health))
+        // Its token may come in the first frame.
+        .route("/v1/ws", get(ws::open))
         .merge(with_token)
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
@@ -85,16 +95,22 @@ pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
         }
     });
     let ending = hub.clone();
-    let serving = axum::serve(listener, router(hub.clone(), address))
+    let sockets = Sockets::default();
+    let serving = axum::serve(listener, routes(hub.clone(), address, sockets.clone()))
         .with_graceful_shutdown(async move { ending.stopping().await });
     let deadline = async {
         hub.stopping().await;
         tokio::time::sleep(limits::DRAIN).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         result = async { serving.await } => result,
         () = deadline => Ok(()),
-    }
+    };
+    // They are no connections of HTTP any more.
+    tokio::time::timeout(limits::DRAIN, sockets.ended())
+        .await
+        .ok();
+    served
 }
 
 async fn health(State(door): State<Door>) -> Json<Value> {

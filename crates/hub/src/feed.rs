@@ -244,6 +244,12 @@ impl Subscription {
         *self.newest.borrow() > self.at
     }
 
+    /// Whether the window has moved past it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.feed.lock().reaches(self.at)
+    }
+
     /// Resolves when there is something that it has not looked at.
     pub async fn news(&mut self) {
         let at = self.at;

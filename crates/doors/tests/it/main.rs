@@ -7,11 +7,15 @@ mod blobs;
 mod bodies;
 mod client;
 mod contract;
+mod events;
 mod guard;
 mod history;
 mod openapi;
 mod scopes;
+mod socket;
 mod streams;
+mod ws;
+mod ws_blobs;
 
 use std::net::SocketAddr;
 
