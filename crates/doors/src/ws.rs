@@ -21,6 +21,7 @@ use futures_util::stream::SplitStream;
 use hub::callers::Caller;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use wire::{Code, Problem};
 
@@ -154,38 +155,44 @@ async fn serve(
             .unwrap_or_else(|_| Err(Refusal::late())),
     };
     drop(stranger);
-    match greeted {
+    let last_word = match greeted {
         Ok(((caller, bearer), id)) => {
             tracing::info!(caller = %caller.name, "a WebSocket is open");
             let mut session = Session::new(door.hub, caller, bearer, Arc::clone(&outbox));
             session.welcome(&id);
             let close = session.run(&mut incoming).await;
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
-            outbox.close(&close);
+            close
         }
         Err(Refusal { problem, close }) => {
             if let Some(problem) = problem {
                 outbox.push(frame::problem(&Id::default(), &problem));
             }
-            outbox.close(&close);
-        }
-    }
-    // Whoever still sends is heard out for a while: a connection that is closed with unread bytes is
-    // reset, and the reason would be lost.
-    let heard_out = async { while let Some(Ok(_)) = incoming.next().await {} };
-    let written = async {
-        let mut writing = writing;
-        if tokio::time::timeout(limits::WS_CLOSE_TIMEOUT, &mut writing)
-            .await
-            .is_err()
-        {
-            writing.abort();
+            close
         }
     };
-    let both = async { tokio::join!(heard_out, written) };
+    outbox.close(&last_word);
+    hear_out(&mut incoming, writing, &last_word).await;
+}
+
+/// A connection that is closed with unread bytes is reset, and the last word would be lost. So whoever
+/// still sends is heard out for a while; what cannot be read at all stays unread for that while.
+async fn hear_out(
+    incoming: &mut SplitStream<WebSocket>,
+    mut writing: JoinHandle<()>,
+    last_word: &Close,
+) {
+    let it_closes = async {
+        if last_word.is_for_what_cannot_be_read() {
+            std::future::pending::<()>().await;
+        }
+        while let Some(Ok(_)) = incoming.next().await {}
+    };
+    let both = async { tokio::join!(&mut writing, it_closes) };
     tokio::time::timeout(limits::WS_CLOSE_TIMEOUT, both)
         .await
         .ok();
+    writing.abort();
 }
 
 /// Why a connection gets no session.

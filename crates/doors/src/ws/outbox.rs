@@ -52,6 +52,10 @@ impl Close {
         }
     }
 
+    pub(crate) fn is_for_what_cannot_be_read(&self) -> bool {
+        matches!(self.code, Self::MALFORMED | Self::TOO_BIG)
+    }
+
     /// For what came and was no message.
     pub(crate) fn malformed(error: &axum::Error) -> Self {
         let text = error.to_string();
