@@ -10,6 +10,7 @@
 //! | `commands` | one file per verb |
 //! | `session`, `home`, `client`, `launch` | where the hub is, how it is asked, how one is started |
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
+//! | `watching`, `sse` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `demo` | the first run: a scene, a picture, a file |
@@ -44,6 +45,7 @@ mod session;
 mod sse;
 mod table;
 mod ui;
+mod watching;
 
 pub use reference::reference;
 
