@@ -8,4 +8,6 @@ mod hub;
 mod looks;
 mod no_hub;
 mod real;
+mod walk;
+mod watch;
 mod words;
