@@ -103,7 +103,7 @@ fn only_what_was_wanted() {
     // Without the calls, instances tell that they work.
     let ran = watch(
         &environment,
-        &["--topics", "instances", "--limit", "2", "--app", "blender"],
+        &["--topics", "instances", "--limit", "3", "--app", "blender"],
     );
     assert!(ran.out.contains("busy") && ran.exit == Some(0), "{ran:?}");
     let ran = watch(&environment, &["--topics", "cals"]);
