@@ -224,7 +224,10 @@ def test_the_typed_tools_of_an_app(connect, owner):
     client.close()
 
 
-@pytest.mark.parametrize("line", [Line("py_new", "auto", way) for way in ("http", "stdio")], ids=lambda line: line.key)
+TASKED = (Line("ts_new", "auto", "http"), Line("py_new", "auto", "http"), Line("py_new", "auto", "stdio"))
+
+
+@pytest.mark.parametrize("line", TASKED, ids=lambda line: line.key)
 def test_a_long_call_is_a_task_for_a_client_that_knows_tasks(connect, line, stage):
     client = connect(line, tasks=True)
     result = good(client.call("code", {"code": SLOW % (20, 20)}))

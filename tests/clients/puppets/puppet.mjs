@@ -22,6 +22,7 @@ export async function run(connect) {
       return reply;
     },
     updated: (params) => say({ event: 'updated', params }),
+    task: (params) => say({ event: 'task', params }),
     trouble: (error) => say({ event: 'trouble', params: plainly(error) }),
   };
   let client;

@@ -6,7 +6,7 @@ claimed results.
 """
 
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import anyio
 import httpx2
@@ -33,7 +33,7 @@ class TaskAnswer(types.Result):
 
 
 class TaskAsked(types.Request[dict[str, Any], str]):
-    pass
+    name_param: ClassVar[str | None] = "taskId"
 
 
 class Tasks(ClientExtension):

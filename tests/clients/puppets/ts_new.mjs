@@ -5,6 +5,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 import { run } from './puppet.mjs';
+import { tasked } from './tasks.mjs';
 
 const MODES = { legacy: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
 
@@ -29,6 +30,9 @@ await run(async (config, events) => {
       : new StdioClientTransport({ command: config.command, args: config.args, env: config.env, stderr: 'inherit' });
   await client.connect(transport);
   const era = client.getProtocolEra();
+  const call = config.tasks
+    ? tasked(client, config, (task) => events.task(task))
+    : ({ name, arguments: args }, options) => client.callTool({ name, arguments: args }, options);
   return {
     hello: {
       version: client.getNegotiatedProtocolVersion(),
@@ -38,7 +42,7 @@ await run(async (config, events) => {
       instructions: client.getInstructions(),
     },
     tools: () => client.listTools(),
-    call: ({ name, arguments: args }, options) => client.callTool({ name, arguments: args }, options),
+    call,
     resources: () => client.listResources(),
     templates: () => client.listResourceTemplates(),
     read: ({ uri }) => client.readResource({ uri }, { cacheMode: 'bypass' }),
