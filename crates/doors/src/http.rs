@@ -1,6 +1,7 @@
 //! The HTTP door: its routes, its listener, its end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -14,8 +15,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
+use crate::mcp::Mcp;
 use crate::problem::Refused;
-use crate::{blobs, calls, guard, instances, limits, linger, openapi, stream, tokens};
+use crate::{blobs, calls, guard, instances, limits, linger, mcp, openapi, stream, tokens};
 
 /// What every route can reach.
 #[derive(Clone)]
@@ -25,8 +27,19 @@ pub(crate) struct Door {
     started: Instant,
 }
 
+/// How the doors are set up.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub mcp: mcp::Settings,
+}
+
 /// All routes of the hub, for the address that it is reached at.
-pub fn router(hub: Hub, address: SocketAddr) -> Router {
+///
+/// # Errors
+/// `internal` when a door cannot be made.
+pub fn router(hub: Hub, address: SocketAddr, settings: &Settings) -> Result<Router, Problem> {
+    let mcp = Mcp::new(hub.clone(), &settings.mcp)?;
+    tokio::spawn(Arc::clone(&mcp).end_with_hub());
     let door = Door {
         hub,
         address,
@@ -59,8 +72,10 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
                 .route("/v1/blobs/{name}", get(blobs::fetch))
                 .layer(DefaultBodyLimit::disable()),
         )
+        // MCP keeps the bound of a body by itself.
+        .merge(mcp::routes(mcp))
         .layer(middleware::from_fn_with_state(door.clone(), guard::token));
-    Router::new()
+    Ok(Router::new()
         .route("/healthz", get(health))
         .merge(with_token)
         .fallback(no_route)
@@ -70,7 +85,7 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
             guard::nearness,
         ))
         .layer(middleware::from_fn(linger::linger))
-        .with_state(door)
+        .with_state(door))
 }
 
 /// Serves `listener` until the hub stops.
@@ -78,6 +93,18 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
 /// # Errors
 /// What the listener says.
 pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
+    serve_with(hub, listener, Settings::default()).await
+}
+
+/// As [`serve`], with settings.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve_with(
+    hub: Hub,
+    listener: TcpListener,
+    settings: Settings,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     // Without it small answers wait for an acknowledgement, some 40 ms each.
     let listener = listener.tap_io(|stream| {
@@ -86,7 +113,8 @@ pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
         }
     });
     let ending = hub.clone();
-    let serving = axum::serve(listener, router(hub.clone(), address))
+    let router = router(hub.clone(), address, &settings).map_err(std::io::Error::other)?;
+    let serving = axum::serve(listener, router)
         .with_graceful_shutdown(async move { ending.stopping().await });
     let deadline = async {
         hub.stopping().await;
