@@ -15,6 +15,8 @@ pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod find;
 pub(crate) mod history;
+pub(crate) mod install;
+pub(crate) mod mcp;
 pub(crate) mod recover;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -23,6 +25,7 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod token;
+pub(crate) mod uninstall;
 
 /// Does what the words say; without a verb `status`.
 pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
@@ -43,6 +46,9 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Cancel(words)) => words.run(session),
         Some(Verb::Recover(words)) => words.run(session),
         Some(Verb::Token(words)) => words.run(session),
+        Some(Verb::Install(words)) => words.run(session),
+        Some(Verb::Uninstall(words)) => words.run(session),
+        Some(Verb::Mcp(words)) => words.run(session),
         Some(Verb::Doctor(words)) => words.run(session),
         Some(Verb::Demo(words)) => words.run(session),
         Some(Verb::Completions(words)) => words.run(session),

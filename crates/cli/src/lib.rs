@@ -12,11 +12,15 @@
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
+//! | `addon` | the add-on in the Blenders of this machine |
+//! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
+//! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
 //! | `demo` | the first run: a scene, a picture, a file |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
 use std::process::ExitCode;
 
+mod addon;
 mod ago;
 mod answer;
 pub mod args;
@@ -31,9 +35,11 @@ mod interrupt;
 mod keyvalue;
 mod launch;
 mod live;
+mod mcp_clients;
 mod outcome;
 mod page;
 mod pick;
+mod pipe;
 mod pretty;
 mod problems;
 mod reference;
