@@ -93,7 +93,7 @@ fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
     let mut text = String::new();
     let mut blocks = Vec::new();
     match &outcome.problem {
-        Some(problem) => text.push_str(&problem_text(problem)),
+        Some(problem) => text.push_str(&reason_text(problem)),
         None => text.push_str(&value_text(view, outcome)),
     }
     printed(&mut text, view, outcome);
@@ -112,10 +112,11 @@ fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
         view.instance,
         view.call_id,
     ));
-    // A problem's hint is its next step.
-    if outcome.problem.is_none() {
-        text.push_str(&format!("Next: {}\n", next(mcp, view, outcome)));
-    }
+    let next = match &outcome.problem {
+        Some(problem) => mend(problem),
+        None => next(mcp, view, outcome),
+    };
+    text.push_str(&format!("Next: {next}\n"));
     (text, blocks)
 }
 
@@ -203,9 +204,19 @@ fn under_way(view: &CallView) -> String {
     )
 }
 
-pub(crate) fn problem_text(problem: &Problem) -> String {
+fn problem_text(problem: &Problem) -> String {
+    format!("{}Next: {}", reason_text(problem), mend(problem))
+}
+
+/// What happened, with what is known of it.
+fn reason_text(problem: &Problem) -> String {
     let mut text = format!("{}: {}\n", problem.code, problem.message);
-    for (name, detail) in problem.details.iter() {
+    // The hint says what to do with a value that confirms.
+    let details = problem
+        .details
+        .iter()
+        .filter(|(name, _)| *name != "confirm");
+    for (name, detail) in details {
         let detail = match detail {
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -214,16 +225,21 @@ pub(crate) fn problem_text(problem: &Problem) -> String {
         let separator = if detail.contains('\n') { "\n" } else { " " };
         text.push_str(&format!("{name}:{separator}{detail}\n"));
     }
-    if let Some(hint) = &problem.hint {
-        text.push_str(&format!("Next: {hint}\n"));
-    } else if problem.retryable {
-        text.push_str("Next: the same may succeed a little later.\n");
-    } else if let Some(id) = &problem.call_id {
-        text.push_str(&format!("Next: change what the message names; history {{\"call_id\": \"{id}\"}} tells all of it.\n"));
-    } else {
-        text.push_str("Next: change what the message names.\n");
-    }
     text
+}
+
+/// What to do about it.
+fn mend(problem: &Problem) -> String {
+    match (&problem.hint, &problem.call_id) {
+        (Some(hint), _) => hint.clone(),
+        (None, _) if problem.retryable => "the same may succeed a little later.".to_owned(),
+        (None, Some(id)) => {
+            format!(
+                "change what the message names; history {{\"call_id\": \"{id}\"}} tells all of it."
+            )
+        }
+        (None, None) => "change what the message names.".to_owned(),
+    }
 }
 
 fn changes_text(changes: &Changes) -> String {

@@ -12,9 +12,39 @@ pub(crate) fn for_clients(schema: &Value) -> JsonObject {
         Value::Object(schema) => schema,
         _ => Map::new(),
     };
+    schema = with_kinds(schema);
     schema.insert("type".into(), "object".into());
     schema.entry("properties").or_insert_with(|| json!({}));
     schema
+}
+
+/// What says of itself what a value may be.
+const KINDS: [&str; 7] = ["type", "anyOf", "oneOf", "allOf", "enum", "const", "$ref"];
+
+/// A schema that takes anything: for clients that want every one to name types.
+fn anything() -> Value {
+    let simple = ["string", "number", "boolean", "object"].map(|kind| json!({ "type": kind }));
+    let mut all = simple.to_vec();
+    all.push(json!({"type": "array", "items": {"anyOf": simple}}));
+    all.into()
+}
+
+/// Schemas of members and items get the types that they may have.
+fn with_kinds(mut map: Map<String, Value>) -> Map<String, Value> {
+    let complete = |schema: &mut Value| {
+        if let Value::Object(schema) = schema
+            && !KINDS.iter().any(|kind| schema.contains_key(*kind))
+        {
+            schema.insert("anyOf".into(), anything());
+        }
+    };
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        properties.values_mut().for_each(complete);
+    }
+    if let Some(items) = map.get_mut("items") {
+        complete(items);
+    }
+    map
 }
 
 fn plain(value: Value) -> Value {
@@ -52,7 +82,7 @@ fn object(map: Map<String, Value>) -> Map<String, Value> {
             }
         }
     }
-    map
+    with_kinds(map)
 }
 
 fn is_number_format(format: &Value) -> bool {
