@@ -85,7 +85,7 @@ def test_the_inspector_runs_code(inspector, era):
 
 def test_a_long_call_is_polled_to_its_end(inspector):
     """The Inspector declares tasks in the newer era and polls by itself."""
-    arguments = json.dumps({"code": "import time\nfor _ in range(30): time.sleep(0.1)\n'polled'"})
+    arguments = json.dumps({"code": "import time\nfor _ in range(65): time.sleep(0.1)\n'polled'"})
     words = ("--method", "tools/call", "--tool-name", "code", "--tool-args-json", arguments)
     result, _ = inspector.run(inspector.over_http("/mcp", "modern"), *words)
     assert "polled" in result["result"]["content"][0]["text"]

@@ -21,7 +21,7 @@ export async function run(connect) {
       say({ event: 'elicit', params });
       return reply;
     },
-    updated: (params) => say({ event: 'updated', params }),
+    updated: (uri) => say({ event: 'updated', params: { uri } }),
     task: (params) => say({ event: 'task', params }),
     trouble: (error) => say({ event: 'trouble', params: plainly(error) }),
   };

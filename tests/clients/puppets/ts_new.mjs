@@ -20,7 +20,7 @@ await run(async (config, events) => {
   if (config.elicits) {
     client.setRequestHandler('elicitation/create', (request) => events.elicit(request.params));
   }
-  client.setNotificationHandler('notifications/resources/updated', (told) => events.updated(told.params));
+  client.setNotificationHandler('notifications/resources/updated', (told) => events.updated(told.params.uri));
   client.onerror = (error) => events.trouble(error);
   const transport =
     config.transport === 'http'

@@ -21,7 +21,7 @@ await run(async (config, events) => {
   if (config.elicits) {
     client.setRequestHandler(ElicitRequestSchema, (request) => events.elicit(request.params));
   }
-  client.setNotificationHandler(ResourceUpdatedNotificationSchema, (told) => events.updated(told.params));
+  client.setNotificationHandler(ResourceUpdatedNotificationSchema, (told) => events.updated(told.params.uri));
   client.onerror = (error) => events.trouble(error);
   const transport =
     config.transport === 'http'
