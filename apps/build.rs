@@ -9,32 +9,36 @@ use std::path::{Path, PathBuf};
 /// Apps with a folder that has `commands/` and `bridge/`.
 const APPS: &[&str] = &["blender"];
 
+/// The name of the licence that a bridge of another licence brings along.
+const LICENCE: &str = "LICENSE-GPL";
+
 fn main() -> io::Result<()> {
     let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     let mut text = String::new();
-    write_list(&mut text, "BRIDGEKIT", &here.join("bridgekit"), "py")?;
+    write_list(&mut text, "BRIDGEKIT", &here.join("bridgekit"), &["py"])?;
     for app in APPS {
         let name = app.to_uppercase();
         write_list(
             &mut text,
             &format!("{name}_COMMANDS"),
             &here.join(app).join("commands"),
-            "toml",
+            &["toml"],
         )?;
         write_list(
             &mut text,
             &format!("{name}_BRIDGE"),
             &here.join(app).join("bridge"),
-            "py",
+            &["py", "toml", LICENCE],
         )?;
     }
     fs::write(out.join("embedded.rs"), text)
 }
 
-fn write_list(text: &mut String, name: &str, dir: &Path, extension: &str) -> io::Result<()> {
+/// `kinds`: endings of names, or whole names.
+fn write_list(text: &mut String, name: &str, dir: &Path, kinds: &[&str]) -> io::Result<()> {
     let mut files = Vec::new();
-    collect(dir, dir, extension, &mut files)?;
+    collect(dir, dir, kinds, &mut files)?;
     files.sort();
     writeln!(text, "pub(crate) const {name}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
     for (relative, path) in files {
@@ -46,7 +50,7 @@ fn write_list(text: &mut String, name: &str, dir: &Path, extension: &str) -> io:
 fn collect(
     top: &Path,
     dir: &Path,
-    extension: &str,
+    kinds: &[&str],
     files: &mut Vec<(String, PathBuf)>,
 ) -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", dir.display());
@@ -58,9 +62,12 @@ fn collect(
             .unwrap_or_default();
         if path.is_dir() {
             if name != "tests" && name != "__pycache__" {
-                collect(top, &path, extension, files)?;
+                collect(top, &path, kinds, files)?;
             }
-        } else if path.extension().is_some_and(|found| found == extension) {
+        } else if kinds
+            .iter()
+            .any(|kind| name == *kind || name.ends_with(&format!(".{kind}")))
+        {
             println!("cargo::rerun-if-changed={}", path.display());
             let relative = path.strip_prefix(top).unwrap_or(&path);
             files.push((relative.to_string_lossy().replace('\\', "/"), path.clone()));

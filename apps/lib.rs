@@ -7,6 +7,7 @@ use hub::app::App;
 
 pub mod blender;
 mod bridge_files;
+pub mod running;
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }

@@ -4,11 +4,16 @@
 //! we set up. Only files are looked at; a program is run by [`version_of`] alone.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use hub::home::Home;
 
 use super::wheel;
+use crate::running::run_within;
+
+/// A cold Blender on a busy machine says its version within seconds; one that hangs never does.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A Blender that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,21 +72,51 @@ pub fn find_all(home: &Home) -> Vec<Found> {
     all
 }
 
-/// What the program says of its version; runs it, so it takes a second.
+/// The Blenders themselves, without wheels, each program once however many names lead to it.
+#[must_use]
+pub fn programs(home: &Home) -> Vec<Found> {
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut all = find_all(home);
+    all.retain(|found| {
+        let real = std::fs::canonicalize(&found.path).unwrap_or_else(|_| found.path.clone());
+        let keep = found.kind == Kind::Program && !seen.contains(&real);
+        seen.push(real);
+        keep
+    });
+    all
+}
+
+/// What a person named by its path.
+#[must_use]
+pub(super) fn at(path: PathBuf) -> Found {
+    Found {
+        kind: if is_python(&path) {
+            Kind::Module
+        } else {
+            Kind::Program
+        },
+        path,
+        from: "asked for".into(),
+    }
+}
+
+/// What the program says of its version; runs it, so it takes a second. Nothing when it does not run, or
+/// says nothing in time.
 #[must_use]
 pub fn version_of(found: &Found) -> Option<String> {
     let args: &[&str] = match found.kind {
         Kind::Program => &["--background", "--version"],
-        Kind::Module => &["-c", "import bpy; print('Blender', bpy.app.version_string)"],
+        // Wheels may hang in their own clean-up.
+        Kind::Module => &[
+            "-c",
+            "import bpy, os; print('Blender', bpy.app.version_string, flush=True); os._exit(0)",
+        ],
     };
     let mut command = Command::new(&found.path);
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .envs(super::environment(&found.path));
-    let output = command.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().find(|line| line.starts_with("Blender "))?;
+    command.args(args).envs(super::environment(&found.path));
+    let ended = run_within(&mut command, VERSION_LIMIT).ok()?;
+    let mut lines = ended.output.lines();
+    let line = lines.find(|line| line.starts_with("Blender "))?;
     Some(line.trim_start_matches("Blender ").trim().to_owned())
 }
 
@@ -89,7 +124,7 @@ fn is_program(path: &Path) -> bool {
     path.is_absolute() && path.is_file()
 }
 
-fn is_python(path: &Path) -> bool {
+pub(super) fn is_python(path: &Path) -> bool {
     path.file_stem()
         .is_some_and(|name| name.to_string_lossy().to_lowercase().starts_with("python"))
 }

@@ -13,11 +13,15 @@ use wire::{AppId, Code, CommandSpec, Mode, Problem};
 use crate::bridge_files;
 use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
 
+mod addon;
 mod find;
+mod install;
 mod pythons;
 mod wheel;
 
-pub use find::{Found, Kind, find, find_all, version_of};
+pub use addon::{Addon, addon_zip, addons, bridge_version};
+pub use find::{Found, Kind, find, find_all, programs, version_of};
+pub use install::{Installed, Waiting, install, named, remove, wait};
 pub use pythons::{Python, pythons};
 pub use wheel::{Step, WHEELS, Wheel, set_up_wheel};
 
@@ -39,6 +43,14 @@ impl App for Blender {
 
     fn commands(&self) -> Vec<CommandSpec> {
         commands()
+    }
+
+    fn bridge_version(&self) -> Option<&str> {
+        Some(bridge_version())
+    }
+
+    fn update_hint(&self) -> Option<&str> {
+        Some("kapelle install blender")
     }
 
     fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {

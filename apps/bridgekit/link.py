@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 
-from . import announce, fork, frames, handshake, home, outcome
+from . import announce, fork, frames, handshake, home, memory, outcome
 from .blobs import Incoming
 from .call import Call
 from .outbox import Kept, Outbox
@@ -311,7 +311,7 @@ class Link(Port):
             now = time.monotonic()
             if now >= self._beat_due:
                 self._beat_due = now + self._beat_s
-                beat = frames.encode(self._executor.beat())
+                beat = frames.encode(dict(self._executor.beat(), rss_mb=memory.rss_mb()))
                 with self._lock:
                     self._send(sender, beat, first=True)
             if self._stream and now >= self._stream_due:

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use apps::blender::Addon;
 use serde::Serialize;
 
 use crate::ago::{short, size};
@@ -77,6 +78,7 @@ pub(crate) fn all(session: &Session) -> Vec<Finding> {
     findings.extend(room(session.home.path()));
     findings.extend(hub(session));
     findings.extend(blender(session.home.path()));
+    findings.extend(apps::blender::addons().iter().map(addon));
     findings
 }
 
@@ -299,6 +301,30 @@ fn blender(home: &Path) -> Vec<Finding> {
             python(),
         ],
     }
+}
+
+/// A copy of the add-on in a folder of Blender's.
+fn addon(found: &Addon) -> Finding {
+    const NAME: &str = "add-on";
+    const FIX: &str = "kapelle install blender";
+    let ours = apps::blender::bridge_version();
+    let version = found.version.as_deref().unwrap_or("of unknown version");
+    let of = found
+        .blender
+        .as_deref()
+        .map_or_else(String::new, |blender| format!(" for Blender {blender}"));
+    let says = format!("{version}{of}, {}", found.path.display());
+    if found.version.as_deref() != Some(ours) {
+        return Finding::warn(NAME, format!("{says}; this Kapelle brings {ours}"), FIX);
+    }
+    if !found.current {
+        return Finding::warn(
+            NAME,
+            format!("{says}; some of its files are not those of this Kapelle"),
+            FIX,
+        );
+    }
+    Finding::ok(NAME, says)
 }
 
 fn python() -> Finding {

@@ -79,6 +79,10 @@ impl Client {
         self.token = Some(token);
     }
 
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

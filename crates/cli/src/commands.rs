@@ -13,7 +13,10 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod doctor;
+pub(crate) mod find;
 pub(crate) mod history;
+pub(crate) mod install;
+pub(crate) mod mcp;
 pub(crate) mod recover;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -22,6 +25,7 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod token;
+pub(crate) mod uninstall;
 pub(crate) mod watch;
 
 /// Does what the words say; without a verb `status`.
@@ -36,6 +40,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Status(words)) => words.run(session),
         Some(Verb::Apps(words)) => words.run(session),
         Some(Verb::Commands(words)) => words.run(session),
+        Some(Verb::Find(words)) => words.run(session),
         Some(Verb::Describe(words)) => words.run(session),
         Some(Verb::State(words)) => words.run(session),
         Some(Verb::History(words)) => words.run(session),
@@ -43,6 +48,9 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Cancel(words)) => words.run(session),
         Some(Verb::Recover(words)) => words.run(session),
         Some(Verb::Token(words)) => words.run(session),
+        Some(Verb::Install(words)) => words.run(session),
+        Some(Verb::Uninstall(words)) => words.run(session),
+        Some(Verb::Mcp(words)) => words.run(session),
         Some(Verb::Doctor(words)) => words.run(session),
         Some(Verb::Demo(words)) => words.run(session),
         Some(Verb::Completions(words)) => words.run(session),

@@ -36,6 +36,11 @@ impl Home {
             .map_err(|error| problems::file(&path, "is no usable path", &error))
     }
 
+    /// Whether it is the one that everybody looks in without being told.
+    pub(crate) fn is_usual(&self) -> bool {
+        std::env::home_dir().is_some_and(|home| home.join(".kapelle") == self.0)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

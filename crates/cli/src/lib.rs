@@ -13,11 +13,15 @@
 //! | `watching`, `sse` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
+//! | `addon` | the add-on in the Blenders of this machine |
+//! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
+//! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
 //! | `demo` | the first run: a scene, a picture, a file |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
 use std::process::ExitCode;
 
+mod addon;
 mod ago;
 mod answer;
 pub mod args;
@@ -32,9 +36,11 @@ mod interrupt;
 mod keyvalue;
 mod launch;
 mod live;
+mod mcp_clients;
 mod outcome;
 mod page;
 mod pick;
+mod pipe;
 mod pretty;
 mod problems;
 mod reference;

@@ -1,6 +1,7 @@
 //! The HTTP door: its routes, its listener, its end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -14,9 +15,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
+use crate::mcp::Mcp;
 use crate::problem::Refused;
 use crate::ws::Sockets;
-use crate::{blobs, calls, events, guard, instances, limits, linger, openapi, stream, tokens, ws};
+use crate::{
+    blobs, calls, events, guard, instances, limits, linger, mcp, openapi, stream, tokens, ws,
+};
 
 /// What every route can reach.
 #[derive(Clone)]
@@ -27,12 +31,28 @@ pub(crate) struct Door {
     started: Instant,
 }
 
-/// All routes of the hub, for the address that it is reached at.
-pub fn router(hub: Hub, address: SocketAddr) -> Router {
-    routes(hub, address, Sockets::default())
+/// How the doors are set up.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub mcp: mcp::Settings,
 }
 
-fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
+/// All routes of the hub, for the address that it is reached at.
+///
+/// # Errors
+/// `internal` when a door cannot be made.
+pub fn router(hub: Hub, address: SocketAddr, settings: &Settings) -> Result<Router, Problem> {
+    routes(hub, address, settings, Sockets::default())
+}
+
+fn routes(
+    hub: Hub,
+    address: SocketAddr,
+    settings: &Settings,
+    sockets: Sockets,
+) -> Result<Router, Problem> {
+    let mcp = Mcp::new(hub.clone(), &settings.mcp)?;
+    tokio::spawn(Arc::clone(&mcp).end_with_hub());
     let door = Door {
         hub,
         address,
@@ -47,6 +67,7 @@ fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
+        .route("/v1/find", get(instances::find))
         .route("/v1/instances", get(instances::list).post(instances::start))
         .route(
             "/v1/instances/{name}",
@@ -66,8 +87,10 @@ fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
                 .route("/v1/blobs/{name}", get(blobs::fetch))
                 .layer(DefaultBodyLimit::disable()),
         )
+        // MCP keeps the bound of a body by itself.
+        .merge(mcp::routes(mcp))
         .layer(middleware::from_fn_with_state(door.clone(), guard::token));
-    Router::new()
+    Ok(Router::new()
         .route("/healthz", get(health))
         // Its token may come in the first frame.
         .route("/v1/ws", get(ws::open))
@@ -79,7 +102,7 @@ fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
             guard::nearness,
         ))
         .layer(middleware::from_fn(linger::linger))
-        .with_state(door)
+        .with_state(door))
 }
 
 /// Serves `listener` until the hub stops.
@@ -87,6 +110,18 @@ fn routes(hub: Hub, address: SocketAddr, sockets: Sockets) -> Router {
 /// # Errors
 /// What the listener says.
 pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
+    serve_with(hub, listener, Settings::default()).await
+}
+
+/// As [`serve`], with settings.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve_with(
+    hub: Hub,
+    listener: TcpListener,
+    settings: Settings,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     // Without it small answers wait for an acknowledgement, some 40 ms each.
     let listener = listener.tap_io(|stream| {
@@ -96,7 +131,9 @@ pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
     });
     let ending = hub.clone();
     let sockets = Sockets::default();
-    let serving = axum::serve(listener, routes(hub.clone(), address, sockets.clone()))
+    let router =
+        routes(hub.clone(), address, &settings, sockets.clone()).map_err(std::io::Error::other)?;
+    let serving = axum::serve(listener, router)
         .with_graceful_shutdown(async move { ending.stopping().await });
     let deadline = async {
         hub.stopping().await;

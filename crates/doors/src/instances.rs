@@ -46,6 +46,26 @@ pub(crate) async fn command(
     Ok(Json(door.hub.command(&AppId::from(app), &name)?).into_response())
 }
 
+/// `GET /v1/find?q=`
+pub(crate) async fn find(
+    State(door): State<Door>,
+    query: Result<Query<FindQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let FindQuery { q, app, limit } = query_of(query)?;
+    let app = app.map(AppId::from);
+    let limit = limit.unwrap_or(hub::find::HITS_DEFAULT);
+    let found = door.hub.find(&q, app.as_ref(), limit)?;
+    Ok(Json(json!({ "query": q, "found": found })).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FindQuery {
+    q: String,
+    app: Option<String>,
+    limit: Option<usize>,
+}
+
 pub(crate) async fn list(State(door): State<Door>) -> Json<Value> {
     Json(json!({ "instances": door.hub.instances() }))
 }

@@ -12,13 +12,14 @@ mod guard;
 mod http;
 mod instances;
 mod linger;
+pub mod mcp;
 pub mod openapi;
 mod problem;
 mod stream;
 mod tokens;
 mod ws;
 
-pub use http::{router, serve};
+pub use http::{Settings, router, serve, serve_with};
 
 /// Bounds of the doors, with unit and reason.
 pub mod limits {
@@ -75,6 +76,38 @@ pub mod limits {
     pub const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
     /// How long a WebSocket stays for the ends of its calls when the hub stops.
     pub const WS_STOP_WAIT: Duration = Duration::from_millis(1_500);
+    /// Sessions of the older MCP at once; each costs some 60 kB, and most are never ended by their client.
+    pub const MCP_SESSIONS_MAX: usize = 256;
+    /// How long an MCP session may be silent.
+    pub const MCP_SESSION_IDLE_MAX: Duration = Duration::from_secs(300);
+    /// Open pipes of `kapelle mcp`: one for each client that a person runs.
+    pub const MCP_PIPES_MAX: usize = 256;
+    /// The key that seals what an MCP client carries between two rounds, in bytes.
+    pub const SEAL_KEY_BYTES: usize = 32;
+    /// How long a person may think about a confirmation; the hub's own limit is the same.
+    pub const CONFIRM_WAIT: Duration = Duration::from_secs(300);
+    /// Text of one printed stream in an MCP answer, in bytes; an agent reads it all.
+    pub const ANSWER_OUTPUT_BYTES_MAX: usize = 8 * 1024;
+    /// A value in an MCP answer as JSON, in bytes; the rest is fetched when it is wanted.
+    pub const ANSWER_VALUE_BYTES_MAX: usize = 20 * 1024;
+    /// Up to this size, in bytes, a part of an answer stands in its text and in its structured form.
+    pub const ANSWER_TWICE_BYTES_MAX: usize = 4 * 1024;
+    /// Names of changed things in an MCP answer, for each kind of change.
+    pub const ANSWER_CHANGES_MAX: usize = 20;
+    /// An image that is shown in an MCP answer, in bytes.
+    pub const ANSWER_IMAGE_BYTES_MAX: u64 = 1024 * 1024;
+    /// Images in one MCP answer.
+    pub const ANSWER_IMAGES_MAX: usize = 4;
+    /// A description of a tool or of the whole server, in bytes: clients cut there.
+    pub const DESCRIPTION_BYTES_MAX: usize = 2_048;
+    /// Progress goes to an MCP client at most this often.
+    pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+    /// How long a slow MCP client may hold up a notification before it misses it.
+    pub const NOTIFY_WAIT: Duration = Duration::from_secs(1);
+    /// Resources that one older MCP session may watch.
+    pub const WATCHED_MAX: usize = 256;
+    /// A resource that is read whole, in bytes.
+    pub const RESOURCE_BYTES_MAX: u64 = 16 * 1024 * 1024;
     /// A blob is written to disk in pieces of this size, in bytes.
     pub const BLOB_READ_BYTES: usize = 1024 * 1024;
 }

@@ -16,6 +16,14 @@ pub trait App: Send + Sync {
     /// The name that people use, for example `Blender`.
     fn title(&self) -> &str;
     fn commands(&self) -> Vec<CommandSpec>;
+    /// The version of the bridge that this build brings; one that dials with another is told of.
+    fn bridge_version(&self) -> Option<&str> {
+        None
+    }
+    /// The command that brings an installed bridge up to date.
+    fn update_hint(&self) -> Option<&str> {
+        None
+    }
     /// How one copy is started: finds the program, lays out what it needs. May block for disk and for
     /// a look at a program's version; it is called where that is allowed.
     ///
@@ -42,6 +50,12 @@ pub struct LaunchRequest {
     /// What to open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// How much memory each process may hold, in MB of 1,000,000 bytes. Not for one with a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u64>,
+    /// How long each process may live, in seconds. Not for one with a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_s: Option<u64>,
 }
 
 fn background() -> Mode {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use wire::{AppId, Code, CommandSpec, Problem};
 
 use crate::app::App;
+use crate::find::{Found, Index};
 use crate::limits;
 
 mod check;
@@ -29,11 +30,18 @@ pub struct AppEntry {
     pub announced: bool,
     pub app: Option<Arc<dyn App>>,
     commands: BTreeMap<String, Arc<Command>>,
+    index: Index,
 }
 
 impl AppEntry {
     pub fn commands(&self) -> impl Iterator<Item = &Arc<Command>> {
         self.commands.values()
+    }
+
+    /// The commands that fit these words, best first.
+    #[must_use]
+    pub fn find(&self, query: &str) -> Vec<Found> {
+        self.index.search(query)
     }
 
     /// # Errors
@@ -119,6 +127,7 @@ impl Catalog {
         app: Option<Arc<dyn App>>,
         specs: Vec<CommandSpec>,
     ) -> Result<(), Problem> {
+        let index = Index::new(&id, specs.iter());
         let mut commands = BTreeMap::new();
         for spec in specs {
             let validator = jsonschema::validator_for(&spec.args).map_err(|error| {
@@ -138,6 +147,7 @@ impl Catalog {
             announced,
             app,
             commands,
+            index,
         };
         self.apps
             .write()

@@ -24,6 +24,7 @@ use crate::catalog::{AppEntry, Catalog};
 use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
+use crate::find::{self, Found};
 use crate::home::{Home, random_hex};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
@@ -265,6 +266,24 @@ impl Hub {
     /// `app_unknown`, `command_unknown`.
     pub fn command(&self, app: &AppId, name: &str) -> Result<CommandSpec, Problem> {
         Ok(self.0.catalog.app(app)?.command(name)?.spec.clone())
+    }
+
+    /// Commands that fit somebody's words, best first, in the bounds of [`crate::find`].
+    ///
+    /// # Errors
+    /// `app_unknown`.
+    pub fn find(
+        &self,
+        query: &str,
+        app: Option<&AppId>,
+        limit: usize,
+    ) -> Result<Vec<Found>, Problem> {
+        let apps = match app {
+            Some(app) => vec![self.0.catalog.app(app)?],
+            None => self.0.catalog.apps(),
+        };
+        let hits = apps.iter().flat_map(|app| app.find(query)).collect();
+        Ok(find::best(hits, limit))
     }
 
     #[must_use]

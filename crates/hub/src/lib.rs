@@ -15,6 +15,7 @@ pub mod config;
 pub mod desk;
 pub mod driver;
 pub mod feed;
+pub mod find;
 pub mod home;
 mod hub;
 pub mod journal;

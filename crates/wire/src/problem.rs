@@ -214,6 +214,7 @@ codes! {
     HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, true, "No hub answers at the address.";
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
     HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
+    CONFIG_BROKEN = "config_broken", 500, exit::FAILED, false, "A configuration file of another program cannot be read and was left as it is.";
     DISK_FULL = "disk_full", 507, exit::FAILED, true, "There is no room left on the disk.";
     // bridges
     HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, false, "A bridge could not prove that it knows the bridge token.";
@@ -233,6 +234,8 @@ codes! {
     TIMED_OUT = "timed_out", 500, exit::ENDED, false, "The call ran longer than it was allowed to.";
     CANCELLED = "cancelled", 500, exit::ENDED, false, "Somebody cancelled the call.";
     INTERRUPTED = "interrupted", 500, exit::ENDED, false, "The instance or the hub went away while the call ran; what it did until then is not known.";
+    MEMORY_EXCEEDED = "memory_exceeded", 500, exit::ENDED, false, "The process held more memory than its limit allows and was ended.";
+    TIME_EXCEEDED = "time_exceeded", 500, exit::ENDED, false, "The process lived as long as its limit allows and was ended.";
     OUT_OF_MEMORY = "out_of_memory", 500, exit::FAILED, false, "The app ran out of memory.";
     INTERNAL = "internal", 500, exit::BUG, false, "A fault of Kapelle's own.";
 }

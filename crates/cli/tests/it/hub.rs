@@ -230,3 +230,26 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
         .unwrap();
     assert_eq!(Ran::new(output, &environment).exit, Some(1));
 }
+
+#[test]
+fn plain_words_find_a_command() {
+    let environment = Environment::new();
+    let _ends = HubEnds(&environment);
+    let ran = environment.run(&["find", "make", "a", "cube"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    let first = ran.out.lines().nth(1).unwrap_or_default();
+    assert!(first.starts_with("object.create"), "{}", ran.out);
+    assert!(
+        ran.out
+            .contains("kapelle run blender object.create kind=cube"),
+        "{}",
+        ran.out
+    );
+    let found = environment
+        .run(&["find", "undo", "--limit", "1", "--json"])
+        .document();
+    assert_eq!(found["found"].as_array().unwrap().len(), 1);
+    let unknown = environment.run(&["find", "undo", "--app", "blendr"]);
+    assert_eq!(unknown.exit, Some(2), "{unknown:?}");
+    assert!(unknown.err.contains("blender"), "{}", unknown.err);
+}

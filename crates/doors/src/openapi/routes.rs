@@ -73,6 +73,14 @@ pub(super) fn paths() -> Value {
         "/v1/apps/{app}/commands/{name}": {"parameters": [path("app"), path("name")], "get": {
             "operationId": "command", "summary": "One command",
             "responses": with_problems(json!({"200": json_of("Command", "With its schema.")}), &["401", "404"])}},
+        "/v1/find": {"get": {
+            "operationId": "find", "summary": "Commands that fit plain words, best first",
+            "parameters": [
+                json!({"name": "q", "in": "query", "required": true, "schema": {"type": "string"}}),
+                query("app", json!({"type": "string"})),
+                query("limit", json!({"type": "integer", "minimum": 1, "maximum": 20, "default": 5}))
+            ],
+            "responses": with_problems(json!({"200": json_of("Hits", "At most 2 KB of them.")}), &["400", "401", "404"])}},
         "/v1/instances": {
             "get": {"operationId": "instances", "summary": "The instances",
                 "responses": with_problems(json!({"200": json_of("Instances", "All of them.")}), &["401"])},
@@ -201,6 +209,12 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
+        "Hits": {"type": "object", "required": ["query", "found"], "properties": {
+            "query": {"type": "string"},
+            "found": {"type": "array", "items": {"type": "object", "required": ["app", "command", "summary", "effect", "args"],
+                "properties": {"app": {"type": "string"}, "command": {"type": "string"}, "summary": {"type": "string"},
+                    "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "string"},
+                    "example": {"type": "object"}}}}}},
         "Instances": list("instances", "Instance"),
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},

@@ -108,8 +108,7 @@ async fn every_path_of_the_document_answers_and_no_other() {
         let path = path.replace(['{', '}'], "");
         for method in ["get", "put", "post", "delete", "patch"] {
             // They stop the hub, or never end.
-            if (path == "/v1/stop" && method == "post")
-                || (path == "/v1/events" && method == "get")
+            if (path == "/v1/stop" && method == "post") || (path == "/v1/events" && method == "get")
             {
                 continue;
             }

@@ -1,0 +1,221 @@
+//! Kapelle's add-on in the Blenders of this machine: which Blender is meant, installing, taking out, and a
+//! look whether what was installed reaches the hub.
+//!
+//! In come the words of `install` and `uninstall`; out goes what became of each Blender. Where one fails
+//! the others go on. Only Blenders are asked: wheels are started with the bridge anyway and keep no
+//! preferences; one that is named by its path is taken all the same.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use apps::blender::{self, Found};
+use hub::home::{Home, random_hex};
+use serde::Serialize;
+use wire::{Code, InstanceView, Problem};
+
+use crate::client::Client;
+use crate::problems;
+use crate::session::{Session, typed};
+
+/// From the add-on's start to its handshake: its link dials at once and again after a tenth of a second.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two questions to the hub whether it has come. There is nothing at the door to wait for.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What became of one Blender.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Became {
+    pub(crate) program: PathBuf,
+    pub(crate) blender: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) module: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) removed: Option<bool>,
+    /// What the hub saw of it; nothing when nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Seen>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<Problem>,
+}
+
+/// The add-on as the hub saw it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Seen {
+    pub(crate) version: Option<String>,
+    pub(crate) bridge_version: Option<String>,
+}
+
+/// A Blender and what it says of its version.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    found: Found,
+    version: Option<String>,
+}
+
+/// The Blenders that are meant: those named, or with `all` every one, or the only one, or what a person
+/// chooses.
+///
+/// # Errors
+/// When there is none, and when there are several and nobody can be asked.
+pub(crate) fn chosen(
+    session: &Session,
+    home: &Home,
+    paths: Vec<PathBuf>,
+    all: bool,
+) -> Result<Vec<Candidate>, Box<Problem>> {
+    if !paths.is_empty() {
+        let named = paths.into_iter().map(|path| {
+            let found = blender::named(path)?;
+            Ok(candidate(found))
+        });
+        return named.collect();
+    }
+    let found: Vec<Candidate> = blender::programs(home).into_iter().map(candidate).collect();
+    if found.is_empty() {
+        return Err(problems::new(
+            Code::NOT_FOUND,
+            "No Blender was found on this machine.",
+            "Name it: --blender PATH. Or write the add-on's file, and install that in Blender's preferences: kapelle install blender --zip kapelle.zip",
+        ));
+    }
+    let found = one_of_each_version(found);
+    if all || found.len() == 1 {
+        return Ok(found);
+    }
+    let listed: Vec<String> = found.iter().map(Candidate::told).collect();
+    if session.ui.can_ask() {
+        session.ui.raw(&format!(
+            "These Blenders are here:\n  {}\nAll of them? [y/N] ",
+            listed.join("\n  ")
+        ));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).ok();
+        if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+            return Ok(found);
+        }
+    }
+    Err(problems::usage(
+        format!(
+            "Several Blenders are here: {}. Nothing was done.",
+            listed.join(", ")
+        ),
+        "Name one with --blender PATH, or take all with --all.",
+    ))
+}
+
+/// Blenders of one version share their add-ons: the first stands for all of them.
+fn one_of_each_version(found: Vec<Candidate>) -> Vec<Candidate> {
+    let mut kept: Vec<Candidate> = Vec::new();
+    for one in found {
+        let same = |other: &Candidate| one.series().is_some() && other.series() == one.series();
+        if !kept.iter().any(same) {
+            kept.push(one);
+        }
+    }
+    kept
+}
+
+fn candidate(found: Found) -> Candidate {
+    Candidate {
+        version: blender::version_of(&found),
+        found,
+    }
+}
+
+impl Candidate {
+    pub(crate) fn told(&self) -> String {
+        let version = self.version.as_deref().unwrap_or("that does not run");
+        format!("Blender {version} ({})", self.found.path.display())
+    }
+
+    /// `4.5` of `4.5.15 LTS`.
+    fn series(&self) -> Option<String> {
+        let mut parts = self.version.as_deref()?.split('.');
+        Some(format!("{}.{}", parts.next()?, parts.next()?))
+    }
+
+    fn became(&self, done: Result<blender::Installed, Problem>) -> Became {
+        let program = self.found.path.clone();
+        match done {
+            Ok(told) => Became {
+                program,
+                blender: told.blender,
+                module: told.module,
+                path: told.path,
+                ..Became::default()
+            },
+            Err(problem) => Became {
+                program,
+                blender: self.version.clone().unwrap_or_default(),
+                problem: Some(problem),
+                ..Became::default()
+            },
+        }
+    }
+
+    pub(crate) fn install(&self, home: &Home, its_home: Option<&str>) -> Became {
+        self.became(blender::install(home, &self.found, its_home))
+    }
+
+    pub(crate) fn remove(&self, home: &Home) -> Became {
+        let done = blender::remove(home, &self.found);
+        let removed = done.as_ref().ok().map(|told| told.removed);
+        Became {
+            removed,
+            ..self.became(done)
+        }
+    }
+
+    /// Starts this Blender in background, lets its add-on connect, and ends it.
+    ///
+    /// # Errors
+    /// What Blender said when the add-on is not switched on; `start_failed` when it does not reach the hub.
+    pub(crate) fn verify(&self, home: &Home, client: &Client) -> Result<Seen, Box<Problem>> {
+        let name = format!("addon-check-{}", random_hex(4)?);
+        let mut waiting = blender::wait(home, &self.found, &name)?;
+        waiting.until_enabled(&self.found)?;
+        let until = Instant::now() + HANDSHAKE_LIMIT;
+        while Instant::now() < until && waiting.lives() {
+            match client.get(&format!("/v1/instances/{name}")) {
+                Ok(document) => {
+                    let view: InstanceView = typed(&document)?;
+                    return checked(view);
+                }
+                Err(problem) if problem.code == Code::INSTANCE_UNKNOWN => {}
+                Err(problem) => return Err(problem),
+            }
+            std::thread::sleep(LOOK);
+        }
+        Err(problems::new(
+            Code::START_FAILED,
+            format!(
+                "The add-on in {} is switched on and did not reach the hub at {}.",
+                self.told(),
+                client.url()
+            ),
+            "kapelle doctor looks at the bridge port; the hub's log tells whom it refused.",
+        ))
+    }
+}
+
+fn checked(view: InstanceView) -> Result<Seen, Box<Problem>> {
+    let ours = blender::bridge_version();
+    if view.bridge_version.as_deref() != Some(ours) {
+        return Err(problems::new(
+            Code::START_FAILED,
+            format!(
+                "Blender loads an add-on of version {}, this is {ours}.",
+                view.bridge_version.as_deref().unwrap_or("unknown")
+            ),
+            "Another copy is in its way: kapelle doctor lists the copies.",
+        ));
+    }
+    Ok(Seen {
+        version: view.version,
+        bridge_version: view.bridge_version,
+    })
+}

@@ -1,0 +1,138 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+use hub::home::Home;
+use serde_json::{Value, json};
+use wire::problem::exit;
+
+use crate::addon::{self, Became};
+use crate::answer::{Answer, Answered, Shown};
+use crate::problems;
+use crate::session::Session;
+use crate::ui::{BAD, FAINT, GOOD, NAME};
+
+/// Install Kapelle's add-on in the Blenders of this machine
+///
+/// Each Blender is started once in background to install and switch it on, and once more to see that it
+/// reaches the hub. One that is open now sees it when it is started again. Not needed for what `kapelle
+/// start` starts: that has its bridge already.
+#[derive(Args, Debug)]
+pub struct Install {
+    /// Which app.
+    pub app: App,
+    /// In this Blender (can be repeated).
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub blender: Vec<PathBuf>,
+    /// In all Blenders of this machine.
+    #[arg(long, conflicts_with = "blender")]
+    pub all: bool,
+    /// Don't look whether it reaches the hub.
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Only write the add-on's file, to be installed by hand.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["blender", "all", "no_verify"], value_hint = ValueHint::FilePath)]
+    pub zip: Option<PathBuf>,
+}
+
+/// Apps that have something to be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum App {
+    Blender,
+}
+
+impl Install {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let App::Blender = self.app;
+        if let Some(path) = self.zip {
+            return write_zip(path);
+        }
+        let home = Home::open(session.home.path())?;
+        let candidates = addon::chosen(session, &home, self.blender, self.all)?;
+        let client = match self.no_verify {
+            true => None,
+            false => Some(session.hub_or_start()?),
+        };
+        let elsewhere = (!session.home.is_usual()).then(|| session.home.path().to_string_lossy());
+        let mut all = Vec::new();
+        for candidate in candidates {
+            session
+                .ui
+                .say(format_args!("installing in {}", candidate.told()));
+            let mut became = candidate.install(&home, elsewhere.as_deref());
+            if let (None, Some(client)) = (&became.problem, &client) {
+                session.ui.say("looking whether it reaches the hub");
+                match candidate.verify(&home, client) {
+                    Ok(seen) => became.seen = Some(seen),
+                    Err(problem) => became.problem = Some(*problem),
+                }
+            }
+            all.push(became);
+        }
+        Ok(Box::new(Report {
+            title: "installed",
+            all,
+        }))
+    }
+}
+
+fn write_zip(path: PathBuf) -> Answered {
+    let bytes = apps::blender::addon_zip()?;
+    std::fs::write(&path, &bytes)
+        .map_err(|error| problems::file(&path, "cannot be written", &error))?;
+    let document = json!({
+        "path": std::path::absolute(&path).unwrap_or_else(|_| path.clone()),
+        "bytes": bytes.len(),
+        "version": apps::blender::bridge_version(),
+    });
+    Ok(Shown::boxed(document, move |out| {
+        writeln!(out, "{}", path.display())
+    }))
+}
+
+/// What became of each Blender.
+pub(crate) struct Report {
+    pub(crate) title: &'static str,
+    pub(crate) all: Vec<Became>,
+}
+
+impl Answer for Report {
+    fn json(&self) -> Value {
+        json!({ self.title: self.all })
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        for one in &self.all {
+            let program = one.program.display();
+            write!(
+                out,
+                "{NAME}Blender {}{NAME:#} {FAINT}{program}{FAINT:#}: ",
+                one.blender
+            )?;
+            match (&one.problem, &one.seen, one.removed) {
+                (Some(problem), ..) => {
+                    writeln!(out, "{BAD}failed{BAD:#}: {}", problem.message)?;
+                    if let Some(hint) = &problem.hint {
+                        writeln!(out, "  {FAINT}{hint}{FAINT:#}")?;
+                    }
+                }
+                (None, _, Some(true)) => writeln!(out, "taken out")?,
+                (None, _, Some(false)) => writeln!(out, "it was not there")?,
+                (None, Some(seen), None) => writeln!(
+                    out,
+                    "{GOOD}installed{GOOD:#}, and it reached the hub (add-on {})",
+                    seen.bridge_version
+                        .as_deref()
+                        .unwrap_or("of unknown version")
+                )?,
+                (None, None, None) => writeln!(out, "installed")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        let failed = self.all.iter().any(|one| one.problem.is_some());
+        if failed { exit::FAILED } else { 0 }
+    }
+}

@@ -1,0 +1,262 @@
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use wire::{Code, Problem};
+
+use crate::answer::{Answer, Answered, Shown};
+use crate::mcp_clients::entry::Entry;
+use crate::mcp_clients::machine::{Machine, this_system};
+use crate::mcp_clients::table::{CLIENTS, Client, named};
+use crate::mcp_clients::{Done, Plan, Wish, plan};
+use crate::problems;
+use crate::session::Session;
+use crate::ui::{FAINT, HEADING, NAME, Ui};
+
+/// Serve the Model Context Protocol, and tell clients of it
+///
+/// Without a verb it speaks MCP on stdin and stdout, as MCP clients start it: a pipe to the hub, which is
+/// started if none runs.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Mcp {
+    #[command(subcommand)]
+    pub what: Option<What>,
+    /// Offer the typed commands of this app as tools of their own.
+    #[arg(long, value_name = "APP")]
+    pub app: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum What {
+    /// Write Kapelle into the configuration of MCP clients
+    ///
+    /// Without a name: the clients that are on this machine. What is replaced is kept beside it, with the
+    /// time in its name. Comments and everything else in the file stay.
+    Install(Install),
+    /// Take Kapelle out of the configuration of MCP clients again
+    Uninstall(Clients),
+}
+
+#[derive(Args, Debug)]
+pub struct Install {
+    #[command(flatten)]
+    pub clients: Clients,
+    /// Show what would be written and where, and write nothing.
+    #[arg(long)]
+    pub print: bool,
+    /// Offer the typed commands of this app as tools of their own.
+    #[arg(long, value_name = "APP")]
+    pub app: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Clients {
+    /// Which clients.
+    #[arg(value_name = "CLIENT", value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(|client| client.id)))]
+    pub names: Vec<String>,
+    /// All that are on this machine.
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+}
+
+impl Mcp {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let Some(what) = self.what else {
+            return crate::pipe::run(session, self.app.as_deref());
+        };
+        let variable = |name: &str| std::env::var_os(name);
+        let machine = Machine {
+            system: this_system(),
+            home: user_home()?,
+            variable: &variable,
+        };
+        match what {
+            What::Install(words) => words.run(session, &machine),
+            What::Uninstall(words) => words.take_out(&machine),
+        }
+    }
+}
+
+impl Install {
+    fn run(self, session: &Session, machine: &Machine<'_>) -> Answered {
+        let clients = self.clients.chosen(session.ui, machine, self.print)?;
+        let elsewhere = (!session.home.is_usual()).then(|| session.home.path());
+        let entry = Entry::new(&this_program()?, self.app.as_deref(), elsewhere);
+        let wish = Wish::Put(entry);
+        let plans = plans(machine, &clients, &wish)?;
+        if self.print {
+            return Ok(printed(plans));
+        }
+        Ok(Box::new(Report(carried_out(plans)?)))
+    }
+}
+
+impl Clients {
+    fn take_out(self, machine: &Machine<'_>) -> Answered {
+        // Without names: wherever an entry of ours is.
+        let clients: Vec<&'static Client> = if self.names.is_empty() {
+            machine.found()
+        } else {
+            self.named()
+        };
+        let plans = plans(machine, &clients, &Wish::TakeOut)?;
+        Ok(Box::new(Report(carried_out(plans)?)))
+    }
+
+    fn named(&self) -> Vec<&'static Client> {
+        self.names.iter().filter_map(|name| named(name)).collect()
+    }
+
+    fn chosen(
+        &self,
+        ui: Ui,
+        machine: &Machine<'_>,
+        only_shown: bool,
+    ) -> Result<Vec<&'static Client>, Box<Problem>> {
+        if !self.names.is_empty() {
+            return Ok(self.named());
+        }
+        let found = machine.found();
+        let ids = list(&found);
+        if found.is_empty() {
+            return Err(problems::new(
+                Code::NOT_FOUND,
+                "No MCP client that Kapelle knows was found on this machine.",
+                format!(
+                    "Name one all the same: kapelle mcp install NAME. The names are: {}",
+                    list(&CLIENTS.iter().collect::<Vec<_>>())
+                ),
+            ));
+        }
+        if self.all || only_shown || found.len() == 1 || asked(ui, &ids) {
+            return Ok(found);
+        }
+        Err(problems::usage(
+            format!("These clients are here: {ids}. Nothing was written."),
+            "Name those that are meant, or take all: kapelle mcp install --all",
+        ))
+    }
+}
+
+fn asked(ui: Ui, ids: &str) -> bool {
+    if !ui.can_ask() {
+        return false;
+    }
+    ui.raw(&format!("Write Kapelle into all of these: {ids}? [y/N] "));
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).ok();
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+fn list(clients: &[&Client]) -> String {
+    let ids: Vec<&str> = clients.iter().map(|client| client.id).collect();
+    ids.join(", ")
+}
+
+/// All of them before the first is written: a broken file keeps every file as it is.
+fn plans(
+    machine: &Machine<'_>,
+    clients: &[&'static Client],
+    wish: &Wish,
+) -> Result<Vec<Plan>, Box<Problem>> {
+    clients
+        .iter()
+        .map(|client| plan(machine, client, wish))
+        .collect()
+}
+
+fn carried_out(plans: Vec<Plan>) -> Result<Vec<Done>, Box<Problem>> {
+    plans.into_iter().map(Plan::carry_out).collect()
+}
+
+fn printed(plans: Vec<Plan>) -> Box<dyn Answer> {
+    let document = plans
+        .iter()
+        .map(|plan| {
+            json!({
+                "client": plan.client.id,
+                "path": plan.path,
+                "changes": plan.changes(),
+                "text": plan.after,
+            })
+        })
+        .collect::<Vec<Value>>();
+    Shown::boxed(json!({ "clients": document }), move |out| {
+        for plan in &plans {
+            let note = if plan.changes() {
+                ""
+            } else {
+                " (as it is now)"
+            };
+            writeln!(
+                out,
+                "{HEADING}{}{HEADING:#} {}{note}",
+                plan.client.title,
+                plan.path.display()
+            )?;
+            writeln!(out, "{}", plan.after.trim_end())?;
+        }
+        Ok(())
+    })
+}
+
+struct Report(Vec<Done>);
+
+impl Answer for Report {
+    fn json(&self) -> Value {
+        json!({ "clients": self.0 })
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        for done in &self.0 {
+            let path = done.path.display();
+            if !done.changed {
+                writeln!(out, "{NAME}{}{NAME:#} unchanged: {path}", done.client)?;
+                continue;
+            }
+            writeln!(out, "{NAME}{}{NAME:#} written: {path}", done.client)?;
+            if let Some(backup) = &done.backup {
+                writeln!(out, "  {FAINT}before: {}{FAINT:#}", backup.display())?;
+            }
+            writeln!(out, "  {FAINT}next: {}{FAINT:#}", done.then)?;
+        }
+        if self.0.is_empty() {
+            writeln!(out, "no client is here; nothing was changed")?;
+        }
+        Ok(())
+    }
+}
+
+fn user_home() -> Result<PathBuf, Box<Problem>> {
+    std::env::home_dir()
+        .filter(|home| !home.as_os_str().is_empty())
+        .ok_or_else(|| {
+            problems::new(
+                Code::HOME_UNSAFE,
+                "This user has no home folder, where clients keep their configuration.",
+                "Set HOME.",
+            )
+        })
+}
+
+/// The path that clients start. A link on the PATH that leads to this program is better than the program's
+/// own path: it stays when a new version is installed elsewhere.
+fn this_program() -> Result<PathBuf, Box<Problem>> {
+    let program = std::env::current_exe().map_err(|error| {
+        problems::new(
+            Code::CALL_FAILED,
+            format!("This program's own path is not known: {error}."),
+            "Start it by its whole path.",
+        )
+    })?;
+    let leads_here =
+        |path: &Path| std::fs::canonicalize(path).ok() == std::fs::canonicalize(&program).ok();
+    let name = program.file_name().unwrap_or_default().to_owned();
+    let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(&name))
+        .find(|path| path.is_file() && leads_here(path));
+    Ok(on_path.unwrap_or(program))
+}

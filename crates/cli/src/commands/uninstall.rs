@@ -1,0 +1,43 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use hub::home::Home;
+
+use crate::addon;
+use crate::answer::Answered;
+use crate::commands::install::{App, Report};
+use crate::session::Session;
+
+/// Take Kapelle's add-on out of the Blenders of this machine
+#[derive(Args, Debug)]
+pub struct Uninstall {
+    /// Which app.
+    pub app: App,
+    /// Out of this Blender (can be repeated).
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub blender: Vec<PathBuf>,
+    /// Out of all Blenders of this machine.
+    #[arg(long, conflicts_with = "blender")]
+    pub all: bool,
+}
+
+impl Uninstall {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let App::Blender = self.app;
+        let home = Home::open(session.home.path())?;
+        let candidates = addon::chosen(session, &home, self.blender, self.all)?;
+        let all = candidates
+            .iter()
+            .map(|candidate| {
+                session
+                    .ui
+                    .say(format_args!("taking it out of {}", candidate.told()));
+                candidate.remove(&home)
+            })
+            .collect();
+        Ok(Box::new(Report {
+            title: "uninstalled",
+            all,
+        }))
+    }
+}
