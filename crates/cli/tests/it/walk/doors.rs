@@ -29,7 +29,12 @@ pub(super) trait Door {
 }
 
 pub(super) fn all() -> Vec<Box<dyn Door>> {
-    vec![Box::new(Http), Box::new(Ws), Box::new(Terminal)]
+    vec![
+        Box::new(Http),
+        Box::new(Ws),
+        Box::new(Mcp),
+        Box::new(Terminal),
+    ]
 }
 
 /// The body of a call again, with what a person said yes to.
@@ -168,6 +173,84 @@ impl Door for Ws {
         let args = json!({key: {"$blob": stored["$blob"]}});
         let answer = Self::call(&mut socket, Ask::new(command, args).body());
         Some(answer["value"].clone())
+    }
+}
+
+/// MCP over HTTP: the tool `run`, in the newer protocol.
+struct Mcp;
+
+impl Mcp {
+    fn tool(house: &House, caller: &str, arguments: &Value) -> Value {
+        const PROTOCOL: &str = "2026-07-28";
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": PROTOCOL,
+            "io.modelcontextprotocol/clientInfo": {"name": "walk", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let params = json!({"name": "run", "arguments": arguments, "_meta": meta});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        let mut response = ureq::post(format!("{}/mcp", house.url()))
+            .header("Authorization", format!("Bearer {}", house.token(caller)))
+            .header("Accept", "application/json, text/event-stream")
+            .header("Content-Type", "application/json")
+            .header("MCP-Protocol-Version", PROTOCOL)
+            .header("MCP-Method", "tools/call")
+            .header("MCP-Name", "run")
+            .send(body.to_string())
+            .unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        // One document, or a stream of which it is the last event.
+        let last = text
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("data:"));
+        let answer: Value = serde_json::from_str(last.unwrap_or(&text).trim()).unwrap();
+        assert!(answer["result"].is_object(), "{answer}");
+        answer["result"].clone()
+    }
+
+    /// The structured form leaves out what is empty, and says where a large part is.
+    fn whole(house: &House, mut told: Value) -> Value {
+        told["output"] = json!({"stdout": told["stdout"].as_str().unwrap_or_default()});
+        if told.get("changes").is_none() {
+            told["changes"] = json!({"added": [], "changed": [], "removed": []});
+        }
+        if told.get("value_bytes").is_some() {
+            let id = told["call_id"].as_str().unwrap_or_default();
+            let mut call = ureq::get(format!("{}/v1/calls/{id}", house.url()))
+                .header("Authorization", format!("Bearer {}", house.token("owner")))
+                .call()
+                .unwrap();
+            let call: Value = call.body_mut().read_json().unwrap();
+            told["value"] = call["value"].clone();
+        }
+        told
+    }
+}
+
+impl Door for Mcp {
+    fn name(&self) -> &'static str {
+        "MCP"
+    }
+
+    fn run(&self, house: &House, ask: &Ask) -> Ending {
+        let mut result = Self::tool(house, ask.caller, &ask.body());
+        if asks(ask, &result["structuredContent"]["problem"]) {
+            let arguments = confirmed(ask.body(), &result["structuredContent"]["problem"]);
+            result = Self::tool(house, ask.caller, &arguments);
+        }
+        let told = result["structuredContent"].take();
+        let ending = match told.get("status") {
+            Some(_) => Ending::of_call(&Self::whole(house, told)),
+            None => Ending::of_problem(&told["problem"]),
+        };
+        assert_eq!(result["isError"] == true, ending.status != "succeeded");
+        ending
+    }
+
+    /// Agents hand over paths, not bytes.
+    fn run_with_blob(&self, _: &House, _: &'static str, _: &str, _: &[u8]) -> Option<Value> {
+        None
     }
 }
 
