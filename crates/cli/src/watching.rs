@@ -159,7 +159,11 @@ fn print_line(document: &Value) -> io::Result<()> {
     out.flush()
 }
 
-/// Waits for a hub to be there again. There is no event for that: its file is looked at.
+/// Waits for a hub to be there again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells that a hub is back: its file is looked at"
+)]
 fn come_back(session: &Session) -> Result<Client, Box<Problem>> {
     session.ui.say(format_args!(
         "{FAINT}the hub went away; waiting for it{FAINT:#}"

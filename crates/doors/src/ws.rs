@@ -197,7 +197,7 @@ async fn hear_out(
 
 /// Why a connection gets no session.
 struct Refusal {
-    problem: Option<Problem>,
+    problem: Option<Box<Problem>>,
     close: Close,
 }
 
@@ -215,7 +215,7 @@ impl Refusal {
     fn unauthenticated(problem: Problem, code: u16) -> Self {
         let close = Close::new(code, &problem.message);
         Self {
-            problem: Some(problem),
+            problem: Some(Box::new(problem)),
             close,
         }
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use self::doors::all;
 use self::house::House;
+use crate::environment::Environment;
 
 /// One call of the table.
 #[derive(Clone)]
@@ -260,4 +261,27 @@ fn a_blob_that_goes_in_by_any_door_is_the_same() {
         names.len() >= 3 && names.iter().all(|name| *name == names[0]),
         "{names:?}"
     );
+}
+
+#[test]
+fn who_watches_in_the_terminal_sees_the_calls_of_other_doors() {
+    use std::io::{BufRead as _, BufReader};
+    let house = House::open();
+    let environment = Environment::new();
+    let mut command =
+        environment.command(&["watch", "--topics", "calls", "--limit", "3", "--json"]);
+    let mut watch = command
+        .env("KAPELLE_URL", house.url())
+        .env("KAPELLE_TOKEN", house.token("owner"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["event"], "resync");
+    all()[1].run(&house, &Ask::new("toy.echo", json!({})));
+    assert_eq!(next()["call"]["command"], "toy.echo");
+    assert_eq!(next()["event"], "call_started");
+    assert_eq!(next()["call"]["status"], "succeeded");
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
 }

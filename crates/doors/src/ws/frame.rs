@@ -12,6 +12,8 @@ use wire::{CallId, CallRequest, Code, Problem, Topic};
 
 /// Marks a piece of a blob, as in the bridge protocol.
 const BLOB_MARK: u8 = 1;
+const FORM_OF_A_PIECE: &str =
+    "It is: a byte 1, the length of the head in two bytes, the head as JSON, the raw bytes.";
 /// Longest text that may stand as `id`, in bytes: it comes back with every answer.
 const ID_BYTES_MAX: usize = 128;
 
@@ -86,22 +88,27 @@ pub(crate) struct BlobGet {
 #[derive(Debug)]
 pub(crate) struct Unread {
     pub(crate) id: Id,
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
 }
 
 /// Reads a text frame.
 pub(crate) fn read(text: &str) -> Result<Asked, Unread> {
     let mut map: Map<String, Value> = serde_json::from_str(text).map_err(|error| Unread {
         id: Id::default(),
-        problem: malformed(format!("The frame is not a JSON object: {error}.")),
+        problem: Box::new(malformed(format!(
+            "The frame is not a JSON object: {error}."
+        ))),
     })?;
     let id = Id::of(map.shift_remove("id").unwrap_or_default()).map_err(|problem| Unread {
         id: Id::default(),
-        problem,
+        problem: Box::new(problem),
     })?;
     match said(map) {
         Ok(said) => Ok(Asked { id, said }),
-        Err(problem) => Err(Unread { id, problem }),
+        Err(problem) => Err(Unread {
+            id,
+            problem: Box::new(problem),
+        }),
     }
 }
 
@@ -121,9 +128,8 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
     #[serde(deny_unknown_fields)]
     struct Nothing {}
 
-    let kind = match map.shift_remove("type") {
-        Some(Value::String(kind)) => kind,
-        _ => return Err(malformed("The frame has no `type`.".to_owned())),
+    let Some(Value::String(kind)) = map.shift_remove("type") else {
+        return Err(malformed("The frame has no `type`.".to_owned()));
     };
     Ok(match kind.as_str() {
         "hello" => Said::Hello {
@@ -224,14 +230,14 @@ pub(crate) struct Piece {
 /// Reads a frame of bytes.
 pub(crate) fn read_piece(payload: &Bytes) -> Result<Piece, Unread> {
     let bad = |reason: &str| {
-        Unread {
-        id: Id::default(),
-        problem: Problem::new(
+        let problem = Problem::new(
             Code::BODY_MALFORMED,
             format!("The frame of bytes is no piece of a blob: {reason}."),
-        )
-        .hint("It is: a byte 1, the length of the head in two bytes, the head as JSON, the raw bytes."),
-    }
+        );
+        Unread {
+            id: Id::default(),
+            problem: Box::new(problem.hint(FORM_OF_A_PIECE)),
+        }
     };
     let Some((&BLOB_MARK, rest)) = payload.split_first() else {
         return Err(bad("it does not begin with 1"));
@@ -246,7 +252,7 @@ pub(crate) fn read_piece(payload: &Bytes) -> Result<Piece, Unread> {
     let head: RawHead = serde_json::from_slice(head).map_err(|error| bad(&error.to_string()))?;
     let id = Id::of(head.id).map_err(|problem| Unread {
         id: Id::default(),
-        problem,
+        problem: Box::new(problem),
     })?;
     let bytes = payload.slice(3 + length..);
     let end = head.offset.checked_add(bytes.len() as u64);
