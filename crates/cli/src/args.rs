@@ -99,6 +99,7 @@ pub enum Verb {
     Describe(commands::describe::Describe),
     State(commands::state::State),
     History(commands::history::History),
+    Watch(commands::watch::Watch),
     Cancel(commands::cancel::Cancel),
     Recover(commands::recover::Recover),
     Token(commands::token::Token),

@@ -79,6 +79,10 @@ impl Client {
         self.token = Some(token);
     }
 
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -169,6 +173,30 @@ impl Client {
         let asked = request
             .header("Accept", "text/event-stream")
             .send_json(body);
+        self.as_stream(asked)
+    }
+
+    /// The feed as a stream of events, from the event with that id on.
+    ///
+    /// # Errors
+    /// The problem, when the hub tells nothing.
+    pub(crate) fn events(
+        &self,
+        path: &str,
+        since: Option<&str>,
+    ) -> Result<Box<dyn BufRead>, Box<Problem>> {
+        let mut request = self.ready(self.agent.get(self.at(path)), None);
+        request = request.header("Accept", "text/event-stream");
+        if let Some(since) = since {
+            request = request.header("Last-Event-ID", since);
+        }
+        self.as_stream(request.call())
+    }
+
+    fn as_stream(
+        &self,
+        asked: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Box<dyn BufRead>, Box<Problem>> {
         let response = self.accepted(asked)?;
         if response.body().mime_type() != Some("text/event-stream") {
             return Err(problems::strange_answer("a stream of events was asked for"));

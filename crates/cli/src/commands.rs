@@ -28,6 +28,7 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod token;
 pub(crate) mod uninstall;
+pub(crate) mod watch;
 
 /// Does what the words say; without a verb `status`.
 pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
@@ -45,6 +46,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Describe(words)) => words.run(session),
         Some(Verb::State(words)) => words.run(session),
         Some(Verb::History(words)) => words.run(session),
+        Some(Verb::Watch(words)) => words.run(session),
         Some(Verb::Cancel(words)) => words.run(session),
         Some(Verb::Recover(words)) => words.run(session),
         Some(Verb::Token(words)) => words.run(session),

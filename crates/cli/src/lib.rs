@@ -10,11 +10,13 @@
 //! | `commands` | one file per verb |
 //! | `session`, `home`, `client`, `launch` | where the hub is, how it is asked, how one is started |
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
+//! | `watching`, `sse` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
 //! | `amount` | sizes and times as people write them |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
+//! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
 //! | `demo` | the first run: a scene, a picture, a file |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
@@ -41,6 +43,7 @@ mod neighbours;
 mod outcome;
 mod page;
 mod pick;
+mod pipe;
 mod pretty;
 mod problems;
 mod reference;
@@ -51,6 +54,7 @@ mod session;
 mod sse;
 mod table;
 mod ui;
+mod watching;
 
 pub use reference::reference;
 

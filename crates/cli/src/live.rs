@@ -3,7 +3,7 @@
 //! With `--json` nothing is printed of the output, since the document has it.
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,6 +21,9 @@ const TOLD_EVERY_PERCENT: u64 = 10;
 /// A call that starts within this was hardly kept waiting.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
 
+/// A wait whose reason has changed is told again, but not more often than this.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Steps of a bar: finer than a terminal is wide.
 const BAR_STEPS: u64 = 1000;
 
@@ -37,20 +40,41 @@ pub(crate) struct Live {
     waiting: Option<Waiting>,
 }
 
-/// Says whom the call waits for, unless it starts in a moment; dropped when it has started.
+/// Says whom the call waits for, unless it starts in a moment, and again when that has changed for a while;
+/// dropped when it has started.
 struct Waiting {
+    note: Arc<Mutex<String>>,
     _started: mpsc::SyncSender<()>,
 }
 
 impl Waiting {
     fn new(ui: Ui, note: String) -> Self {
+        let note = Arc::new(Mutex::new(note));
         let (started, start) = mpsc::sync_channel::<()>(1);
+        let current = Arc::clone(&note);
         std::thread::spawn(move || {
-            if start.recv_timeout(TOLD_AFTER) == Err(mpsc::RecvTimeoutError::Timeout) {
-                ui.say(note);
+            let mut told = String::new();
+            let mut pause = TOLD_AFTER;
+            while start.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let note = current
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                if note != told {
+                    ui.say(&note);
+                    told = note;
+                }
+                pause = TOLD_AGAIN_AFTER;
             }
         });
-        Self { _started: started }
+        Self {
+            note,
+            _started: started,
+        }
+    }
+
+    fn now(&self, note: String) {
+        *self.note.lock().unwrap_or_else(PoisonError::into_inner) = note;
     }
 }
 
@@ -185,7 +209,11 @@ impl Live {
 
 impl Watcher for Live {
     fn queued(&mut self, call: &CallView) {
-        self.waiting = waiting_note(call).map(|note| Waiting::new(self.ui, note));
+        match (waiting_note(call), &self.waiting) {
+            (None, _) => self.waiting = None,
+            (Some(note), Some(waiting)) => waiting.now(note),
+            (Some(note), None) => self.waiting = Some(Waiting::new(self.ui, note)),
+        }
     }
 
     fn started(&mut self) {

@@ -66,7 +66,7 @@ fn complain(ui: Ui, problem: &Problem) {
 }
 
 /// `added object Cube, material Red; changed scene Scene`
-fn changes_line(changes: &Changes) -> String {
+pub(crate) fn changes_line(changes: &Changes) -> String {
     let parts = [
         ("added", &changes.added),
         ("changed", &changes.changed),

@@ -60,7 +60,9 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
         let hub = hub.clone();
         async move { hub.serve_bridges(bridges).await }
     });
-    let mut http_door = tokio::spawn(doors::serve(hub.clone(), http));
+    let mut settings = doors::Settings::default();
+    settings.mcp.conformance_fixtures = words.conformance_fixtures;
+    let mut http_door = tokio::spawn(doors::serve_with(hub.clone(), http, settings));
     say_ready(ui, &ready);
     tracing::info!(url = %ready.url, "ready");
     let closed = tokio::select! {

@@ -7,15 +7,17 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+use hub::Hub;
 use hub::callers::{Caller, Scope};
 use hub::policy::require;
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use wire::{Code, Problem};
 
 use crate::http::Door;
@@ -38,44 +40,27 @@ pub(crate) async fn store(
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
         .is_some_and(|length| length > hub::limits::BLOB_BYTES_MAX);
     if too_large {
-        return Err(Problem::new(
-            Code::BODY_TOO_LARGE,
-            format!("A blob may have {} bytes.", hub::limits::BLOB_BYTES_MAX),
-        )
-        .hint("Hand large files over by their path.")
-        .into());
+        return Err(over_the_bound().into());
     }
-    let (sender, mut receiver) = mpsc::channel::<bytes::Bytes>(PIECES_MAX);
-    let blobs = door.hub.blobs();
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut draft = blobs.draft()?;
-        while let Some(piece) = receiver.blocking_recv() {
-            if piece.is_empty() {
-                // The mark of a whole body; without it the draft is dropped.
-                let bytes = draft.bytes();
-                return draft.finish(None).map(|name| Some((name, bytes)));
-            }
-            draft.write(&piece)?;
-        }
-        Ok::<_, Problem>(None)
-    });
-    let whole = pass_on(request.into_body(), &sender).await;
-    if whole {
-        sender.send(bytes::Bytes::new()).await.ok();
+    let mut upload = Upload::begin(&door.hub, None);
+    if !pass_on(request.into_body(), &mut upload).await {
+        return Err(upload.broken_off().await.into());
     }
-    drop(sender);
-    let stored = writing.await.map_err(|error| {
-        tracing::error!(%error, "storing a blob panicked");
-        Problem::new(Code::INTERNAL, "The blob could not be stored.")
-    })??;
-    let Some((name, bytes)) = stored else {
-        return Err(Problem::new(Code::BODY_MALFORMED, "The body did not arrive whole.").into());
-    };
+    let (name, bytes) = upload.finish().await?;
     Ok((
         StatusCode::CREATED,
         Json(json!({"$blob": name, "bytes": bytes})),
     )
         .into_response())
+}
+
+/// For a blob that is known to be too large before its first byte.
+pub(crate) fn over_the_bound() -> Problem {
+    Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("A blob may have {} bytes.", hub::limits::BLOB_BYTES_MAX),
+    )
+    .hint("Hand large files over by their path.")
 }
 
 /// `GET /v1/blobs/{name}`
@@ -132,18 +117,77 @@ pub(crate) async fn fetch(
 }
 
 /// `true` when the body came to its end.
-async fn pass_on(mut body: Body, sender: &mpsc::Sender<bytes::Bytes>) -> bool {
+async fn pass_on(mut body: Body, upload: &mut Upload) -> bool {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         if let Ok(data) = frame.into_data()
-            && !data.is_empty()
-            && sender.send(data).await.is_err()
+            && !upload.write(data).await
         {
-            // The disk said no; its problem is the answer.
             return false;
         }
     }
     true
+}
+
+/// A blob on its way to the disk, hashed by a thread of its own. Dropped unfinished, it leaves nothing.
+pub(crate) struct Upload {
+    sender: mpsc::Sender<Bytes>,
+    writing: JoinHandle<Result<Option<(String, u64)>, Problem>>,
+}
+
+impl Upload {
+    /// With the name that the bytes must have, if it is known.
+    pub(crate) fn begin(hub: &Hub, expected: Option<String>) -> Self {
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(PIECES_MAX);
+        let blobs = hub.blobs();
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut draft = blobs.draft()?;
+            while let Some(piece) = receiver.blocking_recv() {
+                if piece.is_empty() {
+                    // The mark of a whole body; without it the draft is dropped.
+                    let bytes = draft.bytes();
+                    let name = draft.finish(expected.as_deref())?;
+                    return Ok(Some((name, bytes)));
+                }
+                draft.write(&piece)?;
+            }
+            Ok(None)
+        });
+        Self { sender, writing }
+    }
+
+    /// The next bytes; a slow disk makes it wait. `false` when the disk said no: its problem comes by
+    /// [`Upload::broken_off`].
+    pub(crate) async fn write(&mut self, piece: Bytes) -> bool {
+        piece.is_empty() || self.sender.send(piece).await.is_ok()
+    }
+
+    /// All bytes have come. Gives the blob's name and length.
+    pub(crate) async fn finish(self) -> Result<(String, u64), Problem> {
+        self.sender.send(Bytes::new()).await.ok();
+        self.settled().await
+    }
+
+    /// No more bytes come. Gives the reason.
+    pub(crate) async fn broken_off(self) -> Problem {
+        match self.settled().await {
+            Err(problem) => problem,
+            Ok(_) => not_whole(),
+        }
+    }
+
+    async fn settled(self) -> Result<(String, u64), Problem> {
+        drop(self.sender);
+        let stored = self.writing.await.map_err(|error| {
+            tracing::error!(%error, "storing a blob panicked");
+            Problem::new(Code::INTERNAL, "The blob could not be stored.")
+        })??;
+        stored.ok_or_else(not_whole)
+    }
+}
+
+fn not_whole() -> Problem {
+    Problem::new(Code::BODY_MALFORMED, "The bytes did not arrive whole.")
 }
 
 fn body_of(file: File, length: u64) -> Body {

@@ -19,9 +19,10 @@ use serde_json::json;
 use wire::call::Wait;
 use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
 
+use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
-use crate::{limits, stream};
+use crate::{follow, limits, stream};
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -37,12 +38,16 @@ pub(crate) async fn ask(
         .is_some_and(|accept| accept.contains("text/event-stream"));
     let wait = request.wait;
     // Before the call can tell anything, so that nothing is missed.
-    let listener = wants_stream.then(|| door.hub.listen());
+    let follower = wants_stream.then(|| {
+        let mut follower = Follower::new(door.hub.clone());
+        follower.listen();
+        follower
+    });
     let asked = door.hub.ask(&caller, request)?;
-    match (asked, listener) {
+    match (asked, follower) {
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
-        (Asked::One(call), Some(listener)) => Ok(stream::events(door.hub, listener, vec![call])),
-        (Asked::All(calls), Some(listener)) => Ok(stream::events(door.hub, listener, calls)),
+        (Asked::One(call), Some(follower)) => Ok(stream::events(door.hub, follower, &[call])),
+        (Asked::All(calls), Some(follower)) => Ok(stream::events(door.hub, follower, &calls)),
         (Asked::One(call), None) => {
             let ended = waited(&call, wait).await;
             answer(&door, &call, ended)
@@ -184,13 +189,12 @@ async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
 
 /// 200 when it ran; a problem when it ended without having run; 202 when it goes on.
 fn answer(door: &Door, call: &Arc<Call>, ended: bool) -> Answer {
-    let view = door.hub.view(call);
     if !ended {
+        let view = door.hub.view(call);
         return Ok((StatusCode::ACCEPTED, Json(view)).into_response());
     }
-    let never_ran = !call.has_started() && view.status == Status::Interrupted;
-    if never_ran && let Some(problem) = view.outcome.as_ref().and_then(|o| o.problem.clone()) {
-        return Err(Refused(problem));
+    match follow::ended(&door.hub, call) {
+        Ok(view) => Ok(Json(view).into_response()),
+        Err(problem) => Err(Refused(*problem)),
     }
-    Ok(Json(view).into_response())
 }

@@ -25,31 +25,35 @@ pub(crate) async fn nearness(State(door): State<Door>, request: Request, next: N
 
 /// The token; for every route that needs one. Leaves the [`hub::callers::Caller`] as an extension.
 pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let bearer = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| {
-            value
-                .strip_prefix("Bearer ")
-                .or_else(|| value.strip_prefix("bearer "))
-        });
+    let bearer = bearer(request.headers());
     let Some(caller) = bearer.and_then(|bearer| door.hub.authenticate(bearer)) else {
-        let what = if bearer.is_some() {
-            "The token is not known to this hub."
-        } else {
-            "The request carries no token."
-        };
-        return Refused(Problem::new(Code::UNAUTHENTICATED, what).hint(
-            "Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is.",
-        ))
-        .into_response();
+        return Refused(unauthenticated(bearer.is_some())).into_response();
     };
     if let Err(problem) = media_type(request.method(), request.uri().path(), request.headers()) {
         return Refused(problem).into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// The bearer token of a request, if it carries one.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value
+        .strip_prefix("Bearer ")
+        .or_else(|| value.strip_prefix("bearer "))
+}
+
+/// For a request without a token that this hub knows.
+pub(crate) fn unauthenticated(carries_one: bool) -> Problem {
+    let what = if carries_one {
+        "The token is not known to this hub."
+    } else {
+        "The request carries no token."
+    };
+    Problem::new(Code::UNAUTHENTICATED, what).hint(
+        "Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is.",
+    )
 }
 
 fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! The HTTP door: its routes, its listener, its end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -14,28 +15,55 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
+use crate::mcp::Mcp;
 use crate::problem::Refused;
-use crate::{blobs, calls, guard, instances, limits, linger, openapi, stream, tokens};
+use crate::ws::Sockets;
+use crate::{
+    blobs, calls, events, guard, instances, limits, linger, mcp, openapi, stream, tokens, ws,
+};
 
 /// What every route can reach.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) hub: Hub,
     pub(crate) address: SocketAddr,
+    pub(crate) sockets: Sockets,
     started: Instant,
 }
 
+/// How the doors are set up.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub mcp: mcp::Settings,
+}
+
 /// All routes of the hub, for the address that it is reached at.
-pub fn router(hub: Hub, address: SocketAddr) -> Router {
+///
+/// # Errors
+/// `internal` when a door cannot be made.
+pub fn router(hub: Hub, address: SocketAddr, settings: &Settings) -> Result<Router, Problem> {
+    routes(hub, address, settings, Sockets::default())
+}
+
+fn routes(
+    hub: Hub,
+    address: SocketAddr,
+    settings: &Settings,
+    sockets: Sockets,
+) -> Result<Router, Problem> {
+    let mcp = Mcp::new(hub.clone(), &settings.mcp)?;
+    tokio::spawn(Arc::clone(&mcp).end_with_hub());
     let door = Door {
         hub,
         address,
+        sockets,
         started: Instant::now(),
     };
     let with_token = Router::new()
         .route("/v1/calls", post(calls::ask).get(calls::history))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/events", get(events::feed))
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
@@ -59,9 +87,13 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
                 .route("/v1/blobs/{name}", get(blobs::fetch))
                 .layer(DefaultBodyLimit::disable()),
         )
+        // MCP keeps the bound of a body by itself.
+        .merge(mcp::routes(mcp))
         .layer(middleware::from_fn_with_state(door.clone(), guard::token));
-    Router::new()
+    Ok(Router::new()
         .route("/healthz", get(health))
+        // Its token may come in the first frame.
+        .route("/v1/ws", get(ws::open))
         .merge(with_token)
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
@@ -70,7 +102,7 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
             guard::nearness,
         ))
         .layer(middleware::from_fn(linger::linger))
-        .with_state(door)
+        .with_state(door))
 }
 
 /// Serves `listener` until the hub stops.
@@ -78,6 +110,18 @@ pub fn router(hub: Hub, address: SocketAddr) -> Router {
 /// # Errors
 /// What the listener says.
 pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
+    serve_with(hub, listener, Settings::default()).await
+}
+
+/// As [`serve`], with settings.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve_with(
+    hub: Hub,
+    listener: TcpListener,
+    settings: Settings,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     // Without it small answers wait for an acknowledgement, some 40 ms each.
     let listener = listener.tap_io(|stream| {
@@ -86,16 +130,24 @@ pub async fn serve(hub: Hub, listener: TcpListener) -> std::io::Result<()> {
         }
     });
     let ending = hub.clone();
-    let serving = axum::serve(listener, router(hub.clone(), address))
+    let sockets = Sockets::default();
+    let router =
+        routes(hub.clone(), address, &settings, sockets.clone()).map_err(std::io::Error::other)?;
+    let serving = axum::serve(listener, router)
         .with_graceful_shutdown(async move { ending.stopping().await });
     let deadline = async {
         hub.stopping().await;
         tokio::time::sleep(limits::DRAIN).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         result = async { serving.await } => result,
         () = deadline => Ok(()),
-    }
+    };
+    // They are no connections of HTTP any more.
+    tokio::time::timeout(limits::DRAIN, sockets.ended())
+        .await
+        .ok();
+    served
 }
 
 async fn health(State(door): State<Door>) -> Json<Value> {

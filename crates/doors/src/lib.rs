@@ -1,4 +1,4 @@
-//! The ways in. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
+//! The ways in: HTTP, its streams of events, WebSocket. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
 //!
 //! Doors don't decide: what a caller may do and what a call means is the hub's business, so that the
 //! same call through any door has the same outcome. Who a caller is, and whether a browser's request
@@ -6,16 +6,20 @@
 
 mod blobs;
 mod calls;
+mod events;
+mod follow;
 mod guard;
 mod http;
 mod instances;
 mod linger;
+pub mod mcp;
 pub mod openapi;
 mod problem;
 mod stream;
 mod tokens;
+mod ws;
 
-pub use http::{router, serve};
+pub use http::{Settings, router, serve, serve_with};
 
 /// Bounds of the doors, with unit and reason.
 pub mod limits {
@@ -37,6 +41,73 @@ pub mod limits {
     pub const DRAIN: Duration = Duration::from_secs(2);
     /// How long the rest of a refused body is heard out, so that its sender gets the answer.
     pub const LINGER: Duration = Duration::from_secs(2);
+    /// WebSockets at once: programs and pages of one machine.
+    pub const WS_SOCKETS_MAX: usize = 256;
+    /// WebSockets that have not shown a token yet: strangers cannot fill memory.
+    pub const WS_STRANGERS_MAX: usize = 32;
+    /// From the upgrade to the token.
+    pub const WS_HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+    /// One message to the hub, in bytes: a body of HTTP and what stands around it.
+    pub const WS_MESSAGE_BYTES_MAX: usize = BODY_BYTES_MAX + 64 * 1024;
+    /// Calls under way whose ends one WebSocket is told: twice what a lane takes.
+    pub const WS_CALLS_MAX: usize = 2_048;
+    /// Subscriptions of one WebSocket; each can have many topics.
+    pub const WS_SUBSCRIPTIONS_MAX: usize = 16;
+    /// Answers of one WebSocket that wait for something, such as `get` with `wait_ms`.
+    pub const WS_ANSWERS_MAX: usize = 256;
+    /// Blobs on their way up over one WebSocket; each has a thread that writes it.
+    pub const WS_UPLOADS_MAX: usize = 4;
+    /// One piece of a blob on its way down, in bytes.
+    pub const WS_PIECE_BYTES_MAX: usize = 8 * 1024 * 1024;
+    /// Messages that may wait for a reader: the answers to as many calls as may be under way.
+    pub const WS_WAITING_MESSAGES_MAX: usize = 8_192;
+    /// Bytes that may wait for a reader: two of the largest outcomes. One message always may.
+    pub const WS_WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
+    /// Below so many waiting messages events are taken from the feed: a reader is never far behind what
+    /// it has been sent.
+    pub const WS_ROOM_MESSAGES: usize = 256;
+    /// The same in bytes.
+    pub const WS_ROOM_BYTES: usize = 1024 * 1024;
+    /// How often a WebSocket is pinged and looked after.
+    pub const WS_BEAT: Duration = Duration::from_secs(5);
+    /// Silence after which a WebSocket is closed: a client answers each ping by itself.
+    pub const WS_SILENCE_MAX: Duration = Duration::from_secs(60);
+    /// How long the last word of a WebSocket may take to be heard.
+    pub const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long a WebSocket stays for the ends of its calls when the hub stops.
+    pub const WS_STOP_WAIT: Duration = Duration::from_millis(1_500);
+    /// Sessions of the older MCP at once; each costs some 60 kB, and most are never ended by their client.
+    pub const MCP_SESSIONS_MAX: usize = 256;
+    /// How long an MCP session may be silent.
+    pub const MCP_SESSION_IDLE_MAX: Duration = Duration::from_secs(300);
+    /// Open pipes of `kapelle mcp`: one for each client that a person runs.
+    pub const MCP_PIPES_MAX: usize = 256;
+    /// The key that seals what an MCP client carries between two rounds, in bytes.
+    pub const SEAL_KEY_BYTES: usize = 32;
+    /// How long a person may think about a confirmation; the hub's own limit is the same.
+    pub const CONFIRM_WAIT: Duration = Duration::from_secs(300);
+    /// Text of one printed stream in an MCP answer, in bytes; an agent reads it all.
+    pub const ANSWER_OUTPUT_BYTES_MAX: usize = 8 * 1024;
+    /// A value in an MCP answer as JSON, in bytes; the rest is fetched when it is wanted.
+    pub const ANSWER_VALUE_BYTES_MAX: usize = 20 * 1024;
+    /// Up to this size, in bytes, a part of an answer stands in its text and in its structured form.
+    pub const ANSWER_TWICE_BYTES_MAX: usize = 4 * 1024;
+    /// Names of changed things in an MCP answer, for each kind of change.
+    pub const ANSWER_CHANGES_MAX: usize = 20;
+    /// An image that is shown in an MCP answer, in bytes.
+    pub const ANSWER_IMAGE_BYTES_MAX: u64 = 1024 * 1024;
+    /// Images in one MCP answer.
+    pub const ANSWER_IMAGES_MAX: usize = 4;
+    /// A description of a tool or of the whole server, in bytes: clients cut there.
+    pub const DESCRIPTION_BYTES_MAX: usize = 2_048;
+    /// Progress goes to an MCP client at most this often.
+    pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+    /// How long a slow MCP client may hold up a notification before it misses it.
+    pub const NOTIFY_WAIT: Duration = Duration::from_secs(1);
+    /// Resources that one older MCP session may watch.
+    pub const WATCHED_MAX: usize = 256;
+    /// A resource that is read whole, in bytes.
+    pub const RESOURCE_BYTES_MAX: u64 = 16 * 1024 * 1024;
     /// A blob is written to disk in pieces of this size, in bytes.
     pub const BLOB_READ_BYTES: usize = 1024 * 1024;
 }

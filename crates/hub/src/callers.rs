@@ -37,6 +37,28 @@ impl Caller {
         }
     }
 
+    /// An agent's client that was started with this caller's token: no administration, a person is asked
+    /// before anything destructive, and the owner's agents go by their client's name.
+    #[must_use]
+    pub fn as_mcp_client(&self, client: &str) -> Self {
+        let kept = Scope::ALL
+            .into_iter()
+            .filter(|scope| *scope != Scope::Admin && self.scopes.has(*scope));
+        let asked = Scope::ALL
+            .into_iter()
+            .filter(|scope| *scope == Scope::Destructive || self.asks.has(*scope));
+        let name = if self.is_owner() {
+            CallerName::from(format!("mcp:{}", plain(client)))
+        } else {
+            self.name.clone()
+        };
+        Self {
+            name,
+            scopes: kept.collect(),
+            asks: asked.collect(),
+        }
+    }
+
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.name.as_str() == "owner"
@@ -327,6 +349,24 @@ impl Callers {
     }
 }
 
+/// A client's own name as a part of a caller's: what it says is not trusted to be short or plain.
+fn plain(client: &str) -> String {
+    let fits = wire::id::NAME_BYTES_MAX - "mcp:".len();
+    let plain: String = client
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => c,
+            _ => '-',
+        })
+        .take(fits)
+        .collect();
+    if plain.is_empty() {
+        "client".to_owned()
+    } else {
+        plain
+    }
+}
+
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
@@ -334,6 +374,26 @@ fn hash(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agents_client_is_narrower_than_who_started_it() {
+        let agent = Caller::owner().as_mcp_client("Claude Code\n");
+        assert_eq!(agent.name.as_str(), "mcp:Claude-Code-");
+        assert!(!agent.is_owner() && !agent.scopes.has(Scope::Admin));
+        assert!(agent.scopes.has(Scope::Code) && agent.asks.has(Scope::Destructive));
+        assert_eq!(
+            Caller::owner().as_mcp_client("").name.as_str(),
+            "mcp:client"
+        );
+        let viewer = Caller {
+            name: "viewer".into(),
+            scopes: [Scope::Read].into_iter().collect(),
+            asks: Scopes::NONE,
+        };
+        let agent = viewer.as_mcp_client("x");
+        assert_eq!(agent.name.as_str(), "viewer");
+        assert!(agent.scopes.has(Scope::Read) && !agent.scopes.has(Scope::Destructive));
+    }
 
     #[test]
     fn tokens_are_made_used_and_revoked() {

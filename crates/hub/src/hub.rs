@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{
     AppId, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName, InstanceView,
-    Problem,
+    Position, Problem, Resync, Topic,
 };
 
 use crate::app::{App, LaunchRequest};
@@ -23,15 +23,16 @@ use crate::callers::{Caller, Callers, Scope, TokenView};
 use crate::catalog::{AppEntry, Catalog};
 use crate::config::Config;
 use crate::desk::{self, Asked};
-use crate::feed::Feed;
+use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
-use crate::home::Home;
+use crate::home::{Home, random_hex};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
 use crate::policy::{self, Policy};
 use crate::recovery;
 use crate::roster::{Roster, Snapshot};
+use crate::snapshot;
 use crate::supervisor::{Stopped, Supervisor};
 
 /// A running hub. Clones are handles to the same one.
@@ -77,7 +78,7 @@ impl Hub {
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
     pub fn new(home: Home, apps: Vec<Arc<dyn App>>) -> Result<Self, Problem> {
-        let feed = Arc::new(Feed::default());
+        let feed = Arc::new(Feed::new(&random_hex(8)?));
         let journal: Arc<dyn Journal> = Arc::new(Memory::default());
         let inner = Inner {
             config: Config::read(&home)?,
@@ -363,6 +364,29 @@ impl Hub {
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.0.feed.listen()
+    }
+
+    /// Hears events by topic, from a position on or from now on. With the subscription comes what is
+    /// known, unless it resumes where an earlier one ended.
+    ///
+    /// # Errors
+    /// `forbidden` for others' calls and states without `read`, `call_unknown`, `arguments_invalid`.
+    pub fn subscribe(
+        &self,
+        caller: &Caller,
+        topics: Vec<Topic>,
+        since: Option<&Position>,
+    ) -> Result<(Subscription, Option<Resync>), Problem> {
+        snapshot::may_hear(self, caller, &topics)?;
+        let (subscription, why) = self.0.feed.subscribe(topics, since);
+        let resync = why.map(|why| snapshot::known(self, &subscription, why));
+        Ok((subscription, resync))
+    }
+
+    /// Where the feed stands now.
+    #[must_use]
+    pub fn feed_position(&self) -> Position {
+        self.0.feed.position()
     }
 
     #[must_use]

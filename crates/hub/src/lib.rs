@@ -25,6 +25,7 @@ mod link;
 pub mod policy;
 pub mod recovery;
 mod roster;
+mod snapshot;
 mod supervisor;
 
 pub use desk::Asked;

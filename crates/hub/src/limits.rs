@@ -45,6 +45,26 @@ pub const JOURNAL_CALLS_MAX: usize = 10_000;
 pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Events that a subscriber may lag behind before it is told that it missed some.
 pub const FEED_EVENTS_MAX: usize = 4_096;
+/// Events that are kept for those who come back: minutes of lively work.
+pub const FEED_WINDOW_EVENTS: usize = 10_000;
+/// Bytes that the kept events hold, about: some 3 kB each. The oldest go first.
+pub const FEED_WINDOW_BYTES: usize = 32 * 1024 * 1024;
+/// A value in a kept event, in bytes; a larger one is replaced by a note that says where it is.
+pub const FEED_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// A text in a kept event, in bytes; a longer one is cut, with a note.
+pub const FEED_TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Log records, and changed things of each kind, in a kept event.
+pub const FEED_LIST_MAX: usize = 50;
+/// Kept events that a subscriber looks at in one go: lanes wait for that look.
+pub const FEED_LOOK_EVENTS: usize = 1_000;
+/// How long events are kept when nobody subscribes: who lost the connection is back by then.
+pub const FEED_KEPT_ALONE: Duration = Duration::from_secs(600);
+/// Topics of one subscription.
+pub const FEED_TOPICS_MAX: usize = 64;
+/// Calls under way that a subscriber is told at its start; there may be more in 256 full lanes.
+pub const SNAPSHOT_CALLS_MAX: usize = 1_000;
+/// What a bridge says of one change of its state, in bytes; more becomes a count.
+pub const STATE_CHANGES_BYTES_MAX: usize = 16 * 1024;
 /// Open confirmations of one hub; the oldest are forgotten.
 pub const CONFIRMATIONS_MAX: usize = 1_000;
 /// How long a confirmation can be given.

@@ -206,8 +206,8 @@ fn take(
             }
             DriverEvent::Beat(beat)
         }
-        FromBridge::State { state } => {
-            instance.set_state(&state, hub);
+        FromBridge::State { state, changes } => {
+            instance.set_state(&state, changes, hub);
             DriverEvent::State(state)
         }
         FromBridge::Bye { reason } => {

@@ -14,6 +14,7 @@ use wire::{AppId, Code, Event, InstanceName, InstanceState, InstanceView, Mode, 
 
 use crate::call::{millis, rfc3339};
 use crate::catalog::near_or_all;
+use crate::feed::bounded_changes;
 use crate::hub::Inner as Hub;
 use crate::lane::{Lane, Records};
 use crate::limits;
@@ -283,7 +284,7 @@ impl Instance {
         hub.supervisor.connected(&self.name);
     }
 
-    pub(crate) fn set_state(&self, state: &Map<String, Value>, hub: &Hub) {
+    pub(crate) fn set_state(&self, state: &Map<String, Value>, changes: Option<Value>, hub: &Hub) {
         let revision = state
             .get("revision")
             .and_then(Value::as_u64)
@@ -304,6 +305,7 @@ impl Instance {
         hub.feed.tell(|| Event::State {
             instance: self.name.clone(),
             revision,
+            changes: changes.and_then(bounded_changes),
         });
     }
 

@@ -154,6 +154,7 @@ summary = "Gives back what it gets."
 effect = "read"
 args.text = { type = "string", default = "hello", doc = "What comes back." }
 args.data = { type = "any", doc = "Anything." }
+args.bytes = { type = "blob", doc = "Bytes of any kind." }
 
 [look]
 summary = "Looks beside the calls that run."

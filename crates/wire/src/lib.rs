@@ -9,7 +9,7 @@
 //! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
 //! | [`call`] | a request, its way, its outcome |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
-//! | [`event`] | what the feed tells |
+//! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
@@ -27,7 +27,7 @@ pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };
 pub use command::{CommandSpec, Effect};
-pub use event::Event;
+pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
 pub use problem::{Code, Problem, Severity};

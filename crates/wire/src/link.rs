@@ -102,6 +102,9 @@ pub enum FromBridge {
     Beat(Beat),
     State {
         state: Map<String, Value>,
+        /// What moved since an earlier revision; passed on to who listens.
+        #[serde(default)]
+        changes: Option<Value>,
     },
     Bye {
         reason: String,

@@ -15,6 +15,9 @@ use crate::session::Session;
 use crate::ui::{FAINT, HEADING, NAME, Ui};
 
 /// Serve the Model Context Protocol, and tell clients of it
+///
+/// Without a verb it speaks MCP on stdin and stdout, as MCP clients start it: a pipe to the hub, which is
+/// started if none runs.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Mcp {
@@ -60,20 +63,18 @@ pub struct Clients {
 
 impl Mcp {
     pub(crate) fn run(self, session: &Session) -> Answered {
+        let Some(what) = self.what else {
+            return crate::pipe::run(session, self.app.as_deref());
+        };
         let variable = |name: &str| std::env::var_os(name);
         let machine = Machine {
             system: this_system(),
             home: user_home()?,
             variable: &variable,
         };
-        match self.what {
-            Some(What::Install(words)) => words.run(session, &machine),
-            Some(What::Uninstall(words)) => words.take_out(&machine),
-            None => Err(problems::new(
-                Code::NOT_SUPPORTED,
-                "This build does not serve MCP on stdin and stdout.",
-                "Write it into a client's configuration: kapelle mcp install",
-            )),
+        match what {
+            What::Install(words) => words.run(session, &machine),
+            What::Uninstall(words) => words.take_out(&machine),
         }
     }
 }

@@ -17,6 +17,9 @@ pub struct Serve {
     /// Take a free port where the asked one is taken. That is how other verbs start a hub.
     #[arg(long)]
     pub any_port: bool,
+    /// Add the tools, resources and prompts of the official MCP conformance suite to `/mcp`.
+    #[arg(long, hide = true)]
+    pub conformance_fixtures: bool,
 }
 
 impl Serve {

@@ -98,6 +98,19 @@ pub(super) fn paths() -> Value {
                 "parameters": [query("force", json!({"type": "boolean", "default": false}))],
                 "responses": with_problems(json!({"200": json_of("Stopped", "How it ended.")}), &["400", "401", "403", "404"])}
         },
+        "/v1/events": {"get": {
+            "operationId": "events", "summary": "The feed as a stream of events, by topic; resumed by Last-Event-ID",
+            "parameters": [
+                query("topics", json!({"type": "string", "default": "calls,instances,state",
+                    "description": "With commas: calls, instances, state, call:<id>."})),
+                query("epoch", json!({"type": "string"})), query("since", json!({"type": "integer", "minimum": 0}))
+            ],
+            "responses": with_problems(json!({"200": {"description": "Each event's data is an Event, or a Resync where events were missed.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}}}}), &["400", "401", "403", "404"])}},
+        "/v1/ws": {"get": {
+            "operationId": "websocket", "summary": "Calls, events and blobs over a WebSocket (docs/reference/websocket.md)",
+            "responses": with_problems(json!({"101": {"description": "It is a WebSocket from here on."}}),
+                &["400", "401", "403", "429"])}},
         "/v1/instances/{name}/state": {"parameters": [path("name")], "get": {
             "operationId": "state", "summary": "What the hub last knew of the app's own state",
             "responses": with_problems(json!({"200": json_of("State", "At once, also when the app is frozen.")}), &["401", "403", "404", "503"])}},
@@ -218,6 +231,17 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Copy": {"type": "object", "properties": {"instance": {"type": "string"}, "path": {"type": "string"},
             "taken": {"type": "string"}, "bytes": {"type": "integer"}, "file": text_or_null}},
         "Copies": list("copies", "Copy"),
+        "Event": {"type": "object", "required": ["epoch", "seq", "at", "event"], "properties": {
+            "epoch": {"type": "string"}, "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"},
+            "event": {"enum": ["call_queued", "call_started", "call_progress", "call_output", "call_ended", "instance", "state"]},
+            "call": reference("Call"), "call_id": {"type": "string"},
+            "instance": {"anyOf": [reference("Instance"), {"type": "string"}]},
+            "progress": {"type": "object"}, "stream": {"type": "string"}, "text": {"type": "string"},
+            "revision": {"type": "integer"}, "changes": {"type": "object"}}},
+        "Resync": {"type": "object", "required": ["epoch", "seq", "why"], "properties": {
+            "epoch": {"type": "string"}, "seq": {"type": "integer"}, "why": {"enum": ["start", "epoch", "window"]},
+            "instances": {"type": "array", "items": reference("Instance")},
+            "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"}}},
         "Blob": {"type": "object", "required": ["$blob", "bytes"], "properties": {
             "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
         "Token": {"type": "object", "required": ["name", "scopes"], "properties": {

@@ -127,8 +127,19 @@ impl Client {
             ("accept", "text/event-stream"),
             ("content-type", "application/json"),
         ];
+        self.stream(method, path, &headers, body).await
+    }
+
+    /// The same with headers of one's own.
+    pub(crate) async fn stream(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Events {
         let length = (!body.is_empty()).then_some(body.len());
-        let head = self.head(method, path, &headers, length);
+        let head = self.head(method, path, headers, length);
         let mut socket = TcpStream::connect(self.address)
             .await
             .expect("the door is open");
@@ -166,9 +177,11 @@ impl Events {
                     let found = event.lines().find_map(|line| line.strip_prefix(kind));
                     found.map(|text| text.trim().to_owned())
                 };
-                // A comment keeps the connection open and says nothing.
-                let Some(name) = line("event:") else { continue };
-                let data = line("data:").expect("an event has data");
+                // A comment keeps the connection open and says nothing; MCP begins with an id alone.
+                let Some(data) = line("data:").filter(|data| !data.is_empty()) else {
+                    continue;
+                };
+                let name = line("event:").unwrap_or_default();
                 return Some((name, serde_json::from_str(&data).expect("data is JSON")));
             }
             if !self.more().await {

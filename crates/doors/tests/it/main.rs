@@ -7,11 +7,22 @@ mod blobs;
 mod bodies;
 mod client;
 mod contract;
+mod events;
 mod guard;
 mod history;
+mod mcp_calls;
+mod mcp_client;
+mod mcp_confirm;
+mod mcp_pipe;
+mod mcp_reads;
+mod mcp_sessions;
+mod mcp_time;
 mod openapi;
 mod scopes;
+mod socket;
 mod streams;
+mod ws;
+mod ws_blobs;
 
 use std::net::SocketAddr;
 
@@ -35,11 +46,15 @@ impl House {
     }
 
     async fn of(hub: TestHub) -> Self {
+        Self::with(hub, doors::Settings::default()).await
+    }
+
+    async fn with(hub: TestHub, settings: doors::Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let inner = hub.hub.clone();
         let serving = tokio::spawn(async move {
-            doors::serve(inner, listener)
+            doors::serve_with(inner, listener, settings)
                 .await
                 .expect("the door serves");
         });

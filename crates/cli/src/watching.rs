@@ -1,0 +1,191 @@
+//! The feed, live in the terminal.
+//!
+//! In come the events of `GET /v1/events`; out goes one line for each, on stdout. When the hub goes away
+//! it is waited for, and the feed goes on from where it was: what was missed is told then, or, if it is
+//! not kept any more, what is known. How a line looks is [`lines`]'s business.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use wire::event::{Position, Resync, Told, Topic};
+use wire::{Code, Problem};
+
+use crate::answer::{Answered, Spoken};
+use crate::client::Client;
+use crate::commands::watch::Watch;
+use crate::problems;
+use crate::session::{Session, typed};
+use crate::sse::{Events, SseEvent};
+use crate::ui::FAINT;
+
+mod lines;
+
+use lines::{Filter, Lines};
+
+/// First wait before a hub that went away is looked for again; doubles each time.
+const RETRY_MIN: Duration = Duration::from_millis(200);
+/// Longest wait between two looks.
+const RETRY_MAX: Duration = Duration::from_secs(3);
+/// How long a hub may be away: an update or a restart of the machine's services, not a night.
+const AWAY_MAX: Duration = Duration::from_secs(600);
+
+/// Watches until it is ended, the limit is reached, or the hub stays away.
+///
+/// # Errors
+/// When there is no hub, or it refuses to tell.
+pub(crate) fn watch(session: &Session, words: &Watch) -> Answered {
+    if let Some(wrong) = words
+        .topics
+        .iter()
+        .find(|topic| Topic::parse(topic).is_none())
+    {
+        return Err(problems::usage(
+            format!("There is no topic `{wrong}`."),
+            "The topics are calls, instances, state and call:ID.",
+        ));
+    }
+    let mut watching = Watching {
+        session,
+        limit: words.limit,
+        position: None,
+        lines: Lines::new(
+            Filter::new(words.app.clone(), words.instance.clone()),
+            // Calls tell it already.
+            words.topics.iter().any(|topic| topic == "calls"),
+        ),
+    };
+    let path = format!("/v1/events?topics={}", words.topics.join(","));
+    let mut client = session.hub()?;
+    let mut is_back = false;
+    loop {
+        match watching.read(&client, &path, is_back) {
+            Ok(Ended::Enough) => return Ok(Box::new(Spoken)),
+            Ok(Ended::HubWentAway) => {}
+            Err(problem) if problem.code == Code::HUB_UNREACHABLE => {}
+            Err(problem) => return Err(problem),
+        }
+        client = come_back(session)?;
+        is_back = true;
+    }
+}
+
+struct Watching<'a> {
+    session: &'a Session,
+    limit: Option<u64>,
+    position: Option<Position>,
+    lines: Lines,
+}
+
+enum Ended {
+    Enough,
+    HubWentAway,
+}
+
+impl Watching<'_> {
+    /// One stream to its end.
+    fn read(&mut self, client: &Client, path: &str, is_back: bool) -> Result<Ended, Box<Problem>> {
+        let since = self.position.as_ref().map(ToString::to_string);
+        let mut events = Events::new(client.events(path, since.as_deref())?);
+        if is_back {
+            self.say(format_args!("the hub is back at {}", client.url()));
+        }
+        loop {
+            if self.limit == Some(0) {
+                return Ok(Ended::Enough);
+            }
+            let Ok(Some(event)) = events.next() else {
+                return Ok(Ended::HubWentAway);
+            };
+            match self.take(&event)? {
+                Ok(()) => {}
+                // Who reads our output has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(Ended::Enough);
+                }
+                Err(error) => {
+                    return Err(problems::file(
+                        "stdout".as_ref(),
+                        "cannot be written",
+                        &error,
+                    ));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: &SseEvent) -> Result<io::Result<()>, Box<Problem>> {
+        let mut document: Value =
+            serde_json::from_str(&event.data).map_err(problems::strange_answer)?;
+        self.position = Some(typed(&document)?);
+        let is_resync = event.name == "resync";
+        let shown = if is_resync {
+            let mut resync: Resync = typed(&document)?;
+            self.lines.resync(&mut resync);
+            document = serde_json::to_value(&resync).map_err(problems::strange_answer)?;
+            document["event"] = "resync".into();
+            true
+        } else {
+            // An event of a newer hub has no line.
+            match serde_json::from_str::<Told>(&event.data) {
+                Ok(told) => self.lines.event(&told),
+                Err(_) => return Ok(Ok(())),
+            }
+        };
+        if !shown {
+            return Ok(Ok(()));
+        }
+        if let Some(left) = self.limit.as_mut().filter(|_| !is_resync) {
+            *left -= 1;
+        }
+        let written = if self.session.ui.json {
+            self.lines.forget();
+            print_line(&document)
+        } else {
+            self.lines.print(&mut anstream::stdout().lock())
+        };
+        Ok(written)
+    }
+
+    fn say(&self, text: impl std::fmt::Display) {
+        self.session.ui.say(format_args!("{FAINT}{text}{FAINT:#}"));
+    }
+}
+
+fn print_line(document: &Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, document)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Waits for a hub to be there again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells that a hub is back: its file is looked at"
+)]
+fn come_back(session: &Session) -> Result<Client, Box<Problem>> {
+    session.ui.say(format_args!(
+        "{FAINT}the hub went away; waiting for it{FAINT:#}"
+    ));
+    let began = Instant::now();
+    let mut pause = RETRY_MIN;
+    while began.elapsed() < AWAY_MAX {
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(RETRY_MAX);
+        match session.try_find() {
+            Ok(Some(found)) => return Ok(found.client),
+            Ok(None) => {}
+            Err(problem) if problem.code == Code::HUB_UNREACHABLE => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Err(problems::new(
+        Code::HUB_UNREACHABLE,
+        format!(
+            "The hub has been away for {} minutes.",
+            AWAY_MAX.as_secs() / 60
+        ),
+        problems::HOW_TO_START,
+    ))
+}

@@ -1,0 +1,361 @@
+//! What an answer says. The text suffices alone; the structured form carries the same for programs,
+//! without a large part twice.
+//!
+//! Order of the text: what came out, what was printed, what changed, pictures, the call in one line, and
+//! the next useful step. What does not fit is cut in the middle, and the answer says where the rest is.
+
+use hub::desk::Checked;
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::{Map, Value, json};
+use wire::call::{Changes, Item, OutcomeBody};
+use wire::{CallView, Code, Effect, Problem, Status};
+
+use super::{Mcp, cut, images, resources};
+use crate::limits;
+
+/// Tools whose next steps are told, by the command that they run.
+const SCREENSHOT: &str = "viewport.screenshot";
+const UNDO: &str = "history.undo";
+
+/// A result with text and the same for programs.
+pub(crate) fn plain(text: impl Into<String>, structured: Value) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(structured);
+    result
+}
+
+/// Nothing ran, or the tool could not do its part.
+pub(crate) fn problem(problem: &Problem) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(problem_text(problem))]);
+    result.structured_content = Some(json!({ "problem": problem }));
+    result
+}
+
+/// For requests that no tool answers: what cannot be told to the model.
+pub(crate) fn protocol(problem: Problem) -> ErrorData {
+    let text = match &problem.hint {
+        Some(hint) => format!("{} {hint}", problem.message),
+        None => problem.message.clone(),
+    };
+    ErrorData::invalid_params(text, Some(json!({ "code": problem.code })))
+}
+
+pub(crate) fn checked(checked: &Checked) -> CallToolResult {
+    let text = format!(
+        "`{}` would run ({}) with {}; nothing ran.\nNext: the same call without check_only.",
+        checked.command,
+        checked.effect.as_str(),
+        Value::Object(checked.args.clone()),
+    );
+    plain(text, json!(checked))
+}
+
+/// Calls as they stand: ended, or still under way. `note` is what was done besides.
+pub(crate) fn calls(mcp: &Mcp, views: &[CallView], note: Option<&str>) -> CallToolResult {
+    let mut text = note.map(|note| format!("{note}\n")).unwrap_or_default();
+    let mut blocks = Vec::new();
+    let mut structured = Vec::new();
+    for view in views {
+        if views.len() > 1 {
+            text.push_str(&format!("== {} ==\n", view.instance));
+        }
+        let (said, pictures) = one(mcp, view);
+        text.push_str(&said);
+        blocks.extend(pictures);
+        structured.push(for_programs(view));
+    }
+    blocks.insert(0, ContentBlock::text(text.trim_end()));
+    let failed = views
+        .iter()
+        .any(|view| view.status.is_end() && view.status != Status::Succeeded);
+    let mut result = if failed {
+        CallToolResult::error(blocks)
+    } else {
+        CallToolResult::success(blocks)
+    };
+    let mut structured = match structured.len() {
+        1 => structured.remove(0),
+        _ => json!({ "outcomes": structured }),
+    };
+    if let (Some(note), Some(members)) = (note, structured.as_object_mut()) {
+        members.insert("note".into(), note.into());
+    }
+    result.structured_content = Some(structured);
+    result
+}
+
+/// One call as text, and its pictures.
+fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
+    let Some(outcome) = &view.outcome else {
+        return (under_way(view), Vec::new());
+    };
+    let mut text = String::new();
+    let mut blocks = Vec::new();
+    match &outcome.problem {
+        Some(problem) => text.push_str(&reason_text(problem)),
+        None => text.push_str(&value_text(view, outcome)),
+    }
+    printed(&mut text, view, outcome);
+    if !outcome.changes.is_empty() {
+        text.push_str(&format!("changes: {}\n", changes_text(&outcome.changes)));
+    }
+    for picture in images::of(&mcp.hub, &outcome.value) {
+        text.push_str(&format!("{}\n", picture.line));
+        blocks.extend(picture.blocks);
+    }
+    text.push_str(&format!(
+        "({} {} in {:.1} ms on {}, {})\n",
+        view.command,
+        view.status.as_str(),
+        outcome.duration_ms,
+        view.instance,
+        view.call_id,
+    ));
+    let next = match &outcome.problem {
+        Some(problem) => mend(problem),
+        None => next(mcp, view, outcome),
+    };
+    text.push_str(&format!("Next: {next}\n"));
+    (text, blocks)
+}
+
+fn value_text(view: &CallView, outcome: &OutcomeBody) -> String {
+    let value = match &outcome.value {
+        Value::Null if outcome.output.stdout.is_empty() => {
+            return "done, without a value\n".to_owned();
+        }
+        Value::Null => return String::new(),
+        // Lines are read as lines.
+        Value::String(text) if text.contains('\n') => text.clone(),
+        value => value.to_string(),
+    };
+    if value.len() <= limits::ANSWER_VALUE_BYTES_MAX {
+        return format!("{value}\n");
+    }
+    let cut = cut::middle(&value, limits::ANSWER_VALUE_BYTES_MAX);
+    format!(
+        "{cut}\n(the value has {} bytes; the whole is at {})\n",
+        value.len(),
+        whole(view)
+    )
+}
+
+fn printed(text: &mut String, view: &CallView, outcome: &OutcomeBody) {
+    let output = &outcome.output;
+    for (name, printed) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        stream(text, view, name, printed);
+    }
+    let logs: Vec<String> = output
+        .logs
+        .iter()
+        .map(|record| format!("{} {}: {}", record.level, record.source, record.text))
+        .collect();
+    stream(text, view, "log", &logs.join("\n"));
+}
+
+fn stream(text: &mut String, view: &CallView, name: &str, printed: &str) {
+    if printed.trim().is_empty() {
+        return;
+    }
+    let shown = cut::middle(printed.trim_end(), limits::ANSWER_OUTPUT_BYTES_MAX);
+    text.push_str(&format!("{name}:\n{shown}\n"));
+    if printed.len() > limits::ANSWER_OUTPUT_BYTES_MAX {
+        text.push_str(&format!(
+            "({name} has {} bytes; the whole is at {})\n",
+            printed.len(),
+            whole(view)
+        ));
+    }
+}
+
+/// Where all of an outcome is: for readers of resources and for programs.
+fn whole(view: &CallView) -> String {
+    format!(
+        "{} and GET /v1/calls/{}",
+        resources::call_uri(view.call_id.as_str()),
+        view.call_id
+    )
+}
+
+fn under_way(view: &CallView) -> String {
+    let mut text = format!(
+        "{} is {} on {}",
+        view.command,
+        view.status.as_str(),
+        view.instance
+    );
+    if let (Some(position), Some(behind)) = (view.position, &view.behind) {
+        text.push_str(&format!(
+            ", {position} before it; now runs {} of {} for {} ms",
+            behind.command, behind.caller, behind.running_ms
+        ));
+    }
+    if let Some(progress) = &view.progress {
+        let part = progress
+            .fraction
+            .map(|part| format!("{:.0} % ", part * 100.0))
+            .unwrap_or_default();
+        text.push_str(&format!(", {part}{}", progress.text));
+    }
+    format!(
+        "{text}. It goes on by itself.\nNext: wait {{\"call_id\": \"{0}\"}} for its end, or cancel {{\"call_id\": \"{0}\"}}.\n",
+        view.call_id
+    )
+}
+
+fn problem_text(problem: &Problem) -> String {
+    format!("{}Next: {}", reason_text(problem), mend(problem))
+}
+
+/// What happened, with what is known of it.
+fn reason_text(problem: &Problem) -> String {
+    let mut text = format!("{}: {}\n", problem.code, problem.message);
+    // The hint says what to do with a value that confirms.
+    let details = problem
+        .details
+        .iter()
+        .filter(|(name, _)| *name != "confirm");
+    for (name, detail) in details {
+        let detail = match detail {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let detail = cut::middle(detail.trim_end(), limits::ANSWER_TWICE_BYTES_MAX);
+        let separator = if detail.contains('\n') { "\n" } else { " " };
+        text.push_str(&format!("{name}:{separator}{detail}\n"));
+    }
+    text
+}
+
+/// What to do about it.
+fn mend(problem: &Problem) -> String {
+    match (&problem.hint, &problem.call_id) {
+        (Some(hint), _) => hint.clone(),
+        (None, _) if problem.retryable => "the same may succeed a little later.".to_owned(),
+        (None, Some(id)) => {
+            format!(
+                "change what the message names; history {{\"call_id\": \"{id}\"}} tells all of it."
+            )
+        }
+        (None, None) => "change what the message names.".to_owned(),
+    }
+}
+
+fn changes_text(changes: &Changes) -> String {
+    let kinds = [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+    ];
+    let mut parts: Vec<String> = kinds
+        .into_iter()
+        .filter(|(_, items)| !items.is_empty())
+        .map(|(kind, items)| format!("{kind} {}", items_text(items)))
+        .collect();
+    if let Some(more) = changes.truncated {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join("; ")
+}
+
+fn items_text(items: &[Item]) -> String {
+    let shown: Vec<String> = items
+        .iter()
+        .take(limits::ANSWER_CHANGES_MAX)
+        .map(|item| format!("{} `{}`", item.kind, item.name))
+        .collect();
+    match items.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The step that is most often useful now.
+fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
+    let command = |name: &str| mcp.hub.command(&view.app, name).ok();
+    let effect = command(&view.command).map(|spec| spec.effect);
+    if !outcome.changes.is_empty() {
+        let mut steps = Vec::new();
+        if command(SCREENSHOT).is_some() {
+            steps.push("screenshot {} shows it".to_owned());
+        }
+        if command(UNDO).is_some() {
+            steps.push("undo {} takes it back".to_owned());
+        }
+        if !steps.is_empty() {
+            return format!("{}.", steps.join("; "));
+        }
+    }
+    match effect {
+        Some(Effect::Code) => {
+            "more code (variables stay), or find {\"query\": \"…\"} for a ready command.".to_owned()
+        }
+        Some(Effect::Read) => {
+            "find {\"query\": \"…\"} tells the command for what you want to do with it.".to_owned()
+        }
+        _ => "state {} tells how things stand now; history {} what was done.".to_owned(),
+    }
+}
+
+/// The same for programs. What is large stands in the text alone.
+fn for_programs(view: &CallView) -> Value {
+    let mut told = Map::new();
+    told.insert("call_id".into(), json!(view.call_id));
+    told.insert("app".into(), json!(view.app));
+    told.insert("instance".into(), json!(view.instance));
+    told.insert("command".into(), json!(view.command));
+    told.insert("status".into(), json!(view.status));
+    if let Some(progress) = &view.progress {
+        told.insert("progress".into(), json!(progress));
+    }
+    let Some(outcome) = &view.outcome else {
+        return Value::Object(told);
+    };
+    let mut part = |name: &str, part: Value| {
+        let bytes = part.to_string().len();
+        if bytes <= limits::ANSWER_TWICE_BYTES_MAX {
+            told.insert(name.into(), part);
+        } else {
+            told.insert(format!("{name}_bytes"), bytes.into());
+        }
+    };
+    part("value", outcome.value.clone());
+    if !outcome.output.stdout.is_empty() {
+        part("stdout", json!(outcome.output.stdout));
+    }
+    if !outcome.output.stderr.is_empty() {
+        part("stderr", json!(outcome.output.stderr));
+    }
+    if !outcome.changes.is_empty() {
+        part("changes", json!(outcome.changes));
+    }
+    if let Some(problem) = &outcome.problem {
+        let mut bare = problem.clone();
+        if json!(bare.details).to_string().len() > limits::ANSWER_TWICE_BYTES_MAX {
+            bare.details = Box::default();
+        }
+        told.insert("problem".into(), json!(bare));
+    }
+    told.insert("duration_ms".into(), json!(outcome.duration_ms));
+    Value::Object(told)
+}
+
+/// A text that is no call's: cut like a value.
+pub(crate) fn value(value: &Value, next: &str) -> CallToolResult {
+    let text = value.to_string();
+    let shown = cut::middle(&text, limits::ANSWER_VALUE_BYTES_MAX);
+    let structured = match text.len() <= limits::ANSWER_TWICE_BYTES_MAX {
+        true => value.clone(),
+        false => json!({ "bytes": text.len() }),
+    };
+    plain(format!("{shown}\nNext: {next}"), structured)
+}
+
+/// A tool was asked for that is not there.
+pub(crate) fn unknown_tool(name: &str) -> ErrorData {
+    ErrorData::invalid_params(
+        format!("Unknown tool: `{name}`. `tools/list` has those that exist."),
+        Some(json!({ "code": Code::COMMAND_UNKNOWN })),
+    )
+}

@@ -1,0 +1,337 @@
+//! The protocol's methods. Each is handed to its room; nothing is decided here.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use hub::callers::Caller;
+#[allow(
+    deprecated,
+    reason = "only the conformance suite's fixtures declare logging"
+)]
+use rmcp::model::SetLevelRequestParams;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, Extensions, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+};
+use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
+use tokio::time::Instant;
+use wire::AppId;
+
+use super::asking::{Asking, Stop};
+use super::fixtures::Fixtures;
+use super::listening::Watched;
+use super::{Mcp, answer, listening, prompts, resources, tasks, tools, typed};
+
+/// What one session, one pipe or one request of the newer protocol talks to.
+#[derive(Clone)]
+pub(crate) struct Server {
+    mcp: Arc<Mcp>,
+    app: Option<AppId>,
+    who: Who,
+    watched: Arc<Watched>,
+}
+
+/// Where the caller of a request comes from.
+#[derive(Clone)]
+pub(crate) enum Who {
+    /// Each HTTP request has its own token.
+    Requests,
+    /// A pipe was opened with one; what it may do is narrower, and it is named after its client.
+    Pipe(Caller),
+}
+
+type Context = RequestContext<RoleServer>;
+
+impl Server {
+    pub(crate) fn new(mcp: Arc<Mcp>, app: Option<AppId>, who: Who) -> Self {
+        Self {
+            mcp,
+            app,
+            who,
+            watched: Arc::default(),
+        }
+    }
+
+    fn caller(&self, context: &Context) -> Result<Caller, ErrorData> {
+        match &self.who {
+            Who::Requests => caller_of(&context.extensions)
+                .ok_or_else(|| ErrorData::internal_error("The request has no caller.", None)),
+            Who::Pipe(opener) => {
+                let client = context.client_info().map(|client| client.name);
+                Ok(opener.as_mcp_client(client.as_deref().unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The suite's fixtures, on `/mcp` only.
+    fn fixtures(&self) -> Option<&Fixtures> {
+        self.mcp.fixtures.as_ref().filter(|_| self.app.is_none())
+    }
+
+    fn all_tools(&self) -> Result<Vec<Tool>, ErrorData> {
+        let mut all = match &self.app {
+            None => tools::list(),
+            Some(app) => typed::list(&self.mcp.hub, app).map_err(answer::protocol)?,
+        };
+        if let Some(fixtures) = self.fixtures() {
+            all.extend_from_slice(fixtures.tools());
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+}
+
+fn caller_of(extensions: &Extensions) -> Option<Caller> {
+    extensions.get::<Parts>()?.extensions.get().cloned()
+}
+
+const INSTRUCTIONS: &str = "\
+Kapelle runs code and ready commands inside creative applications that stay open, such as a 3D program. \
+Start with `code` (the value of the last expression comes back) or `find` (plain words → the command, with an \
+example) and `run`.
+- Nothing has to be started first: with no program open, `code` and `run` start one in the background and say so. \
+`app` and `instance` are needed only where there are several.
+- Every answer says what changed and the next useful step. `screenshot` shows the scene, `undo` takes a call back.
+- A failure names the reason and the names that exist: follow its hint instead of trying again unchanged.
+- Long work goes on by itself: after 45 s an answer gives a call id for `wait`; `cancel` ends it.
+- Destructive commands ask a person first.
+- The program's own API differs between versions: `docs` asks the running one.";
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let mut capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .enable_prompts()
+            .enable_completions()
+            .enable_tasks()
+            .build();
+        if self.fixtures().is_some() {
+            Fixtures::capabilities(&mut capabilities);
+        }
+        let own = Implementation::new("kapelle", env!("CARGO_PKG_VERSION")).with_title("Kapelle");
+        ServerConfig::new(capabilities)
+            .with_server_info(own)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: Context,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if let Some(fixtures) = self.fixtures()
+            && let Some(answer) = fixtures.call_tool(&request, &context).await
+        {
+            return answer;
+        }
+        let asking = Asking {
+            mcp: &self.mcp,
+            app: self.app.as_ref(),
+            caller: self.caller(&context)?,
+            request: &request,
+            context: &context,
+            since: Instant::now(),
+        };
+        let answered = match asking.app {
+            None => tools::call(&asking).await,
+            Some(app) => typed::call(&asking, app).await,
+        };
+        match answered {
+            Ok(response) => Ok(response),
+            Err(Stop::Problem(problem)) => Ok(answer::problem(&problem).into()),
+            Err(Stop::Protocol(error)) => Err(error),
+        }
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: Context,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.all_tools()?))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.all_tools()
+            .ok()?
+            .into_iter()
+            .find(|tool| tool.name == name)
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: Context,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let mut all = resources::list(&self.mcp.hub, self.app.as_ref());
+        all.extend(
+            self.fixtures()
+                .into_iter()
+                .flat_map(|own| own.resources().to_vec()),
+        );
+        Ok(ListResourcesResult::with_all_items(all))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: Context,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut all = resources::templates();
+        all.extend(
+            self.fixtures()
+                .into_iter()
+                .flat_map(|own| own.templates().to_vec()),
+        );
+        Ok(ListResourceTemplatesResult::with_all_items(all))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: Context,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        if let Some(read) = self
+            .fixtures()
+            .and_then(|fixtures| fixtures.read(&request.uri))
+        {
+            return Ok(read.into());
+        }
+        let caller = self.caller(&context)?;
+        Ok(resources::read(&self.mcp.hub, &caller, &request.uri)
+            .await?
+            .into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: Context,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let mut all = prompts::list();
+        all.extend(
+            self.fixtures()
+                .into_iter()
+                .flat_map(|own| own.prompts().to_vec()),
+        );
+        Ok(ListPromptsResult::with_all_items(all))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: Context,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        if let Some(got) = self
+            .fixtures()
+            .and_then(|fixtures| fixtures.prompt(&request))
+        {
+            return got;
+        }
+        let caller = self.caller(&context)?;
+        Ok(prompts::get(&self.mcp.hub, &caller, &request)?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _context: Context,
+    ) -> Result<CompleteResult, ErrorData> {
+        let of_fixtures = self
+            .fixtures()
+            .and_then(|fixtures| fixtures.complete(&request));
+        Ok(of_fixtures.unwrap_or_else(|| resources::complete(&self.mcp.hub, &request)))
+    }
+
+    #[allow(
+        deprecated,
+        reason = "only the conformance suite's fixtures declare logging"
+    )]
+    async fn set_level(
+        &self,
+        _request: SetLevelRequestParams,
+        _context: Context,
+    ) -> Result<(), ErrorData> {
+        match self.fixtures() {
+            Some(_) => Ok(()),
+            None => Err(ErrorData::method_not_found::<SetLevelRequestMethod>()),
+        }
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let _listening = self
+            .fixtures()
+            .map(|own| own.listening(subscription.sink().clone()));
+        tokio::select! {
+            () = listening::tell(&self.mcp.hub, &subscription) => {}
+            () = self.mcp.ending.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    #[allow(deprecated, reason = "the older protocol's way; the newer one listens")]
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: Context,
+    ) -> Result<(), ErrorData> {
+        let is_fixture = self
+            .fixtures()
+            .is_some_and(|fixtures| fixtures.read(&request.uri).is_some());
+        if !is_fixture {
+            resources::known(&request.uri)?;
+        }
+        self.watched.add(&self.mcp, &context.peer, request.uri)
+    }
+
+    #[allow(deprecated, reason = "as above")]
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: Context,
+    ) -> Result<(), ErrorData> {
+        self.watched.remove(&request.uri);
+        Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: Context,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let caller = self.caller(&context)?;
+        tasks::get(&self.mcp, &caller, &request.task_id).map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: Context,
+    ) -> Result<(), ErrorData> {
+        let caller = self.caller(&context)?;
+        tasks::update(&self.mcp, &caller, request)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: Context,
+    ) -> Result<(), ErrorData> {
+        let caller = self.caller(&context)?;
+        tasks::cancel(&self.mcp, &caller, &request.task_id)
+    }
+}

@@ -1,0 +1,75 @@
+//! Which app a call is for when nobody said, and a copy of it when none runs.
+//!
+//! Never a silent pick among several: where more than one would do, the problem names them.
+
+use hub::Hub;
+use hub::app::LaunchRequest;
+use wire::{AppId, Code, InstanceName, InstanceView, Problem};
+
+use super::asking::Asking;
+
+/// The app of a call, by what was said: the app, the instance, or that only one has the command.
+///
+/// # Errors
+/// `instance_unknown`, `command_unknown`, or `arguments_invalid` naming the apps that would do.
+pub(crate) fn app(
+    hub: &Hub,
+    said: Option<&AppId>,
+    instance: Option<&InstanceName>,
+    command: &str,
+) -> Result<AppId, Problem> {
+    if let Some(app) = said {
+        return Ok(app.clone());
+    }
+    if let Some(name) = instance.filter(|name| name.as_str() != "*") {
+        return Ok(hub.instance(name)?.app);
+    }
+    let all = hub.apps();
+    let able: Vec<_> = all
+        .iter()
+        .filter(|(app, _)| app.command(command).is_ok())
+        .collect();
+    let running: Vec<_> = able
+        .iter()
+        .filter(|(_, instances)| !instances.is_empty())
+        .collect();
+    match (able.as_slice(), running.as_slice()) {
+        ([(only, _)], _) | (_, [(only, _)]) => Ok(only.id.clone()),
+        // With one app alone its own words say best what it has instead.
+        ([], _) => match all.as_slice() {
+            [(only, _)] => Ok(only.id.clone()),
+            _ => Err(Problem::new(Code::COMMAND_UNKNOWN, format!("No app has a command `{command}`."))
+                .hint("find {\"query\": \"what you want, in plain words\"} tells the commands that exist.")),
+        },
+        _ => {
+            let names: Vec<&str> = able.iter().map(|(app, _)| app.id.as_str()).collect();
+            let message = format!("Several apps have `{command}`: {}.", names.join(", "));
+            Err(Problem::new(Code::ARGUMENTS_INVALID, message).hint("Name one as `app`."))
+        }
+    }
+}
+
+/// Starts a copy in the background, where none is known and the app can be started; nothing otherwise.
+///
+/// # Errors
+/// Why it did not start.
+pub(crate) async fn start(
+    asking: &Asking<'_>,
+    app: &AppId,
+) -> Result<Option<InstanceView>, Problem> {
+    let hub = &asking.mcp.hub;
+    let known = hub.apps().into_iter().find(|(entry, _)| entry.id == *app);
+    // One that is only out of reach now should come back and not get a sibling.
+    if !known.is_some_and(|(entry, instances)| entry.app.is_some() && instances.is_empty()) {
+        return Ok(None);
+    }
+    let wanted: LaunchRequest =
+        serde_json::from_value(serde_json::json!({ "app": app })).map_err(|error| {
+            Problem::new(
+                Code::INTERNAL,
+                format!("A start cannot be asked for: {error}."),
+            )
+        })?;
+    let (instance, _) = hub.start_instance(&asking.caller, wanted).await?;
+    Ok(Some(instance))
+}

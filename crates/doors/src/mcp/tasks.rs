@@ -1,0 +1,95 @@
+//! Calls as tasks of the protocol's extension, for clients that know it.
+//!
+//! A task is a call under its own id: the hub's journal keeps it, so there is no second table to fill up or
+//! to disagree. Tasks with other ids are those of the conformance fixtures.
+
+use hub::call::{Call, rfc3339};
+use hub::callers::Caller;
+use rmcp::ErrorData;
+use rmcp::model::{
+    CreateTaskResult, DetailedTask, Task, TaskPayload, TaskStatus, UpdateTaskParams,
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+use wire::{CallId, Status};
+
+use super::{Mcp, answer};
+use crate::calls::may_see;
+
+/// How often a client should look, in milliseconds.
+const POLL_MS: u64 = 1_000;
+/// How long a client may count on it, in milliseconds: a week, a call's longest time.
+const TTL_MS: u64 = 7 * 24 * 3600 * 1000;
+
+pub(crate) fn made_of(call: &Call) -> CreateTaskResult {
+    CreateTaskResult::new(task(call))
+}
+
+pub(crate) fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<DetailedTask, ErrorData> {
+    let Ok(call) = mcp.hub.call(&CallId::from(id)) else {
+        return mcp.fixture_tasks.get_task(id);
+    };
+    may_see(caller, &call).map_err(answer::protocol)?;
+    let view = mcp.hub.view(&call);
+    let payload = match view.status {
+        Status::Queued | Status::Running => TaskPayload::Working,
+        Status::Cancelled => TaskPayload::Cancelled,
+        _ => {
+            let result =
+                serde_json::to_value(answer::calls(mcp, &[view], None)).unwrap_or_default();
+            let Value::Object(result) = result else {
+                return Err(ErrorData::internal_error("An answer is no object.", None));
+            };
+            TaskPayload::Completed { result }
+        }
+    };
+    Ok(DetailedTask::new(task(&call), payload))
+}
+
+pub(crate) fn update(
+    mcp: &Mcp,
+    caller: &Caller,
+    update: UpdateTaskParams,
+) -> Result<(), ErrorData> {
+    match mcp.hub.call(&CallId::from(update.task_id.as_str())) {
+        // A call asks for nothing while it runs: what a person must say is asked before.
+        Ok(call) => may_see(caller, &call).map_err(answer::protocol),
+        Err(_) => mcp
+            .fixture_tasks
+            .update_task(&update.task_id, update.input_responses),
+    }
+}
+
+pub(crate) fn cancel(mcp: &Mcp, caller: &Caller, id: &str) -> Result<(), ErrorData> {
+    let call = CallId::from(id);
+    if mcp.hub.call(&call).is_err() {
+        return mcp.fixture_tasks.cancel_task(id);
+    }
+    mcp.hub
+        .cancel(caller, &call)
+        .map(drop)
+        .map_err(answer::protocol)
+}
+
+fn task(call: &Call) -> Task {
+    let stage = call.stage();
+    let status = match stage.status {
+        Status::Queued | Status::Running => TaskStatus::Working,
+        Status::Cancelled => TaskStatus::Cancelled,
+        _ => TaskStatus::Completed,
+    };
+    let said = stage
+        .progress
+        .map(|progress| progress.text)
+        .filter(|text| !text.is_empty());
+    let message = said.unwrap_or_else(|| format!("{} is {}", call.command, stage.status.as_str()));
+    Task::new(
+        call.id.as_str(),
+        status,
+        rfc3339(call.asked_at),
+        rfc3339(OffsetDateTime::now_utc()),
+    )
+    .with_status_message(message)
+    .with_ttl_ms(TTL_MS)
+    .with_poll_interval_ms(POLL_MS)
+}

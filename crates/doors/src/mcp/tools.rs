@@ -1,0 +1,269 @@
+//! The stable tools of `/mcp`: few, the same for everybody, in the order of their names.
+//!
+//! Their descriptions are in `tools.json`. Those that do something in an app become a call; the others
+//! read what the hub knows and never wait for an app. No app is named here, only commands.
+
+mod calls;
+mod looks;
+
+use rmcp::model::Tool;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use wire::{AppId, Code, InstanceName, Problem};
+
+pub(crate) use looks::page;
+
+use super::answer;
+use super::asking::{Answered, Asking};
+use super::target;
+use super::work::{self, Wish};
+
+/// The tools as clients list them.
+pub(crate) fn list() -> Vec<Tool> {
+    serde_json::from_str(include_str!("tools.json")).unwrap_or_else(|error| {
+        // Held by a test; a broken list must not take the hub down.
+        tracing::error!(%error, "tools.json does not fit the protocol");
+        Vec::new()
+    })
+}
+
+pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
+    match asking.request.name.as_ref() {
+        "cancel" => calls::cancel(asking).await,
+        "code" => code(asking).await,
+        "describe" => looks::describe(asking),
+        "docs" => docs(asking).await,
+        "find" => looks::find(asking),
+        "history" => looks::history(asking),
+        "run" => run(asking).await,
+        "screenshot" => screenshot(asking).await,
+        "start" => calls::start(asking).await,
+        "state" => looks::state(asking),
+        "status" => looks::status(asking),
+        "undo" => undo(asking).await,
+        "wait" => calls::wait(asking).await,
+        other => Err(answer::unknown_tool(other).into()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    command: String,
+    #[serde(default)]
+    args: Map<String, Value>,
+    app: Option<AppId>,
+    instance: Option<InstanceName>,
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    check_only: bool,
+    confirm: Option<String>,
+}
+
+async fn run(asking: &Asking<'_>) -> Answered {
+    let said: Run = asking.read()?;
+    let wish = Wish {
+        app: said.app,
+        instance: said.instance,
+        command: said.command,
+        args: said.args,
+        timeout_ms: said.timeout_ms,
+        check_only: said.check_only,
+        confirm: said.confirm,
+    };
+    work::run(asking, wish).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunCode {
+    code: String,
+    app: Option<AppId>,
+    instance: Option<InstanceName>,
+    namespace: Option<String>,
+    timeout_ms: Option<u64>,
+    confirm: Option<String>,
+}
+
+async fn code(asking: &Asking<'_>) -> Answered {
+    let said: RunCode = asking.read()?;
+    let mut args = Map::from_iter([("code".to_owned(), Value::from(said.code))]);
+    if let Some(namespace) = said.namespace {
+        args.insert("namespace".to_owned(), namespace.into());
+    }
+    let wish = Wish {
+        app: said.app,
+        instance: said.instance,
+        command: "code.run".to_owned(),
+        args,
+        timeout_ms: said.timeout_ms,
+        confirm: said.confirm,
+        check_only: false,
+    };
+    work::run(asking, wish).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Docs {
+    query: Option<String>,
+    name: Option<String>,
+    app: Option<AppId>,
+    instance: Option<InstanceName>,
+}
+
+async fn docs(asking: &Asking<'_>) -> Answered {
+    let said: Docs = asking.read()?;
+    let (command, args) = match (said.query, said.name) {
+        (Some(query), None) => ("docs.search", json!({ "query": query })),
+        (None, Some(name)) => ("docs.get", json!({ "name": name })),
+        _ => {
+            let problem = Problem::new(
+                Code::ARGUMENTS_INVALID,
+                "`docs` takes either a `query` or a `name`.",
+            );
+            return Err(problem.hint("docs {\"query\": \"bevel\"} searches.").into());
+        }
+    };
+    let wish = Wish {
+        app: said.app,
+        instance: said.instance,
+        command: command.to_owned(),
+        args: object(args),
+        ..Wish::default()
+    };
+    work::run(asking, wish).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Undo {
+    steps: Option<u64>,
+    call: Option<String>,
+    through: Option<bool>,
+    app: Option<AppId>,
+    instance: Option<InstanceName>,
+    confirm: Option<String>,
+}
+
+async fn undo(asking: &Asking<'_>) -> Answered {
+    let said: Undo = asking.read()?;
+    let (command, args) = match (said.call, said.steps) {
+        (Some(_), Some(_)) => {
+            let problem = Problem::new(
+                Code::ARGUMENTS_INVALID,
+                "`undo` takes either `steps` or a `call`.",
+            );
+            return Err(problem.hint("undo {} takes back the last step.").into());
+        }
+        (Some(call), None) => match said.through {
+            Some(through) => (
+                "history.revert",
+                json!({ "call": call, "through": through }),
+            ),
+            None => ("history.revert", json!({ "call": call })),
+        },
+        (None, steps) => ("history.undo", json!({ "steps": steps.unwrap_or(1) })),
+    };
+    let wish = Wish {
+        app: said.app,
+        instance: said.instance,
+        command: command.to_owned(),
+        args: object(args),
+        confirm: said.confirm,
+        ..Wish::default()
+    };
+    work::run(asking, wish).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Screenshot {
+    views: Option<Vec<String>>,
+    width: Option<u64>,
+    height: Option<u64>,
+    #[serde(default)]
+    options: Map<String, Value>,
+    app: Option<AppId>,
+    instance: Option<InstanceName>,
+}
+
+/// One view by the app's screenshot, several by its sheet; what a command has no argument for is refused by
+/// the command's own check.
+async fn screenshot(asking: &Asking<'_>) -> Answered {
+    let said: Screenshot = asking.read()?;
+    let views = said.views.unwrap_or_default();
+    let command = if views.len() > 1 {
+        "viewport.sheet"
+    } else {
+        "viewport.screenshot"
+    };
+    let hub = &asking.mcp.hub;
+    let app = target::app(hub, said.app.as_ref(), said.instance.as_ref(), command)?;
+    let spec = hub.command(&app, command)?;
+    let has = |name: &str| spec.properties().any(|(own, _)| own == name);
+    let mut args = said.options;
+    match views.as_slice() {
+        [] => {}
+        [only] if !has("views") => drop(args.insert("view".into(), only.as_str().into())),
+        several => drop(args.insert("views".into(), json!(several))),
+    }
+    for (name, pixels) in [("width", said.width), ("height", said.height)] {
+        if let Some(pixels) = pixels {
+            args.insert(name.into(), pixels.into());
+        }
+    }
+    let wish = Wish {
+        app: Some(app),
+        instance: said.instance,
+        command: command.to_owned(),
+        args,
+        ..Wish::default()
+    };
+    work::run(asking, wish).await
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+
+    /// Characters of one token, as agents' makers estimate.
+    const TOKEN_CHARS: usize = 4;
+
+    #[test]
+    fn all_tools_together_are_cheap_to_read() {
+        let all = list();
+        assert!(all.len() >= 12, "{}", all.len());
+        let text = serde_json::to_string(&all).unwrap();
+        assert!(
+            text.len() / TOKEN_CHARS < 6_000,
+            "{} tokens",
+            text.len() / TOKEN_CHARS
+        );
+        for tool in &all {
+            let description = tool.description.as_deref().unwrap_or_default();
+            assert!(!description.is_empty() && description.len() <= limits::DESCRIPTION_BYTES_MAX);
+            let hints = tool.annotations.as_ref().unwrap();
+            assert!(
+                hints.title.is_some() && hints.read_only_hint.is_some(),
+                "{}",
+                tool.name
+            );
+        }
+        let mut names: Vec<_> = all.iter().map(|tool| tool.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        assert!(
+            names.iter().eq(all.iter().map(|tool| &tool.name)),
+            "sorted, each once"
+        );
+    }
+}

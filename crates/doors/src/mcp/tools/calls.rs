@@ -1,0 +1,138 @@
+//! Tools about calls and copies that are there already: wait, cancel, start.
+
+use std::time::Duration;
+
+use hub::app::LaunchRequest;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use wire::{AppId, CallId, Code, Mode, Problem};
+
+use crate::calls::may_see;
+use crate::limits;
+use crate::mcp::answer;
+use crate::mcp::asking::{Answered, Asking, Stop};
+use crate::mcp::progress::Teller;
+use crate::mcp::work;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfCall {
+    call_id: CallId,
+    timeout_ms: Option<u64>,
+}
+
+pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
+    let said: OfCall = asking.read()?;
+    let teller = Teller::of(asking);
+    let hub = &asking.mcp.hub;
+    let call = hub.find_call(&said.call_id).await?;
+    may_see(&asking.caller, &call)?;
+    let limit = said
+        .timeout_ms
+        .map_or(asking.mcp.pace.answer_within, Duration::from_millis);
+    work::only_look(
+        asking,
+        &call,
+        limit.min(asking.mcp.pace.answer_within),
+        teller,
+    )
+    .await;
+    Ok(answer::calls(asking.mcp, &[hub.view(&call)], None).into())
+}
+
+pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
+    let said: OfCall = asking.read()?;
+    let hub = &asking.mcp.hub;
+    let call = hub.cancel(&asking.caller, &said.call_id)?;
+    call.ended(Some(limits::CANCEL_WAIT)).await;
+    let view = hub.view(&call);
+    let text = match view.status.is_end() {
+        true => format!(
+            "{} has ended: {}.\nNext: state {{}} tells how things stand now.",
+            view.call_id,
+            view.status.as_str()
+        ),
+        false => format!(
+            "{0} was told to end and is still {1}.\nNext: wait {{\"call_id\": \"{0}\"}}",
+            view.call_id,
+            view.status.as_str()
+        ),
+    };
+    Ok(answer::plain(
+        text,
+        json!({"call_id": view.call_id, "status": view.status}),
+    )
+    .into())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    app: Option<AppId>,
+    mode: Option<Mode>,
+    file: Option<String>,
+    name: Option<String>,
+}
+
+pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
+    let said: Start = asking.read()?;
+    let app = match said.app {
+        Some(app) => app,
+        None => only_app(asking)?,
+    };
+    let mut wanted = Map::from_iter([("app".to_owned(), json!(app))]);
+    let members = [
+        ("mode", said.mode.map(|mode| json!(mode))),
+        ("file", said.file.map(Value::from)),
+        ("name", said.name.map(Value::from)),
+    ];
+    wanted.extend(
+        members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+    );
+    let wanted: LaunchRequest = serde_json::from_value(Value::Object(wanted)).map_err(|error| {
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("A start cannot be asked for: {error}."),
+        )
+    })?;
+    let started = tokio::select! {
+        started = asking.mcp.hub.start_instance(&asking.caller, wanted) => started?,
+        () = tokio::time::sleep_until(asking.deadline()) => {
+            let text = format!("{app} is being started; it takes long and goes on by itself.\nNext: status {{}} shows when it is there.");
+            return Ok(answer::plain(text, json!({"starting": app})).into());
+        }
+    };
+    let (view, is_new) = started;
+    let how = if is_new {
+        "has started"
+    } else {
+        "was there already"
+    };
+    let text = format!(
+        "`{}` {how} ({}).\nNext: code or run; find {{\"query\": \"…\"}} tells the commands.",
+        view.name,
+        view.state.as_str()
+    );
+    Ok(answer::plain(text, json!({"instance": view, "new": is_new})).into())
+}
+
+fn only_app(asking: &Asking<'_>) -> Result<AppId, Stop> {
+    let apps = asking.mcp.hub.apps();
+    let can_start: Vec<&AppId> = apps
+        .iter()
+        .filter(|(app, _)| app.app.is_some())
+        .map(|(app, _)| &app.id)
+        .collect();
+    match can_start.as_slice() {
+        [only] => Ok((*only).clone()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|app| app.as_str()).collect();
+            let message = format!("The apps that can be started are: {}.", names.join(", "));
+            Err(Problem::new(Code::ARGUMENTS_INVALID, message)
+                .hint("Name one as `app`.")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `/mcp/{app}`: each command of an app as a tool of its own, `object.create` as `object_create`.
+//!
+//! Made from the command's description at every request, so they are never stale; in the order of their
+//! names, so that a client's cache holds.
+
+use hub::Hub;
+use rmcp::model::{Tool, ToolAnnotations};
+use serde_json::{Value, json};
+use wire::{AppId, CommandSpec, Effect, Problem};
+
+use super::asking::{Answered, Asking};
+use super::work::{self, Wish};
+use super::{answer, cut, schema};
+use crate::limits;
+
+/// Arguments of the call itself, beside the command's own; left out where a command has one of that name.
+const OF_CALL: [&str; 3] = ["instance", "timeout_ms", "confirm"];
+
+/// # Errors
+/// `app_unknown`.
+pub(crate) fn list(hub: &Hub, app: &AppId) -> Result<Vec<Tool>, Problem> {
+    Ok(hub.commands(app)?.iter().map(tool).collect())
+}
+
+pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
+    let commands = asking.mcp.hub.commands(app)?;
+    let Some(spec) = commands
+        .iter()
+        .find(|spec| name_of(&spec.name) == asking.request.name)
+    else {
+        return Err(answer::unknown_tool(&asking.request.name).into());
+    };
+    let mut args = asking.arguments();
+    let mut of_call = |name: &str| match is_own(spec, name) {
+        true => None,
+        false => args.remove(name),
+    };
+    let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+    let wish = Wish {
+        app: Some(app.clone()),
+        instance: text(of_call("instance")).map(Into::into),
+        timeout_ms: of_call("timeout_ms").and_then(|value| value.as_u64()),
+        confirm: text(of_call("confirm")),
+        command: spec.name.clone(),
+        args,
+        check_only: false,
+    };
+    work::run(asking, wish).await
+}
+
+fn tool(spec: &CommandSpec) -> Tool {
+    let mut input = schema::for_clients(&spec.args);
+    if let Some(Value::Object(properties)) = input.get_mut("properties") {
+        for name in OF_CALL {
+            if !is_own(spec, name) && (name != "confirm" || spec.effect == Effect::Destructive) {
+                properties.insert(name.to_owned(), about(name));
+            }
+        }
+    }
+    Tool::new(name_of(&spec.name), description(spec), input).with_annotations(annotations(spec))
+}
+
+fn about(name: &str) -> Value {
+    match name {
+        "instance" => {
+            json!({"type": "string", "description": "Which running copy; only where there are several."})
+        }
+        "timeout_ms" => json!({"type": "integer", "description": "How long it may run."}),
+        _ => {
+            json!({"type": "string", "description": "A person's yes: the value that a refusal gave."})
+        }
+    }
+}
+
+fn is_own(spec: &CommandSpec, name: &str) -> bool {
+    spec.properties().any(|(own, _)| own == name)
+}
+
+fn name_of(command: &str) -> String {
+    command.replace('.', "_")
+}
+
+/// Truthful hints: a client may run what only looks without asking.
+fn annotations(spec: &CommandSpec) -> ToolAnnotations {
+    ToolAnnotations::with_title(spec.name.clone())
+        .read_only(spec.effect == Effect::Read)
+        .destructive(matches!(spec.effect, Effect::Destructive | Effect::Code))
+        .idempotent(spec.effect == Effect::Read)
+        .open_world(spec.effect == Effect::Code)
+}
+
+/// Summary, docs and example, as far as clients read; the example is kept before the docs.
+fn description(spec: &CommandSpec) -> String {
+    let mut text = spec.summary.clone();
+    let example = spec.example.as_ref().filter(|example| !example.is_empty());
+    let example = example
+        .map(|example| format!("\nExample: {}", Value::Object(example.clone())))
+        .unwrap_or_default();
+    if let Some(docs) = &spec.docs {
+        let room = limits::DESCRIPTION_BYTES_MAX.saturating_sub(text.len() + example.len() + 1);
+        let docs = docs.trim();
+        let kept = cut::end(docs, room);
+        // Better a whole sentence less than half of one more.
+        let kept = match kept.len() < docs.len() {
+            true => kept.rfind(". ").map_or("", |at| &kept[..=at]),
+            false => kept,
+        };
+        text.push_str(&format!("\n{kept}"));
+    }
+    text.push_str(&example);
+    cut::end(&text, limits::DESCRIPTION_BYTES_MAX).to_owned()
+}

@@ -1,0 +1,194 @@
+//! A call, from a tool's wish to its answer.
+//!
+//! ```text
+//! wish ──> app ──> asked ──> (a person's yes) ──> (a program is started) ──> under way
+//!   under way ──> ended: the answer
+//!             ├─> the client cancels: the call is cancelled
+//!             ├─> the client knows tasks and it takes long: a task
+//!             └─> 45 s: the call's id, and it goes on
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::Asked;
+use hub::call::Call;
+use rmcp::model::CallToolResponse;
+use serde_json::{Map, Value};
+use tokio::time::sleep_until;
+use wire::call::Wait;
+use wire::{AppId, CallId, CallRequest, CallView, Code, InstanceName, Problem};
+
+use super::asking::{Answered, Asking, Stop};
+use super::progress::Teller;
+use super::{answer, confirm, target, tasks};
+use crate::limits;
+
+/// What a tool wants done.
+#[derive(Default)]
+pub(crate) struct Wish {
+    pub(crate) app: Option<AppId>,
+    pub(crate) instance: Option<InstanceName>,
+    pub(crate) command: String,
+    pub(crate) args: Map<String, Value>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) check_only: bool,
+    /// The value of an earlier `confirmation_required`.
+    pub(crate) confirm: Option<String>,
+}
+
+/// Does it, as far as it gets within the time that a client waits.
+pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
+    let hub = &asking.mcp.hub;
+    let app = target::app(
+        hub,
+        wish.app.as_ref(),
+        wish.instance.as_ref(),
+        &wish.command,
+    )?;
+    let given = confirm::given(asking)?;
+    let request = CallRequest {
+        app,
+        instance: wish.instance,
+        command: wish.command,
+        args: wish.args,
+        timeout_ms: wish.timeout_ms,
+        wait: Wait::Forever(false),
+        check_only: wish.check_only,
+        correlation_id: None,
+        confirm: given.or(wish.confirm),
+    };
+    // Before the call can tell anything, so that nothing is missed.
+    let mut teller = Teller::of(asking);
+    match take(asking, request, &mut teller).await? {
+        Taken::Checked(checked) => Ok(answer::checked(&checked).into()),
+        Taken::Later(response) => Ok(*response),
+        Taken::Calls(calls, note) => follow(asking, calls, note.as_deref(), teller).await,
+    }
+}
+
+/// What has become of a wish.
+enum Taken {
+    Checked(hub::desk::Checked),
+    Calls(Vec<Arc<Call>>, Option<String>),
+    Later(Box<CallToolResponse>),
+}
+
+/// Asks the hub; asks a person and starts a program where that is missing.
+async fn take(
+    asking: &Asking<'_>,
+    mut request: CallRequest,
+    teller: &mut Option<Teller>,
+) -> Result<Taken, Stop> {
+    let mut note = None;
+    loop {
+        let problem = match asking.mcp.hub.ask(&asking.caller, request.clone()) {
+            Ok(Asked::Checked(checked)) => return Ok(Taken::Checked(checked)),
+            Ok(Asked::One(call)) => return Ok(Taken::Calls(vec![call], note)),
+            Ok(Asked::All(calls)) => return Ok(Taken::Calls(calls, note)),
+            Err(problem) => problem,
+        };
+        if problem.code == Code::CONFIRMATION_REQUIRED {
+            let args = Value::Object(request.args.clone());
+            match confirm::ask(asking, problem, &args).await? {
+                confirm::Asked::Yes(value) => request.confirm = Some(value),
+                confirm::Asked::Later(response) => return Ok(Taken::Later(response)),
+            }
+        } else if problem.code == Code::NO_INSTANCE && note.is_none() && !request.check_only {
+            note = Some(started(asking, &request.app, problem, teller).await?);
+        } else {
+            return Err(problem.into());
+        }
+    }
+}
+
+/// Starts what is missing; says what was started.
+async fn started(
+    asking: &Asking<'_>,
+    app: &AppId,
+    missing: Problem,
+    teller: &mut Option<Teller>,
+) -> Result<String, Stop> {
+    let view = tokio::select! {
+        view = target::start(asking, app) => view?,
+        () = telling(teller, &[]) => None,
+        // The start goes on without us.
+        () = asking.context.ct.cancelled() => None,
+        () = sleep_until(asking.deadline()) => {
+            let problem = Problem::new(Code::NO_INSTANCE, format!("A copy of `{app}` is being started; it takes long."));
+            return Err(problem.hint("`status` shows when it is there; then send the same call again.").into());
+        }
+    };
+    match view {
+        Some(view) => Ok(format!(
+            "Started `{}` in the background, because no {app} was open.",
+            view.name
+        )),
+        None => Err(missing.into()),
+    }
+}
+
+/// Waits for calls that are under way, in the client's sight.
+pub(crate) async fn follow(
+    asking: &Asking<'_>,
+    calls: Vec<Arc<Call>>,
+    note: Option<&str>,
+    mut teller: Option<Teller>,
+) -> Answered {
+    let ids: Vec<CallId> = calls.iter().map(|call| call.id.clone()).collect();
+    let as_task = calls
+        .first()
+        .filter(|_| calls.len() == 1 && asking.knows_tasks());
+    tokio::select! {
+        biased;
+        () = ended(&calls) => {}
+        () = asking.context.ct.cancelled() => cancel(asking, &calls).await,
+        () = sleep_until(asking.until(asking.mcp.pace.task_after)), if as_task.is_some() => {
+            if let Some(call) = as_task {
+                return Ok(tasks::made_of(call).into());
+            }
+        }
+        () = sleep_until(asking.deadline()) => {}
+        () = telling(&mut teller, &ids) => {}
+    }
+    let views: Vec<CallView> = calls.iter().map(|call| asking.mcp.hub.view(call)).collect();
+    Ok(answer::calls(asking.mcp, &views, note).into())
+}
+
+async fn ended(calls: &[Arc<Call>]) {
+    for call in calls {
+        call.ended(None).await;
+    }
+}
+
+/// The client left or took its wish back, so nobody wants these.
+async fn cancel(asking: &Asking<'_>, calls: &[Arc<Call>]) {
+    for call in calls {
+        asking.mcp.hub.cancel(&asking.caller, &call.id).ok();
+    }
+    for call in calls {
+        call.ended(Some(limits::CANCEL_WAIT)).await;
+    }
+}
+
+async fn telling(teller: &mut Option<Teller>, calls: &[CallId]) {
+    match teller {
+        Some(teller) => teller.tell(calls).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a call of somebody, and leaves it alone when the client goes.
+pub(crate) async fn only_look(
+    asking: &Asking<'_>,
+    call: &Call,
+    limit: Duration,
+    mut teller: Option<Teller>,
+) {
+    tokio::select! {
+        biased;
+        _ = call.ended(Some(limit)) => {}
+        () = asking.context.ct.cancelled() => {}
+        () = telling(&mut teller, std::slice::from_ref(&call.id)) => {}
+    }
+}

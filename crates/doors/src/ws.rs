@@ -1,0 +1,282 @@
+//! The WebSocket door (`/v1/ws`): calls, events and blobs over one connection that stays.
+//!
+//! In come frames of text (JSON) and bytes (blobs); out go answers that carry the asker's `id`. Here is
+//! how a connection begins and ends; what is asked in between is [`session`]'s. It decides nothing: what
+//! a caller may do is the hub's business, as on every door. The messages are in
+//! `docs/reference/websocket.md`.
+//!
+//! ```text
+//! upgrade (Host, Origin) ─ hello with a token, or the header ─> welcome ─ session ─> close with a reason
+//!            └── no valid token within HELLO_TIMEOUT ───────────────────────────────────┘
+//! ```
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
+use futures_util::StreamExt as _;
+use futures_util::stream::SplitStream;
+use hub::callers::Caller;
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use wire::{Code, Problem};
+
+use crate::http::Door;
+use crate::problem::Answer;
+use crate::{guard, limits};
+
+mod blobs;
+mod frame;
+mod outbox;
+mod session;
+
+use frame::{Asked, Id, Said};
+use outbox::{Close, Outbox};
+use session::Session;
+
+/// All open connections of a door.
+#[derive(Clone)]
+pub(crate) struct Sockets {
+    places: Arc<Semaphore>,
+    /// For those who have not shown a token yet.
+    strangers: Arc<Semaphore>,
+    open: TaskTracker,
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(limits::WS_SOCKETS_MAX)),
+            strangers: Arc::new(Semaphore::new(limits::WS_STRANGERS_MAX)),
+            open: TaskTracker::new(),
+        }
+    }
+}
+
+impl Sockets {
+    /// Waits until all have ended; after the hub's stop they end by themselves.
+    pub(crate) async fn ended(&self) {
+        self.open.close();
+        self.open.wait().await;
+    }
+}
+
+/// `GET /v1/ws`. Host and Origin were checked before.
+pub(crate) async fn open(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer {
+    let known = known_by_its_request(&door, &headers)?;
+    let upgrade = upgrade.map_err(|rejection| {
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("The request does not begin a WebSocket: {rejection}."),
+        )
+        .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
+    })?;
+    let place = place(&door.sockets.places)?;
+    let stranger = match known {
+        Some(_) => None,
+        None => Some(place_of_stranger(&door)?),
+    };
+    let open = door.sockets.open.clone();
+    let response = upgrade
+        .max_message_size(limits::WS_MESSAGE_BYTES_MAX)
+        .max_frame_size(limits::WS_MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| {
+            open.track_future(async move {
+                serve(door, socket, known, stranger).await;
+                drop(place);
+            })
+        });
+    Ok(response)
+}
+
+/// Whose request it is, if it says so by itself; with the token, which is looked at again later. The
+/// dashboard's cookie will be looked for here, beside the header: Origin has been checked already, and
+/// must then be there.
+fn known_by_its_request(
+    door: &Door,
+    headers: &HeaderMap,
+) -> Result<Option<(Caller, String)>, Problem> {
+    let Some(bearer) = guard::bearer(headers) else {
+        return Ok(None);
+    };
+    match door.hub.authenticate(bearer) {
+        Some(caller) => Ok(Some((caller, bearer.to_owned()))),
+        None => Err(guard::unauthenticated(true)),
+    }
+}
+
+fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        Problem::new(
+            Code::RATE_LIMITED,
+            format!("{} WebSockets are open already.", limits::WS_SOCKETS_MAX),
+        )
+        .hint("Close some, or use one connection for several tasks.")
+    })
+}
+
+fn place_of_stranger(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&door.sockets.strangers)
+        .try_acquire_owned()
+        .map_err(|_| {
+            Problem::new(
+                Code::RATE_LIMITED,
+                format!(
+                    "{} connections have not said hello yet.",
+                    limits::WS_STRANGERS_MAX
+                ),
+            )
+            .hint("Try again in a moment.")
+        })
+}
+
+/// One connection to its end.
+async fn serve(
+    door: Door,
+    socket: WebSocket,
+    known: Option<(Caller, String)>,
+    stranger: Option<OwnedSemaphorePermit>,
+) {
+    let (sink, mut incoming) = socket.split();
+    let outbox = Arc::new(Outbox::default());
+    let writing = tokio::spawn(outbox::write(Arc::clone(&outbox), sink));
+    let greeted = match known {
+        Some(known) => Ok((known, Id::default())),
+        None => tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greet(&door, &mut incoming))
+            .await
+            .unwrap_or_else(|_| Err(Refusal::late())),
+    };
+    drop(stranger);
+    let last_word = match greeted {
+        Ok(((caller, bearer), id)) => {
+            tracing::info!(caller = %caller.name, "a WebSocket is open");
+            let mut session = Session::new(door.hub, caller, bearer, Arc::clone(&outbox));
+            session.welcome(&id);
+            let close = session.run(&mut incoming).await;
+            tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
+            close
+        }
+        Err(Refusal { problem, close }) => {
+            if let Some(problem) = problem {
+                outbox.push(frame::problem(&Id::default(), &problem));
+            }
+            close
+        }
+    };
+    outbox.close(&last_word);
+    hear_out(&mut incoming, writing, &last_word).await;
+}
+
+/// A connection that is closed with unread bytes is reset, and the last word would be lost. So whoever
+/// still sends is heard out for a while; what cannot be read at all stays unread for that while.
+async fn hear_out(
+    incoming: &mut SplitStream<WebSocket>,
+    mut writing: JoinHandle<()>,
+    last_word: &Close,
+) {
+    let it_closes = async {
+        if last_word.is_for_what_cannot_be_read() {
+            std::future::pending::<()>().await;
+        }
+        while let Some(Ok(_)) = incoming.next().await {}
+    };
+    let both = async { tokio::join!(&mut writing, it_closes) };
+    tokio::time::timeout(limits::WS_CLOSE_TIMEOUT, both)
+        .await
+        .ok();
+    writing.abort();
+}
+
+/// Why a connection gets no session.
+struct Refusal {
+    problem: Option<Box<Problem>>,
+    close: Close,
+}
+
+impl Refusal {
+    fn late() -> Self {
+        let seconds = limits::WS_HELLO_TIMEOUT.as_secs();
+        let problem = Problem::new(
+            Code::UNAUTHENTICATED,
+            format!("No hello with a token came within {seconds} s."),
+        )
+        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+        Self::unauthenticated(problem, Close::LATE)
+    }
+
+    fn unauthenticated(problem: Problem, code: u16) -> Self {
+        let close = Close::new(code, &problem.message);
+        Self {
+            problem: Some(Box::new(problem)),
+            close,
+        }
+    }
+}
+
+/// The first frame, which shows a token.
+async fn greet(
+    door: &Door,
+    incoming: &mut SplitStream<WebSocket>,
+) -> Result<((Caller, String), Id), Refusal> {
+    let first = loop {
+        match incoming.next().await {
+            Some(Ok(Message::Text(text))) => break text,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Binary(_))) => return Err(not_a_hello()),
+            Some(Err(error)) => {
+                return Err(Refusal {
+                    problem: None,
+                    close: Close::malformed(&error),
+                });
+            }
+            None | Some(Ok(Message::Close(_))) => {
+                return Err(Refusal {
+                    problem: None,
+                    close: Close::new(Close::NORMAL, "it left before it said hello"),
+                });
+            }
+        }
+    };
+    let Ok(Asked {
+        id,
+        said: Said::Hello { token },
+    }) = frame::read(&first)
+    else {
+        return Err(not_a_hello());
+    };
+    let token = token.unwrap_or_default();
+    match door.hub.authenticate(&token) {
+        Some(caller) => Ok(((caller, token), id)),
+        None => {
+            let problem = guard::unauthenticated(!token.is_empty())
+                .hint("`kapelle token` shows where the owner's token is.");
+            Err(Refusal::unauthenticated(problem, Close::UNAUTHENTICATED))
+        }
+    }
+}
+
+fn not_a_hello() -> Refusal {
+    let problem = Problem::new(Code::UNAUTHENTICATED, "The first frame must be a hello.")
+        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+    Refusal::unauthenticated(problem, Close::UNAUTHENTICATED)
+}
+
+/// What `welcome` says.
+fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
+    let position = hub.feed_position();
+    json!({
+        "caller": caller.name,
+        "scopes": caller.scopes.names().collect::<Vec<_>>(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "epoch": position.epoch,
+        "seq": position.seq,
+    })
+}

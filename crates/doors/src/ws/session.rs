@@ -1,0 +1,437 @@
+//! One caller's WebSocket while it is open: what is asked, what is told, in one task.
+//!
+//! In come frames, news of its own calls, events of the feed and answers that took a while; out go
+//! messages into the [`Outbox`], which never waits. The session owns no work: when it ends, calls go on.
+//! Who may do what is the hub's business.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, SplitStream};
+use hub::call::Call;
+use hub::callers::Caller;
+use hub::feed::Subscription;
+use hub::{Asked as Taken, Hub};
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior};
+use wire::call::Wait;
+use wire::{CallId, CallRequest, CallView, Code, Problem};
+
+use super::blobs::{self, Uploads};
+use super::frame::{self, Asked, Get, Id, Said, Subscribe};
+use super::outbox::{Close, Outbox};
+use crate::calls::may_see;
+use crate::events::position;
+use crate::follow::{self, Follower, News};
+use crate::limits;
+
+/// Events taken from the feed's window at a time.
+const BATCH: usize = 64;
+
+pub(super) struct Session {
+    hub: Hub,
+    caller: Caller,
+    /// Looked at again with every frame: a token can be taken back.
+    bearer: String,
+    outbox: Arc<Outbox>,
+    follower: Follower,
+    /// Which request each open call belongs to.
+    requests: HashMap<CallId, Request>,
+    subscriptions: Vec<(Id, Subscription)>,
+    uploads: Uploads,
+    /// Answers that take a while.
+    waiting: FuturesUnordered<BoxFuture<'static, Message>>,
+    heard: Instant,
+}
+
+#[derive(Clone)]
+struct Request {
+    id: Id,
+    /// It was for all instances: its calls end one by one, and none of them is a problem by itself.
+    to_all: bool,
+}
+
+impl Session {
+    pub(super) fn new(hub: Hub, caller: Caller, bearer: String, outbox: Arc<Outbox>) -> Self {
+        Self {
+            follower: Follower::new(hub.clone()),
+            hub,
+            caller,
+            bearer,
+            outbox,
+            requests: HashMap::new(),
+            subscriptions: Vec::new(),
+            uploads: Uploads::default(),
+            waiting: FuturesUnordered::new(),
+            heard: Instant::now(),
+        }
+    }
+
+    pub(super) fn caller_name(&self) -> &wire::CallerName {
+        &self.caller.name
+    }
+
+    pub(super) fn welcome(&self, id: &Id) {
+        let body = super::welcome(&self.hub, &self.caller);
+        self.outbox.push(frame::tell("welcome", id, &body));
+    }
+
+    /// Serves the connection; gives the reason why it ends.
+    pub(super) async fn run(&mut self, incoming: &mut SplitStream<WebSocket>) -> Close {
+        let mut beat = tokio::time::interval(limits::WS_BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let hub = self.hub.clone();
+        let outbox = Arc::clone(&self.outbox);
+        // Set when the hub stops: calls that end soon are still told.
+        let mut ends_at: Option<Instant> = None;
+        loop {
+            if ends_at.is_some() && self.follower.open() == 0 && self.waiting.is_empty() {
+                return going_away();
+            }
+            let has_events = self.subscriptions.iter().any(|(_, one)| one.has_more());
+            let follows = self.follower.open() > 0;
+            tokio::select! {
+                message = incoming.next() => {
+                    if let Some(close) = self.hear(message).await {
+                        return close;
+                    }
+                }
+                Some(news) = self.follower.next(), if follows => self.tell_news(news),
+                Some(answer) = self.waiting.next(), if !self.waiting.is_empty() => outbox.push(answer),
+                () = outbox.room(), if has_events => {
+                    if let Some(close) = self.tell_events() {
+                        return close;
+                    }
+                }
+                () = news(&mut self.subscriptions), if !has_events => {}
+                () = outbox.over() => return Close::new(Close::SLOW, "slow reader"),
+                _ = beat.tick() => {
+                    if let Some(close) = self.beat() {
+                        return close;
+                    }
+                }
+                () = hub.stopping(), if ends_at.is_none() => {
+                    ends_at = Some(Instant::now() + limits::WS_STOP_WAIT);
+                }
+                () = until(ends_at), if ends_at.is_some() => return going_away(),
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<Close> {
+        self.heard = Instant::now();
+        match message {
+            None => return Some(Close::new(Close::NORMAL, "the connection has ended")),
+            Some(Err(error)) => return Some(Close::malformed(&error)),
+            Some(Ok(Message::Close(_))) => return Some(Close::new(Close::NORMAL, "it was closed")),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(_)) if !self.is_still_known() => return Some(self.forgotten()),
+            Some(Ok(Message::Text(text))) => match frame::read(&text) {
+                Ok(asked) => self.answer(asked),
+                Err(unread) => self.refuse(&unread.id, &unread.problem),
+            },
+            Some(Ok(Message::Binary(bytes))) => self.store(bytes).await,
+        }
+        None
+    }
+
+    fn answer(&mut self, Asked { id, said }: Asked) {
+        match said {
+            Said::Hello { .. } => self.welcome(&id),
+            Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
+            Said::Call(request) => self.call(id, *request),
+            Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
+                Err(problem) => self.refuse(&id, &problem),
+                Ok(call) => {
+                    let end = cancelled(self.hub.clone(), id.clone(), call);
+                    self.later(id, end);
+                }
+            },
+            Said::Get(get) => {
+                let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
+                self.later(id, call);
+            }
+            Said::Subscribe(wanted) => self.subscribe(id, wanted),
+            Said::Unsubscribe => self.unsubscribe(&id),
+            Said::BlobGet(wanted) => {
+                let piece = blobs::fetch(self.hub.clone(), self.caller.clone(), id.clone(), wanted);
+                self.later(id, piece);
+            }
+        }
+    }
+
+    fn call(&mut self, id: Id, request: CallRequest) {
+        if self.follower.open() >= limits::WS_CALLS_MAX {
+            let problem = Problem::new(
+                Code::QUEUE_FULL,
+                format!(
+                    "{} calls of this connection are under way.",
+                    limits::WS_CALLS_MAX
+                ),
+            )
+            .hint("Wait for some of them; calls with `wait: false` do not count.");
+            return self.refuse(&id, &problem);
+        }
+        let follows = request.wait != Wait::Forever(false);
+        if follows {
+            // Before the call can tell anything, so that nothing is missed.
+            self.follower.listen();
+        }
+        match self.hub.ask(&self.caller, request) {
+            Err(problem) => self.refuse(&id, &problem),
+            Ok(Taken::Checked(checked)) => self.outbox.push(frame::tell("checked", &id, &checked)),
+            Ok(Taken::One(call)) => {
+                let view = self.follow(&id, &call, false, follows);
+                self.outbox.push(frame::tell("accepted", &id, &view));
+            }
+            Ok(Taken::All(calls)) => {
+                let views: Vec<CallView> = calls
+                    .iter()
+                    .map(|call| self.follow(&id, call, true, follows))
+                    .collect();
+                self.outbox
+                    .push(frame::tell("accepted", &id, &json!({"calls": views})));
+            }
+        }
+    }
+
+    /// Gives how the call stands, without its end: that is told by itself.
+    fn follow(&mut self, id: &Id, call: &Arc<Call>, to_all: bool, follows: bool) -> CallView {
+        if !follows {
+            return self.hub.view(call);
+        }
+        let request = Request {
+            id: id.clone(),
+            to_all,
+        };
+        self.requests.insert(call.id.clone(), request);
+        let mut view = self.follower.add(call);
+        view.outcome = None;
+        view
+    }
+
+    fn tell_news(&mut self, news: News) {
+        match news {
+            News::Queued(view) => self.tell_of(&view.call_id, "queued", &view),
+            News::Started { call_id, instance } => {
+                let body = json!({"call_id": call_id, "instance": instance});
+                self.tell_of(&call_id, "started", &body);
+            }
+            News::Progress { call_id, progress } => {
+                let body = json!({"call_id": call_id, "progress": progress});
+                self.tell_of(&call_id, "progress", &body);
+            }
+            News::Output {
+                call_id,
+                stream,
+                text,
+            } => {
+                let body = json!({"call_id": call_id, "stream": stream, "text": text});
+                self.tell_of(&call_id, "output", &body);
+            }
+            News::Lagged(missed) => {
+                let body = json!({"missed": missed});
+                self.outbox
+                    .push(frame::tell("lagged", &Id::default(), &body));
+            }
+            News::Ended(call) => self.tell_end(&call),
+        }
+    }
+
+    fn tell_of(&self, call: &CallId, kind: &str, body: &impl serde::Serialize) {
+        if let Some(request) = self.requests.get(call) {
+            self.outbox.push(frame::tell(kind, &request.id, body));
+        }
+    }
+
+    fn tell_end(&mut self, call: &Call) {
+        let Some(request) = self.requests.remove(&call.id) else {
+            return;
+        };
+        let message = match follow::ended(&self.hub, call) {
+            Err(problem) if !request.to_all => frame::problem(&request.id, &problem),
+            _ => frame::tell("outcome", &request.id, &self.hub.view(call)),
+        };
+        self.outbox.push(message);
+    }
+
+    fn subscribe(&mut self, id: Id, wanted: Subscribe) {
+        let subscribed = self.try_subscribe(&id, wanted);
+        if let Err(problem) = subscribed {
+            self.refuse(&id, &problem);
+        }
+    }
+
+    fn try_subscribe(&mut self, id: &Id, wanted: Subscribe) -> Result<(), Problem> {
+        // The same id again stands for the earlier one.
+        self.subscriptions.retain(|(own, _)| own != id);
+        if self.subscriptions.len() >= limits::WS_SUBSCRIPTIONS_MAX {
+            return Err(Problem::new(
+                Code::QUEUE_FULL,
+                format!(
+                    "This connection has {} subscriptions.",
+                    limits::WS_SUBSCRIPTIONS_MAX
+                ),
+            )
+            .hint("One subscription can have many topics; end some with `unsubscribe`."));
+        }
+        let since = position(wanted.epoch, wanted.since)?;
+        let (subscription, resync) =
+            self.hub
+                .subscribe(&self.caller, wanted.topics, since.as_ref())?;
+        let at = subscription.position();
+        let body = json!({"topics": subscription.topics(), "epoch": at.epoch, "seq": at.seq});
+        self.outbox.push(frame::tell("subscribed", id, &body));
+        if let Some(resync) = resync {
+            self.outbox.push(frame::tell("resync", id, &resync));
+        }
+        self.subscriptions.push((id.clone(), subscription));
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, id: &Id) {
+        let before = self.subscriptions.len();
+        self.subscriptions.retain(|(own, _)| own != id);
+        let ended = before - self.subscriptions.len();
+        self.outbox
+            .push(frame::tell("unsubscribed", id, &json!({"ended": ended})));
+    }
+
+    /// Brings events while there is room for them.
+    fn tell_events(&mut self) -> Option<Close> {
+        for (id, subscription) in &mut self.subscriptions {
+            match subscription.take(BATCH) {
+                Ok(told) => told
+                    .iter()
+                    .for_each(|told| self.outbox.push(frame::tell("event", id, told))),
+                Err(hub::feed::FellBehind) => return Some(self.cut_off_behind()),
+            }
+        }
+        None
+    }
+
+    async fn store(&mut self, bytes: Bytes) {
+        let piece = match frame::read_piece(&bytes) {
+            Ok(piece) => piece,
+            Err(unread) => return self.refuse(&unread.id, &unread.problem),
+        };
+        let id = piece.id.clone();
+        match self.uploads.take(&self.hub, &self.caller, piece).await {
+            Ok(None) => {}
+            Ok(Some(whole)) => {
+                let own = id.clone();
+                let stored = async move { Ok(frame::tell("blob", &own, &whole.stored().await?)) };
+                self.later(id, stored);
+            }
+            Err(problem) => self.refuse(&id, &problem),
+        }
+    }
+
+    /// An answer that takes a while.
+    fn later(
+        &mut self,
+        id: Id,
+        answer: impl Future<Output = Result<Message, Problem>> + Send + 'static,
+    ) {
+        if self.waiting.len() >= limits::WS_ANSWERS_MAX {
+            let problem = Problem::new(
+                Code::QUEUE_FULL,
+                format!(
+                    "{} answers of this connection are still due.",
+                    limits::WS_ANSWERS_MAX
+                ),
+            )
+            .hint("Wait for some of them.");
+            return self.refuse(&id, &problem);
+        }
+        let answer = async move {
+            answer
+                .await
+                .unwrap_or_else(|problem| frame::problem(&id, &problem))
+        };
+        self.waiting.push(Box::pin(answer));
+    }
+
+    fn refuse(&self, id: &Id, problem: &Problem) {
+        self.outbox.push(frame::problem(id, problem));
+    }
+
+    /// Whether it is still there, reads what it subscribed to, and may be here.
+    fn beat(&mut self) -> Option<Close> {
+        if self.heard.elapsed() > limits::WS_SILENCE_MAX {
+            let reason = format!("no sign of life for {} s", limits::WS_SILENCE_MAX.as_secs());
+            let close = Close::new(Close::LATE, &reason);
+            self.outbox.cut_off(&close);
+            return Some(close);
+        }
+        if !self.is_still_known() {
+            return Some(self.forgotten());
+        }
+        if self.subscriptions.iter().any(|(_, one)| one.is_behind()) {
+            return Some(self.cut_off_behind());
+        }
+        self.outbox.push(Message::Ping(Bytes::new()));
+        None
+    }
+
+    fn cut_off_behind(&self) -> Close {
+        let close = Close::new(
+            Close::SLOW,
+            "slow reader: the feed's window has moved past it; its calls go on",
+        );
+        self.outbox.cut_off(&close);
+        close
+    }
+
+    fn is_still_known(&self) -> bool {
+        self.hub
+            .authenticate(&self.bearer)
+            .is_some_and(|caller| caller.name == self.caller.name)
+    }
+
+    fn forgotten(&self) -> Close {
+        let problem = Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
+            .hint("Ask for another one; the calls of this connection go on.");
+        self.refuse(&Id::default(), &problem);
+        Close::new(Close::UNAUTHENTICATED, &problem.message)
+    }
+}
+
+/// The call as it stands after a cancel has had time to end it.
+async fn cancelled(hub: Hub, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+    call.ended(Some(limits::CANCEL_WAIT)).await;
+    Ok(frame::tell("call", &id, &hub.view(&call)))
+}
+
+async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
+    let call = hub.find_call(&get.call_id).await?;
+    may_see(&caller, &call)?;
+    let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
+    call.ended(Some(wait)).await;
+    Ok(frame::tell("call", &id, &hub.view(&call)))
+}
+
+/// Resolves when the feed has something new. All subscriptions read the same feed, and this is asked only
+/// when all have read it to its end; so any of them will do.
+async fn news(subscriptions: &mut [(Id, Subscription)]) {
+    match subscriptions.first_mut() {
+        Some((_, subscription)) => subscription.news().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn going_away() -> Close {
+    Close::new(Close::GOING_AWAY, "the hub is shutting down")
+}

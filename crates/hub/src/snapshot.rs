@@ -1,0 +1,100 @@
+//! What a subscriber of the feed may hear, and what it is told when it begins without a past.
+//!
+//! The position is taken first and then what is known, so that nothing is lost between the two; an event
+//! may tell once more what the snapshot has told. It changes nothing and keeps nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wire::event::Why;
+use wire::{CallId, Code, Problem, Resync, Status, Topic};
+
+use crate::call::Call;
+use crate::callers::{Caller, Scope};
+use crate::feed::Subscription;
+use crate::hub::Hub;
+use crate::journal::Wanted;
+use crate::limits;
+use crate::policy::require;
+
+/// The same rules as for asking: instances are seen by everybody, one's own calls too, all else by `read`.
+pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(), Problem> {
+    if topics.is_empty() || topics.len() > limits::FEED_TOPICS_MAX {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "A subscription has 1 to {} topics, not {}.",
+                limits::FEED_TOPICS_MAX,
+                topics.len()
+            ),
+        )
+        .hint("The topics are calls, instances, state and call:<id>."));
+    }
+    topics.iter().try_for_each(|topic| match topic {
+        Topic::Instances => Ok(()),
+        Topic::Calls => require(caller, Scope::Read, || {
+            "hear of everybody's calls".to_owned()
+        }),
+        Topic::State => require(caller, Scope::Read, || {
+            "hear of the state of a program".to_owned()
+        }),
+        Topic::Call(id) => match hub.call(id)? {
+            own if own.caller.name == caller.name => Ok(()),
+            _ => require(caller, Scope::Read, || {
+                "hear of somebody else's call".to_owned()
+            }),
+        },
+    })
+}
+
+/// What is known of the topics, at the subscription's position.
+pub(crate) fn known(hub: &Hub, subscription: &Subscription, why: Why) -> Resync {
+    let topics = subscription.topics();
+    let position = subscription.position();
+    let instances = topics
+        .iter()
+        .any(|topic| matches!(topic, Topic::Instances | Topic::State))
+        .then(|| hub.instances());
+    let mut calls = calls_of(hub, topics);
+    let calls_left_out = calls.as_ref().map_or(0, |calls| {
+        calls.len().saturating_sub(limits::SNAPSHOT_CALLS_MAX)
+    });
+    if let Some(calls) = &mut calls {
+        calls.truncate(limits::SNAPSHOT_CALLS_MAX);
+    }
+    Resync {
+        position,
+        why,
+        instances,
+        calls: calls.map(|calls| calls.iter().map(|call| hub.view(call)).collect()),
+        calls_left_out,
+    }
+}
+
+/// Calls under way, oldest first, and the named ones also after their end.
+fn calls_of(hub: &Hub, topics: &[Topic]) -> Option<Vec<Arc<Call>>> {
+    let mut found: BTreeMap<CallId, Arc<Call>> = BTreeMap::new();
+    let mut asked = false;
+    for topic in topics {
+        match topic {
+            Topic::Calls => {
+                asked = true;
+                for status in [Status::Queued, Status::Running] {
+                    let wanted = Wanted {
+                        limit: usize::MAX,
+                        status: Some(status),
+                        ..Wanted::default()
+                    };
+                    let (_, calls) = hub.history(&wanted);
+                    found.extend(calls.into_iter().map(|call| (call.id.clone(), call)));
+                }
+            }
+            Topic::Call(id) => {
+                asked = true;
+                found.extend(hub.call(id).ok().map(|call| (id.clone(), call)));
+            }
+            Topic::Instances | Topic::State => {}
+        }
+    }
+    asked.then(|| found.into_values().collect())
+}
