@@ -108,13 +108,16 @@ def proxied(binary, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stage(binary, tmp_path_factory):
+def blender():
+    found = find_program("bpy45")
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def stage(binary, blender, tmp_path_factory):
     """A hub with one background Blender, for every client in turn."""
-    program = find_program("bpy45")
-    if isinstance(program, str):
-        missing(program)
     with ListeningHub(binary, tmp_path_factory.mktemp("stage") / "home") as hub:
-        hub.start(program, "blender")
+        hub.start(blender, "blender")
         yield hub
 
 
