@@ -25,15 +25,7 @@ pub(crate) async fn nearness(State(door): State<Door>, request: Request, next: N
 
 /// The token; for every route that needs one. Leaves the [`hub::callers::Caller`] as an extension.
 pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let bearer = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| {
-            value
-                .strip_prefix("Bearer ")
-                .or_else(|| value.strip_prefix("bearer "))
-        });
+    let bearer = bearer(request.headers());
     let Some(caller) = bearer.and_then(|bearer| door.hub.authenticate(bearer)) else {
         let what = if bearer.is_some() {
             "The token is not known to this hub."
@@ -50,6 +42,14 @@ pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: 
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// The token that a request carries, as it is.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value
+        .strip_prefix("Bearer ")
+        .or_else(|| value.strip_prefix("bearer "))
 }
 
 fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {

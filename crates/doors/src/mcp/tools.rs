@@ -6,6 +6,8 @@
 mod calls;
 mod looks;
 
+use std::sync::LazyLock;
+
 use rmcp::model::Tool;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,13 +20,21 @@ use super::asking::{Answered, Asking};
 use super::target;
 use super::work::{self, Wish};
 
-/// The tools as clients list them.
-pub(crate) fn list() -> Vec<Tool> {
+static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("tools.json")).unwrap_or_else(|error| {
         // Held by a test; a broken list must not take the hub down.
         tracing::error!(%error, "tools.json does not fit the protocol");
         Vec::new()
     })
+});
+
+/// The tools as clients list them.
+pub(crate) fn list() -> &'static [Tool] {
+    &TOOLS
+}
+
+pub(crate) fn tool(name: &str) -> Option<Tool> {
+    TOOLS.iter().find(|tool| tool.name == name).cloned()
 }
 
 pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
@@ -248,7 +258,7 @@ mod tests {
             "{} tokens",
             text.len() / TOKEN_CHARS
         );
-        for tool in &all {
+        for tool in all {
             let description = tool.description.as_deref().unwrap_or_default();
             assert!(!description.is_empty() && description.len() <= limits::DESCRIPTION_BYTES_MAX);
             let hints = tool.annotations.as_ref().unwrap();

@@ -151,6 +151,9 @@ pub(crate) async fn follow(
         () = sleep_until(asking.deadline()) => {}
         () = telling(&mut teller, &ids) => {}
     }
+    if let Some(teller) = &mut teller {
+        teller.rest(&ids).await;
+    }
     let views: Vec<CallView> = calls.iter().map(|call| asking.mcp.hub.view(call)).collect();
     Ok(answer::calls(asking.mcp, &views, note).into())
 }

@@ -194,6 +194,18 @@ async fn scopes_hold_here_too() {
 }
 
 #[tokio::test]
+async fn a_body_over_the_bound_is_refused() {
+    let house = House::open().await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    let body = vec![b' '; 64 * 1024 * 1024 + 1];
+    let answer = house.owner().send("POST", "/mcp", &headers, &body).await;
+    assert_eq!(answer.status, 413);
+}
+
+#[tokio::test]
 async fn large_things_are_cut_once_and_never_sent_twice() {
     let house = House::open().await;
     let mut bridge = house.bridge("toy-1", |_| Reply::ByHand).await;
