@@ -80,6 +80,7 @@ async fn run(asking: &Asking<'_>) -> Answered {
         timeout_ms: said.timeout_ms,
         check_only: said.check_only,
         confirm: said.confirm,
+        starts: true,
     };
     work::run(asking, wish).await
 }
@@ -109,6 +110,7 @@ async fn code(asking: &Asking<'_>) -> Answered {
         timeout_ms: said.timeout_ms,
         confirm: said.confirm,
         check_only: false,
+        starts: true,
     };
     work::run(asking, wish).await
 }
@@ -140,6 +142,7 @@ async fn docs(asking: &Asking<'_>) -> Answered {
         instance: said.instance,
         command: command.to_owned(),
         args: object(args),
+        starts: true,
         ..Wish::default()
     };
     work::run(asking, wish).await

@@ -53,6 +53,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         command: spec.name.clone(),
         args,
         check_only: false,
+        starts: true,
     };
     work::run(asking, wish).await
 }

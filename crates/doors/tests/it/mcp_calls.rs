@@ -47,6 +47,12 @@ async fn without_an_instance_one_is_started_and_told() {
         checked["structuredContent"]["problem"]["code"], "no_instance",
         "a check starts nothing"
     );
+    let nothing = client.tool("undo", json!({"app": "toy"})).await;
+    assert_eq!(
+        nothing["isError"], true,
+        "there is nothing to undo, so nothing starts"
+    );
+    assert!(house.hub.hub.instances().is_empty());
     let result = client.tool("code", json!({"code": "1"})).await;
     assert_eq!(
         result["structuredContent"]["status"], "succeeded",
