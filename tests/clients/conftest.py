@@ -4,7 +4,7 @@
 import json
 import os
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ for folder in (HERE, WALK):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+from client import Client  # noqa: E402
 from hubs import Hub  # noqa: E402
 from programs import find_binary, find_program  # noqa: E402
 
@@ -68,13 +69,8 @@ class ListeningHub(Hub):
         self.ready = json.loads(line)
         self.url = self.ready["url"]
         self.token = Path(self.ready["token_file"]).read_text().strip()
-        self.http = self.owner()
+        self.http = Client(self.url, self.token)
         return self
-
-    def owner(self):
-        from client import Client
-
-        return Client(self.url, self.token)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +87,6 @@ def binary():
 @pytest.fixture(scope="session")
 def proxied(binary, tmp_path_factory):
     """Makes a hub behind the proxy: `with proxied(*words) as (hub, url)`. The same port on two loopback addresses."""
-    from contextlib import contextmanager
 
     @contextmanager
     def make(*words):
@@ -108,13 +103,16 @@ def proxied(binary, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stage(binary, tmp_path_factory):
+def blender():
+    found = find_program("bpy45")
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def stage(binary, blender, tmp_path_factory):
     """A hub with one background Blender, for every client in turn."""
-    program = find_program("bpy45")
-    if isinstance(program, str):
-        missing(program)
     with ListeningHub(binary, tmp_path_factory.mktemp("stage") / "home") as hub:
-        hub.start(program, "blender")
+        hub.start(blender, "blender")
         yield hub
 
 
@@ -153,10 +151,3 @@ def connect(stage, clients, puppets):
     yield connect
     for puppet in made:
         puppet.close()
-
-
-@pytest.fixture(autouse=True)
-def _slow(request):
-    began = time.monotonic()
-    yield
-    request.node.user_properties.append(("seconds", round(time.monotonic() - began, 2)))

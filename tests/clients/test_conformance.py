@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from client import Client
 
 from conftest import HERE
 
@@ -77,10 +78,8 @@ def test_without_fixtures_only_the_known_is_missing(clients, without_fixtures, r
     assert Counter(check["status"] for _, check in checks)["SUCCESS"] >= 40, report[-4000:]
 
 
-def test_the_proxy_is_needed(clients, proxied, tmp_path):
+def test_the_proxy_is_needed(proxied):
     """Without a token not even the suite gets in: the fixtures' flag opens no door."""
     with proxied("--conformance-fixtures") as (hub, _url):
-        from client import Client
-
         answer = Client(hub.url, None).request("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"})
         answer.problem(401, "unauthenticated")

@@ -48,7 +48,9 @@ class Inspector:
         return ["--transport", "http", "--server-url", url, "--header", header, "--protocol-era", era]
 
     def over_stdio(self, era):
-        return [self.hub.binary, "mcp", "--protocol-era", era]
+        # It hands a server nothing of its own environment.
+        home = "KAPELLE_HOME=%s" % self.hub.home
+        return [self.hub.binary, "mcp", "-e", home, "--protocol-era", era]
 
 
 @pytest.fixture(scope="module")

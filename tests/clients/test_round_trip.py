@@ -12,8 +12,10 @@ import struct
 import time
 
 import pytest
+from hubs import Terminal
 
-from puppet import Line, Refused
+from conftest import ListeningHub
+from puppet import Line, Puppet, Refused
 
 CLIENTS = (
     ("ts_old", "legacy"),
@@ -239,6 +241,19 @@ def test_a_long_call_is_a_task_for_a_client_that_knows_tasks(connect, line, stag
     client.close()
 
 
+def test_a_cancelled_task_ends_in_the_app(connect, owner):
+    client = connect(Line("ts_new", "auto", "http"), tasks=True)
+    call = client.send("call", name="code", arguments={"code": SLOW % (900, 900)})
+    client.event("task")
+    running = [one for one in owner.get("/v1/calls?status=running")["calls"] if one["command"] == "code.run"]
+    assert len(running) == 1, running
+    client.do("cancel", call=call)
+    with pytest.raises(Refused):
+        client.answer(call)
+    assert owner.end(running[0]["call_id"], CANCELLED_S)["status"] == "cancelled"
+    client.close()
+
+
 def test_a_client_without_a_person_is_told_how_to_confirm(connect, owner):
     name = "Kept"
     owner.run("object.create", kind="cube", name=name)
@@ -261,11 +276,27 @@ def test_callers_are_named_after_their_clients(stage, connect):
     client.close()
 
 
+def test_an_agent_that_comes_to_nothing_pays_one_call(binary, blender, clients, puppets, tmp_path):
+    """No hub, no Blender: a client that was started by its person's desk asks for a sum and gets it."""
+    home = Terminal(binary, tmp_path / "home", {"KAPELLE_BLENDER": blender.path})
+    line = Line("ts_old", "legacy", "stdio")
+    config = {"name": "newcomer", "transport": "stdio", "mode": line.mode, "elicits": True}
+    config.update(command=str(binary), args=["mcp"], env=home.environment)
+    puppet = Puppet(line, [str(clients.node), str(puppets / line.script)], config, home.environment)
+    try:
+        result = good(puppet.call("code", {"code": "1 + 1"}, timeout_ms=60_000))
+        assert outcome_of(result)["value"] == 2
+        # What was started for it is said.
+        assert "start" in text_of(result).lower(), text_of(result)
+        assert [one["name"] for one in home.document("status")["instances"]]
+    finally:
+        puppet.close()
+        home.kapelle("stop", "--hub")
+        home.clear()
+
+
 def test_stdio_survives_a_hub_that_comes_back(binary, clients, puppets, tmp_path):
     """The pipe greets the new hub as the client greeted the old one; the client notices nothing but a failed call."""
-    from conftest import ListeningHub
-    from puppet import Puppet
-
     with ListeningHub(binary, tmp_path / "home") as hub:
         for line in (Line("ts_old", "legacy", "stdio"), Line("py_new", "modern", "stdio")):
             config = {"name": "patient", "transport": "stdio", "mode": line.mode, "elicits": False}

@@ -137,12 +137,22 @@ impl Pipe<'_> {
         self.shared.refuse(&head, &gone);
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another process's start has no event"
+    )]
     fn connect_or_start(&mut self) -> Result<(), Box<Problem>> {
+        // At the beginning an address that is wrong should be told at once.
+        let tries = if self.number == 0 && self.session.has_address() {
+            1
+        } else {
+            TRIES
+        };
         let mut tried = 0;
         loop {
             tried += 1;
             match self.connect(true) {
-                Err(problem) if tried < TRIES && may_pass(&problem) => std::thread::sleep(LOOK),
+                Err(problem) if tried < tries && may_pass(&problem) => std::thread::sleep(LOOK),
                 done => return done,
             }
         }

@@ -3,6 +3,7 @@
 
 from contextlib import asynccontextmanager
 
+import anyio
 import httpx
 from mcp import ClientSession, StdioServerParameters, stdio_client, types
 from mcp.client.streamable_http import streamable_http_client
@@ -21,8 +22,12 @@ async def streams(config):
             yield read, write
     else:
         server = StdioServerParameters(command=config["command"], args=config["args"], env=config["env"])
-        async with stdio_client(server) as (read, write):
-            yield read, write
+        try:
+            async with stdio_client(server) as (read, write):
+                yield read, write
+        except* anyio.BrokenResourceError:
+            # This SDK cannot bear a notification that comes while it closes.
+            pass
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import { createTaskSessionFromClient, resultFromTaskOutcome } from '@modelcontex
 
 const VERSION = '2026-07-28';
 
-/// Gives a `call` that lives through a task's whole life; `told` hears of the task's states.
+/// Gives a `call` that lives through a task's whole life; `told` hears of the task's states. Its signal cancels the task.
 export function tasked(client, config, told) {
   let next = 0;
   const session = createTaskSessionFromClient(client, {
@@ -19,8 +19,9 @@ export function tasked(client, config, told) {
       clientCapabilities: config.elicits ? { elicitation: { form: {} } } : {},
     },
   });
-  return async ({ name, arguments: args }) => {
+  return async ({ name, arguments: args }, { signal }) => {
     const execution = await session.callTool(name, args);
+    signal.addEventListener('abort', () => execution.cancel());
     const { outcome } = await execution.settle({ onEvent: (event) => event.type === 'task' && told(event.task) });
     return resultFromTaskOutcome(outcome);
   };

@@ -6,6 +6,7 @@ mod environment;
 mod fake_hub;
 mod hub;
 mod looks;
+mod mcp;
 mod mcp_install;
 mod no_hub;
 mod real;

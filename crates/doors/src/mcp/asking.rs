@@ -1,7 +1,5 @@
 //! One `tools/call`: who asks, what, and what their client can do.
 
-use std::time::Duration;
-
 use hub::callers::Caller;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, JsonObject, ProtocolVersion};
@@ -90,9 +88,5 @@ impl Asking<'_> {
     /// When the client must have an answer.
     pub(crate) fn deadline(&self) -> Instant {
         self.since + self.mcp.pace.answer_within
-    }
-
-    pub(crate) fn until(&self, after: Duration) -> Instant {
-        self.since + after
     }
 }

@@ -5,11 +5,9 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hub::callers::Caller;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use rmcp::ServiceExt as _;
@@ -20,6 +18,7 @@ use wire::{Code, Problem};
 use super::Mcp;
 use super::server::{Server, Who};
 use crate::calls::query_of;
+use crate::guard::bearer;
 use crate::limits;
 use crate::problem::Answer;
 
@@ -35,7 +34,6 @@ pub(crate) struct PipeQuery {
 /// `GET /mcp/stdio?app=`
 pub(crate) async fn open(
     State(mcp): State<Arc<Mcp>>,
-    Extension(caller): Extension<Caller>,
     query: Result<Query<PipeQuery>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Answer<Response> {
@@ -49,6 +47,8 @@ pub(crate) async fn open(
             .hint("MCP over HTTP is at /mcp; `kapelle mcp` speaks it on stdio.")
             .into());
     }
+    // The guard has found it good.
+    let token = bearer(request.headers()).unwrap_or_default().to_owned();
     let app = query_of(query)?
         .app
         .map(|app| mcp.known(&app))
@@ -60,7 +60,7 @@ pub(crate) async fn open(
         );
         return Err(problem.hint("End clients that are no longer used.").into());
     };
-    let server = Server::new(Arc::clone(&mcp), app, Who::Pipe(caller));
+    let server = Server::new(Arc::clone(&mcp), app, Who::Pipe(token.into()));
     tokio::spawn(async move {
         match hyper::upgrade::on(request).await {
             Ok(connection) => serve(&mcp, server, connection).await,

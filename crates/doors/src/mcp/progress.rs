@@ -27,6 +27,8 @@ pub(crate) struct Teller {
     told_at: Option<Instant>,
     progress: f64,
     is_measured: bool,
+    /// What came too soon after the last word.
+    held_back: Option<(Option<f64>, String)>,
 }
 
 impl Teller {
@@ -42,13 +44,19 @@ impl Teller {
             told_at: None,
             progress: 0.0,
             is_measured: false,
+            held_back: None,
         })
     }
 
     /// Tells what comes of these calls; never ends by itself.
     pub(crate) async fn tell(&mut self, calls: &[CallId]) {
         loop {
-            let beat = self.told_at.unwrap_or(self.started) + self.heartbeat;
+            let pause = if self.held_back.is_some() {
+                limits::PROGRESS_INTERVAL.min(self.heartbeat)
+            } else {
+                self.heartbeat
+            };
+            let beat = self.told_at.unwrap_or(self.started) + pause;
             tokio::select! {
                 event = self.events.recv() => match event {
                     Ok(event) => self.take(event, calls).await,
@@ -56,6 +64,10 @@ impl Teller {
                     Err(RecvError::Closed) => std::future::pending().await,
                 },
                 () = tokio::time::sleep_until(beat) => {
+                    if let Some((fraction, text)) = self.held_back.take() {
+                        self.say(fraction, text).await;
+                        continue;
+                    }
                     let text = format!("at work for {} s", self.started.elapsed().as_secs());
                     self.say(None, text).await;
                 }
@@ -63,24 +75,26 @@ impl Teller {
         }
     }
 
+    /// The calls have ended: what they said before that and nobody heard yet.
+    pub(crate) async fn rest(&mut self, calls: &[CallId]) {
+        while let Ok(event) = self.events.try_recv() {
+            if let Some(said) = said(event, calls) {
+                self.held_back = Some(said);
+            }
+        }
+        if let Some((fraction, text)) = self.held_back.take() {
+            self.say(fraction, text).await;
+        }
+    }
+
     async fn take(&mut self, event: Event, calls: &[CallId]) {
-        match event {
-            Event::CallProgress { call_id, progress } if calls.contains(&call_id) => {
-                let is_last = progress.fraction.is_some_and(|fraction| fraction >= 1.0);
-                if is_last || self.may_speak() {
-                    self.say(progress.fraction, progress.text).await;
-                }
-            }
-            Event::CallOutput { call_id, text, .. }
-                if calls.contains(&call_id) && self.may_speak() =>
-            {
-                let line = text.lines().rev().find(|line| !line.trim().is_empty());
-                if let Some(line) = line {
-                    let line: String = line.chars().take(LINE_CHARS_MAX).collect();
-                    self.say(None, line).await;
-                }
-            }
-            _ => {}
+        let Some((fraction, text)) = said(event, calls) else {
+            return;
+        };
+        if self.may_speak() {
+            self.say(fraction, text).await;
+        } else {
+            self.held_back = Some((fraction, text));
         }
     }
 
@@ -91,6 +105,7 @@ impl Teller {
 
     async fn say(&mut self, fraction: Option<f64>, text: String) {
         self.told_at = Some(Instant::now());
+        self.held_back = None;
         self.is_measured |= fraction.is_some();
         let wanted = fraction.map_or(0.0, |fraction| fraction.clamp(0.0, 1.0) * TOTAL);
         self.progress = if wanted > self.progress {
@@ -109,6 +124,20 @@ impl Teller {
         if !matches!(sent, Ok(Ok(()))) {
             tracing::debug!("a client does not take its progress");
         }
+    }
+}
+
+/// What one of these calls says of itself, in numbers or in print.
+fn said(event: Event, calls: &[CallId]) -> Option<(Option<f64>, String)> {
+    match event {
+        Event::CallProgress { call_id, progress } if calls.contains(&call_id) => {
+            Some((progress.fraction, progress.text))
+        }
+        Event::CallOutput { call_id, text, .. } if calls.contains(&call_id) => {
+            let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+            Some((None, line.chars().take(LINE_CHARS_MAX).collect()))
+        }
+        _ => None,
     }
 }
 

@@ -41,8 +41,9 @@ pub(crate) struct Server {
 pub(crate) enum Who {
     /// Each HTTP request has its own token.
     Requests,
-    /// A pipe was opened with one; what it may do is narrower, and it is named after its client.
-    Pipe(Caller),
+    /// A pipe was opened with this token, which may be taken back meanwhile. What the pipe may do is
+    /// narrower, and it is named after its client.
+    Pipe(Arc<str>),
 }
 
 type Context = RequestContext<RoleServer>;
@@ -61,7 +62,10 @@ impl Server {
         match &self.who {
             Who::Requests => caller_of(&context.extensions)
                 .ok_or_else(|| ErrorData::internal_error("The request has no caller.", None)),
-            Who::Pipe(opener) => {
+            Who::Pipe(token) => {
+                let opener = self.mcp.hub.authenticate(token).ok_or_else(|| {
+                    ErrorData::invalid_request("The token of this pipe was taken back.", None)
+                })?;
                 let client = context.client_info().map(|client| client.name);
                 Ok(opener.as_mcp_client(client.as_deref().unwrap_or_default()))
             }
@@ -75,7 +79,7 @@ impl Server {
 
     fn all_tools(&self) -> Result<Vec<Tool>, ErrorData> {
         let mut all = match &self.app {
-            None => tools::list(),
+            None => tools::list().to_vec(),
             Some(app) => typed::list(&self.mcp.hub, app).map_err(answer::protocol)?,
         };
         if let Some(fixtures) = self.fixtures() {
@@ -159,10 +163,12 @@ impl ServerHandler for Server {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.all_tools()
-            .ok()?
-            .into_iter()
-            .find(|tool| tool.name == name)
+        // Every call asks for it, so it makes one tool and not all of them.
+        let own = match &self.app {
+            None => tools::tool(name),
+            Some(app) => typed::named(&self.mcp.hub, app, name),
+        };
+        own.or_else(|| self.fixtures()?.tool(name).cloned())
     }
 
     async fn list_resources(

@@ -15,7 +15,7 @@ use hub::callers::Caller;
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::common::server_side_http::ServerSseMessage;
 use rmcp::transport::streamable_http_server::session::local::{
-    LocalSessionManager, LocalSessionManagerError,
+    LocalSessionManager, LocalSessionManagerError, SessionError,
 };
 use rmcp::transport::streamable_http_server::session::{SessionId, SessionManager};
 use tokio::time::Instant;
@@ -61,12 +61,13 @@ impl Sessions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session that makes room for a new one, when there is none left.
+    fn is_full(&self) -> bool {
+        self.known().len() >= limits::MCP_SESSIONS_MAX
+    }
+
+    /// The session that makes room for a new one; nothing when all are in the middle of a request.
     fn leaving(&self) -> Option<SessionId> {
         let known = self.known();
-        if known.len() < limits::MCP_SESSIONS_MAX {
-            return None;
-        }
         let idle = known.iter().filter(|(_, session)| session.requests == 0);
         idle.min_by_key(|(_, session)| (session.listens, session.used))
             .map(|(id, _)| Arc::clone(id))
@@ -133,7 +134,11 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Failed> {
-        while let Some(id) = self.leaving() {
+        while self.is_full() {
+            let Some(id) = self.leaving() else {
+                let full = std::io::Error::other("every MCP session is in the middle of a request");
+                return Err(SessionError::Io(full).into());
+            };
             tracing::debug!(session = %id, "an idle MCP session makes room");
             self.close_session(&id).await?;
         }

@@ -6,6 +6,8 @@
 mod calls;
 mod looks;
 
+use std::sync::LazyLock;
+
 use rmcp::model::Tool;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,13 +20,21 @@ use super::asking::{Answered, Asking};
 use super::target;
 use super::work::{self, Wish};
 
-/// The tools as clients list them.
-pub(crate) fn list() -> Vec<Tool> {
+static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("tools.json")).unwrap_or_else(|error| {
         // Held by a test; a broken list must not take the hub down.
         tracing::error!(%error, "tools.json does not fit the protocol");
         Vec::new()
     })
+});
+
+/// The tools as clients list them.
+pub(crate) fn list() -> &'static [Tool] {
+    &TOOLS
+}
+
+pub(crate) fn tool(name: &str) -> Option<Tool> {
+    TOOLS.iter().find(|tool| tool.name == name).cloned()
 }
 
 pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
@@ -70,6 +80,7 @@ async fn run(asking: &Asking<'_>) -> Answered {
         timeout_ms: said.timeout_ms,
         check_only: said.check_only,
         confirm: said.confirm,
+        starts: true,
     };
     work::run(asking, wish).await
 }
@@ -99,6 +110,7 @@ async fn code(asking: &Asking<'_>) -> Answered {
         timeout_ms: said.timeout_ms,
         confirm: said.confirm,
         check_only: false,
+        starts: true,
     };
     work::run(asking, wish).await
 }
@@ -130,6 +142,7 @@ async fn docs(asking: &Asking<'_>) -> Answered {
         instance: said.instance,
         command: command.to_owned(),
         args: object(args),
+        starts: true,
         ..Wish::default()
     };
     work::run(asking, wish).await
@@ -248,7 +261,7 @@ mod tests {
             "{} tokens",
             text.len() / TOKEN_CHARS
         );
-        for tool in &all {
+        for tool in all {
             let description = tool.description.as_deref().unwrap_or_default();
             assert!(!description.is_empty() && description.len() <= limits::DESCRIPTION_BYTES_MAX);
             let hints = tool.annotations.as_ref().unwrap();

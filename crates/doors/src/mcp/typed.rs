@@ -22,6 +22,15 @@ pub(crate) fn list(hub: &Hub, app: &AppId) -> Result<Vec<Tool>, Problem> {
     Ok(hub.commands(app)?.iter().map(tool).collect())
 }
 
+/// One of them.
+pub(crate) fn named(hub: &Hub, app: &AppId, name: &str) -> Option<Tool> {
+    let specs = hub.commands(app).ok()?;
+    specs
+        .iter()
+        .find(|spec| name_of(&spec.name) == name)
+        .map(tool)
+}
+
 pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
     let commands = asking.mcp.hub.commands(app)?;
     let Some(spec) = commands
@@ -44,6 +53,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         command: spec.name.clone(),
         args,
         check_only: false,
+        starts: true,
     };
     work::run(asking, wish).await
 }

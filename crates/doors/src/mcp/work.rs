@@ -15,7 +15,7 @@ use hub::Asked;
 use hub::call::Call;
 use rmcp::model::CallToolResponse;
 use serde_json::{Map, Value};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 use wire::call::Wait;
 use wire::{AppId, CallId, CallRequest, CallView, Code, InstanceName, Problem};
 
@@ -35,6 +35,8 @@ pub(crate) struct Wish {
     pub(crate) check_only: bool,
     /// The value of an earlier `confirmation_required`.
     pub(crate) confirm: Option<String>,
+    /// Whether a program is started for it where none is open.
+    pub(crate) starts: bool,
 }
 
 /// Does it, as far as it gets within the time that a client waits.
@@ -47,6 +49,7 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
         &wish.command,
     )?;
     let given = confirm::given(asking)?;
+    let may_start = wish.starts && !wish.check_only;
     let request = CallRequest {
         app,
         instance: wish.instance,
@@ -60,17 +63,20 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
     };
     // Before the call can tell anything, so that nothing is missed.
     let mut teller = Teller::of(asking);
-    match take(asking, request, &mut teller).await? {
+    match take(asking, request, may_start, &mut teller).await? {
         Taken::Checked(checked) => Ok(answer::checked(&checked).into()),
         Taken::Later(response) => Ok(*response),
-        Taken::Calls(calls, note) => follow(asking, calls, note.as_deref(), teller).await,
+        Taken::Calls(calls, note, since) => {
+            follow(asking, calls, note.as_deref(), since, teller).await
+        }
     }
 }
 
 /// What has become of a wish.
 enum Taken {
     Checked(hub::desk::Checked),
-    Calls(Vec<Arc<Call>>, Option<String>),
+    /// Under way, with what was done besides, and from when on the client waits.
+    Calls(Vec<Arc<Call>>, Option<String>, Instant),
     Later(Box<CallToolResponse>),
 }
 
@@ -78,23 +84,28 @@ enum Taken {
 async fn take(
     asking: &Asking<'_>,
     mut request: CallRequest,
+    may_start: bool,
     teller: &mut Option<Teller>,
 ) -> Result<Taken, Stop> {
-    let mut note = None;
+    let (mut note, mut since) = (None, asking.since);
     loop {
         let problem = match asking.mcp.hub.ask(&asking.caller, request.clone()) {
             Ok(Asked::Checked(checked)) => return Ok(Taken::Checked(checked)),
-            Ok(Asked::One(call)) => return Ok(Taken::Calls(vec![call], note)),
-            Ok(Asked::All(calls)) => return Ok(Taken::Calls(calls, note)),
+            Ok(Asked::One(call)) => return Ok(Taken::Calls(vec![call], note, since)),
+            Ok(Asked::All(calls)) => return Ok(Taken::Calls(calls, note, since)),
             Err(problem) => problem,
         };
         if problem.code == Code::CONFIRMATION_REQUIRED {
             let args = Value::Object(request.args.clone());
             match confirm::ask(asking, problem, &args).await? {
-                confirm::Asked::Yes(value) => request.confirm = Some(value),
+                confirm::Asked::Yes(value) => {
+                    request.confirm = Some(value);
+                    // What a person needed to think is not the call's.
+                    since = Instant::now();
+                }
                 confirm::Asked::Later(response) => return Ok(Taken::Later(response)),
             }
-        } else if problem.code == Code::NO_INSTANCE && note.is_none() && !request.check_only {
+        } else if problem.code == Code::NO_INSTANCE && note.is_none() && may_start {
             note = Some(started(asking, &request.app, problem, teller).await?);
         } else {
             return Err(problem.into());
@@ -129,10 +140,11 @@ async fn started(
 }
 
 /// Waits for calls that are under way, in the client's sight.
-pub(crate) async fn follow(
+async fn follow(
     asking: &Asking<'_>,
     calls: Vec<Arc<Call>>,
     note: Option<&str>,
+    since: Instant,
     mut teller: Option<Teller>,
 ) -> Answered {
     let ids: Vec<CallId> = calls.iter().map(|call| call.id.clone()).collect();
@@ -143,13 +155,16 @@ pub(crate) async fn follow(
         biased;
         () = ended(&calls) => {}
         () = asking.context.ct.cancelled() => cancel(asking, &calls).await,
-        () = sleep_until(asking.until(asking.mcp.pace.task_after)), if as_task.is_some() => {
+        () = sleep_until(since + asking.mcp.pace.task_after), if as_task.is_some() => {
             if let Some(call) = as_task {
                 return Ok(tasks::made_of(call).into());
             }
         }
-        () = sleep_until(asking.deadline()) => {}
+        () = sleep_until(since + asking.mcp.pace.answer_within) => {}
         () = telling(&mut teller, &ids) => {}
+    }
+    if let Some(teller) = &mut teller {
+        teller.rest(&ids).await;
     }
     let views: Vec<CallView> = calls.iter().map(|call| asking.mcp.hub.view(call)).collect();
     Ok(answer::calls(asking.mcp, &views, note).into())

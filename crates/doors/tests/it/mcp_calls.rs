@@ -47,6 +47,12 @@ async fn without_an_instance_one_is_started_and_told() {
         checked["structuredContent"]["problem"]["code"], "no_instance",
         "a check starts nothing"
     );
+    let nothing = client.tool("undo", json!({"app": "toy"})).await;
+    assert_eq!(
+        nothing["isError"], true,
+        "there is nothing to undo, so nothing starts"
+    );
+    assert!(house.hub.hub.instances().is_empty());
     let result = client.tool("code", json!({"code": "1"})).await;
     assert_eq!(
         result["structuredContent"]["status"], "succeeded",
@@ -191,6 +197,18 @@ async fn scopes_hold_here_too() {
             .status,
         403
     );
+}
+
+#[tokio::test]
+async fn a_body_over_the_bound_is_refused() {
+    let house = House::open().await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    let body = vec![b' '; 64 * 1024 * 1024 + 1];
+    let answer = house.owner().send("POST", "/mcp", &headers, &body).await;
+    assert_eq!(answer.status, 413);
 }
 
 #[tokio::test]

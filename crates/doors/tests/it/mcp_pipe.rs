@@ -120,6 +120,19 @@ async fn the_newer_protocol_names_its_client_in_every_request() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_taken_back_ends_what_a_pipe_may() {
+    let house = House::open().await;
+    let mut pipe = Pipe::open(&house.caller("guest", &["read"], &[]).await, "").await;
+    pipe.begin("x").await;
+    let status = json!({"name": "status", "arguments": {}});
+    let answer = pipe.ask(1, "tools/call", status.clone()).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    assert_eq!(house.owner().delete("/v1/tokens/guest").await.status, 200);
+    let answer = pipe.ask(2, "tools/call", status).await;
+    assert!(answer["error"].is_object(), "{answer}");
+}
+
+#[tokio::test]
 async fn only_who_knows_what_it_is_gets_one() {
     let house = House::open().await;
     let upgrade = [("upgrade", "kapelle-mcp"), ("connection", "upgrade")];

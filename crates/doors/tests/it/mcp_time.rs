@@ -57,10 +57,14 @@ async fn progress_goes_to_those_who_gave_a_token() {
         bridge.progress(&call.id, 1.0, "whole").await;
         let (_, whole) = events.next().await.expect("progress");
         assert_eq!(whole["params"]["message"], "whole");
+        // In one breath: what came before the end is told before the end.
+        bridge.progress(&call.id, 1.0, "the last word").await;
         bridge
             .end(&call.id, json!({"status": "succeeded", "value": 3}))
             .await;
-        let (_, response) = until_response(&mut events).await;
+        let (before, response) = until_response(&mut events).await;
+        let last = before.last().map(|told| &told["params"]["message"]);
+        assert_eq!(last, Some(&json!("the last word")), "{era}");
         assert_eq!(response["result"]["structuredContent"]["value"], 3, "{era}");
     }
 }
