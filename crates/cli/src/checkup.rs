@@ -13,6 +13,7 @@ use crate::ago::{short, size};
 use crate::client::Client;
 use crate::home::mode_open_to_others;
 use crate::launch::DEFAULT_LISTEN;
+use crate::neighbours::{Dialect, PORTS, look};
 use crate::run_file::RunFile;
 use crate::serve;
 use crate::session::Session;
@@ -79,7 +80,32 @@ pub(crate) fn all(session: &Session) -> Vec<Finding> {
     findings.extend(hub(session));
     findings.extend(blender(session.home.path()));
     findings.extend(apps::blender::addons().iter().map(addon));
+    findings.extend(neighbours());
     findings
+}
+
+/// Who listens on the ports that other programs of this field use; all asked at once.
+fn neighbours() -> Vec<Finding> {
+    const NAME: &str = "neighbours";
+    let asked: Vec<_> = PORTS
+        .iter()
+        .map(|(port, usual)| (port, usual, std::thread::spawn(move || look(*port))))
+        .collect();
+    let found = asked.into_iter().filter_map(|(port, usual, look)| {
+        let dialect = look.join().ok().flatten()?;
+        let says = format!(
+            "port {port}: {} (the usual place of {usual})",
+            dialect.says()
+        );
+        Some(match dialect {
+            Dialect::Typed { .. } | Dialect::Execute => Finding::ok(
+                NAME,
+                format!("{says}; take its Blender over: kapelle adopt {port}"),
+            ),
+            _ => Finding::ok(NAME, says),
+        })
+    });
+    found.collect()
 }
 
 fn home(path: &Path) -> Finding {

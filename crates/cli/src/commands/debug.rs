@@ -8,6 +8,7 @@ use serde_json::json;
 use wire::{Code, Problem};
 
 use crate::answer::{Answered, Shown};
+use crate::commands::install::{App, Install};
 use crate::problems;
 use crate::serve;
 use crate::session::Session;
@@ -25,7 +26,21 @@ pub struct Debug {
 
 #[derive(Subcommand, Debug)]
 pub enum DebugVerb {
+    Install(DebugInstall),
     Start(DebugStart),
+}
+
+/// Install the add-on, whose preferences have the direct mode too
+///
+/// The same as `kapelle install blender`.
+#[derive(Args, Debug)]
+pub struct DebugInstall {
+    /// In this Blender (can be repeated).
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub blender: Vec<PathBuf>,
+    /// In all Blenders of this machine.
+    #[arg(long, conflicts_with = "blender")]
+    pub all: bool,
 }
 
 /// Start a Blender that listens by itself, and stay with it until it ends
@@ -63,6 +78,14 @@ pub struct DebugStart {
 impl Debug {
     pub(crate) fn run(self, session: &Session) -> Answered {
         match self.verb {
+            DebugVerb::Install(words) => Install {
+                app: App::Blender,
+                blender: words.blender,
+                all: words.all,
+                no_verify: false,
+                zip: None,
+            }
+            .run(session),
             DebugVerb::Start(words) => words.run(session),
         }
     }
