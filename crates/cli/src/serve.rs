@@ -277,6 +277,8 @@ pub(crate) fn blender_launch(
         program,
         python,
         file,
+        memory_mb: None,
+        time_s: None,
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
 }
