@@ -137,6 +137,8 @@ fn listen(mut reader: io::PipeReader, words: &Mutex<Vec<u8>>) {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn shell(line: &str) -> Command {
@@ -168,7 +170,12 @@ mod tests {
             .nth(1)
             .expect("it told its child")
             .to_owned();
-        assert!(!lives(&child), "its child lives on");
+        // It has been killed and may need a moment to be gone.
+        let until = Instant::now() + Duration::from_secs(30);
+        while lives(&child) {
+            assert!(Instant::now() < until, "its child lives on");
+            std::thread::yield_now();
+        }
     }
 
     fn lives(pid: &str) -> bool {
