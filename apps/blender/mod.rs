@@ -55,7 +55,7 @@ impl App for Blender {
 
     fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {
         let found = choose(home, request)?;
-        let package = bridge_files::lay_out(home, PACKAGE, BLENDER_BRIDGE)?;
+        let package = lay_out_bridge(home)?;
         let file = request.file.as_deref().map(existing).transpose()?;
         match found.kind {
             Kind::Program => Ok(program(&found.path, &package, request.mode, file)),
@@ -67,6 +67,14 @@ impl App for Blender {
             Kind::Module => Ok(module(&found.path, &package, file)),
         }
     }
+}
+
+/// Writes the bridge into the home folder; gives its package.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn lay_out_bridge(home: &Home) -> Result<PathBuf, Problem> {
+    bridge_files::lay_out(home, PACKAGE, BLENDER_BRIDGE)
 }
 
 /// The described commands.

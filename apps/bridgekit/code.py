@@ -104,6 +104,10 @@ class Namespaces:
         names.move_to_end(name)
         return names[name]
 
+    def all(self):
+        """All that are kept: [(owner, name, variables)]."""
+        return [(owner, name, kept) for owner, names in self._owners.items() for name, kept in names.items()]
+
     def forget(self, owner=None):
         """Drops all namespaces of an owner, or of everybody."""
         if owner is None:

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The command `code.run`, the same in every Python application.
+"""The commands `code.run` and `code.check`, the same in every Python application.
 
-In: a source and the name of a namespace. Out: the value of the last expression, else of `_result`.
+In: a source and the name of a namespace. Out: the value of the last expression, else of `_result`; or what a look at
+the source tells, without running it (static_check.py).
 """
+
+import ast
 
 from . import kapelle_module
 from .code import Namespaces, Sources, execute
 from .interrupt import Interrupt
 from .problem import Problem
+from .static_check import FINDINGS_MAX, Checks, is_allowed
 from .tracebacks import cannot_compile, problem_of
 
 # Characters of a namespace's name.
@@ -15,7 +19,7 @@ NAME_CHARS_MAX = 64
 
 
 def install(table, host):
-    """Registers `code.run` in the table. Returns the Namespaces, so that the bridge can drop them."""
+    """Registers `code.run` and `code.check` in the table. Returns the Namespaces, so that the bridge can drop them."""
     module = kapelle_module.module()
 
     def fresh():
@@ -25,6 +29,7 @@ def install(table, host):
 
     namespaces = Namespaces(fresh)
     sources = Sources()
+    checks = Checks(host.dangers(), host.dangers_in)
 
     @table.command("code.run", effect="code")
     def code_run(call, code, namespace=None, reset=False, undo="auto"):
@@ -39,6 +44,7 @@ def install(table, host):
             raise
         except BaseException as error:
             raise cannot_compile(code, error) from None
+        checks.refuse(call, code, variables)
         try:
             return execute(compiled, variables)
         except Interrupt:
@@ -46,4 +52,34 @@ def install(table, host):
         except BaseException as error:
             raise problem_of(error, lambda raised: host.explain(raised, call)) from None
 
+    @table.command("code.check", effect="read")
+    def code_check(call, code):
+        if not isinstance(code, str):
+            raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
+        known = next((kept for owner, name, kept in namespaces.all() if (owner, name) == (call.owner, "")), {})
+        return _checked(call, code, checks, known, host)
+
     return namespaces
+
+
+def _checked(call, code, checks, known, host):
+    """What `code.check` answers."""
+    may_run = bool(call.scopes & {"code", "admin"})
+    told = {"valid": True, "allowed": may_run, "problem": None, "findings": [], "missing": [], "modules": []}
+    told["scopes_needed"] = [] if may_run else ["code"]
+    try:
+        ast.parse(code)
+        compile(code, "<code-0>", "exec", dont_inherit=True)
+        checked = checks.check(code, known)
+    except Interrupt:
+        raise
+    except BaseException as error:
+        told.update(valid=False, problem=cannot_compile(code, error).to_dict())
+        return told
+    told["findings"] = [one.told(call.scopes) for one in checked.findings]
+    told["missing"] = host.missing_in(checked)[:FINDINGS_MAX]
+    told["modules"] = checked.modules[:FINDINGS_MAX]
+    if not all(is_allowed(one.kind, call.scopes) for one in checked.findings):
+        told["allowed"] = False
+        told["scopes_needed"].append("destructive")
+    return told

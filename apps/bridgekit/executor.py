@@ -88,7 +88,7 @@ class Executor:
             self._known[call.id] = None
             if len(self._known) > KNOWN_IDS_MAX:
                 self._known.popitem(last=False)
-            call.port = self.port
+            call.port = call.port or self.port
             call.entry = entry
             if entry is None:
                 refusal = self.table.unknown(call.command)
@@ -150,7 +150,12 @@ class Executor:
         """What is known for an announcement: {"running": […], "queued": […]}."""
         with self._lock:
             running, waiting = self.live() + list(self._settling.values()), list(self._waiting.values())
-        return {"running": [c.known() for c in running], "queued": [c.known() for c in waiting]}
+        # A direct client's calls are nothing that a hub could settle.
+        mine = self.port
+        return {
+            "running": [c.known() for c in running if c.port is mine],
+            "queued": [c.known() for c in waiting if c.port is mine],
+        }
 
     def beat(self):
         """What a beat tells: the running call, how many wait, how long ago the main thread came by."""
@@ -235,7 +240,7 @@ class Executor:
         return True
 
     def _perform(self, call):
-        self.port.started(call)
+        call.port.started(call)
         token, refusal = self._before(call)
         held = memory.rss_mb()
         trace, duration = None, 0.0
@@ -319,9 +324,9 @@ class Executor:
     def _hand_over(self, call, told):
         """The one place where an outcome leaves. Until then the call is in one of the tables."""
         try:
-            self.port.settle(call, told)
+            call.port.settle(call, told)
         except Exception as error:  # a host gave what is no JSON
-            self.port.settle(call, outcome.of_problem(call, faults.internal(error)))
+            call.port.settle(call, outcome.of_problem(call, faults.internal(error)))
         call.settled = True
         self._settling.pop(call.id, None)
 
@@ -398,7 +403,13 @@ class Executor:
             state = {"error": f"the state cannot be read: {message_of(error)}"}
         if state is not None and state != self._state_told:
             self._state_told = state
-            self.port.state(state)
+            self.port.state(state, self._changes())
+
+    def _changes(self):
+        try:
+            return self.host.changes()
+        except Exception:
+            return None  # the state is told without them
 
     def after_fork_in_child(self):
         """The child has no other threads, so a lock that one of them held would stay locked for ever."""

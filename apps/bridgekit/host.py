@@ -34,9 +34,24 @@ class Host:
         """What is worth knowing about the application, or None. Pushed when it changed and nothing waits."""
         return
 
+    def changes(self):
+        """What changed since the last time this was asked: the `changes` beside a state, or None."""
+        return
+
     def explain(self, exc, call):
         """A hint for an exception in a caller's code, or None."""
         return
+
+    def dangers(self):
+        """Further dangers of the application's own API, as static_check.DANGERS: {dotted name: kind}."""
+        return {}
+
+    def dangers_in(self, tree, checked):
+        """Adds findings that no single name tells, after the source was walked."""
+
+    def missing_in(self, checked):
+        """What the source calls and this application has not: [{"name", "line", "hint"}]."""
+        return []
 
     def leave(self):
         """Called once before a background process leaves: the place to save a recovery copy."""

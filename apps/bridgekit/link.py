@@ -144,9 +144,12 @@ class Link(Port):
         if call.incoming:
             self._incoming.release(call.incoming)
 
-    def state(self, state):
+    def state(self, state, changes=None):
+        told = {"t": "state", "state": state}
+        if changes is not None:
+            told["changes"] = changes
         try:
-            frame = frames.encode({"t": "state", "state": state})
+            frame = frames.encode(told)
         except (frames.FrameError, ValueError, TypeError) as error:
             frame = frames.encode({"t": "state", "state": {"error": f"the state cannot be sent: {error}"}})
         with self._lock:

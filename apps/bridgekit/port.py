@@ -14,8 +14,8 @@ class Port:
     def settle(self, call, told):
         """The call has ended with this OUTCOME."""
 
-    def state(self, state):
-        """The application's state has changed."""
+    def state(self, state, changes=None):
+        """The application's state has changed; `changes`: what of it, where the application knows."""
 
     def nudge(self):
         """There is progress or output to stream. Called in the middle of a call: takes no lock."""

@@ -41,18 +41,40 @@ def run_background(app, table, host, announcement=None, home=None, away_limit_s=
         away_limit_s=away_limit_s if announce.launched_by_hub() else None,
         on_away=lambda: executor.stop_soon("the hub stayed away"),
     )
-    before = _take_signals(executor)
-    try:
+
+    def begin():
         if ready is not None:
             ready(executor, link)
         link.start()
+        return link.stop
+
+    return _run(executor, host, begin)
+
+
+def run_direct(table, host, listen):
+    """The same for a bridge that listens by itself and knows no hub: `listen(executor)` begins it and returns what
+    ends it, a function of the reason."""
+    if table.get("code.run") is None:
+        commands_code.install(table, host)
+    executor = Executor(table, host)
+    return _run(executor, host, lambda: listen(executor))
+
+
+def _run(executor, host, begin):
+    before = _take_signals(executor)
+    end = None
+    try:
+        end = begin()
         reason = executor.run_forever()
+    except BaseException:
+        executor.close()
+        raise
     finally:
         _give_back_signals(before)
     try:
         host.leave()
     finally:
-        link.stop(reason)
+        end(reason)
         executor.close()
     return reason
 

@@ -154,6 +154,19 @@ impl Link {
     /// # Errors
     /// When the link is lost.
     pub(crate) fn run(&mut self, code: &str) -> Result<(Value, f64), Fault> {
+        let id = self.ask(code)?;
+        loop {
+            match self.messages.next()?.ok_or("the bridge has left")? {
+                FromBridge::Outcome { id: ended, outcome } if ended.as_str() == id => {
+                    return value_of(*outcome);
+                }
+                FromBridge::Beat(_) => self.send(&FromHub::Beat)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn ask(&mut self, code: &str) -> Result<String, Fault> {
         self.count += 1;
         let id = format!("call_{}", self.count);
         let args = Map::from_iter([("code".to_owned(), code.into())]);
@@ -168,15 +181,36 @@ impl Link {
             effect: Effect::Code,
             timeout_ms: Some(600_000),
         })))?;
-        loop {
+        Ok(id)
+    }
+
+    /// Runs code so many times with a number of calls in flight, each acknowledged.
+    ///
+    /// # Errors
+    /// When the link is lost or a call fails.
+    pub(crate) fn run_many(
+        &mut self,
+        code: &str,
+        in_flight: usize,
+        calls: usize,
+    ) -> Result<(), Fault> {
+        let (mut sent, mut ended) = (0, 0);
+        while ended < calls {
+            while sent < calls && sent - ended < in_flight {
+                self.ask(code)?;
+                sent += 1;
+            }
             match self.messages.next()?.ok_or("the bridge has left")? {
-                FromBridge::Outcome { id: ended, outcome } if ended.as_str() == id => {
-                    return value_of(*outcome);
+                FromBridge::Outcome { id, outcome } => {
+                    value_of(*outcome)?;
+                    self.send(&FromHub::Ack { id })?;
+                    ended += 1;
                 }
                 FromBridge::Beat(_) => self.send(&FromHub::Beat)?,
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Tells the bridge that the outcome of the last call has arrived.

@@ -31,13 +31,29 @@ pub(crate) struct Goal {
     pub(crate) limit: f64,
     pub(crate) measured: f64,
     pub(crate) unit: &'static str,
-    /// Measured divided by the limit: met up to 1.
+    /// Measured divided by the limit, or the limit by a measured rate: met up to 1.
     pub(crate) ratio: f64,
     pub(crate) met: bool,
 }
 
+impl Figure {
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            unit,
+        }
+    }
+}
+
 impl Goal {
-    fn new(name: impl Into<String>, limit: f64, measured: f64, unit: &'static str) -> Self {
+    /// A cost: met up to the limit.
+    pub(crate) fn at_most(
+        name: impl Into<String>,
+        limit: f64,
+        measured: f64,
+        unit: &'static str,
+    ) -> Self {
         Self {
             name: name.into(),
             limit,
@@ -45,6 +61,23 @@ impl Goal {
             unit,
             ratio: measured / limit,
             met: measured <= limit,
+        }
+    }
+
+    /// A rate: met from the limit on.
+    pub(crate) fn at_least(
+        name: impl Into<String>,
+        limit: f64,
+        measured: f64,
+        unit: &'static str,
+    ) -> Self {
+        Self {
+            name: format!("{} (at least)", name.into()),
+            limit,
+            measured,
+            unit,
+            ratio: limit / measured,
+            met: measured >= limit,
         }
     }
 }
@@ -59,23 +92,23 @@ pub(crate) fn of(
     let mut goals = through_blender(found);
     if let Some(floors) = found.in_floors(What::OneClient, ECHO, |_| 0.0) {
         let name = "`1+1` over HTTP to the echo bridge, p50 in floors";
-        goals.push(Goal::new(name, TIMES_FLOOR, floors, "× floor"));
+        goals.push(Goal::at_most(name, TIMES_FLOOR, floors, "× floor"));
     }
     if let Some(watched) = watched {
-        goals.push(Goal::new(
+        goals.push(Goal::at_most(
             "status while a call runs, p99",
             STATUS_MS,
             watched.instances.p99_ms,
             "ms",
         ));
-        goals.push(Goal::new(
+        goals.push(Goal::at_most(
             "state while a call runs, p99",
             STATUS_MS,
             watched.state.p99_ms,
             "ms",
         ));
     }
-    goals.push(Goal::new(
+    goals.push(Goal::at_most(
         "hub ready in a fresh home, p50",
         READY_MS,
         ready.fresh.p50_ms,
@@ -83,7 +116,7 @@ pub(crate) fn of(
     ));
     for (when, value) in rss_mb.iter().take(3) {
         if let Some(value) = value {
-            goals.push(Goal::new(
+            goals.push(Goal::at_most(
                 format!("hub's resident memory {when}"),
                 IDLE_MB,
                 *value,
@@ -118,7 +151,7 @@ fn through_blender(found: &Found) -> Vec<Goal> {
     ];
     let goals = readings.into_iter().filter_map(|(reading, floors)| {
         let name = format!("`1+1` over HTTP in Blender, p50 less {reading}, in floors");
-        Some(Goal::new(name, TIMES_FLOOR, floors?, "× floor"))
+        Some(Goal::at_most(name, TIMES_FLOOR, floors?, "× floor"))
     });
     goals.collect()
 }

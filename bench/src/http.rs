@@ -27,6 +27,8 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     filled: usize,
     request: Vec<u8>,
+    /// Bytes sent and received, heads included.
+    moved: usize,
 }
 
 /// Where a hub is and what it wants to see.
@@ -54,15 +56,50 @@ impl Client {
             buffer: Vec::new(),
             filled: 0,
             request: Vec::new(),
+            moved: 0,
         })
     }
 
     /// # Errors
     /// When the answer is not `2xx` with JSON.
     pub(crate) fn get(&mut self, path: &str) -> Result<Value, Fault> {
-        let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", self.head);
-        self.request.clear();
-        self.request.extend_from_slice(request.as_bytes());
+        self.send("GET", path, "application/json", b"")?;
+        Ok(serde_json::from_slice(&self.answer()?)?)
+    }
+
+    /// Bytes that this connection has carried so far, both ways.
+    pub(crate) fn bytes_moved(&self) -> usize {
+        self.moved
+    }
+
+    /// Runs a command of Blender; gives the whole outcome.
+    ///
+    /// # Errors
+    /// When it does not succeed.
+    pub(crate) fn call(&mut self, command: &str, args: &Value) -> Result<Value, Fault> {
+        let request = serde_json::json!({"app": "blender", "command": command, "args": args});
+        let outcome = self.post("/v1/calls", &request)?;
+        if outcome["status"] == "succeeded" {
+            return Ok(outcome);
+        }
+        Err(format!("{command}: {}", outcome["problem"]).into())
+    }
+
+    /// Stores bytes.
+    ///
+    /// # Errors
+    /// When the answer is not `2xx` with JSON.
+    pub(crate) fn put(&mut self, path: &str, body: &[u8]) -> Result<Value, Fault> {
+        self.send("PUT", path, "application/octet-stream", body)?;
+        Ok(serde_json::from_slice(&self.answer()?)?)
+    }
+
+    /// Fetches bytes.
+    ///
+    /// # Errors
+    /// When the answer is not `2xx`.
+    pub(crate) fn bytes(&mut self, path: &str) -> Result<Vec<u8>, Fault> {
+        self.send("GET", path, "application/octet-stream", b"")?;
         self.answer()
     }
 
@@ -70,20 +107,26 @@ impl Client {
     /// When the answer is not `2xx` with JSON.
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value, Fault> {
         let body = serde_json::to_vec(body)?;
+        self.send("POST", path, "application/json", &body)?;
+        Ok(serde_json::from_slice(&self.answer()?)?)
+    }
+
+    fn send(&mut self, method: &str, path: &str, kind: &str, body: &[u8]) -> Result<(), Fault> {
         self.request.clear();
         write!(
             self.request,
-            "POST {path} HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\n{}content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             self.head,
             body.len()
         )?;
         // One write: two small ones would cost a second packet.
-        self.request.extend_from_slice(&body);
-        self.answer()
+        self.request.extend_from_slice(body);
+        self.stream.write_all(&self.request)?;
+        self.moved += self.request.len();
+        Ok(())
     }
 
-    fn answer(&mut self) -> Result<Value, Fault> {
-        self.stream.write_all(&self.request)?;
+    fn answer(&mut self) -> Result<Vec<u8>, Fault> {
         self.filled = 0;
         let head_end = loop {
             self.read(READ_BYTES)?;
@@ -103,7 +146,8 @@ impl Client {
         }
         let body = &self.buffer[head_end..end];
         if (200..300).contains(&status) {
-            return Ok(serde_json::from_slice(body)?);
+            self.moved += end;
+            return Ok(body.to_vec());
         }
         Err(format!("HTTP {status}: {}", String::from_utf8_lossy(body)).into())
     }

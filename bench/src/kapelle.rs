@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::Fault;
 use crate::http::{Client, Target};
 use crate::processes::Processes;
+use crate::window::Display;
 
 /// How long a hub may take to say that it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -118,6 +119,30 @@ impl Hub {
         })
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Has a command use this hub.
+    pub(crate) fn in_home(&self, command: &mut Command) {
+        in_home(command, &self.home);
+    }
+
+    /// Starts a Blender with a window on this display.
+    ///
+    /// # Errors
+    /// What `kapelle start` says.
+    pub(crate) fn start_window(
+        &self,
+        processes: &mut Processes,
+        display: &Display,
+        blender: &Path,
+    ) -> Result<Instance, Fault> {
+        let mut command = Command::new(&self.program);
+        command.args(["start", "blender", "--gui", "--json", "--blender"]);
+        self.started(processes, display.on(command.arg(blender)))
+    }
+
     /// Starts a background Blender the way a person does.
     ///
     /// # Errors
@@ -128,11 +153,12 @@ impl Hub {
         options: &[&std::ffi::OsStr],
     ) -> Result<Instance, Fault> {
         let mut command = Command::new(&self.program);
-        command
-            .args(["start", "blender", "--background", "--json"])
-            .args(options)
-            .stdin(Stdio::null());
-        in_home(&mut command, &self.home);
+        command.args(["start", "blender", "--background", "--json"]);
+        self.started(processes, command.args(options))
+    }
+
+    fn started(&self, processes: &mut Processes, command: &mut Command) -> Result<Instance, Fault> {
+        in_home(command.stdin(Stdio::null()), &self.home);
         let start = Instant::now();
         let out = command.output()?;
         let took = start.elapsed();

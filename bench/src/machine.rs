@@ -37,6 +37,32 @@ pub(crate) fn describe(load: (String, String)) -> Machine {
     }
 }
 
+/// A program by its name.
+pub(crate) fn on_path(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Seconds of processor time that a process has used.
+///
+/// # Errors
+/// On systems that do not show it.
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, crate::Fault> {
+    /// The kernel's unit in /proc, whatever its own clock.
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, rest) = stat
+        .rsplit_once(')')
+        .ok_or("no process tells its time so")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |at: usize| -> Result<f64, crate::Fault> {
+        Ok(fields.get(at).ok_or("a short line")?.parse()?)
+    };
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_S)
+}
+
 /// The load averages of now, as the system writes them.
 pub(crate) fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

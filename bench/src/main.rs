@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod arrays;
 mod bridge_link;
 mod echo;
 mod floor;
@@ -21,12 +22,14 @@ mod goals;
 mod http;
 mod kapelle;
 mod machine;
+mod mcp;
 mod processes;
 mod report;
 mod rounds;
 mod scene;
 mod single;
 mod stats;
+mod window;
 
 /// What went wrong, as a sentence for the person who runs this.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -41,6 +44,9 @@ struct Words {
     /// A Python with the `bpy` wheel, instead of a Blender.
     #[arg(long, value_name = "PATH", conflicts_with = "blender")]
     python: Option<PathBuf>,
+    /// A Blender that can open a window, for what only that shows [default: the one on PATH]
+    #[arg(long, value_name = "PATH")]
+    window: Option<PathBuf>,
     /// Measure without a Blender.
     #[arg(long, conflicts_with_all = ["blender", "python"])]
     no_blender: bool,
@@ -137,6 +143,7 @@ fn measure(words: Words) -> Result<(), Fault> {
             (_, Some(path), _) => scene::Blender::Python(path),
             _ => scene::Blender::Any,
         },
+        window: words.window.or_else(|| machine::on_path("blender")),
         length: if words.quick {
             rounds::Length::QUICK
         } else {

@@ -278,7 +278,11 @@ pub(crate) fn one_client(way: &Way, calls: usize) -> Result<(Round, Option<f64>)
     Ok((round, has_durations.then(|| durations.percentile_ms(50.0))))
 }
 
-fn crowd(target: &Target, lasts: Duration) -> Result<Round, Fault> {
+/// Eight clients at once.
+///
+/// # Errors
+/// When a call fails or does not give 2.
+pub(crate) fn crowd(target: &Target, lasts: Duration) -> Result<Round, Fault> {
     let ready = Barrier::new(CROWD);
     let one = || -> Result<(Times, Duration), Fault> {
         let client = Client::new(target);

@@ -13,14 +13,15 @@ use serde_json::Value;
 
 use crate::Fault;
 use crate::bridge_link::{Kept, Place};
-use crate::goals::{self, Figure};
+use crate::goals::{self, Figure, Goal};
 use crate::http::{Client, Target};
 use crate::kapelle::{self, Hub, Instance};
-use crate::machine;
 use crate::processes::{Processes, own_role};
 use crate::report::{Report, Row};
 use crate::rounds::{End, Found, Length, Way, What};
 use crate::single::{self, Ready, Watched};
+use crate::window::Display;
+use crate::{arrays, machine, mcp, window};
 
 /// How long a Blender may take to come, on a machine that does other things as well.
 const BLENDER_TIMEOUT: Duration = Duration::from_secs(120);
@@ -42,6 +43,8 @@ pub(crate) struct Wanted {
     /// What it was built from, where that is known.
     pub(crate) commit: Option<String>,
     pub(crate) blender: Blender,
+    /// A Blender for the measurements that need a window.
+    pub(crate) window: Option<PathBuf>,
     pub(crate) length: Length,
 }
 
@@ -107,7 +110,58 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
         )?),
         None => None,
     };
+    let mut extra = (Vec::new(), Vec::new());
+    let mut add = |(figures, goals): (Vec<Figure>, Vec<Goal>)| {
+        extra.0.extend(figures);
+        extra.1.extend(goals);
+    };
+    if let Some((hub, _)) = &blender {
+        eprintln!("MCP");
+        add(mcp::measure(
+            hub,
+            wanted.length.rounds,
+            wanted.length.calls,
+        )?);
+        eprintln!("large arrays");
+        add(arrays::measure(&hub.target)?);
+        if let Some(End::Link(link)) = ways.get(BLENDER_ALONE).map(|way| &way.end) {
+            let rate = window::in_flight(link)?;
+            add((
+                Vec::new(),
+                vec![Goal::at_least(
+                    "background: eight calls in flight, bridge alone",
+                    window::BRIDGE_CALLS_PER_S,
+                    rate,
+                    "calls/s",
+                )],
+            ));
+        }
+        if let Some(crowd) = found.summary(What::Crowd, BLENDER) {
+            add((
+                Vec::new(),
+                vec![Goal::at_least(
+                    "background: eight clients through the hub",
+                    window::HUB_CALLS_PER_S,
+                    crowd.calls_per_s,
+                    "calls/s",
+                )],
+            ));
+        }
+    }
+    if let (Some(_), Some(program)) = (&blender, &wanted.window) {
+        match Display::find(&mut processes) {
+            Some(display) => add(window::measure(
+                &mut processes,
+                &display,
+                &wanted.kapelle,
+                program,
+                &dir,
+            )?),
+            None => eprintln!("no display and no Xvfb: nothing with a window is measured"),
+        }
+    }
     let singles = Singles {
+        extra,
         ready,
         watched,
         start_ms: blender
@@ -134,6 +188,8 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
 }
 
 struct Singles {
+    /// What further parts of the run found.
+    extra: (Vec<Figure>, Vec<Goal>),
     ready: Ready,
     watched: Option<Watched>,
     start_ms: Option<f64>,
@@ -231,12 +287,14 @@ fn compose(
         found.duration_ms(BLENDER),
         "ms",
     );
-    let goals = goals::of(
+    figures.extend(singles.extra.0.iter().cloned());
+    let mut goals = goals::of(
         found,
         singles.watched.as_ref(),
         &singles.ready,
         &singles.rss_mb,
     );
+    goals.extend(singles.extra.1.iter().cloned());
     let settings = wanted.length;
     let blender = instance.map_or_else(
         || "none".to_owned(),

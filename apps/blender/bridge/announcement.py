@@ -27,7 +27,7 @@ class Announcement:
 
     def note(self):
         """Notes what may have changed. On the main thread."""
-        self._file = bpy.data.filepath or None
+        self._file = getattr(bpy.data, "filepath", None) or None  # while Blender starts there are no data
 
     def told(self):
         """The announcement. From any thread."""

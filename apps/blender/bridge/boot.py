@@ -8,7 +8,8 @@
 A file of ours (not one that Blender opens by itself) is opened without running scripts in it. Exit code 3: it could
 not be opened.
 The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the hub started it), KAPELLE_ROOTS
-(further folders that callers may use, separated like PATH).
+(further folders that callers may use, separated like PATH), KAPELLE_DIRECT (a port: the direct mode
+without a hub, see direct.py).
 """
 
 import importlib
@@ -54,10 +55,23 @@ def _block(bpy):
     host = blender_host.BlenderHost(instance, announcement.note)
     host.install()
     table = commands.load(host)
-    reason = serve.run_background(
+    direct = importlib.import_module(name + ".direct")
+    port = direct.wanted()
+    if port is not None:
+        reason = direct.run_background(table, host, port)
+    else:
+        reason = _serve(serve, table, host, announcement, links)
+    host.remove()
+    _leave(bpy, announcement, reason)
+
+
+def _serve(serve, table, host, announcement, links):
+    return serve.run_background(
         "blender", table, host, announcement.told, ready=lambda executor, link: links.append(link)
     )
-    host.remove()
+
+
+def _leave(bpy, announcement, reason):
     print("Kapelle: left, because %s" % reason, flush=True)
     if announcement.mode == "module":
         # The wheel hangs or crashes in its own clean-up when a timer or a class is still registered. What it would

@@ -9,6 +9,8 @@ matrices become lists; an Euler is in radians, as Blender has it. It follows no 
 import bpy
 import mathutils
 
+from .bridgekit.problem import Problem
+
 # Items of one collection that are told; the rest is counted. More than a person reads of a list.
 ITEMS_MAX = 1000
 # Depth of nested custom properties that is followed; deeper ones are told by their repr.
@@ -77,6 +79,23 @@ def properties(owner):
             continue
         found[key] = _nested(value, DEPTH_MAX)
     return found
+
+
+def set_properties(owner, given):
+    """Sets custom properties; null takes one away. Raises arguments_invalid."""
+    for key, value in given.items():
+        if value is None:
+            if key in owner:
+                del owner[key]
+            continue
+        try:
+            owner[key] = value
+        except (TypeError, ValueError, OverflowError, KeyError) as error:
+            raise Problem(
+                "arguments_invalid",
+                "The property %r cannot be this: %s." % (key, error),
+                hint="Numbers, texts, lists of one of these, and objects of them can be kept.",
+            ) from None
 
 
 def _item(value):

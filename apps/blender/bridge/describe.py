@@ -9,7 +9,7 @@ import math
 import bpy
 from mathutils import Vector
 
-from . import convert, placing, versions
+from . import convert, placing, surfaces, versions
 
 # Names of one kind that are told inside a description; the rest is counted.
 NAMES_MAX = 200
@@ -80,6 +80,12 @@ def material(one):
         told[name] = _numbers(value) if hasattr(value, "__len__") else round(float(value), 6)
         if socket.is_linked:
             told.setdefault("linked", []).append(name)
+    pictures = surfaces.textures(node)
+    if pictures:
+        told["textures"] = pictures
+    own = convert.properties(one)
+    if own:
+        told["properties"] = own
     return told
 
 
@@ -93,6 +99,9 @@ def camera(one):
         "ortho_scale": round(data.ortho_scale, 6),
         "clip": [round(data.clip_start, 6), round(data.clip_end, 6)],
         "active": bpy.context.scene.camera == one,
+        "depth_of_field": data.dof.use_dof,
+        "focus": data.dof.focus_object.name if data.dof.focus_object else round(data.dof.focus_distance, 6),
+        "aperture": round(data.dof.aperture_fstop, 6),
     }
     return told
 
@@ -108,6 +117,9 @@ def light(one):
         told["light"]["size"] = round(math.degrees(data.angle), 6)
     else:
         told["light"]["size"] = round(data.shadow_soft_size * 2.0, 6)
+    if data.type == "SPOT":
+        told["light"]["angle"] = round(math.degrees(data.spot_size), 4)
+        told["light"]["blend"] = round(data.spot_blend, 6)
     return told
 
 
@@ -129,6 +141,9 @@ def scene(one):
         "percentage": render.resolution_percentage,
         "camera": one.camera.name if one.camera else None,
         "world": world.name if world else None,
+        "transparent": render.film_transparent,
+        "view_transform": one.view_settings.view_transform,
+        "exposure": round(one.view_settings.exposure, 6),
         "units": one.unit_settings.system.lower(),
         "unit_scale": round(one.unit_settings.scale_length, 6),
         "object_count": len(one.objects),

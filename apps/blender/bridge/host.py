@@ -10,9 +10,7 @@ always true, 5.2 true since the first undo push, also after a save), so the host
 calls that changed something, cleared by saving and opening.
 """
 
-import linecache
 import os
-import re
 import time
 
 import bmesh
@@ -20,17 +18,16 @@ import bpy
 import mathutils
 from bpy.app.handlers import persistent
 
-from . import changes, convert, names, recovery, state, undo, versions
+from . import changes, convert, dangers, hints, kept, recovery, state, undo
 from .bridgekit.host import Host
 from .guards import Guards
+from .history import History
+from .revisions import ARTIST, Revisions
 
 # Commands that write files but leave the open one as it is: nothing to compare, copy or undo.
-LEAVE_ALONE = frozenset(("render.still", "file.export", "file.save", "code.reset"))
+LEAVE_ALONE = frozenset(("render.still", "render.animation", "file.export", "file.save", "code.reset"))
 # A file whose time is at most this old was written by the save that just ended; some file systems count in 2 s.
 JUST_SAVED_S = 3.0
-# How Blender words a missing key, and how code names a collection.
-_MISSING_KEY = re.compile(r'key "(.+?)" not found')
-_DATA = re.compile(r"bpy\.data\.(\w+)\s*\[")
 _current = []
 
 
@@ -47,12 +44,17 @@ class BlenderHost(Host):
         self._moved = moved
         self.watch = changes.Watch()
         self.undo = undo.Undo()
+        self.history = History(self.undo)
+        self.namespaces = None  # those of code.run, once it is installed
         self.recovery = recovery.Recovery(instance)
         self.guards = Guards(self._report)
-        self.revision = 0
+        self._revisions = Revisions()
+        self._told_revision = 0  # up to which the hub was told what changed
         self._unsaved = False
         self._events_seen = 0
         self.events_known = 0  # watch.events after the last call: later ones are somebody else's
+        self._events_before = 0
+        self._window = None  # the context override of the running call
         self._settled_at = None  # watch.events when the running call saved or opened a file
         self._call = None
         self._handlers = ()
@@ -64,12 +66,13 @@ class BlenderHost(Host):
         def loaded(*args):
             self.watch.loaded()
             self.undo.loaded()
+            self.history.loaded()
             self.recovery.settled()
             self._unsaved = self.recovery.is_copy(bpy.data.filepath)
             if bpy.context.view_layer is not None:
                 bpy.context.view_layer.update()  # its first evaluation is announced, and is no change
             self._settled_at = self.watch.events
-            self.revision += 1
+            self._new_revision({"changed": [{"type": "file", "name": bpy.data.filepath}]})
             self._moved()
 
         @persistent
@@ -78,10 +81,20 @@ class BlenderHost(Host):
                 self.recovery.settled()
                 self._unsaved = False
                 self._settled_at = self.watch.events
-                self.revision += 1
+                self._new_revision(None)
                 self._moved()
 
-        self._handlers = ((bpy.app.handlers.load_post, loaded), (bpy.app.handlers.save_post, saved))
+        @persistent
+        def stepped(*args):
+            self.history.moved()
+
+        handlers = bpy.app.handlers
+        self._handlers = (
+            (handlers.load_post, loaded),
+            (handlers.save_post, saved),
+            (handlers.undo_post, stepped),
+            (handlers.redo_post, stepped),
+        )
         for where, handler in self._handlers:
             where.append(handler)
         self.watch.install()
@@ -103,41 +116,97 @@ class BlenderHost(Host):
         """Whether the open file has changes that were not saved."""
         return self._unsaved if bpy.app.background else bpy.data.is_dirty
 
+    @property
+    def revision(self):
+        """Grows with every change, save and opening."""
+        return self._revisions.number
+
+    def since(self, revision):
+        """What changed after that revision: see revisions.py."""
+        self.look()
+        return self._revisions.since(revision)
+
+    def look(self):
+        """Notes what an artist did while no call ran, as a revision. Returns whether there was anything."""
+        found = self.watch.between()
+        if found is not None:
+            self._by_artist(found)
+        self.history.settle()
+        return found is not None
+
+    def changed(self, label, name):
+        """For commands: the running call changed this, and Blender announces nothing of the kind."""
+        self.watch.say(label, name)
+
     def namespace(self):
         return {"bpy": bpy, "bmesh": bmesh, "mathutils": mathutils}
 
     def before(self, call, effect):
+        self.look()
         self._call = call
-        if effect == "read":
-            return None
-        if call.command in LEAVE_ALONE:
-            self.guards.arm(call)
+        self._events_before = self.watch.events
+        if effect == "read" or call.command in LEAVE_ALONE:
+            self.watch.ours = True
+            if effect != "read":
+                self.guards.arm(call)
+            self._enter_window()
             return None
         self._copy_if_due(call)
         self.undo.base()
-        self.watch.begin()
+        found = self.watch.begin()
+        if found is not None:
+            self._by_artist(found)
         self._settled_at = None
+        self.history.expected = None
         self.guards.arm(call)
+        self._enter_window()
         return effect
 
     def after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
         self.recovery.copying = False
+        self._leave_window()
         self._call = None
+        self.watch.ours = False
         if token is None:
+            self.events_known += self.watch.events - self._events_before
             return None
-        found = self.watch.end()
+        found = self.watch.end(self.history.expected)
         self.events_known = self.watch.events
-        wanted = call.args.get("undo", "auto") if token == "code" else "auto"
         changed = found.any or self._in_doubt(call, token, ended_well)
-        if changed:
-            self.revision += 1
-            self._unsaved = self._unsaved or self._settled_at != self.watch.events
-            self.recovery.changed()
-        if wanted != "never" and not found.loaded and not found.stepped and (changed or wanted == "always"):
-            self.undo.push(call)
-        return found.told() if found.any else None
+        if not changed:
+            if token == "code" and call.args.get("undo") == "always":
+                self._push(call, found, ended_well, None)
+            return None
+        told = found.told() if found.any else None
+        self._new_revision(told, call.id)
+        self._unsaved = self._unsaved or self._settled_at != self.watch.events
+        self.recovery.changed()
+        if not call.command.startswith("history."):
+            self._push(call, found, ended_well, told)
+            if found.stepped or found.loaded:
+                self._tell_invalid(call)
+        return told
+
+    def _push(self, call, found, ended_well, told):
+        """One undo step for the call, and its place in the history."""
+        label = why = None
+        if found.loaded:
+            why = "It opened another file."
+        elif found.stepped:
+            why = "It went through the undo history itself."
+        elif call.command == "code.run" and call.args.get("undo") == "never":
+            why = "Its caller wanted no undo step for it."
+        else:
+            label = self.undo.push(call)
+        status = "succeeded" if ended_well else call.ending or "failed"
+        self.history.note(call, status, label, told, why)
+
+    def _tell_invalid(self, call):
+        names = kept.of_owner(self.namespaces, call.owner) if self.namespaces is not None else []
+        if names:
+            call.log("warning", "Kept variables that hold what is gone now: %s." % ", ".join(names), "history")
 
     def convert(self, value, call):
         return convert.convert(value, call)
@@ -145,21 +214,24 @@ class BlenderHost(Host):
     def state(self):
         return state.summary(self.dirty, self.revision)
 
+    def changes(self):
+        if self._told_revision == self.revision:
+            return None
+        told = self._revisions.since(self._told_revision)
+        self._told_revision = self.revision
+        return told
+
     def explain(self, exc, call):
-        text = str(exc)
-        if isinstance(exc, ReferenceError):
-            return (
-                "The variable holds something that was deleted, undone or belonged to a file that is closed. "
-                "Fetch it again by its name, such as bpy.data.objects['…']."
-            )
-        hint = versions.api_hint(text)
-        if hint is None and isinstance(exc, KeyError):
-            return _near_keys(exc, text)
-        if hint is None and isinstance(exc, AttributeError):
-            hint = _near_attributes(exc)
-        if hint is None and isinstance(exc, RuntimeError) and "poll() failed" in text:
-            hint = _context_hint()
-        return hint
+        return hints.explain(exc)
+
+    def dangers(self):
+        return dangers.DANGERS
+
+    def dangers_in(self, tree, checked):
+        dangers.add(tree, checked)
+
+    def missing_in(self, checked):
+        return dangers.missing(checked)
 
     def leave(self):
         self.keep_copy()
@@ -192,6 +264,25 @@ class BlenderHost(Host):
             return changes.may_write(call.args.get("code") or "")
         return ended_well
 
+    def _enter_window(self):
+        """A timer has no window in its context after a file was opened; operators need one where there are any."""
+        if bpy.context.window is None and not bpy.app.background:
+            self._window = undo.a_window()
+            self._window.__enter__()
+
+    def _leave_window(self):
+        override, self._window = self._window, None
+        if override is not None:
+            override.__exit__(None, None, None)
+
+    def _by_artist(self, found):
+        self._revisions.add(ARTIST, found.told())
+
+    def _new_revision(self, told, by=None):
+        """`by`: the call that did it; else the one that runs, else an artist."""
+        by = by or (self._call.id if self._call is not None else ARTIST)
+        self._revisions.add(by, told)
+
     def _report(self, record):
         if self._call is not None:
             self._call.log(record["level"], record["text"], record["source"])
@@ -209,46 +300,3 @@ def _saved_in_place(args):
         except OSError:
             return False
     return os.path.normcase(os.path.abspath(written)) == os.path.normcase(os.path.abspath(opened))
-
-
-def _near_keys(exc, text):
-    """Near names for `bpy.data.objects["Cuve"]`: from the collection that the line names, else from the usual ones."""
-    found = _MISSING_KEY.search(text)
-    if found is None:
-        return None
-    wanted = found.group(1)
-    named = _DATA.search(_line_of(exc))
-    collection = getattr(bpy.data, named.group(1), None) if named else None
-    if isinstance(collection, bpy.types.bpy_prop_collection):
-        return names.near(wanted, collection.keys())
-    for attribute in ("objects", "materials", "meshes", "collections", "scenes", "lights", "cameras", "images"):
-        hint = names.near(wanted, getattr(bpy.data, attribute).keys())
-        if hint.startswith("Did you mean"):
-            return "%s (in bpy.data.%s)" % (hint, attribute)
-    return None
-
-
-def _line_of(exc):
-    """The source line that raised it."""
-    trace = exc.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else ""
-
-
-def _near_attributes(exc):
-    owner, name = getattr(exc, "obj", None), getattr(exc, "name", None)
-    if not name or not isinstance(owner, (bpy.types.bpy_struct, bpy.types.bpy_prop_collection)):
-        return None
-    hint = names.near(name, [one for one in dir(owner) if not one.startswith("_")])
-    return hint if hint.startswith("Did you mean") else None
-
-
-def _context_hint():
-    context = bpy.context
-    active = context.view_layer.objects.active if context.view_layer else None
-    return (
-        "The operator needs another context. Now: mode %s, active object %s, %d selected. Set the active object and "
-        "the mode first, pass a context with bpy.context.temp_override(…), or use bpy.data instead of bpy.ops."
-        % (context.mode, repr(active.name) if active else "none", len(context.selected_objects))
-    )

@@ -18,13 +18,18 @@ def near(name, known):
     known = [str(one) for one in known]
     if not known:
         return "There are none."
-    folded = {one.lower(): one for one in reversed(known[:COMPARED_MAX])}
-    close = difflib.get_close_matches(str(name).lower(), list(folded), n=3, cutoff=0.6)
-    if close:
-        return "Did you mean %s?" % " or ".join(repr(folded[one]) for one in close)
+    found = close(name, known)
+    if found:
+        return "Did you mean %s?" % " or ".join(map(repr, found))
     listed = ", ".join(repr(one) for one in known[:LISTED_MAX])
     more = len(known) - LISTED_MAX
     return "There are: %s%s." % (listed, " and %d more" % more if more > 0 else "")
+
+
+def close(name, known):
+    """Up to three of the known names that are near, the nearest first."""
+    folded = {one.lower(): one for one in reversed(known[:COMPARED_MAX])}
+    return [folded[one] for one in difflib.get_close_matches(str(name).lower(), list(folded), n=3, cutoff=0.6)]
 
 
 def unknown(what, name, known):

@@ -63,6 +63,20 @@ def to_write(call, path, overwrite=False):
     return found
 
 
+def allowed(call, path):
+    """The absolute path, whether something is there or not. Raises path_refused."""
+    return _allowed(call, path)
+
+
+def to_write_in(call, path):
+    """The absolute path of a folder for new files; it is made. Raises path_refused."""
+    found = _allowed(call, path, HOME_PRIVATE + HOME_KEPT)
+    if os.path.lexists(found) and not os.path.isdir(found):
+        raise Problem("path_refused", "%s is a file." % found, hint="Give a folder.")
+    os.makedirs(found, exist_ok=True)
+    return found
+
+
 def exists(path):
     """The Problem `file_exists`."""
     return Problem(

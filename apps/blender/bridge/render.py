@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders in child processes, so that the instance stays free and a cancel is a kill.
 
-In: a job (settings, and a copy of the open file that the main thread has written). Out: the picture at its place,
-or a Problem. Runs on worker threads and touches no bpy there. At most `CHILDREN_MAX` children run at once; further
-renders wait for one of them to end.
+In: a job (a kind, settings, and a copy of the open file that the main thread has written). Out: what the child told
+and the files in its folder, or a Problem. Runs on worker threads and touches no bpy there. At most `CHILDREN_MAX`
+children run at once; further renders wait for one of them to end. What a child does is in render_jobs.py.
 """
 
 import json
@@ -20,7 +20,7 @@ from collections import deque
 
 import bpy
 
-from . import paths, versions
+from . import host, paths, versions
 from .bridgekit.problem import Problem
 
 # Each child uses all cores; two keep them busy while one of them loads.
@@ -83,28 +83,24 @@ slots = Slots(CHILDREN_MAX)
 
 
 class Work:
-    """One render: its folder, its job, its child. Made on the main thread, run on a worker."""
+    """One job: its folder and its child. Made on the main thread, run on a worker.
 
-    def __init__(self, settings, target, overwrite):
-        _forget_old(_root())
-        os.makedirs(_root(), mode=0o700, exist_ok=True)
-        self.folder = tempfile.mkdtemp(prefix="render-", dir=_root())
-        self.target = target
-        self.overwrite = overwrite
-        suffix = os.path.splitext(target)[1].lower()
-        self.job = dict(
-            settings,
-            file=os.path.join(self.folder, "scene.blend"),
-            out=os.path.join(self.folder, "picture" + suffix),
-            format=PICTURES[suffix],
-        )
-        self._command = _command(os.path.join(self.folder, "job.json"), settings["scripts"])
+    `kind` is one of render_jobs.KINDS. `heard(told)` gets what the child tells on the way, besides its statistics.
+    """
+
+    def __init__(self, kind, settings, heard=None):
+        self.folder = tempfile.mkdtemp(prefix="render-", dir=work_root())
+        self.job = dict(settings, kind=kind, file=os.path.join(self.folder, "scene.blend"), folder=self.folder)
+        self._command = _command(os.path.join(self.folder, "job.json"), settings.get("scripts", False))
+        self._heard_also = heard
+        self._done_part = (0.0, 1.0)  # of the whole: what is done, and what is on its way
         self._child = None
         self._told = {}
         self._lines = deque(maxlen=LINES_KEPT)
 
-    def run(self, call):
-        """Renders and moves the picture to its place. Returns what the child told."""
+    def run(self, call, finish):
+        """Waits for a place, runs the child, then `finish(told)` while its folder is still there. Returns what that
+        returns."""
         try:
             if not slots.take(call):
                 raise Problem("cancelled", "The render was cancelled before it began.")
@@ -112,14 +108,25 @@ class Work:
                 self._render(call)
             finally:
                 slots.give_back()
-            self._move()
+            return finish(self._told["done"])
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
-        return self._told["done"]
+
+    def run_now(self, call):
+        """Runs a short child beside whatever else runs. Returns what it told."""
+        try:
+            self._render(call)
+            return self._told["done"]
+        finally:
+            self.drop()
 
     def drop(self):
         """Removes the folder of work that will not run."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def part(self, done, size):
+        """For a job of several pictures: the part of the whole that is done, and how much the next one is of it."""
+        self._done_part = (done, size)
 
     def _render(self, call):
         with open(self._command[-1], "w", encoding="utf-8") as out:
@@ -170,15 +177,21 @@ class Work:
             return
         if "stats" in told:
             self._progress(call, told["stats"])
-        else:
+        elif "note" in told:
+            call.log("warning", told["note"], call.command)
+            call.progress(None, told["note"])
+        elif "done" in told or "error" in told:
             self._told.update(told)
+        elif self._heard_also is not None:
+            self._heard_also(told)
 
     def _progress(self, call, text):
         found = _SAMPLES.search(text)
         if found is None:
             return
         done, total = int(found.group(1)), max(1, int(found.group(2)))
-        call.progress(SAMPLES_PART * min(1.0, done / total), "sample %d of %d" % (done, total))
+        before, size = self._done_part
+        call.progress(before + size * SAMPLES_PART * min(1.0, done / total), "sample %d of %d" % (done, total))
 
     def _kill(self):
         child = self._child
@@ -198,24 +211,43 @@ class Work:
         code = self._told.get("code", "call_failed")
         return Problem(code, "The render failed: %s" % said, details={"output": list(self._lines)})
 
-    def _move(self):
-        # Looked at again: the file may have come while the picture was rendered.
-        if os.path.lexists(self.target) and not self.overwrite:
-            raise paths.exists(self.target)
-        os.makedirs(os.path.dirname(self.target), exist_ok=True)
-        shutil.move(self.job["out"], self.target)
+
+def with_copy(work):
+    """Writes the copy of the open file that the work renders."""
+    try:
+        host.current().copy_to(work.job["file"])
+    except BaseException:
+        work.drop()
+        raise
+    return work
 
 
-def picture_path(scene_name):
-    """A new path for a picture nobody named: renders/<file>-<scene>-<UTC time>.png in Kapelle's home."""
+def move(made, target, overwrite):
+    """Moves a finished file to its place. Raises file_exists."""
+    # Looked at again: the file may have come while the picture was rendered.
+    if os.path.lexists(target) and not overwrite:
+        raise paths.exists(target)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    shutil.move(made, target)
+
+
+def media_type(path):
+    """Of a picture, by its suffix."""
+    suffix = os.path.splitext(path)[1].lower()
+    kinds = {".png": "png", ".webp": "webp", ".bmp": "bmp", ".tif": "tiff", ".tiff": "tiff", ".exr": "x-exr"}
+    return "image/" + kinds.get(suffix, "jpeg")
+
+
+def new_path(scene_name, suffix=".png"):
+    """A new path for what nobody named: renders/<file>-<scene>-<UTC time><suffix> in Kapelle's home."""
     name = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "untitled"
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", "%s-%s" % (name, scene_name))
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    path = os.path.join(paths.home(), "renders", "%s-%s.png" % (plain, stamp))
+    path = os.path.join(paths.home(), "renders", "%s-%s%s" % (plain, stamp, suffix))
     count = 1
     while os.path.lexists(path):
         count += 1
-        path = os.path.join(paths.home(), "renders", "%s-%s-%d.png" % (plain, stamp, count))
+        path = os.path.join(paths.home(), "renders", "%s-%s-%d%s" % (plain, stamp, count, suffix))
     return path
 
 
@@ -229,8 +261,12 @@ def _command(job, scripts):
     return command + ["--python", script, "--", job]
 
 
-def _root():
-    return os.path.join(paths.home(), "run", "renders")
+def work_root():
+    """The folder of work folders. Those that a killed process left are removed."""
+    root = os.path.join(paths.home(), "run", "renders")
+    _forget_old(root)
+    os.makedirs(root, mode=0o700, exist_ok=True)
+    return root
 
 
 def _forget_old(root):

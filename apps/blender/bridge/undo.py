@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One undo step per call that changed something, under the call's name.
 
-In: `push` after such a call. Out: a step in Blender's own history, shared with the artist's, and a short
-record of which call made which step. In background Blender never pushes a first step, neither at its start
-nor when a file is opened, and cannot undo without one: `base` does it before the first call that may change
-something. Stepping back is not done here.
+In: `push` after such a call. Out: a step in Blender's own history, shared with the artist's. Each of our steps
+ends in a number of its own (`#12`), by which history.py finds it again among the artist's. In background Blender never
+pushes a first step, neither at its start nor when a file is opened, and cannot undo without one: `base` does it
+before the first call that may change something. What was pushed for whom, and stepping back, are history.py's.
 """
 
+import re
 from collections import deque
+from contextlib import nullcontext
 
 import bpy
 
@@ -17,12 +19,20 @@ from .guards import quietly
 LABEL_BYTES_MAX = 63
 # Steps remembered; Blender keeps 32 by default and at most 256 (preference `undo_steps`).
 STEPS_MAX = 256
+BASE = "Kapelle: before the first call"
+_NUMBER = re.compile(r"^Kapelle: .* #(\d+)$")
 
 
 class Undo:
     def __init__(self):
         self._needs_base = bpy.app.background
-        self.steps = deque(maxlen=STEPS_MAX)  # {"call", "label"}, oldest first
+        self._count = 0
+        self.steps = deque(maxlen=STEPS_MAX)  # {"call", "label"} of the open file, oldest first
+
+    @property
+    def has_begun(self):
+        """Whether Blender has a first step. Its history may not be read before that."""
+        return not self._needs_base
 
     def loaded(self):
         """Another file is open: its history is empty."""
@@ -33,22 +43,42 @@ class Undo:
         """Pushes the first step where Blender has not done so. Cheap when there is nothing to do."""
         if self._needs_base:
             self._needs_base = False
-            _push("Kapelle: before the first call")
+            _push(BASE)
 
     def push(self, call):
-        """One step for this call."""
-        label = label_of(call)
+        """One step for this call. Returns its label."""
+        self._count += 1
+        label = label_of(call, self._count)
         _push(label)
         self.steps.append({"call": call.id, "label": label})
+        return label
 
 
-def label_of(call):
-    """ "Kapelle: object.create Cube (owner)", cut to what Blender keeps."""
+def label_of(call, number):
+    """ "Kapelle: object.create Cube (owner) #12", its middle cut to what Blender keeps."""
     named = call.args.get("name") or call.args.get("kind") or ""
     text = "Kapelle: %s %s" % (call.command, named if isinstance(named, str) else "")
     text = "%s (%s)" % (text.strip(), call.owner) if call.owner else text.strip()
-    return text.encode("utf-8", "replace")[:LABEL_BYTES_MAX].decode("utf-8", "ignore")
+    text = "".join(one if one.isprintable() else " " for one in text)
+    tail = " #%d" % number
+    return text.encode("utf-8", "replace")[: LABEL_BYTES_MAX - len(tail)].decode("utf-8", "ignore") + tail
+
+
+def number_of(label):
+    """The number in a step's name, or None where the step is not ours."""
+    found = _NUMBER.match(label)
+    return int(found.group(1)) if found else None
+
+
+def a_window():
+    """A context for the undo operators: they need a window where there are any, and a timer has none after a file was
+    opened."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is not None or not windows:
+        return nullcontext()
+    return bpy.context.temp_override(window=windows[0])
 
 
 def _push(label):
-    quietly(bpy.ops.ed.undo_push, message=label)
+    with a_window():
+        quietly(bpy.ops.ed.undo_push, message=label)

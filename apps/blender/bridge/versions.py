@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between the versions of Blender (3.4, 4.2, 4.5, 5.0, 5.2). It stands here and nowhere else.
+"""What differs between the versions of Blender (3.4, 4.2, 4.5, 5.0, 5.2). It stands here and nowhere else,
+but for the names in api_breaks.py, which only make hints.
 
 In: names that hold across versions. Out: the names and values that the running Blender knows, or a Problem
 that tells those that exist. It changes nothing except what it is handed.
@@ -7,6 +8,7 @@ that tells those that exist. It changes nothing except what it is handed.
 
 import bpy
 
+from .api_breaks import BREAKS
 from .bridgekit.problem import Problem
 
 VERSION = tuple(bpy.app.version)
@@ -28,25 +30,13 @@ PRINCIPLED = {
     "specular": ("Specular IOR Level", "Specular"),
     "transmission": ("Transmission Weight", "Transmission"),
     "coat": ("Coat Weight", "Clearcoat"),
+    "coat_roughness": ("Coat Roughness", "Clearcoat Roughness"),
+    "sheen": ("Sheen Weight", "Sheen"),
+    "subsurface": ("Subsurface Weight", "Subsurface"),
+    "anisotropic": ("Anisotropic",),
     "emission_color": ("Emission Color", "Emission"),
     "emission_strength": ("Emission Strength",),
 }
-
-# (type or "", attribute or name in the message) -> what to use instead. For hints on errors in a caller's code.
-API_BREAKS = (
-    ("fcurves", (5, 0), "Since 5.0 curves live in action.layers[0].strips[0].channelbag(slot).fcurves."),
-    ("node_tree", (5, 0), "Since 5.0 a scene's compositor is scene.compositing_node_group."),
-    ("use_auto_smooth", (4, 1), "Since 4.1 use mesh.shade_smooth() or the modifier 'Smooth by Angle'."),
-    ("calc_normals", (4, 0), "Since 4.0 normals are kept up to date; leave the call out."),
-    ("sequences", (5, 0), "Since 5.0 it is sequence_editor.strips."),
-    ("grease_pencils", (5, 0), "Since 5.0 annotations are bpy.data.annotations."),
-    ("ShaderNodeSeparateRGB", (5, 0), "Use ShaderNodeSeparateColor."),
-    ("BLENDER_EEVEE_NEXT", (5, 0), "Since 5.0 the engine is called BLENDER_EEVEE again."),
-    ("Specular", (4, 0), "Since 4.0 the input is 'Specular IOR Level'."),
-    ("Emission", (4, 0), "Since 4.0 the inputs are 'Emission Color' and 'Emission Strength'."),
-    ("Transmission", (4, 0), "Since 4.0 the input is 'Transmission Weight'."),
-    ("Clearcoat", (4, 0), "Since 4.0 the input is 'Coat Weight'."),
-)
 
 
 def text():
@@ -59,14 +49,19 @@ def is_module():
     return not bpy.app.binary_path
 
 
-def api_hint(message):
-    """What replaced a name in an error message, or None."""
-    for name, since, instead in API_BREAKS:
-        if VERSION >= since and ("'%s'" % name in message or '"%s"' % name in message):
+def api_hint(kind, name, owners=()):
+    """What to use here in place of a name that another version has, or None. `owners` are those that it may belong to,
+    the nearest first; the rows and their kinds are those of api_breaks.py."""
+    for row_kind, owner, row_name, since, until, instead in BREAKS:
+        if row_kind != kind or (owner and owner not in owners):
+            continue
+        if (row_name in name if kind == "text" else row_name == name) and _between(since, until):
             return instead
-    if VERSION < (5, 0) and VERSION >= (4, 2) and '"BLENDER_EEVEE"' in message:
-        return "From 4.2 to 4.5 the engine is called BLENDER_EEVEE_NEXT."
     return None
+
+
+def _between(since, until):
+    return (since is None or since <= VERSION) and (until is None or until > VERSION)
 
 
 def set_engine(scene, name):
@@ -189,3 +184,132 @@ def gltf_import_is_broken():
     except ImportError:
         return True
     return tuple(int(n) for n in numpy.__version__.split(".")[:2]) >= (1, 24)
+
+
+def curves(owner):
+    """The animation curves of a thing of the file, in its own slot where actions have slots."""
+    return [one for home in _curve_homes(owner) for one in home]
+
+
+def remove_curve(owner, curve):
+    """Takes one of `curves` away."""
+    for home in _curve_homes(owner):
+        if any(one == curve for one in home):
+            home.remove(curve)
+            return
+
+
+def _curve_homes(owner):
+    data = owner.animation_data
+    if data is None or data.action is None:
+        return []
+    if VERSION < (4, 4):
+        return [data.action.fcurves]
+    if data.action_slot is None:
+        return []
+    bags = [strip.channelbag(data.action_slot) for layer in data.action.layers for strip in layer.strips]
+    return [bag.fcurves for bag in bags if bag is not None]
+
+
+def own_action(owner):
+    """Gives a copied thing a copy of its action, so that its keyframes are its own."""
+    data = owner.animation_data
+    if data is None or data.action is None:
+        return
+    slot = data.action_slot.identifier if VERSION >= (4, 4) and data.action_slot else None
+    data.action = data.action.copy()
+    if slot is not None:
+        data.action_slot = data.action.slots.get(slot)
+
+
+def group_inputs(modifier):
+    """The inputs of a geometry nodes modifier: {name: (identifier, interface item)}, without the geometry."""
+    group = modifier.node_group
+    if group is None:
+        return {}
+    if VERSION >= (4, 0):
+        items = [one for one in group.interface.items_tree if one.item_type == "SOCKET" and one.in_out == "INPUT"]
+    else:
+        items = [*group.inputs]
+    found = {}
+    for one in items:
+        kind = getattr(one, "socket_type", None) or one.bl_socket_idname
+        if kind != "NodeSocketGeometry":
+            found.setdefault(one.name, (one.identifier, one))
+    return found
+
+
+def group_input(modifier, identifier):
+    """The value of one of them."""
+    if hasattr(modifier, "properties"):  # since 5.2
+        return getattr(modifier.properties.inputs, identifier).value
+    return modifier[identifier]
+
+
+def set_group_input(modifier, identifier, value):
+    """Sets one of them. Raises TypeError for a value of the wrong kind."""
+    if hasattr(modifier, "properties"):
+        getattr(modifier.properties.inputs, identifier).value = value
+    elif hasattr(modifier[identifier], "typecode"):
+        modifier[identifier][:] = value  # a new list would be one of doubles, which 3.x does not take
+    else:
+        modifier[identifier] = value
+
+
+def use_sharp_edges(mesh, on):
+    """Whether edges marked sharp part the shading. Since 4.1 they always do."""
+    if VERSION < (4, 1):
+        mesh.use_auto_smooth = on
+        mesh.auto_smooth_angle = 3.141592653589793
+
+
+def set_sky(node, elevation, rotation, intensity):
+    """Makes a Sky Texture node a physical sky with its sun; angles in radians. None leaves a value as it is."""
+    kinds = [one.identifier for one in node.bl_rna.properties["sky_type"].enum_items]
+    node.sky_type = next(one for one in ("MULTIPLE_SCATTERING", "NISHITA") if one in kinds)
+    for name, value in (("sun_elevation", elevation), ("sun_rotation", rotation), ("sun_intensity", intensity)):
+        if value is not None:
+            setattr(node, name, value)
+
+
+def plain_colours(scene):
+    """No view transform: what is saved looks as the file that was read."""
+    view = scene.view_settings
+    view.view_transform = "Standard"
+    view.look = "None"
+    view.exposure, view.gamma = 0.0, 1.0
+    view.use_curve_mapping = False
+
+
+def has_films():
+    """Whether this build can write films."""
+    return bool(bpy.app.build_options.codec_ffmpeg)
+
+
+def film_format(scene, container):
+    """Sets the output to a film: "MPEG4", "MKV", "WEBM" or "QUICKTIME"."""
+    image = scene.render.image_settings
+    if hasattr(image, "media_type"):  # 5.0 and later
+        image.media_type = "VIDEO"
+    image.file_format = "FFMPEG"
+    image.color_mode = "RGB"
+    film = scene.render.ffmpeg
+    film.format = container
+    film.codec = "WEBM" if container == "WEBM" else "H264"
+    film.constant_rate_factor = "HIGH"
+    film.audio_codec = "NONE"
+
+
+def show_alpha(material):
+    """EEVEE up to 4.1 shows no alpha without it."""
+    if hasattr(material, "blend_method"):
+        material.blend_method = "BLEND"
+
+
+def move_modifier(owner, modifier, position):
+    """Puts a modifier at that place among the object's."""
+    if hasattr(owner.modifiers, "move"):
+        owner.modifiers.move(owner.modifiers.find(modifier.name), position)
+        return
+    with bpy.context.temp_override(object=owner, active_object=owner):
+        bpy.ops.object.modifier_move_to_index(modifier=modifier.name, index=position)

@@ -4,6 +4,8 @@
 import shutil
 from pathlib import Path
 
+import measured
+
 APP = Path(__file__).resolve().parent.parent
 BRIDGEKIT = APP.parent / "bridgekit"
 NAME = "kapelle_blender"
@@ -15,4 +17,5 @@ def assemble(folder):
     junk = shutil.ignore_patterns("__pycache__", "*.pyc", "tests")
     shutil.copytree(APP / "bridge", made, ignore=junk)
     shutil.copytree(BRIDGEKIT, made / "bridgekit", ignore=junk)
+    measured.begin(made)
     return made

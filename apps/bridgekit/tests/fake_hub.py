@@ -90,7 +90,7 @@ class FakeHub:
     def call(self, call_id, code, **more):
         message = {
             "t": "call", "id": call_id, "command": "code.run", "args": {"code": code}, "effect": "code",
-            "owner": "tester", "scopes": ["code"], "timeout_ms": None,
+            "owner": "tester", "scopes": ["read", "write", "destructive", "code"], "timeout_ms": None,
         }  # fmt: skip
         message.update(more)
         self.send(message)

@@ -37,7 +37,7 @@ class Collector(Port):
             self.order.append(("settled", call.id))
             self.changed.notify_all()
 
-    def state(self, state):
+    def state(self, state, changes=None):
         self.states.append(state)
 
     def nudge(self):
@@ -66,9 +66,9 @@ class Bench:
         self.executor = Executor(self.table, self.host, self.port)
         self._count = 0
 
-    def call(self, command, args=None, owner="tester", timeout_ms=None):
+    def call(self, command, args=None, owner="tester", timeout_ms=None, scopes=("read", "destructive", "code")):
         self._count += 1
-        return Call(f"call_{self._count}", command, args, owner, ("code",), timeout_ms)
+        return Call(f"call_{self._count}", command, args, owner, scopes, timeout_ms)
 
     def run(self, command, args=None, **more):
         """Submits a call, steps until it has ended, returns its outcome."""

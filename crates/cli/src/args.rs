@@ -107,6 +107,8 @@ pub enum Verb {
     Mcp(commands::mcp::Mcp),
     Doctor(commands::doctor::Doctor),
     Demo(commands::demo::Demo),
+    Debug(commands::debug::Debug),
+    Adopt(commands::adopt::Adopt),
     Completions(commands::completions::Completions),
 }
 

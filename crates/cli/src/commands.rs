@@ -4,12 +4,14 @@ use crate::answer::Answered;
 use crate::args::Verb;
 use crate::session::Session;
 
+pub(crate) mod adopt;
 pub(crate) mod apps;
 pub(crate) mod cancel;
 pub(crate) mod code;
 #[expect(clippy::module_inception, reason = "a verb of that name")]
 pub(crate) mod commands;
 pub(crate) mod completions;
+pub(crate) mod debug;
 pub(crate) mod demo;
 pub(crate) mod describe;
 pub(crate) mod doctor;
@@ -51,6 +53,8 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Mcp(words)) => words.run(session),
         Some(Verb::Doctor(words)) => words.run(session),
         Some(Verb::Demo(words)) => words.run(session),
+        Some(Verb::Adopt(words)) => words.run(session),
+        Some(Verb::Debug(words)) => words.run(session),
         Some(Verb::Completions(words)) => words.run(session),
     }
 }

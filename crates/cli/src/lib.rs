@@ -36,6 +36,7 @@ mod keyvalue;
 mod launch;
 mod live;
 mod mcp_clients;
+mod neighbours;
 mod outcome;
 mod page;
 mod pick;

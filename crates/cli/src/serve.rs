@@ -6,17 +6,18 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use apps::blender::Found;
 use hub::Hub;
+use hub::app::{App as _, Launch, LaunchRequest};
 use hub::home::{Home, write_private};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
-use wire::{Code, CommandSpec, Problem};
+use wire::{Code, CommandSpec, Mode, Problem};
 
 use crate::commands::serve::Serve;
 use crate::problems;
@@ -254,6 +255,42 @@ pub(crate) fn find_blender(home: &Path) -> Result<Option<(Found, Option<String>)
         let version = apps::blender::version_of(&found);
         (found, version)
     }))
+}
+
+/// How a Blender is started, for a verb that stays with it itself.
+///
+/// # Errors
+/// `start_failed` when none is found.
+pub(crate) fn blender_launch(
+    home: &Path,
+    has_window: bool,
+    program: Option<PathBuf>,
+    python: Option<PathBuf>,
+    file: Option<PathBuf>,
+) -> Result<Launch, Box<Problem>> {
+    let request = LaunchRequest {
+        app: apps::blender::Blender.id(),
+        mode: if has_window {
+            Mode::Gui
+        } else {
+            Mode::Background
+        },
+        name: None,
+        program,
+        python,
+        file,
+        memory_mb: None,
+        time_s: None,
+    };
+    Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
+}
+
+/// The folder of the bridge, laid out for a Blender that runs already.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn blender_bridge(home: &Path) -> Result<PathBuf, Box<Problem>> {
+    Ok(apps::blender::lay_out_bridge(&Home::open(home)?)?)
 }
 
 /// Pythons that Blender's wheel can be set up for, the best first.

@@ -155,9 +155,10 @@ fn foreign_start(bytes: &[u8]) -> Option<FrameError> {
     if bytes.first() == Some(&b'{') {
         return Some(FrameError::BareJson);
     }
-    let method = METHODS
-        .iter()
-        .any(|method| bytes.len() >= 3 && method.starts_with(&bytes[..bytes.len().min(4)]));
+    // Not before all four are here, so that the answer does not depend on how the bytes were split.
+    let method = bytes
+        .get(..LENGTH_BYTES)
+        .is_some_and(|start| METHODS.contains(&start));
     method.then_some(FrameError::Http)
 }
 

@@ -14,7 +14,26 @@ table = Table()
 
 def load(host):
     """A new table with all commands, for one executor."""
-    from . import camera, code, file, light, material, object, render, scene  # noqa: F401
+    from . import (  # noqa: F401
+        animation,
+        camera,
+        code,
+        collection,
+        constraint,
+        docs,
+        file,
+        history,
+        light,
+        material,
+        mesh,
+        modifier,
+        object,
+        render,
+        scene,
+        state,
+        viewport,
+        world,
+    )
 
     made = Table()
     for name in table.names():

@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import describe, names, placing
+from .. import describe, framing, host, names, naming, placing
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -61,15 +61,29 @@ def set_(
     clip_start=None,
     clip_end=None,
     active=None,
+    depth_of_field=None,
+    focus=None,
+    aperture=None,
+    shift_x=None,
+    shift_y=None,
 ):
     found = _camera(name)
+    target = _focus(focus)
     placing.place(found, location, rotation)
     if kind is not None:
         found.data.type = "ORTHO" if kind == "orthographic" else "PERSP"
-    settings = (("lens", lens), ("ortho_scale", ortho_scale), ("clip_start", clip_start), ("clip_end", clip_end))
-    for key, value in settings:
+    for key, value in (
+        ("lens", lens),
+        ("ortho_scale", ortho_scale),
+        ("clip_start", clip_start),
+        ("clip_end", clip_end),
+        ("shift_x", shift_x),
+        ("shift_y", shift_y),
+    ):
         if value is not None:
             setattr(found.data, key, value)
+    _set_focus(found.data.dof, depth_of_field, target, aperture)
+    host.current().changed("object", found.name)
     if active:
         bpy.context.scene.camera = found
     elif active is False and bpy.context.scene.camera == found:
@@ -92,6 +106,46 @@ def look_at(call, target, name=None, distance=None):
         found.location = place
     placing.look_at(found, point)
     return describe.camera(found)
+
+
+@table.command("camera.frame", effect="write")
+def frame(call, objects=None, name=None, margin=0.05, side=None):
+    found = _camera(name)
+    wanted = naming.objects(None, objects, "camera.frame") if objects else None
+    points = framing.corners(wanted)
+    if not points:
+        raise Problem("not_found", "There is nothing to look at in the scene.", hint="Name `objects`.")
+    if side is not None:
+        framing.turn(found, side)
+    framing.fit(found, points, margin)
+    return describe.camera(found)
+
+
+def _focus(focus):
+    """The object or the distance in metres that is sharp. Raises not_found or arguments_invalid."""
+    if isinstance(focus, str):
+        return names.object_named(focus)
+    if focus is not None and (isinstance(focus, bool) or not isinstance(focus, (int, float)) or focus <= 0):
+        raise Problem(
+            "arguments_invalid",
+            "`focus` cannot be %r." % (focus,),
+            hint="Pass the name of an object, or a distance in metres.",
+        )
+    return focus
+
+
+def _set_focus(dof, on, focus, aperture):
+    if isinstance(focus, bpy.types.Object):
+        dof.focus_object = focus
+    elif focus is not None:
+        dof.focus_object = None
+        dof.focus_distance = focus
+    if aperture is not None:
+        dof.aperture_fstop = aperture
+    if on is None and (focus is not None or aperture is not None):
+        on = True
+    if on is not None:
+        dof.use_dof = on
 
 
 def _camera(name):

@@ -6,7 +6,7 @@ from ..bridgekit import commands_code
 
 def install(table, host):
     """Registers both in the table."""
-    namespaces = commands_code.install(table, host)
+    namespaces = host.namespaces = commands_code.install(table, host)
 
     @table.command("code.reset", effect="code")
     def reset(call, namespace=None):

@@ -32,6 +32,7 @@ def create(
             "A light has either a rotation or something to look at.",
             hint="Leave out one of the two.",
         )
+    _check_spot(kind.upper(), angle, None)
     point = placing.point_of(look_at, "look_at") if look_at is not None else None
     placing.leave_edit_mode()
     title = name or kind.capitalize()
@@ -45,20 +46,48 @@ def create(
     return describe.light(made)
 
 
+@table.command("light.get", effect="read")
+def get(call, name):
+    return describe.light(names.object_of(name, "LIGHT", "light"))
+
+
 @table.command("light.set", effect="write")
-def set_(call, name, location=None, rotation=None, look_at=None, energy=None, color=None, size=None, angle=None):
+def set_(
+    call,
+    name,
+    location=None,
+    rotation=None,
+    look_at=None,
+    energy=None,
+    color=None,
+    size=None,
+    angle=None,
+    kind=None,
+    blend=None,
+):
     found = names.object_of(name, "LIGHT", "light")
+    becomes = kind.upper() if kind is not None else found.data.type
+    _check_spot(becomes, angle, blend)
     point = placing.point_of(look_at, "look_at") if look_at is not None else None
     placing.place(found, location, rotation)
-    _apply(found.data, energy, color, size, angle)
+    if kind is not None:
+        found.data.type = becomes
+    data = found.data.type_recast() if hasattr(found.data, "type_recast") else found.data
+    _apply(data, energy, color, size, angle)
+    if blend is not None:
+        data.spot_blend = blend
     if point is not None:
         placing.look_at(found, point)
     return describe.light(found)
 
 
+def _check_spot(type, angle, blend):
+    if type != "SPOT" and (angle is not None or blend is not None):
+        what = "angle" if angle is not None else "blend"
+        raise Problem("arguments_invalid", "Only a spot has `%s`." % what, hint="Leave it out, or use kind=spot.")
+
+
 def _apply(data, energy, color, size, angle):
-    if angle is not None and data.type != "SPOT":
-        raise Problem("arguments_invalid", "Only a spot has an `angle`.", hint="Leave it out, or use kind=spot.")
     if energy is not None:
         data.energy = energy
     if color is not None:

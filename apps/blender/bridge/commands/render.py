@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""render.*: pictures. A child process renders a copy of the open file; this one stays free."""
+"""render.*: pictures and films. Without a window, or with `background`, a child process renders a copy of the open
+file and this one stays free; in a window Blender's own render job does, and its window shows the picture."""
 
 import os
 
 import bpy
 
-from .. import host, names, paths, versions
+from .. import frames, names, paths, render_modal, versions
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
-from ..render import PICTURES, Work, picture_path
+from ..render import PICTURES, Work, media_type, move, new_path, with_copy
 from . import table
 
 
@@ -27,7 +28,70 @@ def still(
     transparent=None,
     overwrite=False,
     blob=False,
+    background=None,
 ):
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, width, height, percentage, transparent, frame=frame
+    )
+    target = paths.to_write(call, _picture(path, shown.name), overwrite)
+    suffix = os.path.splitext(target)[1].lower()
+    settings.update(suffix=suffix, format=PICTURES[suffix])
+    note = _denoise_note(shown, engine)
+
+    def finish(call, told):
+        made, small = told.pop("made"), told.pop("preview")
+        move(made, target, overwrite)
+        told.update(path=target, bytes=os.path.getsize(target), preview=_preview(call, small))
+        if note:
+            call.log("info", note, "render.still")
+        if blob:
+            with open(target, "rb") as picture:
+                told["blob"] = call.blob(picture.read(), media_type=media_type(target))
+        return told
+
+    if render_modal.wanted(background):
+        return render_modal.still(call, shown, settings, finish)
+    work = with_copy(Work("still", settings))
+    return Deferred(lambda call: work.run(call, lambda told: finish(call, told)))
+
+
+@table.command("render.animation", effect="write")
+def animation(
+    call,
+    path=None,
+    scene=None,
+    start=None,
+    end=None,
+    step=None,
+    format="png",
+    existing="refuse",
+    camera=None,
+    engine=None,
+    samples=None,
+    width=None,
+    height=None,
+    percentage=None,
+    transparent=None,
+    background=None,
+):
+    settings, shown = _settings(call, scene, camera, engine, samples, width, height, percentage, transparent)
+    plan = frames.Plan(call, shown, path, start, end, step, format, existing)
+    settings.update(plan.settings())
+    note = _denoise_note(shown, engine)
+    if note:
+        call.log("info", note, "render.animation")
+    if not plan.wanted:
+        return plan.told({"seconds": 0.0})
+    if render_modal.wanted(background):
+        return render_modal.animation(call, shown, settings, plan)
+    work = Work("animation", settings, lambda told: plan.heard(call, told, work))
+    plan.begin(work)
+    with_copy(work)
+    return Deferred(lambda call: plan.run(call, work))
+
+
+def _settings(call, scene, camera, engine, samples, width, height, percentage, transparent, frame=None):
+    """(what a job gets, the scene)."""
     shown = names.scene_named(scene)
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else shown.camera
     if seen is None:
@@ -36,8 +100,7 @@ def still(
         )
     if samples is not None and engine == "workbench":
         raise Problem("not_supported", "Workbench has no number of samples.", hint="Leave out `samples`.")
-    target = paths.to_write(call, _picture(path, shown.name), overwrite)
-    settings = {
+    return {
         "scene": shown.name,
         "frame": frame,
         "camera": seen.name,
@@ -48,31 +111,21 @@ def still(
         "percentage": percentage,
         "transparent": transparent,
         "scripts": paths.may_go_anywhere(call) and bpy.context.preferences.filepaths.use_scripts_auto_execute,
-    }
-    work = Work(settings, target, overwrite)
-    try:
-        host.current().copy_to(work.job["file"])
-    except BaseException:
-        work.drop()
-        raise
-    note = _denoise_note(shown, engine)
+    }, shown
 
-    def run(call):
-        told = work.run(call)
-        told.update(path=target, bytes=os.path.getsize(target))
-        if note:
-            call.log("info", note, "render.still")
-        if blob:
-            with open(target, "rb") as picture:
-                told["blob"] = call.blob(picture.read(), media_type=_media_type(target))
-        return told
 
-    return Deferred(run)
+def _preview(call, small):
+    """A small PNG as {"$blob", …, "width", "height"}, or None."""
+    if small is None:
+        return None
+    with open(small["made"], "rb") as picture:
+        told = call.blob(picture.read(), media_type="image/png")
+    return dict(told, width=small["width"], height=small["height"])
 
 
 def _picture(path, scene_name):
     if path is None:
-        return picture_path(scene_name)
+        return new_path(scene_name)
     suffix = os.path.splitext(str(path))[1].lower()
     if suffix not in PICTURES:
         raise Problem(
@@ -89,9 +142,3 @@ def _denoise_note(scene, engine):
     if wants and not versions.can_denoise():
         return "This Blender was built without OpenImageDenoise: the picture is not denoised."
     return None
-
-
-def _media_type(path):
-    suffix = os.path.splitext(path)[1].lower()
-    kinds = {".png": "png", ".webp": "webp", ".bmp": "bmp", ".tif": "tiff", ".tiff": "tiff", ".exr": "x-exr"}
-    return "image/" + kinds.get(suffix, "jpeg")

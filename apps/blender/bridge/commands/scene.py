@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import describe, names, versions
+from .. import describe, host, names, versions
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -31,6 +31,11 @@ def set_(
     camera=None,
     background=None,
     background_strength=None,
+    transparent=None,
+    view_transform=None,
+    exposure=None,
+    units=None,
+    unit_scale=None,
 ):
     scene = names.scene_named(name)
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else None
@@ -58,11 +63,30 @@ def set_(
     if seen is not None:
         scene.camera = seen
     _set_background(scene, background, background_strength)
+    _set_look(scene, transparent, view_transform, exposure)
+    for key, value in (("system", units.upper() if units else None), ("scale_length", unit_scale)):
+        if value is not None:
+            setattr(scene.unit_settings, key, value)
     if rename is not None:
         scene.name = rename
     if active:
         _activate(scene)
+    host.current().changed("scene", scene.name)
     return describe.scene(scene)
+
+
+@table.command("scene.delete", effect="destructive")
+def delete(call, name, objects=False):
+    found = names.scene_named(name)
+    if len(bpy.data.scenes) == 1:
+        raise Problem("call_failed", "%r is the only scene." % name, hint="Use file.new for an empty file.")
+    gone = [one for one in found.objects if {*one.users_scene} == {found}] if objects else []
+    told = [one.name for one in gone]
+    if found == bpy.context.scene:
+        _activate(next(one for one in bpy.data.scenes if one != found))
+    bpy.data.batch_remove(gone)
+    bpy.data.scenes.remove(found)
+    return {"deleted": name, "objects_deleted": told, "active": bpy.context.scene.name}
 
 
 @table.command("scene.new", effect="write")
@@ -103,6 +127,24 @@ def _set_background(scene, color, strength):
         scene.world.color = color[:3]
     if strength is not None:
         node.inputs["Strength"].default_value = strength
+
+
+def _set_look(scene, transparent, view_transform, exposure):
+    if transparent is not None:
+        scene.render.film_transparent = transparent
+    if exposure is not None:
+        scene.view_settings.exposure = exposure
+    if view_transform is None:
+        return
+    try:
+        scene.view_settings.view_transform = view_transform
+    except TypeError as error:
+        known = str(error).rpartition("(")[2].rstrip(")\n").replace("'", "").split(", ")
+        raise Problem(
+            "not_supported",
+            "This Blender has no view transform %r." % view_transform,
+            hint=names.near(view_transform, known),
+        ) from None
 
 
 def _copy_settings(old, new):

@@ -3,11 +3,13 @@
 
 KAPELLE_TEST_BPY45, KAPELLE_TEST_BPY52: a Python with that wheel; KAPELLE_TEST_BLENDER: a Blender. Without them the
 usual places are tried. What is not there is skipped at a desk and fails under CI=true; only the 5.2 wheel may be
-missing there too, because it needs a CPython 3.13 that runs.
+missing there too, because it needs a CPython 3.13 that runs. Further wheels are tried where they are named, such as
+KAPELLE_TEST_BPY42 and KAPELLE_TEST_BPY50.
 KAPELLE_TEST_ONLY=bpy45,blender chooses.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +18,9 @@ import pytest
 from assemble import assemble
 from instance import Instance, Program
 
-NAMES = ("bpy45", "blender", "bpy52")
+USUAL = ("bpy45", "blender", "bpy52")
+FURTHER = sorted(one[13:].lower() for one in os.environ if re.match(r"KAPELLE_TEST_BPY\d\d$", one))
+NAMES = (*USUAL, *(one for one in FURTHER if one not in USUAL))
 VERSIONS = {"bpy45": "4.5", "bpy52": "5.2"}
 
 

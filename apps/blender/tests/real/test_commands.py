@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from assemble import APP
+from before import BEFORE
 
 EXAMPLES = {}
 for path in sorted((APP / "commands").glob("*.toml")):
@@ -25,6 +26,8 @@ def test_the_example_of_a_command_runs(blender, command):
         saving = "file.save" if need.endswith(".blend") else "file.export"
         blender.run(saving, path=need, overwrite=True)
         blender.run("file.new")
+    for first in BEFORE.get(command, ()):
+        blender.run(first, **EXAMPLES[first])
     outcome = blender.call(command, EXAMPLES[command])
     if command == "file.import" and blender.program.name == "blender" and outcome["status"] == "failed":
         assert outcome["problem"]["code"] == "not_supported", outcome  # Debian's 3.4

@@ -34,6 +34,8 @@ fn wanted(name: &str) -> LaunchRequest {
         program: None,
         python: None,
         file: None,
+        memory_mb: None,
+        time_s: None,
     }
 }
 

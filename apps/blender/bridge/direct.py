@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The direct mode in Blender: the commands that clients of other add-ons of this field call, by their names.
+
+In: a port, from KAPELLE_DIRECT. Out: a listener on loopback (bridgekit/direct.py has the dialects). Each name is put
+into one command of ours and the value into the form that published clients read. There is no token in these
+dialects: who reaches the port runs code, and the first line says so.
+"""
+
+import base64
+import os
+import sys
+
+import bpy
+
+from . import describe, versions
+from .bridgekit import direct, serve
+from .bridgekit.problem import Problem
+
+# Objects in one answer, as other add-ons bound it; an agent reads them all.
+OBJECTS_MAX = 100
+# Exit code of a process that cannot listen.
+EXIT_PORT = 3
+_KINDS = {"uv_sphere": "sphere", "icosphere": "ico_sphere", "suzanne": "monkey", "circle_mesh": "circle"}
+
+
+def wanted():
+    """The port that the environment asks for, or None. Raises Problem `arguments_invalid`."""
+    told = os.environ.get("KAPELLE_DIRECT")
+    if not told:
+        return None
+    if not told.isdigit() or int(told) > 65535:
+        raise Problem("arguments_invalid", "KAPELLE_DIRECT is the number of a port, not %r." % told)
+    return int(told)
+
+
+def listen(executor, port, on_shutdown):
+    """Starts listening; returns (what stops it, the port)."""
+    table = executor.table
+    if table.get("direct.scene") is None:
+        table.command("direct.scene", effect="read")(_scene)
+        table.command("direct.object", effect="read")(_object)
+    leaves = os.environ.get("KAPELLE_DIRECT_EXIT") == "1"
+    listener = direct.Listener(executor, COMMANDS, on_shutdown, exit_on_systemexit=leaves)
+    return listener, listener.start(port)
+
+
+def run_background(table, host, port):
+    """Blocks until a client, a signal or, where asked for, a SystemExit ends it; returns the reason."""
+
+    def begin(executor):
+        try:
+            listener, at = listen(executor, port, executor.stop_soon)
+        except Problem as problem:
+            print("Kapelle: %s %s" % (problem.message, problem.hint), file=sys.stderr, flush=True)
+            os._exit(EXIT_PORT)
+        print(greeting(at), flush=True)
+        return lambda reason: listener.close()
+
+    return serve.run_direct(table, host, begin)
+
+
+def greeting(port):
+    return (
+        "Kapelle: the direct mode listens on %s:%d. These dialects have no token: every program on this machine that "
+        "connects can run code here." % (direct.HOST, port)
+    )
+
+
+def _scene(call):
+    scene = bpy.context.scene
+    objects = list(scene.objects)
+    told = [
+        {
+            "name": one.name,
+            "type": one.type,
+            "location": [round(float(n), 2) for n in one.location],
+            "visible": one.visible_get(),
+        }
+        for one in objects[:OBJECTS_MAX]
+    ]
+    return {
+        "name": scene.name,
+        "object_count": len(objects),
+        "objects": told,
+        "materials_count": len(bpy.data.materials),
+        "frame_current": scene.frame_current,
+        "frame_start": scene.frame_start,
+        "frame_end": scene.frame_end,
+        "file": bpy.data.filepath or None,
+        "blender_version": versions.text(),
+    }
+
+
+def _object(call, name=""):
+    one = bpy.data.objects.get(name)
+    if one is None:
+        raise Problem("not_found", "Object not found: %s" % name)
+    told = {
+        "name": one.name,
+        "type": one.type,
+        "location": list(one.location),
+        "rotation": list(one.rotation_euler),
+        "scale": list(one.scale),
+        "dimensions": list(one.dimensions),
+        "visible": one.visible_get(),
+        "materials": [slot.material.name for slot in one.material_slots if slot.material],
+    }
+    if one.type == "MESH":
+        told["world_bounding_box"] = describe.bounds(one)
+        mesh = one.data
+        told["mesh"] = {
+            "vertices": len(mesh.vertices),
+            "edges": len(mesh.edges),
+            "polygons": len(mesh.polygons),
+        }
+    return told
+
+
+def _create(params):
+    names = ("name", "location", "rotation", "scale", "size")
+    args = {key: params[key] for key in names if params.get(key) is not None}
+    kind = str(params.get("kind") or params.get("type") or params.get("object_type") or "cube").lower()
+    args["kind"] = _KINDS.get(kind, kind)
+    return "object.create", args, lambda value: value
+
+
+def _screenshot(params):
+    path = params.get("filepath")
+    if not isinstance(path, str) or not path:
+        raise Problem("arguments_invalid", "get_viewport_screenshot needs `filepath`, where the picture goes.")
+    kind = str(params.get("format") or "png").lower()
+    if kind != "png":
+        raise Problem("not_supported", "Pictures are written as PNG, not as %s." % kind, hint="Ask for format png.")
+    args = {"view": "persp" if bpy.app.background else "current", "width": params.get("max_size") or 800}
+
+    def shape(value):
+        image = value["image"]
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(image["$base64"]))
+        told = {"success": True, "filepath": path, "method": "offscreen"}
+        return dict(told, width=image["width"], height=image["height"])
+
+    return "viewport.screenshot", args, shape
+
+
+def _as_it_is(value):
+    return value
+
+
+COMMANDS = {
+    "get_scene_info": lambda params: ("direct.scene", {}, _as_it_is),
+    "get_state": lambda params: ("direct.scene", {}, _as_it_is),
+    "get_object_info": lambda params: ("direct.object", {"name": params.get("name") or ""}, _as_it_is),
+    "create_object": _create,
+    "get_viewport_screenshot": _screenshot,
+}

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why an undo, a redo or a revert is not done, as Problems that say what stands in the way and what to do.
+
+In: steps as history.py lists them, {"by": "call", "call", "command", "owner", "label"} or {"by": "artist", "label"}.
+Out: Problems. It decides nothing.
+"""
+
+import bpy
+
+from .bridgekit.problem import Problem
+
+# Steps and things that a refusal lists; the rest is counted.
+LISTED_MAX = 20
+_OTHERWISE = "Change things back by another call, or open a recovery copy (KAPELLE_HOME/recovery)."
+_UNDONE = "history.redo brings it back, as long as nothing else is done."
+
+
+def unknown(call_id, last):
+    """`last`: ids of the last calls that changed something."""
+    return Problem(
+        "not_found",
+        "No call %s is known that changed something in this Blender." % call_id,
+        hint="The last that did: %s. history.list tells more." % (", ".join(last) or "none"),
+    )
+
+
+def unreachable(call, why):
+    return Problem("call_failed", "%s cannot be reverted. %s" % (_named(call), why), hint=_OTHERWISE)
+
+
+def undone_already(call, can_redo):
+    return Problem("call_failed", "%s is undone already." % _named(call), hint=_UNDONE if can_redo else None)
+
+
+def too_old(call):
+    return Problem(
+        "call_failed", "%s lies beyond what Blender keeps for undo (%s)." % (_named(call), _depth()), hint=_OTHERWISE
+    )
+
+
+def not_the_last(call, later):
+    return Problem(
+        "call_failed",
+        "%s is not the last change: %d came after it and would go with it: %s."
+        % (_named(call), len(later), in_words(later)),
+        hint="Pass through=true to take all of that back as well, or change things by another call.",
+        details={"after": later[:LISTED_MAX], "count": len(later)},
+    )
+
+
+def artists(what, listed, mine):
+    """`mine`: those of the listed steps that are the artist's."""
+    return Problem(
+        "call_failed",
+        "That would %s %d of the artist's own: %s." % (what, len(mine), in_words(mine)),
+        hint="Pass through=true if that is wanted.",
+        details={"steps": listed[:LISTED_MAX], "count": len(listed)},
+    )
+
+
+def not_yours(what, listed):
+    return Problem(
+        "forbidden",
+        "Without the scope `destructive` a caller may %s only its own calls; this would be %s."
+        % (what, in_words(listed)),
+        details={"steps": listed[:LISTED_MAX], "count": len(listed)},
+    )
+
+
+def not_whole(what, call, kind, stays):
+    """`stays`: what the call changed and its step does not hold."""
+    return Problem(
+        "call_failed",
+        "%s was called in edit mode, and Blender's step (%s) holds only what is edited there: %s would stay as it is."
+        % (_named(call), kind, _things(stays)),
+        hint="Pass through=true to %s the rest, and change these back by another call." % what,
+        details={"stays": stays[:LISTED_MAX]},
+    )
+
+
+def nothing_to_undo(steps):
+    return Problem(
+        "call_failed",
+        "There are only %d steps to undo." % steps,
+        hint="Blender keeps %s, and none from before the file was opened." % _depth(),
+        details={"steps": steps},
+    )
+
+
+def nothing_to_redo(steps):
+    return Problem(
+        "call_failed",
+        "There are only %d steps to redo." % steps,
+        hint="What was undone can be redone only until something else is done.",
+        details={"steps": steps},
+    )
+
+
+def switched_off():
+    return Problem(
+        "not_supported",
+        "Global Undo is switched off in this Blender's preferences.",
+        hint="bpy.context.preferences.edit.use_global_undo = True switches it on, for what comes from then on.",
+    )
+
+
+def not_now(why):
+    return Problem(
+        "call_failed",
+        "Not now: %s." % why,
+        hint="Try again when it is finished.",
+        retryable=True,
+    )
+
+
+def in_doubt():
+    return Problem(
+        "not_supported",
+        "In doubt: this Blender's undo history cannot be read, so nobody knows whose steps would go.",
+        hint="Undo in Blender itself, where it can be seen, or open a recovery copy (KAPELLE_HOME/recovery).",
+    )
+
+
+def not_done(what, error):
+    return Problem("call_failed", "Blender refused to %s: %s" % (what, str(error).strip()))
+
+
+def elsewhere():
+    return Problem(
+        "call_failed",
+        "Blender did not go where it was asked to; it cannot be said how far it went.",
+        hint="history.list tells which calls stand now.",
+    )
+
+
+def in_words(listed):
+    """ "object.create (call_7, claude), the artist's 'Move' and 3 more"."""
+    words = []
+    for one in listed[:LISTED_MAX]:
+        if one["by"] == "artist":
+            words.append("the artist's %r" % one["label"])
+        else:
+            words.append("%s (%s)" % (one["command"], ", ".join(filter(None, (one["call"], one["owner"])))))
+    return _with_rest(words, listed)
+
+
+def _things(things):
+    return _with_rest(["%s %r" % (one["type"], one["name"]) for one in things[:LISTED_MAX]], things)
+
+
+def _with_rest(words, everything):
+    more = len(everything) - LISTED_MAX
+    return ", ".join(words) + (" and %d more" % more if more > 0 else "")
+
+
+def _named(call):
+    return "%s (%s)" % (call["command"], call["call"])
+
+
+def _depth():
+    return "%d steps, preference undo_steps" % bpy.context.preferences.edit.undo_steps

@@ -1,0 +1,146 @@
+use std::ffi::OsString;
+use std::io::{BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use clap::{Args, Subcommand, ValueHint};
+use serde_json::json;
+use wire::{Code, Problem};
+
+use crate::answer::{Answered, Shown};
+use crate::problems;
+use crate::serve;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// How the bridge says where it listens.
+const GREETING: &str = "the direct mode listens on ";
+
+/// Let clients of other Blender add-ons drive a Blender, without a hub
+#[derive(Args, Debug)]
+pub struct Debug {
+    #[command(subcommand)]
+    pub verb: DebugVerb,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DebugVerb {
+    Start(DebugStart),
+}
+
+/// Start a Blender that listens by itself, and stay with it until it ends
+///
+/// It speaks the dialects of existing clients: bare JSON, JSON with NUL, JSON with LF; messages of the
+/// forms {type, params}, {action, params, id} and {type: "execute", code}. These have no token: every
+/// program on this machine that connects can run code. Only loopback is listened on.
+#[derive(Args, Debug)]
+pub struct DebugStart {
+    /// Without a window.
+    #[arg(long)]
+    pub background: bool,
+    /// Where to listen on 127.0.0.1; 0 takes a free port.
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "BLD_DEBUG_TCP_PORT",
+        default_value_t = 7777
+    )]
+    pub port: u16,
+    /// End after the answer to code that raises SystemExit; else such code is only told.
+    #[arg(long)]
+    pub exit_on_systemexit: bool,
+    /// The program to start.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub blender: Option<PathBuf>,
+    /// A Python that has the `bpy` wheel.
+    #[arg(long, value_name = "PATH", conflicts_with = "blender", requires = "background", value_hint = ValueHint::ExecutablePath)]
+    pub python: Option<PathBuf>,
+    /// The file to open.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
+
+impl Debug {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        match self.verb {
+            DebugVerb::Start(words) => words.run(session),
+        }
+    }
+}
+
+impl DebugStart {
+    fn run(self, session: &Session) -> Answered {
+        let launch = serve::blender_launch(
+            session.home.path(),
+            !self.background,
+            self.blender,
+            self.python,
+            self.file,
+        )?;
+        let mut command = Command::new(&launch.program);
+        command
+            .args(&launch.args)
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
+            .env("KAPELLE_HOME", session.home.path())
+            .env("KAPELLE_DIRECT", self.port.to_string())
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let leaves: OsString = if self.exit_on_systemexit { "1" } else { "0" }.into();
+        command.env("KAPELLE_DIRECT_EXIT", leaves);
+        // Ctrl-C reaches Blender too; we stay to say how it ended.
+        ctrlc::set_handler(|| {}).ok();
+        session
+            .ui
+            .say(format_args!("starting {}", launch.program.display()));
+        let failed =
+            |error: &std::io::Error| problems::file(&launch.program, "cannot be started", error);
+        let mut child = command.spawn().map_err(|error| failed(&error))?;
+        let heard = child
+            .stdout
+            .take()
+            .map(|out| relay(BufReader::new(out), session.ui, child.id()));
+        let ended = child.wait().map_err(|error| failed(&error))?;
+        if heard == Some(true) && ended.success() {
+            let document = json!({"ended": true});
+            return Ok(Shown::boxed(document, |_| Ok(())));
+        }
+        Err(Box::new(not_well(heard == Some(true), &ended.to_string())))
+    }
+}
+
+/// Blender's own lines go to stderr; where it listens is the one line on stdout. Whether it was said.
+fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {
+    let mut heard = false;
+    for line in lines.lines().map_while(Result::ok) {
+        let address = line
+            .split_once(GREETING)
+            .and_then(|(_, rest)| rest.split_once(". "));
+        match address {
+            Some((address, about)) if !heard => {
+                heard = true;
+                let said = if ui.json {
+                    json!({"address": address, "pid": pid}).to_string()
+                } else {
+                    format!("listening on {address} (pid {pid}); Ctrl-C ends it")
+                };
+                let mut out = std::io::stdout().lock();
+                writeln!(out, "{said}").and_then(|()| out.flush()).ok();
+                ui.warn(about);
+            }
+            _ => ui.raw(&format!("{line}\n")),
+        }
+    }
+    heard
+}
+
+fn not_well(listened: bool, how: &str) -> Problem {
+    let message = if listened {
+        format!("Blender ended by itself: {how}.")
+    } else {
+        format!("Blender ended before it listened: {how}.")
+    };
+    Problem::new(Code::START_FAILED, message).hint(
+        "Its last lines above say why. A port that is taken is named there; choose another one with --port.",
+    )
+}
