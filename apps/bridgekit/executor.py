@@ -146,6 +146,10 @@ class Executor:
         running = self.running
         return ([running] if running is not None else []) + list(self._deferred.values())
 
+    def is_idle(self):
+        """Whether nothing has come that `step` would look at. For a timer that comes by often."""
+        return self._queue.empty()
+
     def calls(self):
         """What is known for an announcement: {"running": […], "queued": […]}."""
         with self._lock:

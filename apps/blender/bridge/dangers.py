@@ -67,6 +67,8 @@ DANGERS = {
     "bpy.app.handlers.*.append": "lasting",
     "bpy.types.*.draw_handler_add": "lasting",
 }
+
+
 def add(tree, checked):
     """Findings that no single name tells: everything of a kind is deleted."""
     called = {name: line for name, line, _keywords in checked.calls}

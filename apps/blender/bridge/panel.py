@@ -19,7 +19,7 @@ AGE_GAP_S = 0.5
 # The header tells of a call for this long after its end, in seconds.
 ACTIVE_S = 3.0
 # Points that a letter of Blender's own font takes on average, and that the edges of a panel take.
-_LETTER_POINTS, _EDGE_POINTS = 6.3, 38.0
+_LETTER_POINTS, _EDGE_POINTS = 6.1, 38.0
 _COLUMNS_MIN, _COLUMNS_MAX = 16, 120
 
 HEADINGS = {"running": "Running", "last": "Last calls"}

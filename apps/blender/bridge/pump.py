@@ -25,10 +25,13 @@ from .bridgekit.problem import Problem
 from .host import BlenderHost
 from .recent import Noting, Recent
 
-# Between two ticks, in seconds. Blender comes by every 5 ms anyway; measured 0.7 % of a core.
+# Between two ticks, in seconds. Blender comes by every 5 ms anyway.
 INTERVAL_S = 0.004
 # What a person may choose instead, in seconds.
 INTERVAL_MIN_S, INTERVAL_MAX_S = 0.001, 0.05
+# While nothing comes, ticks only look whether a call waits, but for one after this long, in seconds, that does all.
+# Measured on a busy machine, where caches hold other programs: 1.1 % of a core with whole ticks alone, 0.3 % with this.
+WHOLE_GAP_S = 0.04
 # Between two looks at the state while an artist works, in seconds.
 STATE_GAP_S = 0.5
 # Deferred calls get this long to end when the bridge stops, in seconds: a child process is killed well within it.
@@ -54,6 +57,7 @@ class Pump:
         self.executor.port = self.recent = Recent(self.link)
         self._timer = self._tick  # one object: Blender knows a timer by its identity
         self._tend = tend
+        self._passed = 0  # ticks since the last whole one
         self._state_due = 0.0
         self.dials = dials
         self.direct = {"port": None, "why": None}  # where the direct mode listens, or why it does not
@@ -101,6 +105,13 @@ class Pump:
         return self.executor.cancel(call_id)
 
     def _tick(self):
+        if self._passed * self.interval_s < WHOLE_GAP_S and self.executor.is_idle():
+            self._passed += 1
+            return self.interval_s
+        self._passed = 0
+        return self._whole_tick()
+
+    def _whole_tick(self):
         if self.executor.running is not None:
             return self.interval_s  # Blender runs its timers inside the call
         if self.ending is not None:

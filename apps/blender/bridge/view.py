@@ -220,6 +220,6 @@ def _sentence(text):
 
 def _wrapped(text, columns, icon="NONE", dim=False, alert=False):
     """Blender cuts a label that is too long; so it becomes several."""
-    lines = textwrap.wrap(text, max(16, columns - (_ICON_COLUMNS if icon != "NONE" else 0)), break_on_hyphens=False)
+    lines = textwrap.wrap(text, max(16, columns - (_ICON_COLUMNS + 1 if icon != "NONE" else 0)), break_on_hyphens=False)
     rows = [Row(line, "BLANK1" if icon != "NONE" else "NONE", dim=dim, alert=alert) for line in lines]
     return [rows[0]._replace(icon=icon), *rows[1:]] if rows else []

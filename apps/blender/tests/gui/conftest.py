@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A Blender with a window under Xvfb: see window.py.
+
+KAPELLE_TEST_BLENDER names the program, else PATH is searched. What is missing is skipped at a desk and fails under
+CI=true. KAPELLE_TEST_PICTURES: where the pictures go.
+"""
+
+import os
+import shutil
+
+import display
+import pytest
+from assemble import assemble
+from window import Window, pictures
+
+
+def pytest_terminal_summary(terminalreporter):
+    if any(pictures().iterdir()):
+        terminalreporter.write_line("Pictures of the windows: %s" % pictures())
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The path of a Blender that can open a window here."""
+    told = os.environ.get("KAPELLE_TEST_BLENDER")
+    path = shutil.which(told or "blender")
+    why = display.missing() or (None if path else "there is no blender (set KAPELLE_TEST_BLENDER)")
+    if why and os.environ.get("CI") == "true":
+        pytest.fail(why)
+    if why:
+        pytest.skip(why)
+    return path
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    return assemble(tmp_path_factory.mktemp("bridge"))
+
+
+@pytest.fixture(scope="session")
+def shared(program, package):
+    """One Blender with a window for all tests."""
+    with Window(program, package) as window:
+        yield window
+
+
+@pytest.fixture
+def blender(shared):
+    """That Blender with a default file."""
+    assert shared.process.poll() is None, "Blender has died:\n" + shared.text()
+    shared.fresh()
+    return shared

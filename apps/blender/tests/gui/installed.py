@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The add-on as people get it: one zip, installed and enabled in a folder that stands for a person's settings.
+
+In: the repository's files. Out: a zip as `kapelle install blender` makes it, and settings in which it is enabled.
+"""
+
+import json
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+from assemble import assemble
+from window import profile_environment
+
+FOLDER = "kapelle"
+RUN_S = 120
+CLEAN = ("KAPELLE_HOME", "KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_ROOTS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME")
+INSTALL = """
+import bpy
+bpy.ops.preferences.addon_install(filepath=%(zip)r, overwrite=True)
+bpy.ops.preferences.addon_enable(module=%(module)r)
+assert %(module)r in bpy.context.preferences.addons, "it was not enabled"
+for name, value in %(settings)r.items():
+    setattr(bpy.context.preferences.addons[%(module)r].preferences, name, value)
+bpy.ops.wm.save_userpref()
+"""
+
+
+def make_zip(folder):
+    """Writes kapelle.zip into `folder` and returns its path: a 3.x add-on and a 4.2 extension in one."""
+    package = assemble(folder)
+    path = Path(folder) / "kapelle.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for one in sorted(package.rglob("*")):
+            if one.suffix in (".py", ".toml") or one.name.startswith("LICENSE"):
+                file.write(one, FOLDER + "/" + one.relative_to(package).as_posix())
+    return path
+
+
+def environment(profile, home=None, **more):
+    """For a Blender with those settings. `home` is Kapelle's."""
+    told = {name: value for name, value in os.environ.items() if name not in CLEAN}
+    told.update(profile_environment(profile), PATH="/usr/local/bin:/usr/bin:/bin", PYTHONUNBUFFERED="1")
+    if home is not None:
+        told["KAPELLE_HOME"] = str(home)
+    told.update(more)
+    return told
+
+
+def run(program, profile, code, home=None, options=(), **more):
+    """Runs code in that Blender in background; returns what it printed. Raises AssertionError when it failed."""
+    command = [program, "-b", "-noaudio", *options, "--python-exit-code", "9", "--python-expr", code]
+    told = subprocess.run(
+        command, capture_output=True, text=True, timeout=RUN_S, env=environment(profile, home, **more), check=False
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+def install(program, profile, path, module=FOLDER, **settings):
+    """Installs and enables the add-on `module` of that zip or file, with these preferences."""
+    return run(program, profile, INSTALL % {"zip": str(path), "module": module, "settings": settings})
+
+
+def told_by(output):
+    """The JSON of the line that code printed with a mark before it."""
+    return json.loads(next(line for line in output.splitlines() if line.startswith("TOLD ")).partition(" ")[2])

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The direct mode in a Blender with a window: by the environment, without a hub, and by the preferences, beside it."""
+
+import re
+import sys
+from pathlib import Path
+
+import neighbours
+import pytest
+from bridgekit.tests.fake_hub import FakeHub
+from installed import install, make_zip
+from instance import wait_until
+from window import Quiet, Window
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "walk"))
+from pictures import decode
+
+GREETING = re.compile(r"listens on 127\.0\.0\.1:(\d+)")
+
+
+@pytest.fixture
+def hub():
+    one = FakeHub(heartbeat_ms=200).listen()
+    yield one
+    one.close()
+
+
+def listening(window):
+    wait_until(lambda: GREETING.search(window.text()), 120, "its listening:\n" + window.text())
+    return int(GREETING.search(window.text()).group(1))
+
+
+def run(port, command, **params):
+    told = neighbours.ask(port, {"type": command, "params": params})
+    assert told["status"] == "success", told
+    return told["result"]
+
+
+def test_by_the_environment_it_listens_and_dials_no_hub(program, package, hub, tmp_path):
+    told = {"KAPELLE_DIRECT": "0"}
+    with Quiet(program, tmp_path, hub, package=package, environment=told) as window:
+        port = listening(window)
+        window.open_panel()
+        window.wait_shown("Direct mode on port %d" % port, "Not connected to a hub")
+        assert run(port, "execute_code", code="print(6 * 7)")["result"].strip() == "42"
+        assert run(port, "get_scene_info")["object_count"] == 3
+        path = tmp_path / "seen.png"
+        assert run(port, "get_viewport_screenshot", filepath=str(path), max_size=400)["filepath"] == str(path)
+        assert decode(path.read_bytes()).shades() > 20
+        window.wait_shown("code.run  print(6 * 7)", "direct-")
+        window.screenshot("direct_mode")
+        assert hub.announcements == []
+        run(port, "server_shutdown")
+        assert window.process.wait(60) == 0, window.text()
+
+
+def test_by_the_preferences_it_listens_beside_the_hub(program, hub, tmp_path):
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    port = neighbours.free_port()
+    install(program, profile, make_zip(tmp_path), direct=True, direct_port=port)
+    with Window(program, None, saved=profile) as window:
+        assert run(port, "execute_code", code="print('both')")["result"].strip() == "both"
+        assert window.eval("1+1") == 2
+        window.open_panel()
+        window.wait_shown("Connected as fake-1", "Direct mode on port %d" % port)
+        run(port, "server_shutdown")
+        window.wait_shown("Connected as fake-1", "Direct mode: It ended")
+        wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")
+        assert window.eval("2+2") == 4, "an artist's Blender stays"
+        kept = "bpy.context.preferences.addons['kapelle'].preferences"
+        window.eval(kept + ".direct_port = %d; None" % hub.port)
+        window.wait_shown("Direct mode: The direct")
+        window.screenshot("direct_mode_taken")
+        window.eval(kept + ".direct_port = %d; None" % port)
+        assert run(port, "ping")["message"] == "pong"
+        window.eval(kept + ".direct = False; None")
+        wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Pictures in a Blender with a window: views off the screen, the artist's own view, and renders by Blender's own job,
+with the artist's view, scene and history as they were."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from instance import wait_until
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "walk"))
+
+from pictures import decode
+
+SMALL = {"width": 96, "height": 72}
+QUICK = {"width": 64, "height": 48, "engine": "cycles", "samples": 1}
+LOOK = """
+v = bpy.context.view_layer
+[len(bpy.data.objects), bpy.data.scenes.keys(), len(bpy.data.cameras), v.objects.active.name,
+ [o.name for o in v.objects.selected], [w.scene.name for w in bpy.context.window_manager.windows][:1],
+ [(s.name, a.spaces.active.shading.type, a.spaces.active.overlay.show_overlays,
+   [round(n, 5) for r in a.spaces.active.region_3d.view_matrix for n in r])
+  for s in bpy.data.screens for a in s.areas if a.type == 'VIEW_3D'], bpy.context.scene.render.filepath,
+ bpy.context.scene.render.resolution_x, bpy.data.is_dirty]
+"""
+ENDLESS = """
+c = bpy.context.scene.cycles
+c.use_adaptive_sampling = c.use_denoising = False
+0
+"""
+
+
+def picture(blender, **args):
+    told = blender.run("viewport.screenshot", **args)
+    return decode(bytes(blender.hub.blobs[told["image"]["$blob"]][: told["image"]["bytes"]])), told
+
+
+def colours(blender):
+    """How many colours the middle of the screen has, where the picture stands."""
+    width, height, pixels = blender.display.pixels()
+    found = set()
+    for line in range(height // 4, 3 * height // 4, 4):
+        at = (line * width + width // 4) * 3
+        found.update(pixels[here : here + 3] for here in range(at, at + width // 2 * 3, 12))
+    return len(found)
+
+
+def look(blender):
+    return blender.eval(LOOK, args={"undo": "never"})
+
+
+def test_views_are_drawn_and_the_artist_notices_nothing(blender):
+    blender.redraw()
+    before = look(blender)
+    revision = blender.run("state.changes", since=0)["revision"]
+    for view in ("persp", "front", "camera"):
+        made, told = picture(blender, view=view, **SMALL)
+        assert made.shades() > 5 and told["engine"] == "workbench"
+    picture(blender, shading="wireframe", overlays=True, **SMALL)
+    told = blender.run("viewport.sheet", views=["front", "turntable"], turntable=2, **SMALL)
+    assert told["views"] == ["front", "turn 0", "turn 180"]
+    assert blender.run("docs.get", name="ShaderNodeBsdfPrincipled")["inputs"]
+    blender.redraw()
+    told = blender.run("state.changes", since=revision)
+    assert "artist" not in told["all"] and not (told["added"] or told["changed"] or told["removed"]), told
+    assert look(blender) == before
+
+
+def test_the_artists_own_view_as_it_is(blender):
+    blender.redraw()
+    before = look(blender)
+    made, told = picture(blender, view="current", width=200)
+    area = blender.eval(
+        "[[r.width, r.height] for a in bpy.context.window_manager.windows[0].screen.areas if a.type == 'VIEW_3D' "
+        "for r in a.regions if r.type == 'WINDOW'][0]"
+    )
+    assert (told["shading"], made.width) == ("solid", 200)
+    assert made.height == pytest.approx(200 * area[1] / area[0], abs=1)
+    plain, _told = picture(blender, view="current", width=200, overlays=False)
+    assert plain.rows != made.rows, "with the artist's overlays, and without"
+    assert look(blender) == before
+    blender.eval(
+        "a = [a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == 'VIEW_3D'][0]\n"
+        "bpy.context.scene.render.engine = 'CYCLES'; a.spaces.active.shading.type = 'RENDERED'; 0"
+    )
+    try:
+        _made, told = picture(blender, view="current", width=64)
+        assert told["shading"] == "solid" and "solid" in told["note"]
+    finally:
+        blender.eval("a.spaces.active.shading.type = 'SOLID'; 0")
+
+
+def test_a_still_is_rendered_in_the_window(blender):
+    before = look(blender)
+    revision = blender.run("state.changes", since=0)["revision"]
+    call = blender.send("render.still", dict(QUICK, path="a.png", overwrite=True))
+    outcome = blender.outcome(call)
+    told = blender.value(outcome)
+    with open(told["path"], "rb") as file:
+        made = decode(file.read())
+    assert (made.width, made.height) == (64, 48) and made.shades() > 20
+    assert (told["engine"], told["samples"], told["camera"], told["frame"]) == ("cycles", 1, "Camera", 1)
+    assert (told["preview"]["width"], told["preview"]["height"]) == (64, 48)
+    assert not any(outcome["changes"].values())
+    wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"])
+    blender.redraw()
+    told = blender.run("state.changes", since=revision)
+    assert "artist" not in told["all"] and not (told["added"] or told["changed"] or told["removed"]), told
+    after = look(blender)
+    assert after[:5] == before[:5] and after[-3:] == before[-3:], "the scene has its own settings"
+    assert not os.listdir(os.path.join(blender.home, "run", "renders"))
+
+
+def test_a_child_renders_when_it_is_asked_for(blender):
+    told = blender.run("render.still", **dict(QUICK, path="b.png", overwrite=True, background=True))
+    assert told["width"] == 64 and os.path.exists(told["path"])
+
+
+def test_blender_stays_usable_and_a_cancel_stops_the_job(blender):
+    blender.eval(ENDLESS)
+    call = blender.send("render.still", {"engine": "cycles", "samples": 1000000, "path": "long.png"})
+    running = "bpy.app.is_job_running('RENDER')"
+    wait_until(lambda: blender.eval(running, args={"undo": "never"}), 60, "the job")
+    assert blender.eval("1+1") == 2
+    assert blender.run("object.create", kind="cube", name="Meanwhile")["name"] == "Meanwhile"
+    busy = blender.problem("render.still", dict(QUICK))
+    assert busy["code"] == "call_failed" and "background" in busy["hint"]
+    blender.hub.wait("progress", seconds=60, id=call)
+    wait_until(lambda: colours(blender) > 60, 60, "the picture in the window")
+    blender.screenshot("rendering")
+    blender.cancel(call)
+    assert blender.outcome(call)["status"] == "cancelled"
+    wait_until(lambda: not blender.eval(running, args={"undo": "never"}), 60, "the end of the job")
+    wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"])
+    assert not os.path.exists(os.path.join(blender.home, "long.png"))
+    assert blender.eval("'Meanwhile' in bpy.data.objects and bpy.context.window.scene.name == 'Scene'")
+
+
+def test_an_animation_in_the_window_with_progress_skips_what_is_there(blender):
+    args = dict(QUICK, path="anim", start=1, end=3)
+    call = blender.send("render.animation", args)
+    told = blender.value(blender.outcome(call))
+    assert told["frames"] == [1, 2, 3] and told["skipped"] == []
+    folder = os.path.join(blender.home, "anim")
+    assert sorted(os.listdir(folder)) == ["frame_0001.png", "frame_0002.png", "frame_0003.png"]
+    told_words = [one["text"] for one in blender.hub.messages if one["t"] == "progress" and one["id"] == call]
+    assert any("of 3" in one for one in told_words), told_words
+    first = os.path.join(folder, "frame_0001.png")
+    with open(first, "wb") as file:
+        file.write(b"mine")
+    told = blender.run("render.animation", **dict(args, end=5, existing="skip"))
+    assert (told["frames"], told["skipped"]) == ([4, 5], [1, 2, 3])
+    with open(first, "rb") as file:
+        assert file.read() == b"mine"
+    assert blender.problem("render.animation", args)["code"] == "file_exists"
+
+
+def test_a_film_in_the_window(blender):
+    if not blender.eval("bpy.app.build_options.codec_ffmpeg"):
+        pytest.skip("this Blender writes no films")
+    told = blender.run("render.animation", **dict(QUICK, path="film.mp4", format="mp4", start=1, end=3))
+    with open(told["path"], "rb") as file:
+        assert file.read()[4:8] == b"ftyp"
+    assert told["frame_count"] == 3 and told["fps"] == 24 and told["bytes"] == os.path.getsize(told["path"])
+
+
+def test_a_cancelled_animation_keeps_its_frames(blender):
+    blender.eval(
+        "s = bpy.context.scene.cycles; s.use_adaptive_sampling = s.use_denoising = False\n"
+        "s.samples = 1; s.keyframe_insert('samples', frame=2); s.samples = 1000000; s.keyframe_insert('samples', frame=3); 0"
+    )
+    call = blender.send(
+        "render.animation", {"engine": "cycles", "path": "cut", "start": 1, "end": 9, "width": 320, "height": 240}
+    )
+    second = os.path.join(blender.home, "cut", "frame_0002.png")
+    wait_until(lambda: os.path.exists(second), 120, "two frames")
+    blender.cancel(call)
+    outcome = blender.outcome(call)
+    assert outcome["status"] == "cancelled"
+    assert any("2 of 9 frames are finished" in one["text"] for one in outcome["output"]["logs"]), outcome
+    wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"], 60)
+    assert sorted(os.listdir(os.path.dirname(second))) == ["frame_0001.png", "frame_0002.png"]
+
+
+def test_a_copy_that_an_undo_step_brings_back_goes(blender):
+    blender.eval(ENDLESS)
+    call = blender.send("render.still", {"engine": "cycles", "samples": 1000000, "path": "long.png"})
+    wait_until(lambda: blender.eval("bpy.app.is_job_running('RENDER')", args={"undo": "never"}), 60, "the job")
+    blender.run("object.create", kind="cube", name="One")
+    blender.run("object.create", kind="cube", name="Two")
+    blender.cancel(call)
+    assert blender.outcome(call)["status"] == "cancelled"
+    wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"], 60)
+    blender.eval("bpy.ops.ed.undo()", args={"undo": "never"})
+    assert blender.eval("['Two' in bpy.data.objects, bpy.data.scenes.keys()]", args={"undo": "never"}) == [
+        False,
+        ["Scene"],
+    ]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Runs inside the Blender of a test: writes what Kapelle's panel has drawn into the file KAPELLE_TEST_SHOWN, and
+presses the button that the file beside it names.
+
+It also opens the sidebar of every 3D viewport; the tab is chosen by a click, as 3.x offers no other way.
+"""
+
+import json
+import os
+import sys
+import time
+
+import bpy
+
+GAP_S = 0.02
+STALLED_S = 0.5
+_written = []
+_ticked = []  # when the timer came by last
+
+
+def open_sidebar():
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.spaces.active.show_region_ui = True
+
+
+def drawn():
+    """What the panel module of whichever copy runs here remembers of its last drawing."""
+    for name, module in list(sys.modules.items()):
+        if name.endswith(".panel") and hasattr(module, "LAST_DRAWN"):
+            return module.LAST_DRAWN
+    return None
+
+
+def press():
+    """Runs the operator that the test wants pressed."""
+    path = os.environ["KAPELLE_TEST_SHOWN"] + ".press"
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            noun, _, verb = file.read().partition(".")
+        os.remove(path)
+        getattr(getattr(bpy.ops, noun), verb)("INVOKE_DEFAULT")
+
+
+def watch():
+    press()
+    _ticked[:] = [time.monotonic()]
+    write()
+    return GAP_S
+
+
+def write():
+    told = drawn()
+    if told is not None and told.get("count") not in _written:
+        _written[:] = [told.get("count")]
+        path = os.environ["KAPELLE_TEST_SHOWN"]
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump(told, file)
+        os.replace(path + ".part", path)
+
+
+def watch_drawing():
+    """No timer runs while a call does, but drawing may. What is drawn now comes to the screen a moment later."""
+    if _ticked and time.monotonic() - _ticked[0] > STALLED_S:
+        write()
+
+
+@bpy.app.handlers.persistent
+def loaded(*args):
+    open_sidebar()
+
+
+bpy.app.timers.register(open_sidebar, first_interval=0.0)
+bpy.app.handlers.load_post.append(loaded)
+bpy.types.SpaceView3D.draw_handler_add(watch_drawing, (), "UI", "POST_PIXEL")
+bpy.app.timers.register(watch, first_interval=0.1, persistent=True)
