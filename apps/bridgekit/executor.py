@@ -192,7 +192,7 @@ class Executor:
             if item is not _WAKE:
                 ran = self._run(item) or ran
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or (ran and self.host.wants_tick()):
                 break
             wait = min(left, linger_ms / 1000.0) if ran else 0.0
         self._tell_state()

@@ -34,6 +34,11 @@ class Host:
         """What is worth knowing about the application, or None. Pushed when it changed and nothing waits."""
         return
 
+    def wants_tick(self):
+        """Whether `step` should come back now, though calls wait, because the application has to pass through its own
+        loop first. Asked after each call."""
+        return False
+
     def changes(self):
         """What changed since the last time this was asked: the `changes` beside a state, or None."""
         return

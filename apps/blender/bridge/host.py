@@ -54,7 +54,7 @@ class BlenderHost(Host):
         self._events_seen = 0
         self.events_known = 0  # watch.events after the last call: later ones are somebody else's
         self._events_before = 0
-        self._window = None  # the context override of the running call
+        self._reloaded = False  # a file was opened, and Blender's own loop has not run since
         self._settled_at = None  # watch.events when the running call saved or opened a file
         self._call = None
         self._handlers = ()
@@ -67,6 +67,7 @@ class BlenderHost(Host):
             self.watch.loaded()
             self.undo.loaded()
             self.history.loaded()
+            self._reloaded = not bpy.app.background
             self.recovery.settled()
             self._unsaved = self.recovery.is_copy(bpy.data.filepath)
             if bpy.context.view_layer is not None:
@@ -149,7 +150,6 @@ class BlenderHost(Host):
             self.watch.ours = True
             if effect != "read":
                 self.guards.arm(call)
-            self._enter_window()
             return None
         self._copy_if_due(call)
         self.undo.base()
@@ -159,14 +159,12 @@ class BlenderHost(Host):
         self._settled_at = None
         self.history.expected = None
         self.guards.arm(call)
-        self._enter_window()
         return effect
 
     def after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
         self.recovery.copying = False
-        self._leave_window()
         self._call = None
         self.watch.ours = False
         if token is None:
@@ -213,6 +211,13 @@ class BlenderHost(Host):
 
     def state(self):
         return state.summary(self.dirty, self.revision)
+
+    def wants_tick(self):
+        """After a file was opened a timer's context has no window, until Blender's loop has run: operators would fail.
+        An override of the context would do as well, but up to 3.4 at least an operator under one reads Python's memory
+        without the interpreter's lock, and crashes when our other threads run."""
+        reloaded, self._reloaded = self._reloaded, False
+        return reloaded
 
     def changes(self):
         if self._told_revision == self.revision:
@@ -263,17 +268,6 @@ class BlenderHost(Host):
         if effect == "code":
             return changes.may_write(call.args.get("code") or "")
         return ended_well
-
-    def _enter_window(self):
-        """A timer has no window in its context after a file was opened; operators need one where there are any."""
-        if bpy.context.window is None and not bpy.app.background:
-            self._window = undo.a_window()
-            self._window.__enter__()
-
-    def _leave_window(self):
-        override, self._window = self._window, None
-        if override is not None:
-            override.__exit__(None, None, None)
 
     def _by_artist(self, found):
         self._revisions.add(ARTIST, found.told())
