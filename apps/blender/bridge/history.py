@@ -16,7 +16,7 @@ from collections import deque
 
 import bpy
 
-from . import refusals, undo_stack
+from . import refusals, undo, undo_stack
 from .guards import quietly
 from .undo import BASE, a_window, number_of
 
@@ -233,7 +233,7 @@ class History:
 
     def _read(self, mark=None):
         """The Stack, with each call marked as it says; None where it cannot be read."""
-        stack = undo_stack.read() if self._undo.has_begun else None
+        stack = undo_stack.read(undo.BASE) if self._undo.has_begun else None
         self._seen = (mark, stack)
         if stack is not None:
             self._unmarked = False
@@ -263,7 +263,7 @@ class History:
         self.expected = self._touched(passed)
         try:
             with a_window():
-                quietly(bpy.ops.ed.undo_history, item=at)
+                quietly(bpy.ops.ed.undo_history, item=stack.first + at)
         except RuntimeError as error:
             raise refusals.not_done(what, error) from None
         now = self._read()

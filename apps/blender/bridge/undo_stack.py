@@ -37,22 +37,34 @@ class Step:
 
 
 class Stack:
-    """`steps`, oldest first; `active`: the index of the one that the file is at, -1 when there is none."""
+    """`steps`, oldest first; `active`: the index of the one that the file is at, -1 when there is none; `first`: where
+    in Blender's own history they begin."""
 
-    __slots__ = ("steps", "active")
+    __slots__ = ("steps", "active", "first")
 
-    def __init__(self, steps, active):
+    def __init__(self, steps, active, first=0):
         self.steps = steps
         self.active = active
+        self.first = first
 
 
-def read():
-    """The Stack, or None. Only once a step has been pushed: before that 3.4 and 4.5 crash on being asked."""
+def read(base):
+    """The Stack from the newest step named `base` on, or None. In background that step is the first of the open file:
+    3.4 keeps the steps of the file before, once one was opened, and would step back into it. Only once a step has
+    been pushed: before that 3.4 and 4.5 crash on being asked."""
     try:
         text = _printed(bpy.context.window_manager.print_undo_steps)
     except (OSError, AttributeError, ValueError):
         return None
-    return parse(text)
+    return _since(parse(text), base)
+
+
+def _since(stack, base):
+    if stack is None:
+        return None
+    firsts = [at for at in range(stack.active + 1) if stack.steps[at].label == base]
+    cut = firsts[-1] if firsts else 0
+    return Stack(stack.steps[cut:], stack.active - cut, cut)
 
 
 def parse(text):

@@ -245,7 +245,7 @@ def chatter():
 thread = threading.Thread(target=chatter)
 thread.start()
 for _ in range(50):
-    assert undo_stack.read() is not None
+    assert undo_stack.read("") is not None
 stop.set()
 thread.join()
 os.write(1, b"chatter over\\n")

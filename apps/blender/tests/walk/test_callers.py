@@ -58,7 +58,8 @@ def test_every_route_wants_a_token(http):
     seen = 0
     for path, methods in document["paths"].items():
         for method in methods:
-            if path == "/healthz" or method not in ("get", "put", "post", "delete"):
+            # /v1/ws takes its token in the first frame; its own tests are in the doors.
+            if path in ("/healthz", "/v1/ws") or method not in ("get", "put", "post", "delete"):
                 continue
             answer = stranger.request(method.upper(), path.replace("{", "").replace("}", ""))
             answer.problem(401, "unauthenticated")

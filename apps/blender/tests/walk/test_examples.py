@@ -41,8 +41,9 @@ def test_every_example_runs_over_http(stage, http):
     examples = {spec["name"]: spec["example"] for spec in specs}
     imports = {one["format"]: one["import"] for one in http.run("file.formats")["formats"]}
     for spec in in_order(specs):
+        http.run("file.new")
         for first in BEFORE.get(spec["name"], ()):
-            http.call(first, examples[first])  # it may refuse: what it makes can be there by now
+            http.run(first, **examples[first])
         checked = http.ask(spec["name"], spec["example"], check_only=True)
         assert checked.status == 200, (spec["name"], checked.body)
         outcome = http.call(spec["name"], spec["example"])
@@ -61,8 +62,9 @@ def test_every_example_runs_at_the_terminal(stage, http):
     specs = http.get("/v1/apps/blender/commands")["commands"]
     examples = {spec["name"]: spec["example"] for spec in specs}
     for spec in in_order(specs):
+        http.run("file.new")
         for first in BEFORE.get(spec["name"], ()):
-            http.call(first, examples[first])  # it may refuse: what it makes can be there by now
+            http.run(first, **examples[first])
         if spec["name"] == "render.still":
             continue  # it was rendered above; a second time proves nothing more
         words = ["run", "blender", spec["name"], *("%s=%s" % pair for pair in keyvalues(spec["example"]))]

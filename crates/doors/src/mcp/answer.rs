@@ -230,6 +230,10 @@ fn reason_text(problem: &Problem) -> String {
 
 /// What to do about it.
 fn mend(problem: &Problem) -> String {
+    if problem.code == Code::NO_INSTANCE {
+        // The hub's own hint names a verb of the terminal.
+        return "start {} opens one; code and run do it by themselves.".to_owned();
+    }
     match (&problem.hint, &problem.call_id) {
         (Some(hint), _) => hint.clone(),
         (None, _) if problem.retryable => "the same may succeed a little later.".to_owned(),
