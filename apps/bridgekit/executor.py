@@ -45,6 +45,9 @@ STATE_GAP_S = 0.2
 # Python on Windows wakes up for a signal only between two waits; elsewhere a wait has no end.
 _WAIT_S = 0.5 if os.name == "nt" else None
 
+# A call that took longer may have held the whole interpreter, and what the hub said meanwhile waits unread.
+LONG_S = 0.25
+
 _WAKE = object()  # in the queue: look at `_stopping` and at the state
 
 
@@ -70,6 +73,7 @@ class Executor:
         self._bell = Bell(self._window.land)
         self._watchdog = Watchdog(self)
         self._at_pump = False
+        self._was_long = False  # the last call
         self._pulse = time.monotonic()
         self._state_due = None
         self._state_told = None
@@ -226,6 +230,10 @@ class Executor:
     # --- one call ---
 
     def _run(self, call):
+        if self._was_long:
+            # Whoever waits may have been told meanwhile that his call will not run; that word has to come first.
+            self._was_long = False
+            self.port.catch_up()
         with self._lock:
             if self._waiting.pop(call.id, None) is None:
                 return False  # cancelled while it waited
@@ -241,6 +249,7 @@ class Executor:
                 self._hand_over(call, outcome.of_problem(call, faults.internal(error)))
         finally:
             self.running = None
+        self._was_long = time.monotonic() > call.started_at + LONG_S
         return True
 
     def _perform(self, call):

@@ -29,6 +29,8 @@ from .streaming import STREAM_GAP_S, has_more, messages
 # Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less.
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 5.0
+# How long the next call waits for the hub's last words after one that held everything up.
+CATCH_UP_S = 0.5
 # Without a word from the hub for this long the connection counts as lost: ten beats.
 SILENCE_S = 5.0
 CONNECT_S = 5.0
@@ -74,6 +76,8 @@ class Link(Port):
         self._threads = []
         self._beat_s = 0.5
         self._beat_due = 0.0
+        self._beats_sent = self._beats_answered = 0  # of this connection
+        self._answered = threading.Event()
         self._stream = False
         self._stream_due = 0.0
         self._name = None
@@ -159,6 +163,15 @@ class Link(Port):
         if not self._stream:
             self._wake.put(None)
             self._stream = True
+
+    def catch_up(self):
+        """The hub answers a beat after all that it said before."""
+        wanted = self._beats_sent + 1
+        self._answered.clear()
+        self.beat_now()
+        end = time.monotonic() + CATCH_UP_S
+        while self._beats_answered < wanted and self._answered.wait(max(0.0, end - time.monotonic())):
+            self._answered.clear()
 
     def beat_now(self):
         self._beat_due = 0.0
@@ -261,6 +274,7 @@ class Link(Port):
                 # It may have begun since the announcement.
                 self._send(sender, frames.encode({"t": "started", "id": running.id}))
         self._set_status("connected", None, hub=url)
+        self._beats_sent = self._beats_answered = 0
         self._beat_due = 0.0
         self._wake.put(None)
         self._executor.touch(again=True)
@@ -284,7 +298,10 @@ class Link(Port):
         elif kind == "refused":
             problem = item.get("problem") or {}
             raise Lost(f"the hub refused the connection: {problem.get('message', 'no reason given')}")
-        # "beat", and what a newer hub may say: nothing to do.
+        elif kind == "beat":
+            self._beats_answered += 1
+            self._answered.set()
+        # What a newer hub may say: nothing to do.
 
     def _take_call(self, item):
         call = Call.of_message(item)
@@ -315,6 +332,7 @@ class Link(Port):
             if now >= self._beat_due:
                 self._beat_due = now + self._beat_s
                 beat = frames.encode(dict(self._executor.beat(), rss_mb=memory.rss_mb()))
+                self._beats_sent += 1
                 with self._lock:
                     self._send(sender, beat, first=True)
             if self._stream and now >= self._stream_due:

@@ -20,5 +20,8 @@ class Port:
     def nudge(self):
         """There is progress or output to stream. Called in the middle of a call: takes no lock."""
 
+    def catch_up(self):
+        """Comes back when what was said to us by now has been taken: after a call that held everything up."""
+
     def beat_now(self):
         """Something that a beat tells has turned."""

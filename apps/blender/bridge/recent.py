@@ -38,6 +38,7 @@ class Recent(Port):
         self.state = link.state
         self.nudge = link.nudge
         self.beat_now = link.beat_now
+        self.catch_up = link.catch_up
 
     def started(self, call):
         self.version += 1

@@ -52,6 +52,23 @@ class ProcessTest(unittest.TestCase):
         return told["value"]
 
 
+@unittest.skipIf(os.name == "nt", "C's usleep")
+class HeldInterpreter(ProcessTest):
+    def test_a_call_that_was_cancelled_meanwhile_never_runs(self):
+        self.begin()
+        self.hub.call("gate", "import time\ntime.sleep(0.5)")
+        # PyDLL keeps the interpreter's lock: no thread of the bridge reads what comes.
+        self.hub.call("held", "import ctypes\nctypes.PyDLL(None).usleep(900000)")
+        for number in range(5):
+            self.hub.call(f"c{number}", "ran = True")
+        self.hub.wait("started", id="held")
+        for number in range(5):
+            self.hub.send({"t": "cancel", "id": f"c{number}", "reason": "cancelled"})
+        for number in range(5):
+            self.assertEqual(self.hub.outcome(f"c{number}")["status"], "cancelled")
+        self.assertEqual(self.value("look", "'ran' in globals()"), False)
+
+
 class Leaving(ProcessTest):
     def test_the_hub_s_stop(self):
         self.begin()
