@@ -149,7 +149,7 @@ class Instance:
         return self.process.wait(seconds)
 
     def close(self):
-        if self.process.poll() is None and measured.wanted():
+        if self.process.poll() is None and measured.wanted() and self.program.kind == "module":
             self._leave()
         if self.process.poll() is None:
             self.process.kill()
