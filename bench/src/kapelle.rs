@@ -101,7 +101,30 @@ impl Hub {
         program: &Path,
         home: &Path,
     ) -> Result<Self, Fault> {
+        Self::start_by(processes, Command::new(program), home)
+    }
+
+    /// As [`Self::start`], with windows of what it starts on this display.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) fn start_on(
+        processes: &mut Processes,
+        program: &Path,
+        home: &Path,
+        display: &Display,
+    ) -> Result<Self, Fault> {
         let mut command = Command::new(program);
+        display.on(&mut command);
+        Self::start_by(processes, command, home)
+    }
+
+    fn start_by(
+        processes: &mut Processes,
+        mut command: Command,
+        home: &Path,
+    ) -> Result<Self, Fault> {
+        let program = PathBuf::from(command.get_program());
         command.args(["serve", "--listen", "127.0.0.1:0", "--json"]);
         // What goes wrong at the start is said on stdout as well.
         command.stdin(Stdio::null()).stderr(Stdio::null());
@@ -115,7 +138,7 @@ impl Hub {
             home: home.to_owned(),
             target,
             ready,
-            program: program.to_owned(),
+            program,
         })
     }
 

@@ -82,7 +82,7 @@ pub(crate) fn measure(
     blender: &Path,
     dir: &Path,
 ) -> Result<(Vec<Figure>, Vec<Goal>), Fault> {
-    let hub = Hub::start(processes, program, &dir.join("window"))?;
+    let hub = Hub::start_on(processes, program, &dir.join("window"), display)?;
     eprintln!("starting a Blender with a window");
     let instance = hub.start_window(processes, display, blender)?;
     let way = Way {
