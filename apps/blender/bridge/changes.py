@@ -22,6 +22,8 @@ import re
 import bpy
 from bpy.app.handlers import persistent
 
+from .bridgekit.remembered import Remembered
+
 # Things told of one kind (added, changed, removed); the rest is counted.
 TOLD_MAX = 500
 # Updates noted during one call; beyond that only the fact that something changed is kept.
@@ -30,6 +32,7 @@ NOTED_MAX = 2000
 APART_MAX = 200
 # Characters of code that are parsed to look for writes; longer code counts as writing.
 PARSED_CHARS_MAX = 100_000
+_looked_at = Remembered()  # code -> what `may_write` found
 
 # Collections whose contents are the program's window and not the file's.
 # `all_ids` (5.x) has everything once more.
@@ -292,6 +295,14 @@ def may_write(code):
         return False
     if len(code) > PARSED_CHARS_MAX:
         return True
+    told = _looked_at.get(code)
+    if told is None:
+        told = "writes" if _any_writes(code) else "reads"
+        _looked_at.put(code, told)
+    return told == "writes"
+
+
+def _any_writes(code):
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

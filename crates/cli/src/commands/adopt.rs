@@ -117,6 +117,8 @@ fn loader(package: &std::path::Path, home: &std::path::Path, name: Option<&str>)
     format!(
         "import bpy, importlib, os, sys\n\
          if bpy.app.background:\n    raise RuntimeError('this Blender has no window, and so no timer that could run the bridge')\n\
+         ours = sys.modules.get('_kapelle_bridge_running')\n\
+         if ours is not None:\n    raise RuntimeError('it runs there already, as ' + str(ours.link.status()['instance']))\n\
          os.environ['KAPELLE_HOME'] = {home}\n\
          os.environ['KAPELLE_NAME'] = {name}\n\
          os.environ['KAPELLE_ADOPTED'] = '1'\n\
