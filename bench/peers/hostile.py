@@ -17,6 +17,8 @@ from wires import FrugalLine, Http, Line
 
 # How long a hostile call is waited for, and the next client after it.
 CALL_S, NEXT_S = 8.0, 8.0
+# A Blender that ends takes a moment.
+ENDING_S = 3.0
 # A loop that nobody would wait for. Kapelle's call carries the limit that its caller may give; the others have none.
 LOOP = "while True: pass"
 HUGE = "print('x' * 200_000_000)"
@@ -76,6 +78,9 @@ def _after(one):
     if _answers(one):
         took = time.monotonic() - start
         return "The next client is served" + (" after %.0f s" % took if took > 1.5 else "")
+    end = time.monotonic() + ENDING_S
+    while one.is_alive() and time.monotonic() < end:
+        time.sleep(0.1)
     if one.is_alive():
         return "The next client gets no answer within %g s" % NEXT_S
     again = _again(one)

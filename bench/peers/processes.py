@@ -31,6 +31,7 @@ class Processes:
         self._numbers = itertools.count(1)
         self.display = os.environ.get("DISPLAY")
         self._children = []
+        self._over = False
 
     def __enter__(self):
         if not self.display:
@@ -41,6 +42,12 @@ class Processes:
         self.end(None)
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def abort(self, number):
+        """For a signal: nothing is started any more, everything ends, and what waits for it hears so."""
+        self._over = True
+        self.end(None)
+        raise SystemExit("bench/peers: ended by signal %d" % number)
 
     def room(self, name):
         """A folder of its own and an environment that keeps everything of a process in it."""
@@ -64,6 +71,8 @@ class Processes:
 
     def spawn(self, command, environment, log, **options):
         """Starts a process whose output goes into the file `log`, unless `options` say otherwise."""
+        if self._over:
+            raise OSError("the run is over")
         with open(log, "ab") as file:
             options.setdefault("stdin", subprocess.DEVNULL)
             options.setdefault("stdout", file)

@@ -85,13 +85,13 @@ WRITTEN_BY = (
 )
 CHART = "![one call, eight clients, MCP](peers.svg)"
 READ_IT = (
-    "Medians over rounds, with the fastest and the slowest round behind. Everybody is asked by the same code in the same\n"
-    "rounds; a call is `print(1+1)`, because some answer with printed text only. – stands for what a program has not."
+    "Medians over rounds, with the fastest and the slowest round behind. Everybody is asked by the same code in the\n"
+    "same rounds; a call is `print(1+1)`, because some answer with printed text only. – is what a program has not."
 )
 # Of the hostile cases.
 READ_CASES = (
-    "Each on a healthy Blender; then a new client asks. Kapelle's calls have `timeout_ms: 5000`, which its callers may\n"
-    "say; the others' dialects have no such thing."
+    "Each on a healthy Blender; then a new client asks. Kapelle's calls have `timeout_ms: 5000`, which its callers\n"
+    "may say; the others' dialects have no such thing."
 )
 # Nearer than this to the best of a column counts as level: less than rounds differ by.
 LEVEL = 1.1

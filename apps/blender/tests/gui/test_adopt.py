@@ -12,10 +12,11 @@ from installed import install
 from instance import wait_until
 from window import Quiet
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "walk"))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "walk"))
 from hubs import Hub
 from programs import find_binary
+
+HERE = Path(__file__).resolve().parent
 
 START = """
 import bpy, sys
