@@ -151,8 +151,7 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
     }
     if let (Some(_), Some(program)) = (&blender, &wanted.window) {
         let told = parts.run(Part::Window, "a window", || {
-            let display =
-                Display::find(&mut processes).ok_or("there is no display and no Xvfb")?;
+            let display = Display::find(&mut processes).ok_or("there is no display and no Xvfb")?;
             window::measure(&mut processes, &display, &wanted.kapelle, program, &dir)
         });
         let (figures, goals) = told.unwrap_or_default();
@@ -362,12 +361,7 @@ fn compose(
         "ms",
     );
     figures.extend(singles.extra.0.iter().cloned());
-    let mut goals = goals::of(
-        found,
-        singles.watched.as_ref(),
-        ready,
-        &singles.rss_mb,
-    );
+    let mut goals = goals::of(found, singles.watched.as_ref(), ready, &singles.rss_mb);
     goals.extend(singles.extra.1.iter().cloned());
     let settings = wanted.length;
     let blender = instance.map_or_else(

@@ -34,10 +34,7 @@ pub struct Adopt {
 impl Adopt {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let (port, dialect) = match self.port {
-            Some(port) => (
-                port,
-                look_patiently(port).ok_or_else(|| nobody(&[port]))?,
-            ),
+            Some(port) => (port, look_patiently(port).ok_or_else(|| nobody(&[port]))?),
             None => find().ok_or_else(|| nobody(&known_ports()))?,
         };
         if !matches!(dialect, Dialect::Typed { .. } | Dialect::Execute) {
