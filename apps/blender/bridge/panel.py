@@ -14,6 +14,9 @@ from . import pump, view
 
 # Between two drawings that the bridge asks for, in seconds: a burst of calls must not pay for more.
 REDRAW_GAP_S = 0.25
+# The same while more than so many steps of calls (a start, an end) came since the last: a drawing takes 1 ms with a graphics
+# card and 50 ms without, which the calls behind it wait for.
+BURST_STEPS, BURST_GAP_S = 16, 1.0
 # While a call runs its age and progress are drawn anew after this long, in seconds.
 AGE_GAP_S = 0.5
 # The header tells of a call for this long after its end, in seconds.
@@ -99,7 +102,7 @@ class _Tender:
         changed = seen != self._seen
         if not (changed or live or self.header):
             return
-        self._due = now + (REDRAW_GAP_S if changed or not live else AGE_GAP_S)
+        self._due = now + self._gap(seen, changed, live)
         self._seen = seen
         kinds = []
         if (changed or live) and self._looked_at():
@@ -113,6 +116,11 @@ class _Tender:
             kinds.append("HEADER")
         if kinds:
             redraw(kinds)
+
+    def _gap(self, seen, changed, live):
+        if self._seen is not None and seen[0] - self._seen[0] > BURST_STEPS:
+            return BURST_GAP_S
+        return REDRAW_GAP_S if changed or not live else AGE_GAP_S
 
     def _looked_at(self):
         """Whether the last drawing that was asked for came: it does not where the tab is closed."""
