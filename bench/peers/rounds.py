@@ -23,7 +23,7 @@ SMALL = "print(1+1)"
 SERIAL_S, SERIAL_CALLS, SERIAL_LEAST = 0.8, 400, 3
 CROWD, CROWD_S = 8, 1.2
 # Slow ones get at least one call of each client.
-CROWD_MAX_S = 6.0
+CROWD_MAX_S = 5.0
 LARGE_ROUNDS = 3
 LARGE_S = 40.0
 BUSY_S = 3.0

@@ -14,8 +14,8 @@ from . import pump, view
 
 # Between two drawings that the bridge asks for, in seconds: a burst of calls must not pay for more.
 REDRAW_GAP_S = 0.25
-# The same while more than so many steps of calls (a start, an end) came since the last: a drawing takes 1 ms with a graphics
-# card and 50 ms without, which the calls behind it wait for.
+# The same where more than so many steps of calls (a start, an end) came since the last: the calls behind a drawing
+# wait for it, and without a graphics card it is a long one.
 BURST_STEPS, BURST_GAP_S = 16, 1.0
 # While a call runs its age and progress are drawn anew after this long, in seconds.
 AGE_GAP_S = 0.5
