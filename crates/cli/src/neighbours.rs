@@ -149,7 +149,7 @@ fn ask(port: u16, message: &[u8]) -> Vec<u8> {
     heard
 }
 
-fn object(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Value> {
     let end = bytes
         .iter()
         .rposition(|byte| !matches!(byte, 0 | b'\n'))
