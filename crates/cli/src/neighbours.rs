@@ -155,7 +155,7 @@ fn ask_for(port: u16, message: &[u8], within: Duration) -> Vec<u8> {
     heard
 }
 
-fn object(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Value> {
     let end = bytes
         .iter()
         .rposition(|byte| !matches!(byte, 0 | b'\n'))
