@@ -26,9 +26,12 @@ from .port import Port
 from .sender import Sender
 from .streaming import STREAM_GAP_S, has_more, messages
 
-# Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less.
+# Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less. The hub gives up the
+# calls of a lost link after 10 s: three dials at least fall into that time, so that one more fault is no end.
 BACKOFF_FIRST_S = 0.1
-BACKOFF_LAST_S = 5.0
+BACKOFF_LAST_S = 2.0
+# After a refusal that will be the same the next time.
+REFUSED_S = 5.0
 # How long the next call waits for the hub's last words after one that held everything up.
 CATCH_UP_S = 0.5
 # Without a word from the hub for this long the connection counts as lost: ten beats.
@@ -209,7 +212,7 @@ class Link(Port):
             if self._away_limit_s is not None and now - away_since > self._away_limit_s and self._on_away:
                 on_away, self._on_away = self._on_away, None
                 on_away()
-            self._wait_to_dial((BACKOFF_LAST_S if slow else backoff) * random.uniform(0.5, 1.5))
+            self._wait_to_dial((REFUSED_S if slow else backoff) * random.uniform(0.5, 1.5))
             backoff = min(backoff * 2, BACKOFF_LAST_S)
 
     def _wait_to_dial(self, seconds):
@@ -268,7 +271,8 @@ class Link(Port):
         with self._lock:
             known = self._executor.calls()
             ended = [kept.known for kept in self._outbox.all()]
-        told["calls"] = announce.calls(known, ended)
+            complete = not self._outbox.has_dropped
+        told["calls"] = announce.calls(known, ended, complete)
         return told
 
     def _open(self, sock, welcome, url):

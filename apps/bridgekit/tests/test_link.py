@@ -74,7 +74,7 @@ class Handshake(LinkTest):
         self.assertEqual((told["app"], told["mode"], told["version"]), ("plain", "background", "1"))
         self.assertEqual(told["pid"], os.getpid())
         self.assertEqual(len(told["session"]), 32)
-        self.assertEqual(told["calls"], {"running": [], "queued": [], "ended": []})
+        self.assertEqual(told["calls"], {"running": [], "queued": [], "ended": [], "complete": True})
         wait_for(lambda: self.state() == "connected")
         status = self.bridge.link.status()
         self.assertEqual((status["instance"], status["hub"]), ("fake-1", "http://127.0.0.1:1"))
