@@ -21,6 +21,7 @@ use wire::{Code, Problem, Progress};
 
 use crate::blobs::Draft;
 use crate::driver::DriverEvent;
+use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
@@ -184,8 +185,19 @@ fn take(
 ) -> Result<(), Problem> {
     let event = match message {
         FromBridge::Started { id } => DriverEvent::Started(id),
-        FromBridge::Progress { id, fraction, text } => {
-            DriverEvent::Progress(id, Progress { fraction, text })
+        FromBridge::Progress {
+            id,
+            fraction,
+            text,
+            details,
+        } => {
+            let details = details.filter(|details| is_small(details));
+            let progress = Progress {
+                fraction,
+                text,
+                details,
+            };
+            DriverEvent::Progress(id, progress)
         }
         FromBridge::Output { id, stream, text } => DriverEvent::Output { id, stream, text },
         FromBridge::Outcome { id, outcome } if !outcome.status.is_end() => {

@@ -166,12 +166,13 @@ pub(super) fn schemas() -> Map<String, Value> {
             "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
         "Call": {"type": "object", "required": ["call_id", "app", "instance", "command", "caller", "status", "asked_at"],
             "properties": {
-                "call_id": {"type": "string"}, "correlation_id": text_or_null, "app": {"type": "string"},
+                "call_id": {"type": "string"}, "correlation_id": text_or_null, "parent_id": {"type": "string"}, "app": {"type": "string"},
                 "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
                 "status": reference("Status"), "asked_at": {"type": "string", "format": "date-time"},
                 "position": {"type": "integer"}, "behind": reference("Behind"),
                 "progress": {"type": "object", "properties": {
-                    "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"}}},
+                    "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"},
+                    "details": {"type": "object"}}},
                 "value": {}, "output": {"type": "object", "properties": {
                     "stdout": {"type": "string"}, "stderr": {"type": "string"},
                     "logs": {"type": "array", "items": {"type": "object", "properties": {
@@ -197,7 +198,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "object"},
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
-            "concurrent": {"type": "boolean"}, "repeatable": {"type": "boolean"},
+            "concurrent": {"type": "boolean"}, "repeatable": {"type": "boolean"}, "runs": {"enum": ["instance", "hub"]},
             "keywords": {"type": "array", "items": {"type": "string"}}}},
         "Commands": list("commands", "Command"),
         "Instance": {"type": "object", "required": ["name", "app", "state", "since", "mode", "started_by_hub", "queued"],
