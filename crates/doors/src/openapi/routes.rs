@@ -209,7 +209,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "mode": reference("Mode"), "file": text_or_null, "started_by_hub": {"type": "boolean"},
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
-                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "notice": {"type": "string"}}},
+                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"}, "notice": {"type": "string"}}},
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
@@ -223,7 +223,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
-            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1}}},
+            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
+            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"}}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
