@@ -112,11 +112,6 @@ impl Counts {
         let modified_ms = modified.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(0));
         found.is_file() && modified_ms >= self.since_ms && is_whole(&path, found.len())
     }
-
-    /// Whether a worker must write over what is there.
-    pub(super) fn overwrites(&self) -> bool {
-        self.since_ms > 0
-    }
 }
 
 /// Whether a picture has its end, where its format tells.
@@ -172,9 +167,9 @@ mod tests {
         fs::write(&path, b"\x89PNG half of it").unwrap();
         assert!(!counts.has(-7));
         fs::write(&path, b"\x89PNG all of it IEND\xaeB`\x82").unwrap();
-        assert!(counts.has(-7) && !counts.overwrites());
+        assert!(counts.has(-7));
         let later = Counts::new(dir.path(), ".png", u64::MAX);
-        assert!(!later.has(-7) && later.overwrites());
+        assert!(!later.has(-7));
         let exr = Counts::new(dir.path(), ".exr", 0);
         fs::write(exr.path_of(1), b"").unwrap();
         assert!(!exr.has(1));

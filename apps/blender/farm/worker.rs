@@ -9,6 +9,7 @@
 //! What came of a chunk is read from the folder: a frame at its place is done, the first one that is not was at
 //! work when the worker was lost.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +18,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use wire::{CallRequest, Code, InstanceName, InstanceView, Problem, Status};
 
-use super::Farm;
 use super::board::Doing;
 use super::frames::Frame;
-use super::manifest::Made;
 use super::pool::Blamed;
+use super::{Farm, manifest};
 
 /// Starts of a worker's Blender in a row that may fail.
 const STARTS_MAX: u32 = 3;
@@ -35,9 +35,13 @@ const STALL_MAX: Duration = Duration::from_secs(1800);
 /// How long a chunk's call may run: the farm looks after it by itself.
 const CHUNK_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
 
+/// Frames that a worker says it has made, with their seconds.
+type Made = BTreeMap<Frame, f64>;
+
 /// What came of a chunk.
 enum End {
-    Done,
+    /// With what it says of it.
+    Done(Value),
     /// The worker lives; it could not render this frame, if it says which.
     Failed(Option<Frame>, Problem),
     /// The worker does not live any more, or must not.
@@ -86,11 +90,16 @@ impl Farm {
             };
             starts = 0;
             let end = self.render(number, &worker.name, &chunk).await;
-            let left = self.settle(number, &chunk, None);
+            let told = match &end {
+                End::Done(value) => pairs(&value["frames"]),
+                End::Failed(_, problem) => problem.details.get("made").and_then(pairs),
+                _ => None,
+            };
+            let left = self.settle(number, &chunk, told.unwrap_or_default(), true);
             match end {
                 End::Told => return Ok(None),
-                End::Done if left.is_empty() => blender = Some(worker),
-                End::Done => {
+                End::Done(_) if left.is_empty() => blender = Some(worker),
+                End::Done(_) => {
                     let why = Problem::new(
                         Code::CALL_FAILED,
                         "The worker said that it was done, and the picture is not there.",
@@ -158,7 +167,8 @@ impl Farm {
         args["path"] = json!(self.wish.out);
         args["threads"] = json!(self.threads());
         args["dedicated"] = json!(true);
-        args["overwrite"] = json!(self.counts().overwrites());
+        // What lies at its place and does not count is in the way: older, or not whole.
+        args["overwrite"] = json!(true);
         let asked = request(worker, "render.frames", args).and_then(|it| self.podium.ask(it));
         let call = match asked {
             Ok(call) => call,
@@ -214,10 +224,9 @@ impl Farm {
         let samples = number_of("sample").zip(number_of("samples"));
         #[expect(clippy::cast_precision_loss, reason = "counts of samples")]
         let part = samples.map_or(0.0, |(done, all)| done as f64 / all.max(1) as f64);
-        let made = details
-            .and_then(|it| it.get("made"))
-            .and_then(Value::as_array);
-        self.settle(number, chunk, made);
+        if let Some(made) = details.and_then(|it| it.get("made")).and_then(pairs) {
+            self.settle(number, chunk, made, false);
+        }
         self.set(
             number,
             Doing::Rendering {
@@ -257,21 +266,14 @@ impl Farm {
         })
     }
 
-    /// Books what is done of a chunk: what the worker says (`made`), or at its end what lies in the folder. Gives what
-    /// is not done.
-    fn settle(&self, number: usize, chunk: &[Frame], made: Option<&Vec<Value>>) -> Vec<Frame> {
+    /// Books what is done of a chunk: what the worker says (`made`, with seconds), and at its end what lies in the
+    /// folder. Gives what is not done.
+    fn settle(&self, number: usize, chunk: &[Frame], made: Made, at_end: bool) -> Vec<Frame> {
         let counts = self.counts();
-        let told = |frame: &Frame| {
-            let made = made.into_iter().flatten();
-            made.filter_map(|one| Some((one.get(0)?.as_i64()?, one.get(1)?.as_f64()?)))
-                .find(|(number, _)| *number == i64::from(*frame))
-                .map(|(_, seconds)| seconds)
-        };
         let mut left = Vec::new();
         for frame in chunk {
-            let seconds = told(frame);
-            let is_done = seconds.is_some() || (made.is_none() && counts.has(*frame));
-            if is_done {
+            let seconds = made.get(frame).copied();
+            if seconds.is_some() || (at_end && counts.has(*frame)) {
                 self.made(number, *frame, seconds);
             } else {
                 left.push(*frame);
@@ -288,7 +290,7 @@ impl Farm {
             return;
         }
         state.board.made(number, path, seconds);
-        state.made.insert(frame, Made { seconds, worker });
+        state.made.insert(frame, manifest::Made { seconds, worker });
         drop(state);
         self.news.notify_waiters();
     }
@@ -370,9 +372,21 @@ pub(super) fn is_everybody_s(problem: &Problem) -> bool {
         || problem.code == Code::HUB_STOPPING
 }
 
+/// Frames and their seconds: `[[1, 2.5]]`, or `[{"frame": 1, "seconds": 2.5}]`.
+fn pairs(told: &Value) -> Option<Made> {
+    let one = |one: &Value| {
+        let (frame, seconds) = match one {
+            Value::Array(pair) => (pair.first()?, pair.get(1)?),
+            one => (one.get("frame")?, one.get("seconds")?),
+        };
+        Some((Frame::try_from(frame.as_i64()?).ok()?, seconds.as_f64()?))
+    };
+    Some(told.as_array()?.iter().filter_map(one).collect())
+}
+
 fn end_of(call: &Call, outcome: Result<Value, Problem>) -> End {
     match outcome {
-        Ok(_) => End::Done,
+        Ok(value) => End::Done(value),
         Err(problem) if call.status() == Status::Failed => {
             let frame = problem.details.get("frame").and_then(Value::as_i64);
             End::Failed(frame.and_then(|frame| Frame::try_from(frame).ok()), problem)
