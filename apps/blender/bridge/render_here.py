@@ -194,7 +194,7 @@ def _look(scene):
     found = [(render, name) for name in _RENDER] + [(render.image_settings, name) for name in _IMAGE]
     found += [(scene, "camera")]
     if hasattr(scene, "cycles"):
-        found += [(scene.cycles, "samples"), (scene.cycles, "use_denoising")]
+        found += [(scene.cycles, name) for name in ("samples", "time_limit", "use_denoising")]
     found += [(scene.eevee, "taa_render_samples")]
     return [(owner, name, getattr(owner, name)) for owner, name in found if hasattr(owner, name)]
 

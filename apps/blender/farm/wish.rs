@@ -53,11 +53,12 @@ pub(super) enum Existing {
 }
 
 /// Arguments that go to the workers as they are, and make other pictures when they change.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "scene",
     "camera",
     "engine",
     "samples",
+    "time_limit",
     "width",
     "height",
     "percentage",

@@ -35,6 +35,8 @@ mod commands;
 mod demo;
 mod farm_live;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod home;
 mod interrupt;
 mod keyvalue;

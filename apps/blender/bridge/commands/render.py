@@ -23,6 +23,7 @@ def still(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
@@ -32,7 +33,7 @@ def still(
     background=None,
 ):
     settings, shown = _settings(
-        call, scene, camera, engine, samples, width, height, percentage, transparent, frame=frame
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=frame
     )
     target = paths.to_write(call, _picture(path, shown.name), overwrite)
     suffix = os.path.splitext(target)[1].lower()
@@ -69,13 +70,16 @@ def animation(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
     transparent=None,
     background=None,
 ):
-    settings, shown = _settings(call, scene, camera, engine, samples, width, height, percentage, transparent)
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
     plan = numbered.Plan(call, shown, path, start, end, step, format, existing)
     settings.update(plan.settings())
     note = _denoise_note(shown, engine)
@@ -98,13 +102,16 @@ def plan(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
     transparent=None,
     format=None,
 ):
-    settings, shown = _settings(call, scene, camera, engine, samples, width, height, percentage, transparent)
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
     return render_here.plan(shown, settings, render_here.Form(shown, format))
 
 
@@ -119,6 +126,7 @@ def frames(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
@@ -126,7 +134,9 @@ def frames(
     threads=None,
     dedicated=False,
 ):
-    settings, shown = _settings(call, scene, camera, engine, samples, width, height, percentage, transparent)
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
     wanted = list(dict.fromkeys(frames))
     if not wanted or not all(isinstance(one, int) and abs(one) <= FRAME_MAX for one in wanted):
         raise Problem("arguments_invalid", "`frames` is a list of whole numbers up to %d." % FRAME_MAX)
@@ -180,7 +190,7 @@ def _pictures(call, files):
     return [paths.to_read(call, one) for one in files]
 
 
-def _settings(call, scene, camera, engine, samples, width, height, percentage, transparent, frame=None):
+def _settings(call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=None):
     """(what a job gets, the scene)."""
     shown = names.scene_named(scene)
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else shown.camera
@@ -190,12 +200,20 @@ def _settings(call, scene, camera, engine, samples, width, height, percentage, t
         )
     if samples is not None and engine == "workbench":
         raise Problem("not_supported", "Workbench has no number of samples.", hint="Leave out `samples`.")
+    drawn_by = engine or versions.engine_name(shown)
+    if time_limit is not None and drawn_by != "cycles":
+        raise Problem(
+            "not_supported",
+            "%s has no limit of time for a picture." % drawn_by.capitalize(),
+            hint="Set `engine` to cycles, or leave out `time_limit`.",
+        )
     return {
         "scene": shown.name,
         "frame": frame,
         "camera": seen.name if seen is not None else None,
         "engine": engine,
         "samples": samples,
+        "time_limit": time_limit,
         "width": width,
         "height": height,
         "percentage": percentage,

@@ -72,6 +72,9 @@ pub struct Render {
     /// Samples of each picture [default: the scene's]
     #[arg(long, short, value_name = "N", help_heading = "Pictures")]
     pub samples: Option<u64>,
+    /// The longest that Cycles may sample a picture, for example `90s` [default: the scene's]
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Pictures")]
+    pub time_limit: Option<u64>,
     /// Width in pixels [default: the scene's]
     #[arg(long, value_name = "PX", help_heading = "Pictures")]
     pub width: Option<u64>,
@@ -172,6 +175,7 @@ impl Render {
             ("camera", json!(self.camera)),
             ("engine", json!(self.engine)),
             ("samples", json!(self.samples)),
+            ("time_limit", json!(self.time_limit)),
             ("width", json!(self.width)),
             ("height", json!(self.height)),
             ("percentage", json!(self.percentage)),
