@@ -5,8 +5,8 @@
     python boot.py [F.blend | --file F.blend] [--scripts]         the same, in a Python with the `bpy` wheel
     blender [F.blend] --python boot.py                            with a window: starts the timer and comes back
 
-A file of ours (not one that Blender opens by itself) is opened without running scripts in it, but for `--scripts`. Exit code 3: it could
-not be opened.
+A file of ours (not one that Blender opens by itself) is opened without running scripts in it, but for `--scripts`.
+Exit code 3: it could not be opened.
 The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the hub started it), KAPELLE_ROOTS
 (further folders that callers may use, separated like PATH), KAPELLE_DIRECT (a port: the direct mode
 without a hub, see direct.py).

@@ -198,7 +198,7 @@ fn take(
             text,
             details,
         } => {
-            let details = details.filter(|details| is_small(details));
+            let details = details.filter(is_small);
             let progress = Progress {
                 fraction,
                 text,
