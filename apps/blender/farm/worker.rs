@@ -20,7 +20,7 @@ use wire::{CallRequest, Code, InstanceName, InstanceView, Problem, Status};
 
 use super::board::Doing;
 use super::frames::Frame;
-use super::pool::Blamed;
+use super::pool::{Blamed, TRIES_MAX};
 use super::{Farm, manifest};
 
 /// Starts of a worker's Blender in a row that may fail.
@@ -309,7 +309,7 @@ impl Farm {
             Blamed::Again(tries) => self.podium.log(
                 "warning",
                 format!(
-                    "Frame {frame} is tried again, it failed {tries} time(s): {}",
+                    "Frame {frame} is rendered again, {tries} of {TRIES_MAX} tries failed: {}",
                     why.message
                 ),
             ),
