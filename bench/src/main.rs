@@ -29,6 +29,7 @@ mod rounds;
 mod scene;
 mod single;
 mod stats;
+mod store;
 mod window;
 
 /// What went wrong, as a sentence for the person who runs this.
@@ -68,6 +69,8 @@ struct Words {
 enum Role {
     /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
     Hammer,
+    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
+    Store,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
     let words = Words::parse();
     let done = match words.role {
         Some(Role::Hammer) => hammer(),
+        Some(Role::Store) => store::measure(words.kapelle, words.quick),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),

@@ -83,6 +83,7 @@ impl Hub {
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
     pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let config = Config::read(&home)?;
         let callers = Arc::new(Callers::open(&home)?);
         let bridge_token = home.secret(&home.bridge_token_file())?;
         let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
@@ -93,9 +94,10 @@ impl Hub {
             Arc::clone(&stores.history),
             Arc::clone(&masking),
             Arc::clone(&blobs),
+            config.history.keep_days > 0,
         )?);
         let inner = Inner {
-            config: Config::read(&home)?,
+            config,
             callers,
             bridge_token,
             catalog: Catalog::new(apps)?,
