@@ -9,6 +9,7 @@ mod choosing;
 mod ends;
 mod feed;
 mod handshake;
+mod history;
 mod journal;
 mod links;
 mod order;
