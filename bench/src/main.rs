@@ -30,6 +30,7 @@ mod rounds;
 mod scene;
 mod single;
 mod stats;
+mod store;
 mod window;
 
 /// What went wrong, as a sentence for the person who runs this.
@@ -81,6 +82,8 @@ enum Role {
         #[arg(long, default_value_t = 24)]
         samples: u32,
     },
+    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
+    Store,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
     let done = match words.role.take() {
         Some(Role::Hammer) => hammer(),
         Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
+        Some(Role::Store) => store::measure(words.kapelle, words.quick),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),

@@ -137,6 +137,7 @@ pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, 
         caller: checked.caller.clone(),
         timeout: checked.timeout,
         args: checked.args.clone(),
+        marked: Arc::clone(&checked.command.marked),
     }));
     let ends = CancellationToken::new();
     {

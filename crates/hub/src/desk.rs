@@ -228,6 +228,7 @@ fn take_ticket(
         caller: call.caller.clone(),
         timeout: call.timeout,
         args: call.args.clone(),
+        marked: Arc::clone(&call.command.marked),
     }));
     match instance.lane.submit(&ticket) {
         Ok(()) => {}

@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
+use crate::history::History;
 use crate::home::{Home, random_hex};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
@@ -33,17 +34,19 @@ use crate::limits;
 use crate::policy::{self, Policy};
 use crate::recovery;
 use crate::roster::{Roster, Snapshot};
+use crate::secrets::Masking;
 use crate::snapshot;
+use crate::store::Stores;
 use crate::supervisor::{Stopped, Supervisor};
 
 /// A running hub. Clones are handles to the same one.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) config: Config,
-    pub(crate) callers: Callers,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
@@ -53,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
+    pub(crate) masking: Arc<Masking>,
+    pub(crate) stores: Stores,
     pub(crate) stopping: CancellationToken,
     /// The end of all links, after the last word on them.
     pub(crate) closing: CancellationToken,
@@ -85,17 +90,28 @@ impl Inner {
 }
 
 impl Hub {
-    /// A hub in a home folder, with these apps. It listens to nothing yet.
+    /// A hub in a home folder, with these apps and what earlier hubs stored. It listens to nothing yet.
     ///
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
-    pub fn new(home: Home, apps: Vec<Arc<dyn App>>) -> Result<Self, Problem> {
-        let feed = Arc::new(Feed::new(&random_hex(8)?));
+    pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let config = Config::read(&home)?;
+        let callers = Arc::new(Callers::open(&home)?);
+        let bridge_token = home.secret(&home.bridge_token_file())?;
+        let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
+        let feed = Arc::new(Feed::new(&random_hex(8)?, Some(Arc::clone(&masking))));
+        let blobs = Arc::new(Blobs::open(home.join("blobs")));
         let journal: Arc<dyn Journal> = Arc::new(Memory::default());
+        let history = Arc::new(History::open(
+            Arc::clone(&stores.history),
+            Arc::clone(&masking),
+            Arc::clone(&blobs),
+            config.history.keep_days > 0,
+        )?);
         let inner = Inner {
-            config: Config::read(&home)?,
-            callers: Callers::open(&home)?,
-            bridge_token: home.secret(&home.bridge_token_file())?,
+            config,
+            callers,
+            bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
             roster: Roster::default(),
@@ -103,10 +119,13 @@ impl Hub {
             conductors: Conductors::default(),
             records: Records {
                 journal,
+                history,
                 feed: Arc::clone(&feed),
             },
             feed,
-            blobs: Arc::new(Blobs::open(home.join("blobs"))),
+            blobs,
+            masking,
+            stores,
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             joined: Notify::new(),
@@ -116,6 +135,7 @@ impl Hub {
         };
         let hub = Self(Arc::new(inner));
         hub.0.supervisor.adopt(&hub.0);
+        tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
 
@@ -176,7 +196,7 @@ impl Hub {
             Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
                 format!(
                     "The hub remembers calls since {}: kapelle history",
-                    crate::call::rfc3339(self.0.records.journal.since())
+                    crate::call::rfc3339(self.remembers_since())
                 ),
             )
         })
@@ -188,6 +208,9 @@ impl Hub {
     /// # Errors
     /// `call_unknown`.
     pub async fn find_call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        if let Some(past) = self.past_call(id).await? {
+            return Ok(past);
+        }
         loop {
             let joined = self.0.joined.notified();
             let found = self.call(id);
@@ -234,7 +257,7 @@ impl Hub {
         Ok(call)
     }
 
-    /// Calls, newest first, and from when on they are remembered.
+    /// Calls of this run of the hub, newest first, and from when on they are remembered.
     #[must_use]
     pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
         (
@@ -480,5 +503,8 @@ impl Hub {
         tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
             .await
             .ok();
+        if let Err(problem) = self.0.records.history.flush().await {
+            tracing::warn!(%problem, "the end of the history is not stored");
+        }
     }
 }

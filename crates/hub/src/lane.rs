@@ -24,6 +24,7 @@ use wire::{AppId, CallId, Code, Event, InstanceName, InstanceState, Outcome, Pro
 use crate::call::{Call, millis};
 use crate::driver::{Driver, DriverEvent, Known};
 use crate::feed::Feed;
+use crate::history::History;
 use crate::journal::Journal;
 use crate::limits;
 
@@ -37,6 +38,7 @@ use order::{Order, Place};
 #[derive(Clone)]
 pub(crate) struct Records {
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
 }
 
@@ -50,6 +52,7 @@ impl Records {
     pub(crate) fn settle(&self, call: &Arc<Call>, outcome: Outcome) {
         if call.settle(outcome) {
             self.journal.ended(call);
+            self.history.ended(call);
             self.feed.tell(|| Event::CallEnded {
                 call: Box::new(call.view()),
             });

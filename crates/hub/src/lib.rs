@@ -19,6 +19,7 @@ pub mod feed;
 pub mod find;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub(crate) mod history;
 pub mod home;
 mod hub;
 pub mod journal;
@@ -26,13 +27,17 @@ mod lane;
 pub mod limits;
 mod link;
 mod places;
+mod past;
 pub mod policy;
 pub mod recovery;
 mod roster;
+pub mod secrets;
 mod snapshot;
+pub mod store;
 mod supervisor;
 
 pub use desk::Asked;
 pub use hub::Hub;
+pub use past::{Forgotten, Remembered};
 pub use roster::Snapshot;
 pub use supervisor::Stopped;

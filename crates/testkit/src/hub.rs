@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use wire::call::Wait;
 use wire::{CallRequest, CallView, InstanceName, InstanceState, InstanceView, Problem, Status};
 
+use crate::store::MemoryStore;
 use crate::toy;
 use crate::wait::capped;
 
@@ -113,6 +114,12 @@ impl TestHub {
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.hub.home().root().to_owned()
+    }
+
+    /// What outlives this hub: the next one in the same home finds it again.
+    #[must_use]
+    pub fn store(&self) -> Arc<MemoryStore> {
+        MemoryStore::of(&self.home())
     }
 
     /// The secret of bridges.
@@ -239,7 +246,9 @@ async fn open(
     let addr = listener
         .local_addr()
         .expect("a bound listener has an address");
-    let hub = Hub::new(home, apps).expect("the hub opens");
+    // What a hub before this one stored in this home.
+    let store = MemoryStore::of(home.root());
+    let hub = Hub::new(home, apps, store.stores()).expect("the hub opens");
     // What `kapelle serve` writes, as far as bridges read it.
     let text =
         json!({"url": "http://127.0.0.1:9", "pid": std::process::id(), "bridge": addr.to_string()});

@@ -11,6 +11,7 @@
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
 //! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
+//! | [`job`] | how far a durable call is, and how safely it is stored |
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
 
@@ -20,6 +21,7 @@ pub mod event;
 pub mod frame;
 pub mod id;
 pub mod instance;
+pub mod job;
 pub mod link;
 pub mod problem;
 
@@ -30,4 +32,5 @@ pub use command::{CommandSpec, Effect, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
+pub use job::{Durability, JobStatus};
 pub use problem::{Code, Problem, Severity};

@@ -10,6 +10,7 @@ mod conducting;
 mod ends;
 mod feed;
 mod handshake;
+mod history;
 mod journal;
 mod links;
 mod order;
