@@ -19,7 +19,7 @@ import queue
 import socket
 import threading
 
-from . import VERSION, dialects, faults
+from . import VERSION, dialects, faults, still
 from .call import Call
 from .frames import FrameError
 from .objects import ObjectReader
@@ -86,9 +86,12 @@ class Listener:
     def _accept(self):
         while True:
             listening = self._socket
+            if listening is None:
+                return
             try:
+                still.wait(listening)
                 accepted, _address = listening.accept()
-            except (OSError, AttributeError):
+            except (OSError, ValueError):
                 return  # closed
             accepted.settimeout(_SEND_S)
             one = _Connection(self, accepted)
@@ -189,6 +192,7 @@ class _Connection:
     def run(self):
         while True:
             self.socket.settimeout(None)  # an idle connection costs nothing
+            still.wait(self.socket)
             data = self.socket.recv(_READ_BYTES)
             if not data:
                 return

@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 
-from . import announce, fork, frames, handshake, home, memory, outcome
+from . import announce, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
 from .call import Call
 from .outbox import Kept, Outbox
@@ -77,6 +77,7 @@ class Link(Port):
         self._sender = None
         self._sockets = ()
         self._wake = queue.SimpleQueue()
+        self._pause = queue.SimpleQueue()  # ends the wait between two dials
         self._stopping = threading.Event()
         self._threads = []
         self._beat_s = 0.5
@@ -94,8 +95,11 @@ class Link(Port):
 
     def start(self):
         """Starts both threads; they dial until `stop`."""
-        for run, name in ((self._dial_forever, "kapelle-link"), (self._write_forever, "kapelle-writer")):
-            thread = threading.Thread(target=run, name=name, daemon=True)
+        for run, wake, name in (
+            (self._dial_forever, self._pause, "kapelle-link"),
+            (self._write_forever, self._wake, "kapelle-writer"),
+        ):
+            thread = threading.Thread(target=_as_member, args=(run, wake), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -117,6 +121,7 @@ class Link(Port):
                 # Only our half: closing with unread bytes would throw away what the hub has not read yet.
                 _quietly(sock.shutdown, socket.SHUT_WR)
         self._wake.put(_END)
+        self._pause.put(_END)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.1, end - time.monotonic()))
@@ -209,8 +214,17 @@ class Link(Port):
             if self._away_limit_s is not None and now - away_since > self._away_limit_s and self._on_away:
                 on_away, self._on_away = self._on_away, None
                 on_away()
-            self._stopping.wait((REFUSED_S if slow else backoff) * random.uniform(0.5, 1.5))
+            self._wait_to_dial((REFUSED_S if slow else backoff) * random.uniform(0.5, 1.5))
             backoff = min(backoff * 2, BACKOFF_LAST_S)
+
+    def _wait_to_dial(self, seconds):
+        end = time.monotonic() + seconds
+        try:
+            while not self._stopping.is_set():
+                still.rest()
+                self._pause.get(True, max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            pass
 
     def _connection(self):
         """One connection from its dial to its end, which is always an exception."""
@@ -232,12 +246,15 @@ class Link(Port):
 
     def _read(self, sock, decoder):
         view = memoryview(bytearray(_READ_BYTES))
-        sock.settimeout(SILENCE_S)
+        sock.settimeout(0)
+        something_came = still.Wait(sock)
         while True:
+            if not something_came(SILENCE_S):
+                raise Lost(f"the hub said nothing for {SILENCE_S:g} s")
             try:
                 size = sock.recv_into(view)
-            except socket.timeout:
-                raise Lost(f"the hub said nothing for {SILENCE_S:g} s") from None
+            except BlockingIOError:
+                continue
             if not size:
                 raise Lost("the hub closed the connection")
             for item in decoder.feed(view[:size]):
@@ -327,6 +344,7 @@ class Link(Port):
 
     def _write_forever(self):
         while True:
+            still.rest()
             with self._lock:
                 sender = self._sender
             order = self._sleep(sender)
@@ -457,6 +475,11 @@ class Link(Port):
         sockets, self._sockets, self._sender = self._sockets, (), None
         for sock in sockets:
             _quietly(sock.close)
+
+
+def _as_member(run, wake):
+    with still.member(lambda: wake.put(None)):
+        run()
 
 
 def _quietly(do, *args):

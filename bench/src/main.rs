@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 mod arrays;
 mod bridge_link;
 mod echo;
+mod farm;
 mod floor;
 mod goals;
 mod http;
@@ -56,6 +57,9 @@ struct Words {
     /// Fewer and shorter rounds: under a minute.
     #[arg(long)]
     quick: bool,
+    /// Only these parts, by commas [default: all]
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    parts: Vec<scene::Part>,
     /// Where the report goes; `.md` or `.json`. Can be given twice.
     #[arg(long, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -68,6 +72,15 @@ struct Words {
 enum Role {
     /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
     Hammer,
+    /// Measures what a render farm gains over one worker on this machine's cores; minutes.
+    Farm {
+        /// Frames of each render.
+        #[arg(long, default_value_t = 24)]
+        frames: u32,
+        /// Samples of each frame.
+        #[arg(long, default_value_t = 24)]
+        samples: u32,
+    },
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -83,9 +96,10 @@ enum Role {
 }
 
 fn main() -> ExitCode {
-    let words = Words::parse();
-    let done = match words.role {
+    let mut words = Words::parse();
+    let done = match words.role.take() {
         Some(Role::Hammer) => hammer(),
+        Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),
@@ -99,6 +113,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn measure_farm(words: Words, frames: u32, samples: u32) -> Result<(), Fault> {
+    let page = farm::measure(&farm::Wanted {
+        kapelle: kapelle::program(words.kapelle)?,
+        blender: words.blender,
+        python: words.python,
+        rounds: if words.quick { 1 } else { 3 },
+        frames,
+        samples,
+    })?;
+    print!("{page}");
+    for path in &words.out {
+        std::fs::write(path, &page)?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
 }
 
 fn hammer() -> Result<(), Fault> {
@@ -149,6 +180,7 @@ fn measure(words: Words) -> Result<(), Fault> {
         } else {
             rounds::Length::FULL
         },
+        parts: words.parts,
     };
     let report = scene::measure(&wanted)?;
     print!("{}", report::table(&report));
@@ -156,5 +188,8 @@ fn measure(words: Words) -> Result<(), Fault> {
         report::write(&report, path)?;
         eprintln!("wrote {}", path.display());
     }
-    Ok(())
+    match report.failed.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} parts were not measured; the report says why").into()),
+    }
 }

@@ -281,6 +281,9 @@ pub(crate) fn blender_launch(
         file,
         memory_mb: None,
         time_s: None,
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
 }

@@ -19,6 +19,7 @@ use crate::callers::Caller;
 pub struct Call {
     pub id: CallId,
     pub correlation_id: Option<String>,
+    pub parent_id: Option<CallId>,
     pub app: AppId,
     pub instance: InstanceName,
     pub command: String,
@@ -45,6 +46,7 @@ pub struct Stage {
 /// What a call is made of.
 pub struct CallParts {
     pub correlation_id: Option<String>,
+    pub parent_id: Option<CallId>,
     pub app: AppId,
     pub instance: InstanceName,
     pub command: String,
@@ -73,6 +75,7 @@ impl Call {
         Self {
             id,
             correlation_id: parts.correlation_id,
+            parent_id: parts.parent_id,
             app: parts.app,
             instance: parts.instance,
             command: parts.command,
@@ -102,6 +105,12 @@ impl Call {
         self.stage.borrow().started.is_some()
     }
 
+    /// Where it stands, from now on.
+    #[must_use]
+    pub fn stages(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
     /// Waits for the end; `true` when it came in time.
     pub async fn ended(&self, within: Option<Duration>) -> bool {
         let mut stage = self.stage.subscribe();
@@ -119,6 +128,7 @@ impl Call {
         CallView {
             call_id: self.id.clone(),
             correlation_id: self.correlation_id.clone(),
+            parent_id: self.parent_id.clone(),
             app: self.app.clone(),
             instance: self.instance.clone(),
             command: self.command.clone(),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use wire::{CallRequest, Code, InstanceName, Problem};
+use wire::{CallId, CallRequest, Code, InstanceName, Problem, Runs};
 
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
 use crate::catalog::{AppEntry, Command};
+use crate::conduct;
 use crate::hub::Inner as Hub;
 use crate::limits;
 use crate::link::blob_names;
@@ -29,6 +30,7 @@ pub struct CheckedCall {
     pub(crate) timeout: Duration,
     pub(crate) instance: Option<InstanceName>,
     pub(crate) correlation_id: Option<String>,
+    pub(crate) parent_id: Option<CallId>,
     pub(crate) check_only: bool,
     pub(crate) confirm: Option<String>,
 }
@@ -39,6 +41,10 @@ pub struct AllowedCall(CheckedCall);
 impl AllowedCall {
     pub(crate) fn new(call: CheckedCall) -> Self {
         Self(call)
+    }
+
+    pub(crate) fn checked(&self) -> &CheckedCall {
+        &self.0
     }
 }
 
@@ -63,17 +69,32 @@ pub struct Checked {
     pub effect: wire::Effect,
 }
 
-/// The walk. Nothing has run when it gives a problem.
-pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
+/// The walk. Nothing has run when it gives a problem. `parent`: the call of the hub's own that asks.
+pub(crate) fn ask(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    request: CallRequest,
+    parent: Option<CallId>,
+) -> Result<Asked, Problem> {
     hub.refuse_when_stopping()?;
-    let checked = check(hub, caller, request)?;
+    let mut checked = check(hub, caller, request)?;
+    checked.parent_id = parent;
     // Before a person is asked, it is known that the call has somewhere to go.
     Policy::may(&checked)?;
     blobs_are_there(hub, &checked.args)?;
-    let instances = choose(hub, &checked)?;
+    let by_hub = checked.command.spec.runs == Runs::Hub;
+    let instances = if by_hub {
+        conduct::needs_no_instance(&checked.command.spec.name, checked.instance.as_ref())?;
+        Vec::new()
+    } else {
+        choose(hub, &checked)?
+    };
     let allowed = hub.policy.allow(checked)?;
     if allowed.0.check_only {
         return Ok(Asked::Checked(told(allowed.0, &instances)));
+    }
+    if by_hub {
+        return conduct::start(hub, &allowed).map(Asked::One);
     }
     let to_all = is_all(allowed.0.instance.as_ref());
     let mut calls = Vec::with_capacity(instances.len());
@@ -99,6 +120,7 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
         timeout,
         instance: request.instance,
         correlation_id: request.correlation_id,
+        parent_id: None,
         check_only: request.check_only,
         confirm: request.confirm,
     })
@@ -159,7 +181,9 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
         return Ok(vec![instance]);
     }
     let mut usable: Vec<Arc<Instance>> = hub.roster.of_app(&call.app.id);
-    usable.retain(|instance| instance.lane.is_up() || instance.lane.accepts_calls());
+    usable.retain(|instance| {
+        instance.reserved_for.is_none() && (instance.lane.is_up() || instance.lane.accepts_calls())
+    });
     match usable.len() {
         0 => Err(Problem::new(
             Code::NO_INSTANCE,
@@ -195,6 +219,7 @@ fn take_ticket(
 ) -> Result<Arc<Call>, Problem> {
     let ticket = Arc::new(Call::new(CallParts {
         correlation_id: call.correlation_id.clone(),
+        parent_id: call.parent_id.clone(),
         app: call.app.id.clone(),
         instance: instance.name.clone(),
         command: call.command.spec.name.clone(),
@@ -214,13 +239,14 @@ fn take_ticket(
 }
 
 fn told(call: CheckedCall, instances: &[Arc<Instance>]) -> Checked {
+    let names = instances.iter().map(|instance| instance.name.clone());
     Checked {
         checked: true,
         app: call.app.id.clone(),
-        instance: instances
-            .iter()
-            .map(|instance| instance.name.clone())
-            .collect(),
+        instance: match call.command.spec.runs {
+            Runs::Hub => vec![conduct::HUB.into()],
+            Runs::Instance => names.collect(),
+        },
         command: call.command.spec.name.clone(),
         args: call.args,
         effect: call.command.spec.effect,

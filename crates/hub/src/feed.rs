@@ -30,7 +30,7 @@ use crate::limits;
 
 mod light;
 
-pub(crate) use light::bounded_changes;
+pub(crate) use light::{bounded_changes, is_small};
 
 /// The way from the rooms to the listeners.
 pub struct Feed {

@@ -21,6 +21,7 @@ use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
 use crate::catalog::{AppEntry, Catalog};
+use crate::conduct::{self, Conductors};
 use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) roster: Roster,
     pub(crate) supervisor: Supervisor,
+    pub(crate) conductors: Conductors,
     pub(crate) records: Records,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
@@ -61,6 +63,16 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// Tells a call to end, whoever runs it.
+    pub(crate) fn cancel_call(&self, call: &Call) {
+        if call.instance.as_str() == conduct::HUB && self.conductors.cancel(&call.id) {
+            return;
+        }
+        if let Some(instance) = self.roster.find(&call.instance) {
+            instance.lane.cancel(&call.id);
+        }
+    }
+
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
         if self.stopping.is_cancelled() {
             return Err(
@@ -88,6 +100,7 @@ impl Hub {
             policy: Policy::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
+            conductors: Conductors::default(),
             records: Records {
                 journal,
                 feed: Arc::clone(&feed),
@@ -151,7 +164,7 @@ impl Hub {
     /// # Errors
     /// When nothing ran: what was wrong, and what to do.
     pub fn ask(&self, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
-        desk::ask(&self.0, caller, request)
+        desk::ask(&self.0, caller, request, None)
     }
 
     /// A call by its id, from the lanes or the journal.
@@ -217,9 +230,7 @@ impl Hub {
                 "cancel somebody else's call".to_owned()
             })?;
         }
-        if let Some(instance) = self.0.roster.find(&call.instance) {
-            instance.lane.cancel(id);
-        }
+        self.0.cancel_call(&call);
         Ok(call)
     }
 
@@ -239,6 +250,7 @@ impl Hub {
                 .roster
                 .of_app(app)
                 .iter()
+                .filter(|instance| instance.reserved_for.is_none())
                 .map(|i| i.name.clone())
                 .collect()
         };
@@ -323,16 +335,18 @@ impl Hub {
     pub async fn start_instance(
         &self,
         caller: &Caller,
-        request: LaunchRequest,
+        mut request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         self.0.refuse_when_stopping()?;
+        // Only a command that the hub runs has instances of its own.
+        request.reserved_for = None;
         policy::require(caller, Scope::Write, || "start a program".to_owned())?;
         if request.program.is_some() || request.python.is_some() {
             policy::require(caller, Scope::Admin, || {
                 "start a program by its path".to_owned()
             })?;
         }
-        if request.file.is_some() {
+        if request.file.is_some() || request.scripts {
             policy::require(caller, Scope::Code, || {
                 "start a program with a file".to_owned()
             })?;
@@ -450,6 +464,7 @@ impl Hub {
         for stop in stops.collect::<Vec<_>>() {
             stop.await.ok();
         }
+        self.0.conductors.end().await;
         let why = Problem::new(
             Code::HUB_STOPPING,
             "The hub was stopped while this call was under way.",

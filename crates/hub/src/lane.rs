@@ -47,7 +47,7 @@ impl Records {
         self.settle(call, Outcome::without_value(Status::Interrupted, why));
     }
 
-    fn settle(&self, call: &Arc<Call>, outcome: Outcome) {
+    pub(crate) fn settle(&self, call: &Arc<Call>, outcome: Outcome) {
         if call.settle(outcome) {
             self.journal.ended(call);
             self.feed.tell(|| Event::CallEnded {

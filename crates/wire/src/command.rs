@@ -38,6 +38,24 @@ impl Effect {
     }
 }
 
+/// Who runs a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runs {
+    /// An instance of the app.
+    #[default]
+    Instance,
+    /// The hub's side of the app; it needs no instance, and may start some.
+    Hub,
+}
+
+impl Runs {
+    #[must_use]
+    pub fn is_instance(&self) -> bool {
+        *self == Self::Instance
+    }
+}
+
 /// A described, checked action of an app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandSpec {
@@ -62,6 +80,8 @@ pub struct CommandSpec {
     /// May run twice after a crash.
     #[serde(default)]
     pub repeatable: bool,
+    #[serde(default, skip_serializing_if = "Runs::is_instance")]
+    pub runs: Runs,
     /// Words that people use for it and that its name and summary lack; for finding it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,

@@ -26,7 +26,7 @@ pub mod problem;
 pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };
-pub use command::{CommandSpec, Effect};
+pub use command::{CommandSpec, Effect, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};

@@ -31,8 +31,8 @@ def test_a_link_that_breaks_again_and_again_loses_nothing(hub, runs):
         hub.wire.cut_after = None
         hub.wire.cut()
     ends = {name: hub.http.end(call_id)["status"] for name, call_id in ids.items()}
-    assert ends == {name: "succeeded" for name in names}
-    assert runs.all() == {name: ONCE for name in names}
+    assert ends == dict.fromkeys(names, "succeeded")
+    assert runs.all() == dict.fromkeys(names, ONCE)
 
 
 def ask_raw(hub, source):
@@ -110,4 +110,4 @@ def test_many_callers_at_once_while_the_link_breaks(hub, runs):
         caller.join(60)
     names = ["caller-%d-%d" % (number, n) for number in range(8) for n in range(4)]
     assert answers == {"caller-%d" % n: ["caller-%d-%d" % (n, m) for m in range(4)] for n in range(8)}
-    assert runs.all() == {name: ONCE for name in sorted(names)}
+    assert runs.all() == dict.fromkeys(sorted(names), ONCE)

@@ -15,7 +15,7 @@ json_objects = st.dictionaries(texts, json_values, max_size=4)
 
 def keyed(names, values=json_values):
     """Objects with some of these members, of any kind: messages that are nearly right."""
-    return st.fixed_dictionaries({}, optional={name: values for name in names})
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, values))
 
 
 @st.composite

@@ -6,6 +6,7 @@ extern crate kapelle_hub as hub;
 mod blobs;
 mod cancelling;
 mod choosing;
+mod conducting;
 mod ends;
 mod feed;
 mod handshake;

@@ -29,6 +29,9 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         file: None,
         memory_mb,
         time_s,
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     }
 }
 

@@ -36,6 +36,9 @@ fn wanted(name: &str) -> LaunchRequest {
         file: None,
         memory_mb: None,
         time_s: None,
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     }
 }
 

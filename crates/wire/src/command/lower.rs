@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{CommandSpec, Effect};
+use super::{CommandSpec, Effect, Runs};
 
 /// A description that cannot be used, with the place.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,8 @@ struct Verb {
     concurrent: bool,
     #[serde(default)]
     repeatable: bool,
+    #[serde(default)]
+    runs: Runs,
     #[serde(default)]
     keywords: Vec<String>,
     example: Option<Map<String, Value>>,
@@ -125,6 +127,7 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
         example: verb.example,
         timeout_ms: verb.timeout_ms,
         concurrent: verb.concurrent,
+        runs: verb.runs,
     })
 }
 
