@@ -16,7 +16,7 @@ for folder in (HERE, HERE.parent / "walk"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from hubs import Hub, wait_until  # noqa: E402
+from hubs import Hub, Terminal, wait_until  # noqa: E402
 from programs import chosen, find_binary, find_program  # noqa: E402
 from runs import Runs  # noqa: E402
 from wire import Wire  # noqa: E402
@@ -92,3 +92,9 @@ def is_free(stage, seconds):
 def runs(tmp_path):
     """Counts how often the code of a call ran."""
     return Runs(tmp_path / "runs")
+
+
+@pytest.fixture
+def terminal_of():
+    """A terminal beside a hub, with the same home."""
+    return lambda hub: Terminal(hub.binary, hub.home)
