@@ -108,7 +108,7 @@ ODD = {
 }  # fmt: skip
 HOLDERS = {
     "list": list, "tuple": tuple, "deque": collections.deque, "looped": lambda items: looped(items), "pair": lambda items: Pair(items, items),
-    "named": lambda items: Named(items, 1), "key": lambda items: {Broken(): items, 1: items, "1": 2, None: 3, True: 4}, "deep": lambda items: deep(items, 90), "very deep": lambda items: deep(items, 3000),
+    "named": lambda items: Named(items, 1), "key": lambda items: {Broken(): items, 1: items, "1": 2, None: 3, "true": 4, False: 5}, "deep": lambda items: deep(items, 90), "very deep": lambda items: deep(items, 3000),
     "set": lambda items: {one for one in items if isinstance(one, (int, str))},
 }  # fmt: skip
 scalars = st.one_of(
