@@ -28,7 +28,7 @@ LIVES = {
     "a thread that raises SystemExit": ("import sys, threading\none = threading.Thread(target=lambda: sys.exit(3))\none.start()\none.join()\n1", ("succeeded",)),
     "200 MB of text": ("'x' * (200 << 20)", ("succeeded", "failed")),
     "200 MB of bytes": ("bytes(200 << 20)", ("succeeded", "failed")),
-    "200 MB of numbers": ("list(range(25_000_000))", ("succeeded", "failed")),
+    "2.5 million numbers": ("list(range(2_500_000))", ("succeeded",)),
     "200 MB in an exception": ("raise ValueError('x' * (200 << 20))", ("failed",)),
     "a dict of itself": ("d = {}\nfor n in range(1000): d[n] = d\nd", ("succeeded",)),
     "forks and both go on": ("import os\npid = os.fork()\nif not pid: os._exit(0)\nos.waitpid(pid, 0)[0] == pid", ("succeeded",)),
@@ -55,7 +55,6 @@ LIVES = {
     "a generator that never ends": ("(n for n in iter(int, 1))", ("succeeded",)),
     "a value that counts for ever": ("class Long(list):\n    def __len__(self): return 10**9\n    def __iter__(self):\n        while True: yield 1\nLong()", ("succeeded", "failed", "timed_out")),
     "null bytes in the code": ("x = 1\0", ("failed",)),
-    "half characters in the code": ("x = '\ud800'", ("failed", "succeeded")),
     "nesting beyond the parser": ("(" * 5000 + ")" * 5000, ("failed",)),
     "nesting beyond the compiler": ("-" * 100_000 + "1", ("failed",)),
 }  # fmt: skip

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The machine under the hub: a disk without room in the middle of a call, a clock that jumps, files of hubs that died,
-and two hubs on one home with a Blender at work. More of the kind: tests/walk/test_full_disk.py, test_serving.py and
+"""The machine under the hub: a disk without room in the middle of a call, files of hubs that died, and two hubs on one home with a Blender at work. More of the kind: tests/walk/test_full_disk.py, test_serving.py and
 test_leaving.py."""
 
 import json
@@ -12,8 +11,6 @@ from hubs import Hub, wait_until
 from runs import ONCE
 
 ROOM = 24 << 20
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-DAY = 86_400
 
 
 @pytest.fixture
@@ -53,44 +50,6 @@ def test_a_value_that_finds_no_room(program, binary, small_disk, runs):
         assert blob.body == bytes(range(256)) * 8000
         assert hub.http.instance("blender")["pid"] == link
     assert runs.all() == {"first": ONCE, "large": ONCE, "small": ONCE}
-
-
-def test_a_clock_that_jumps(program, binary, tmp_path, runs):
-    """A day ahead, two days back: deadlines, beats and the order of calls go by the clock that only runs. Only the
-    wall's clock is moved, which is what a person or a time server moves."""
-    if not os.path.exists(FAKETIME):
-        pytest.skip("needs libfaketime (Debian: faketime)")
-    moved = tmp_path / "moved"
-    moved.write_text("+0")
-    environment = {
-        "LD_PRELOAD": FAKETIME,
-        "FAKETIME_TIMESTAMP_FILE": str(moved),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    with Hub(binary, tmp_path / "home", environment) as hub:
-        hub.start(program, "blender")
-        pid = hub.http.instance("blender")["pid"]
-        began = hub.http.code("import time\ntime.time()")["value"]
-        for n, jump in enumerate((DAY, -DAY)):
-            name = "call-%d" % n
-            call_id = hub.http.send(runs.code(name, 1.0), timeout_ms=20_000)
-            wait_until(lambda name=name: runs.began(name), what="the start")
-            moved.write_text("%+d" % jump)
-            end = hub.http.end(call_id)
-            assert (end["status"], end["value"]) == ("succeeded", name), end
-            assert end["duration_ms"] < 15_000
-            now = hub.http.eval("import time\ntime.time()")
-            assert abs(now - began - jump) < 3600, "the clock did not jump, and this test shows nothing"
-            state = hub.http.get("/v1/instances/blender/state")
-            assert state["age_ms"] < 2 * DAY * 1000
-            limited = hub.http.code("import time\nwhile True: time.sleep(0.01)", timeout_ms=300)
-            assert limited["status"] == "timed_out" and limited["duration_ms"] < 10_000
-        view = hub.http.instance("blender")
-        assert (view["pid"], view["restarts"], view["state"]) == (pid, 0, "idle")
-        listed = [call["call_id"] for call in hub.http.get("/v1/calls?limit=100")["calls"]]
-        assert len(listed) == len(set(listed)) >= 7
-    assert runs.all() == {"call-0": ONCE, "call-1": ONCE}
 
 
 def test_a_second_hub_on_the_same_home_while_a_call_runs(hub, terminal_of, runs):
