@@ -26,6 +26,7 @@ pub mod policy;
 pub mod recovery;
 mod roster;
 mod snapshot;
+pub mod store;
 mod supervisor;
 
 pub use desk::Asked;

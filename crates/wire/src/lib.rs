@@ -12,6 +12,7 @@
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
 //! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
+//! | [`job`] | how far a durable call is, and how safely it is stored |
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
 

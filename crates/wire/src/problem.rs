@@ -194,6 +194,7 @@ codes! {
     BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
     BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
     RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
+    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, false, "The caller has another job under this idempotency key.";
     TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, false, "No token of that name exists.";
     NAME_TAKEN = "name_taken", 409, exit::USAGE, false, "The name is in use by something else.";
     JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, false, "The job is running or has ended, so this of it cannot be changed.";
@@ -219,6 +220,9 @@ codes! {
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
     HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
     CONFIG_BROKEN = "config_broken", 500, exit::FAILED, false, "A configuration file of another program cannot be read and was left as it is.";
+    STORE_BUSY = "store_busy", 503, exit::REFUSED, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
+    STORE_FAILED = "store_failed", 503, exit::FAILED, true, "The store cannot be read or written; nothing was stored.";
+    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, false, "The file of stored jobs and history cannot be used and was left as it is.";
     DISK_FULL = "disk_full", 507, exit::FAILED, true, "There is no room left on the disk.";
     // bridges
     HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, false, "A bridge could not prove that it knows the bridge token.";
