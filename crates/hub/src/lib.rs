@@ -7,6 +7,7 @@
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
 pub mod app;
+pub mod batch;
 pub mod blobs;
 pub mod call;
 pub mod callers;
@@ -18,6 +19,7 @@ pub mod feed;
 pub mod find;
 pub mod home;
 mod hub;
+pub mod jobs;
 pub mod journal;
 mod lane;
 pub mod limits;

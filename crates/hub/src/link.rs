@@ -78,8 +78,10 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     let epoch = instance.lane.up(
         Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
         &announcement.calls,
+        instance.is_session(&announcement.session),
     );
     instance.connected(&announcement, &hub);
+    hub.records.jobs.bridge_is_back(&announcement);
     hub.joined.notify_waiters();
     tracing::info!(instance = %instance.name, peer, pid = announcement.pid, "connected");
     let why = live(&hub, &instance, epoch, &mut reader, &outbox).await;

@@ -265,10 +265,15 @@ pub struct CallView {
     pub call_id: CallId,
     pub correlation_id: Option<String>,
     pub app: AppId,
+    /// Left out for a job that no instance has been chosen for.
+    #[serde(default = "nowhere", skip_serializing_if = "is_nowhere")]
     pub instance: InstanceName,
     pub command: String,
     pub caller: String,
     pub status: Status,
+    /// Of a job: how durable it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
     /// RFC 3339, UTC.
     pub asked_at: String,
     /// Before the start: how many calls come first.
@@ -282,6 +287,14 @@ pub struct CallView {
     /// After the end.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<std::sync::Arc<OutcomeBody>>,
+}
+
+fn nowhere() -> InstanceName {
+    InstanceName::new("")
+}
+
+fn is_nowhere(name: &InstanceName) -> bool {
+    name.as_str().is_empty()
 }
 
 /// An outcome without its status, which stands in the [`CallView`] around it.

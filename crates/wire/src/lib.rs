@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`id`] | names and ids as types of their own |
 //! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
+//! | [`batch`] | several calls as one |
 //! | [`call`] | a request, its way, its outcome |
 //! | [`job`] | a call that is stored before it runs |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
@@ -16,6 +17,7 @@
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
 
+pub mod batch;
 pub mod call;
 pub mod command;
 pub mod event;
@@ -26,6 +28,7 @@ pub mod job;
 pub mod link;
 pub mod problem;
 
+pub use batch::{BatchRequest, BatchView};
 pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };

@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use wire::job::Select;
 use wire::{AppId, CallId, CallerName, InstanceName, Mode};
 
 /// Milliseconds since 1970.
@@ -147,7 +148,7 @@ impl Order {
             return None;
         }
         let lines: Vec<&Line> = offer
-            .fits()
+            .meets()
             .filter_map(|needs| self.lines.get(&needs))
             .collect();
         let first = lines.iter().filter_map(|line| line.0.keys().next()).min()?;
@@ -174,6 +175,14 @@ impl Order {
         if let Some(mut entry) = self.take(id) {
             entry.not_before = not_before;
             self.add(entry, now);
+        }
+    }
+
+    /// No instance gets a queued job any more; it is on its way out.
+    pub(crate) fn hold(&mut self, id: &CallId) {
+        self.unready(id);
+        if let Some(slot) = self.jobs.get_mut(id) {
+            slot.entry.paused = true;
         }
     }
 
@@ -283,6 +292,22 @@ impl Order {
     /// Queued jobs in the order in which they stand, without regard to whose turn it is.
     pub(crate) fn queue(&self) -> impl Iterator<Item = &CallId> {
         self.queued.iter().map(|(_, _, _, id)| id)
+    }
+
+    /// The same of one app.
+    pub(crate) fn queue_of<'a>(&'a self, app: &'a AppId) -> impl Iterator<Item = &'a CallId> {
+        let first = (app.clone(), 0, i64::MIN, CallId::new(""));
+        self.queued
+            .range(first..)
+            .take_while(move |(other, ..)| other == app)
+            .map(|(_, _, _, id)| id)
+    }
+
+    /// Whether some job could run, given an instance.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.lines
+            .keys()
+            .any(|needs| !self.paused.contains(&needs.app))
     }
 
     /// How many jobs have not ended.
@@ -433,8 +458,20 @@ pub(crate) struct Before {
 }
 
 impl Offer {
+    /// Whether it is what is asked for.
+    pub(crate) fn fits(&self, wanted: &Select) -> bool {
+        let version = |wanted: &String| {
+            let own = self.version.as_deref().map_or(Vec::new(), prefixes);
+            own.contains(wanted)
+        };
+        wanted.version.as_ref().is_none_or(version)
+            && wanted.mode.is_none_or(|mode| mode == self.mode)
+            && wanted.label.as_ref().is_none_or(|label| self.labels.contains(label))
+            && wanted.file.as_ref().is_none_or(|file| self.file.as_ref() == Some(file))
+    }
+
     /// All needs that this instance meets; some dozens.
-    fn fits(&self) -> impl Iterator<Item = Needs> {
+    fn meets(&self) -> impl Iterator<Item = Needs> {
         fn or_none<T: Clone>(all: &[T]) -> Vec<Option<T>> {
             all.iter().cloned().map(Some).chain([None]).collect()
         }
