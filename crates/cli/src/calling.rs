@@ -67,17 +67,13 @@ pub(crate) fn call(
 ) -> Answered {
     let ui = session.ui;
     let mut request = CallRequest {
-        app: app.into(),
         instance: options.instance.as_deref().map(Into::into),
-        command: command.to_owned(),
-        args,
         timeout_ms: options
             .timeout
             .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
         wait: Wait::Forever(!options.no_wait),
         check_only: options.check,
-        correlation_id: None,
-        confirm: None,
+        ..CallRequest::new(app.into(), command, args)
     };
     let way = if options.check || options.no_wait {
         Way::Plain

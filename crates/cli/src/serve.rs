@@ -281,6 +281,7 @@ pub(crate) fn blender_launch(
         file,
         memory_mb: None,
         time_s: None,
+        labels: Vec::new(),
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
 }

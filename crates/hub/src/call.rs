@@ -17,7 +17,9 @@ use wire::{
     AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status,
 };
 
-use crate::callers::Caller;
+use crate::callers::{Caller, Scopes};
+use crate::secrets::{Marked, Masking};
+use crate::store::CallRecord;
 
 /// One call, from the ticket to long after its outcome.
 pub struct Call {
@@ -37,10 +39,17 @@ pub struct Call {
     pub(crate) revision: Option<u64>,
     pub(crate) group: Option<Group>,
     /// Of an attempt: the front of its job.
-    front: Option<Arc<Call>>,
-    /// Kept until it has started: a call that certainly did not is handed over again after a restart.
-    args: Mutex<Arc<Map<String, Value>>>,
+    front: Option<Arc<Self>>,
+    pub(crate) marked: Arc<Marked>,
+    args: Mutex<Args>,
     stage: watch::Sender<Stage>,
+}
+
+/// What was asked: as it was given until the history has written it down, then as it may be shown.
+#[derive(Default)]
+struct Args {
+    given: Option<Arc<Map<String, Value>>>,
+    shown: Option<Arc<Map<String, Value>>>,
 }
 
 /// Where a call stands.
@@ -64,6 +73,8 @@ pub struct CallParts {
     pub caller: Caller,
     pub timeout: Duration,
     pub args: Arc<Map<String, Value>>,
+    /// Which of the arguments are secret.
+    pub marked: Arc<Marked>,
     pub revision: Option<u64>,
     pub group: Option<Group>,
 }
@@ -77,6 +88,7 @@ impl Call {
     /// For a call that a bridge still knows and this hub does not.
     #[must_use]
     pub fn with_id(id: CallId, parts: CallParts) -> Self {
+        let asked_at = asked_at(&id).unwrap_or_else(OffsetDateTime::now_utc);
         let stage = Stage {
             status: Status::Queued,
             started: None,
@@ -93,12 +105,55 @@ impl Call {
             concurrent: parts.concurrent,
             caller: parts.caller,
             timeout: parts.timeout,
-            asked_at: OffsetDateTime::now_utc(),
+            asked_at,
             durability: None,
             revision: parts.revision,
             group: parts.group,
             front: None,
-            args: Mutex::new(parts.args),
+            marked: parts.marked,
+            args: Mutex::new(Args {
+                given: Some(parts.args),
+                shown: None,
+            }),
+            stage: watch::Sender::new(stage),
+        }
+    }
+
+    /// A call of an earlier run of the hub, as the history has it.
+    #[must_use]
+    pub fn remembered(record: CallRecord) -> Self {
+        let view = record.view;
+        let stage = Stage {
+            status: view.status,
+            started: None,
+            progress: None,
+            outcome: view.outcome,
+        };
+        let caller = Caller {
+            name: view.caller.into(),
+            scopes: Scopes::NONE,
+            asks: Scopes::NONE,
+        };
+        Self {
+            id: view.call_id,
+            correlation_id: view.correlation_id,
+            app: view.app,
+            instance: Mutex::new(view.instance),
+            command: view.command,
+            effect: record.effect,
+            concurrent: false,
+            caller,
+            timeout: Duration::ZERO,
+            asked_at: record.asked_at,
+            durability: view.durability,
+            revision: None,
+            group: None,
+            front: None,
+            marked: Arc::default(),
+            args: Mutex::new(Args {
+                given: None,
+                shown: view.args,
+            }),
             stage: watch::Sender::new(stage),
         }
     }
@@ -176,6 +231,7 @@ impl Call {
             caller: self.caller.name.to_string(),
             status: stage.status,
             asked_at: rfc3339(self.asked_at),
+            args: None,
             position: None,
             behind: None,
             progress: stage.progress,
@@ -195,12 +251,31 @@ impl Call {
         }
     }
 
+    /// As they were given; for who runs the call.
     pub(crate) fn args(&self) -> Arc<Map<String, Value>> {
-        Arc::clone(&self.lock_args())
+        self.given_args().unwrap_or_default()
+    }
+
+    /// As they were given, if they are still known.
+    pub(crate) fn given_args(&self) -> Option<Arc<Map<String, Value>>> {
+        self.lock_args().given.clone()
+    }
+
+    /// As everybody may see them, if they are known.
+    pub(crate) fn shown_args(&self, masking: &Masking) -> Option<Arc<Map<String, Value>>> {
+        let (given, shown) = {
+            let args = self.lock_args();
+            (args.given.clone(), args.shown.clone())
+        };
+        shown.or_else(|| Some(crate::history::shown(masking, &self.marked, &*given?)))
+    }
+
+    /// From now on only what may be shown is kept.
+    pub(crate) fn show_args(&self, shown: Option<Arc<Map<String, Value>>>) {
+        *self.lock_args() = Args { given: None, shown };
     }
 
     pub(crate) fn set_started(&self) {
-        self.forget_args();
         self.stage.send_modify(|stage| {
             stage.status = Status::Running;
             stage.started.get_or_insert_with(Instant::now);
@@ -230,7 +305,6 @@ impl Call {
 
     /// Gives the call its end. `false` when it had one already: then nothing changes.
     pub(crate) fn settle(&self, outcome: Outcome) -> bool {
-        self.forget_args();
         self.stage.send_if_modified(|stage| {
             if stage.status.is_end() {
                 return false;
@@ -245,18 +319,13 @@ impl Call {
         })
     }
 
-    /// A call that has started is never sent again.
-    fn forget_args(&self) {
-        *self.lock_args() = Arc::default();
-    }
-
     fn lock_instance(&self) -> MutexGuard<'_, InstanceName> {
         self.instance
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn lock_args(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
+    fn lock_args(&self) -> MutexGuard<'_, Args> {
         self.args
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -275,6 +344,13 @@ pub(crate) fn fresh_id() -> CallId {
         "call_{}",
         next.unwrap_or_else(|_| ulid::Ulid::new())
     ))
+}
+
+/// The time that an id of ours carries.
+fn asked_at(id: &CallId) -> Option<OffsetDateTime> {
+    let id = ulid::Ulid::from_string(id.as_str().strip_prefix("call_")?).ok()?;
+    let nanos = i128::from(id.timestamp_ms()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
 /// A time as the wire shows it.

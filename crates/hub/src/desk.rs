@@ -294,6 +294,7 @@ fn take_ticket(
         args: Arc::new(call.args.clone()),
         revision: call.revision,
         group: call.group.clone(),
+        marked: Arc::clone(&call.command.marked),
     }));
     match instance.lane.submit(&ticket) {
         Ok(()) => {}

@@ -27,26 +27,28 @@ use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
+use crate::history::History;
 use crate::home::{Home, random_hex};
-use crate::jobs::{Jobs, JobsAsked};
+use crate::jobs::{Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
 use crate::policy::{self, Policy};
 use crate::recovery;
 use crate::roster::{Roster, Snapshot};
+use crate::secrets::Masking;
 use crate::snapshot;
-use crate::store::JobStore;
+use crate::store::Stores;
 use crate::supervisor::{Stopped, Supervisor};
 
 /// A running hub. Clones are handles to the same one.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) config: Config,
-    pub(crate) callers: Callers,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
@@ -55,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
+    pub(crate) masking: Arc<Masking>,
+    pub(crate) stores: Stores,
     pub(crate) stopping: CancellationToken,
     /// The end of all links, after the last word on them.
     pub(crate) closing: CancellationToken,
@@ -77,41 +81,47 @@ impl Inner {
 }
 
 impl Hub {
-    /// A hub in a home folder, with these apps. It listens to nothing yet.
+    /// A hub in a home folder, with these apps and what earlier hubs stored. It listens to nothing yet.
     ///
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
-    pub fn new(home: Home, apps: Vec<Arc<dyn App>>) -> Result<Self, Problem> {
-        Self::with_store(home, apps, None)
-    }
-
-    /// As [`Self::new`], with a store in which jobs are kept; those that it has go on.
-    ///
-    /// # Errors
-    /// As [`Self::new`], or what the store says.
-    pub fn with_store(
-        home: Home,
-        apps: Vec<Arc<dyn App>>,
-        store: Option<Arc<dyn JobStore>>,
-    ) -> Result<Self, Problem> {
-        let feed = Arc::new(Feed::new(&random_hex(8)?));
+    pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let callers = Arc::new(Callers::open(&home)?);
+        let bridge_token = home.secret(&home.bridge_token_file())?;
+        let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
+        let feed = Arc::new(Feed::new(&random_hex(8)?, Some(Arc::clone(&masking))));
+        let blobs = Arc::new(Blobs::open(home.join("blobs")));
         let journal: Arc<dyn Journal> = Arc::new(Memory::default());
-        let jobs = Jobs::open(store, Arc::clone(&journal), Arc::clone(&feed))?;
+        let history = Arc::new(History::open(
+            Arc::clone(&stores.history),
+            Arc::clone(&masking),
+            Arc::clone(&blobs),
+        )?);
+        let jobs = Jobs::open(Kept {
+            store: Arc::clone(&stores.jobs),
+            journal: Arc::clone(&journal),
+            history: Arc::clone(&history),
+            masking: Arc::clone(&masking),
+            feed: Arc::clone(&feed),
+        })?;
         let inner = Inner {
             config: Config::read(&home)?,
-            callers: Callers::open(&home)?,
-            bridge_token: home.secret(&home.bridge_token_file())?,
+            callers,
+            bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
             records: Records {
                 journal,
+                history,
                 feed: Arc::clone(&feed),
                 jobs: Arc::new(jobs),
             },
             feed,
-            blobs: Arc::new(Blobs::open(home.join("blobs"))),
+            blobs,
+            masking,
+            stores,
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             joined: Notify::new(),
@@ -194,7 +204,7 @@ impl Hub {
             Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
                 format!(
                     "The hub remembers calls since {}: kapelle history",
-                    crate::call::rfc3339(self.0.records.journal.since())
+                    crate::call::rfc3339(self.remembers_since())
                 ),
             )
         })
@@ -206,6 +216,9 @@ impl Hub {
     /// # Errors
     /// `call_unknown`.
     pub async fn find_call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        if let Some(past) = self.past_call(id).await? {
+            return Ok(past);
+        }
         loop {
             let joined = self.0.joined.notified();
             let mut found = self.call(id);
@@ -333,7 +346,7 @@ impl Hub {
         self.0.records.jobs.change_queue(&wanted).await
     }
 
-    /// Calls, newest first, and from when on they are remembered.
+    /// Calls of this run of the hub, newest first, and from when on they are remembered.
     #[must_use]
     pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
         (
@@ -576,5 +589,8 @@ impl Hub {
         tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
             .await
             .ok();
+        if let Err(problem) = self.0.records.history.flush().await {
+            tracing::warn!(%problem, "the end of the history is not stored");
+        }
     }
 }

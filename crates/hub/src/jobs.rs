@@ -20,18 +20,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
-use wire::{AppId, CallId, Code, Event, InstanceName, JobStatus, Outcome, Problem};
+use wire::{AppId, CallId, Event, InstanceName, JobStatus, Outcome, Problem};
 
 use crate::call::{Call, CallParts};
 use crate::callers::{Caller, Scopes};
 use crate::feed::Feed;
+use crate::history::History;
 use crate::hub::Inner as Hub;
 use crate::journal::Journal;
 use crate::limits;
+use crate::secrets::Masking;
 use crate::store::{self, Attempt, JobChange, JobEnd, JobStore, JobWrite};
 
 mod ask;
@@ -72,11 +74,18 @@ enum News {
     Lost(CallId),
 }
 
+/// Where the jobs' room writes down and tells.
+pub(crate) struct Kept {
+    pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Arc<History>,
+    pub(crate) masking: Arc<Masking>,
+    pub(crate) feed: Arc<Feed>,
+}
+
 /// All jobs of a hub.
 pub(crate) struct Jobs {
-    store: Option<Arc<dyn JobStore>>,
-    journal: Arc<dyn Journal>,
-    feed: Arc<Feed>,
+    kept: Kept,
     room: Mutex<Room>,
     wake: Notify,
     /// Some job could run: lanes tell when they are free.
@@ -102,19 +111,13 @@ struct Room {
 }
 
 impl Jobs {
-    /// The jobs of a store, as a hub before this one left them; without a store there are none.
+    /// The jobs of a store, as a hub before this one left them.
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn open(
-        store: Option<Arc<dyn JobStore>>,
-        journal: Arc<dyn Journal>,
-        feed: Arc<Feed>,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn open(kept: Kept) -> Result<Self, Problem> {
         let jobs = Self {
-            store,
-            journal,
-            feed,
+            kept,
             room: Mutex::default(),
             wake: Notify::new(),
             wanted: AtomicBool::new(false),
@@ -129,9 +132,6 @@ impl Jobs {
         let Some(jobs) = hub.upgrade().map(|hub| Arc::clone(&hub.records.jobs)) else {
             return;
         };
-        if jobs.store.is_none() {
-            return;
-        }
         jobs.look_at_earlier().await;
         loop {
             let wait = match hub.upgrade() {
@@ -206,7 +206,7 @@ impl Jobs {
 
     /// Whether that attempt's outcome is still to be stored.
     pub(crate) fn owes(&self, attempt: &CallId) -> bool {
-        self.store.is_some() && self.lock().owed.contains(attempt)
+        self.lock().owed.contains(attempt)
     }
 
     /// A lane has nothing to do. Costs an atomic load when no job waits.
@@ -237,13 +237,6 @@ impl Jobs {
             .ok();
     }
 
-    fn store(&self) -> Result<&Arc<dyn JobStore>, Problem> {
-        self.store.as_ref().ok_or_else(|| {
-            Problem::new(Code::NOT_SUPPORTED, "This hub keeps no jobs.")
-                .hint("Ask without `durable`.")
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, Room> {
         self.room
             .lock()
@@ -253,7 +246,7 @@ impl Jobs {
     /// Says how a job stands now to those who listen.
     fn tell(&self, room: &Room, id: &CallId) {
         if let Some(open) = room.open.get(id) {
-            self.feed.tell(|| Event::Job {
+            self.kept.feed.tell(|| Event::Job {
                 job: Box::new(view::of_open(open)),
             });
         }
@@ -299,11 +292,15 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
             asks: Scopes::NONE,
         },
         timeout: limits::CALL_TIMEOUT_MAX,
-        args: Arc::new(Map::new()),
+        args: Arc::default(),
+        marked: Arc::default(),
         revision: None,
         group: None,
     };
-    Call::with_id(job.id.clone(), parts).front_of_job(job.durability, job.asked_at)
+    let front = Call::with_id(job.id.clone(), parts).front_of_job(job.durability, job.asked_at);
+    // The store has what was asked.
+    front.show_args(None);
+    front
 }
 
 /// The front of a job that has ended.
@@ -343,17 +340,23 @@ fn attempt_row(open: &Open, status: JobStatus, problem: Option<Problem>) -> Opti
 }
 
 /// The change that gives a job its end.
-fn end_change(id: &CallId, status: JobStatus, outcome: &Outcome) -> JobChange {
+fn end_change(
+    masking: &Masking,
+    id: &CallId,
+    status: JobStatus,
+    outcome: &Outcome,
+) -> JobChange {
+    let body = masking.outcome(&Arc::new(outcome.clone().into()));
     let end = JobEnd {
         at: OffsetDateTime::now_utc(),
         duration_ms: outcome.duration_ms,
-        problem: outcome.problem.clone(),
+        problem: body.problem.clone(),
     };
     JobChange {
         status: Some(status),
         lease: Some(None),
         end: Some(Some(end)),
-        outcome: Some(Some(Arc::new(outcome.clone().into()))),
+        outcome: Some(Some(body)),
         ..JobChange::of(id)
     }
 }

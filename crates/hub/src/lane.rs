@@ -24,6 +24,7 @@ use wire::{AppId, CallId, Code, Event, InstanceName, InstanceState, Outcome, Pro
 use crate::call::{Call, millis};
 use crate::driver::{Driver, DriverEvent, Known};
 use crate::feed::Feed;
+use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
 use crate::limits;
@@ -38,6 +39,7 @@ use order::{Order, Place};
 #[derive(Clone)]
 pub(crate) struct Records {
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) jobs: Arc<Jobs>,
 }
@@ -56,6 +58,7 @@ impl Records {
             self.jobs.ended(call, outcome, ran);
         } else if call.settle(outcome) {
             self.journal.ended(call);
+            self.history.ended(call);
             self.feed.tell(|| Event::CallEnded {
                 call: Box::new(call.view()),
             });

@@ -43,6 +43,22 @@ pub const ANNOUNCED_COMMANDS_MAX: usize = 2_000;
 pub const JOURNAL_CALLS_MAX: usize = 10_000;
 /// Bytes of outcomes that the journal in memory keeps; the oldest values go first.
 pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Ended calls that wait to be written down: a second of the liveliest work; beyond it they are counted.
+pub const HISTORY_WAITING_MAX: usize = 8_192;
+/// Bytes of ended calls that wait to be written down.
+pub const HISTORY_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// As how many bytes a call with large arguments or a large value counts while it waits.
+pub const HISTORY_LARGE_BYTES: usize = 8 * 1024 * 1024;
+/// Arguments in the history, in bytes; larger ones lie in a blob.
+pub const HISTORY_ARGS_BYTES_MAX: usize = 64 * 1024;
+/// A value in the history, in bytes; a larger one is left out.
+pub const HISTORY_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// A printed text in the history, in bytes; a longer one is cut.
+pub const HISTORY_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Log records of one call in the history.
+pub const HISTORY_LOGS_MAX: usize = 200;
+/// Changed things of one call in the history.
+pub const HISTORY_CHANGES_MAX: usize = 500;
 /// Events that a subscriber may lag behind before it is told that it missed some.
 pub const FEED_EVENTS_MAX: usize = 4_096;
 /// Events that are kept for those who come back: minutes of lively work.

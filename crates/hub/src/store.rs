@@ -14,15 +14,27 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use std::sync::Arc;
+
+use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::{AppId, CallId, CallerName, Code, Durability, Problem};
+
+use crate::journal::Wanted;
 
 mod rows;
 
 pub use rows::{
-    Attempt, Counts, Job, JobChange, JobEnd, JobWrite, JobsPage, JobsWanted, Key, Lease, Parts,
-    QueueState,
+    Attempt, CallRecord, Counts, Job, JobChange, JobEnd, JobWrite, JobsPage, JobsWanted, Key,
+    Lease, Parts, Purged, QueueState,
 };
+
+/// What a hub needs that outlives it.
+#[derive(Clone)]
+pub struct Stores {
+    pub jobs: Arc<dyn JobStore>,
+    pub history: Arc<dyn HistoryStore>,
+}
 
 /// An answer from the disk, on its way. It needs no runtime of its own.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
@@ -69,6 +81,34 @@ pub trait JobStore: Send + Sync {
 
     /// The attempts of a job, the first one first.
     fn attempts(&self, id: &CallId) -> Reading<Vec<Attempt>>;
+
+    /// Forgets jobs that ended before that time, and how they went; gives how many. Without
+    /// `with_dead`, those that wait for a person's decision stay.
+    fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64>;
+}
+
+/// Remembers calls that have ended. What is handed over is masked and bounded already ([`crate::history`]).
+pub trait HistoryStore: Send + Sync {
+    /// Hands over a call. A second record of the same call fills in its end and leaves the rest as it was.
+    /// Blocks while too many wait for a slow disk: never called by who runs calls.
+    fn keep(&self, record: Box<CallRecord>);
+
+    /// Resolves when everything that was handed over before is stored, or counted as left out.
+    fn flush(&self) -> Reading<()>;
+
+    fn get(&self, id: &CallId) -> Reading<Option<CallRecord>>;
+
+    /// Newest first.
+    fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>>;
+
+    /// Forgets the calls that were asked before that time; without one, all.
+    fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged>;
+
+    /// From when on every call that has ended is there, but for those left out.
+    fn since(&self) -> OffsetDateTime;
+
+    /// How many calls could not be stored since the store was opened, because the disk was full, say.
+    fn left_out(&self) -> u64;
 }
 
 /// Resolves when a write is stored, or with what kept it from being stored.

@@ -276,6 +276,9 @@ pub struct CallView {
     pub durability: Option<Durability>,
     /// RFC 3339, UTC.
     pub asked_at: String,
+    /// In the history: what was asked, without what is secret; large arguments as a blob's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<std::sync::Arc<Map<String, Value>>>,
     /// Before the start: how many calls come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,

@@ -20,6 +20,7 @@ use super::{Jobs, ended_front, front_of};
 use crate::call::{Call, fresh_id};
 use crate::desk::CheckedCall;
 use crate::limits;
+use crate::secrets::Marked;
 use crate::store::{Job, JobWrite, Key, Parts};
 
 /// What a call asks for as a job, in bounds.
@@ -186,7 +187,7 @@ fn invalid(message: String) -> Problem {
 impl Jobs {
     /// Whether it would be taken now.
     pub(crate) fn takes(&self, call: &CheckedCall) -> Result<(), Problem> {
-        self.store()?;
+        self.holds_no_secret(&call.command.marked, &call.args)?;
         args_in_bounds(&call.args)?;
         let room = self.lock();
         if room.draining.contains(&call.app.id) {
@@ -207,6 +208,26 @@ impl Jobs {
             .hint("Wait for some of them, or cancel some: kapelle jobs list"));
         }
         Ok(())
+    }
+
+    /// What is stored must run later as it was asked, so it cannot be stored without its secrets.
+    pub(super) fn holds_no_secret(
+        &self,
+        marked: &Marked,
+        args: &Map<String, Value>,
+    ) -> Result<(), Problem> {
+        let found = self.kept.masking.found(marked, args);
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "The arguments hold a secret ({}), and a job is stored.",
+                found.join(", ")
+            ),
+        )
+        .hint("Ask for it as a call, without `durable`, or let the app read the secret from where it is kept."))
     }
 
     /// Has it stored.
@@ -278,7 +299,7 @@ impl Jobs {
             writes.push(JobWrite::Insert(Box::new(row)));
             jobs.push((job, after));
         }
-        self.store()?.write(writes, durability).await?;
+        self.kept.store.write(writes, durability).await?;
         // The last one first: none may begin and end before those that wait for it are there.
         let mut fronts: Vec<Arc<Call>> = jobs
             .into_iter()
@@ -312,7 +333,8 @@ impl Jobs {
             ..job.clone()
         };
         let stored = self
-            .store()?
+            .kept
+            .store
             .write(vec![JobWrite::Insert(Box::new(row))], job.durability)
             .await;
         if let Err(problem) = stored {
@@ -353,7 +375,7 @@ impl Jobs {
         room.order.add(open.entry(after), now_millis());
         room.open.insert(id.clone(), open);
         self.note_wanted(room);
-        self.feed.tell(|| Event::CallQueued {
+        self.kept.feed.tell(|| Event::CallQueued {
             call: Box::new(front.view()),
         });
         self.tell(room, &id);
@@ -377,7 +399,7 @@ impl Jobs {
         if ended.is_empty() {
             return Ok(after.to_vec());
         }
-        let jobs = self.store()?.jobs(ended.clone(), Parts::NONE).await?;
+        let jobs = self.kept.store.jobs(ended.clone(), Parts::NONE).await?;
         for id in &ended {
             let Some(job) = jobs.iter().find(|job| job.id == *id) else {
                 return Err(Problem::new(
@@ -406,7 +428,7 @@ impl Jobs {
 
     /// What the caller stored under that key before.
     async fn by_key(&self, call: &CheckedCall, key: &Key) -> Result<Option<Queued>, Problem> {
-        let store = self.store()?;
+        let store = &self.kept.store;
         let Some(found) = store.by_key(&call.caller.name, &key.text).await? else {
             return Ok(None);
         };

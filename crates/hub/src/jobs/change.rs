@@ -126,7 +126,7 @@ impl Jobs {
                 draining,
             };
             let write = JobWrite::Queue(state);
-            let stored = self.store()?.write(vec![write], wire::Durability::Fsync);
+            let stored = self.kept.store.write(vec![write], wire::Durability::Fsync);
             (stored, queue)
         };
         stored.await?;
@@ -149,7 +149,7 @@ impl Jobs {
         if let Some(open) = self.lock().open.get(id) {
             return Ok(open.job.clone());
         }
-        let found = self.store()?.job(id, Parts::NONE).await?;
+        let found = self.kept.store.job(id, Parts::NONE).await?;
         found.ok_or_else(|| unknown(id))
     }
 
@@ -183,7 +183,7 @@ impl Jobs {
                 (place, moved) = before(room, id, other, &mut priority, &mut notes)?;
             }
         }
-        let store = self.store()?;
+        let store = Arc::clone(&self.kept.store);
         let now = now_millis();
         let mut stored = Vec::new();
         for (other, place) in moved {
@@ -277,7 +277,7 @@ impl Jobs {
             ..JobChange::of(id)
         };
         let write = JobWrite::Change(Box::new(change));
-        self.store()?.write(vec![write], job.durability).await?;
+        self.kept.store.write(vec![write], job.durability).await?;
         self.forget_front(id);
         let mut room = self.lock();
         let room = &mut *room;
@@ -293,7 +293,7 @@ impl Jobs {
 
     /// The ended call of a job that begins anew: who asks now gets the new front.
     fn forget_front(&self, id: &CallId) {
-        if let Some(old) = self.journal.get(id) {
+        if let Some(old) = self.kept.journal.get(id) {
             tracing::debug!(job = %old.id, "a job begins anew");
         }
     }

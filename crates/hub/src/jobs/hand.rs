@@ -73,7 +73,7 @@ impl Jobs {
         open.handed_at = Some(OffsetDateTime::now_utc());
         let front = front_of(open);
         front.set_instance(&instance.name);
-        self.journal.asked(&front);
+        self.kept.journal.asked(&front);
         let change = JobChange {
             status: Some(JobStatus::Leased),
             instance: Some(Some(instance.name.clone())),
@@ -83,7 +83,7 @@ impl Jobs {
         };
         let mut writes = vec![JobWrite::Change(Box::new(change))];
         writes.extend(attempt_row(open, JobStatus::Leased, None));
-        let stored = self.store.as_ref()?.write(writes, open.job.durability);
+        let stored = self.kept.store.write(writes, open.job.durability);
         let handed = Handed {
             id: id.clone(),
             number: open.job.attempt,
@@ -98,7 +98,7 @@ impl Jobs {
     async fn hand_over(self: Arc<Self>, hub: &Arc<Hub>, handed: Handed, stored: Stored) {
         let id = handed.id.clone();
         let args = async {
-            let job = self.store()?.job(&id, Parts { args: true, outcome: false });
+            let job = self.kept.store.job(&id, Parts { args: true, outcome: false });
             let args = job.await?.and_then(|job| job.args);
             args.ok_or_else(|| Problem::new(Code::JOB_UNKNOWN, format!("{id} is not stored.")))
         };
@@ -171,6 +171,7 @@ impl Jobs {
             timeout,
             args: Arc::new(args),
             revision: notes.revision,
+            marked: Arc::clone(&command.marked),
             group: notes.group,
         };
         let call = Call::with_id(attempt_id(&handed.id, handed.number), parts);
@@ -222,11 +223,9 @@ impl Jobs {
             status: Some(JobStatus::Running),
             ..JobChange::of(&id)
         };
-        if let Some(store) = &self.store {
-            // Nobody waits for it: after a crash leased and running are decided about alike.
-            let change = JobWrite::Change(Box::new(change));
-            drop(store.write(vec![change], wire::Durability::Journal));
-        }
+        // Nobody waits for it: after a crash leased and running are decided about alike.
+        let change = JobWrite::Change(Box::new(change));
+        drop(self.kept.store.write(vec![change], wire::Durability::Journal));
         self.tell(&room, &id);
     }
 
@@ -321,10 +320,10 @@ impl Jobs {
                 notes.why = Some(ends::why_dead(&notes, outcome));
                 JobChange {
                     request: Some(notes.to_map()),
-                    ..end_change(id, JobStatus::Dead, outcome)
+                    ..end_change(&self.kept.masking, id, JobStatus::Dead, outcome)
                 }
             }
-            Next::End(status) => end_change(id, *status, outcome),
+            Next::End(status) => end_change(&self.kept.masking, id, *status, outcome),
             Next::Again { after_ms, retries, crashes } => {
                 notes.again_at = Some(now_millis() + after_ms);
                 (notes.retries, notes.crashes) = (*retries, *crashes);
@@ -339,7 +338,7 @@ impl Jobs {
         };
         open.notes = notes;
         let writes = std::iter::once(JobWrite::Change(Box::new(change))).chain(row);
-        Some(self.store.as_ref()?.write(writes.collect(), open.job.durability))
+        Some(self.kept.store.write(writes.collect(), open.job.durability))
     }
 
     /// The store has what came of an attempt: everybody may know it, and the bridge may forget it.
@@ -412,9 +411,9 @@ impl Jobs {
         }
         room.order.hold(id);
         let durability = room.open.get(id)?.job.durability;
-        let change = end_change(id, outcome.status.into(), outcome);
+        let change = end_change(&self.kept.masking, id, outcome.status.into(), outcome);
         let write = JobWrite::Change(Box::new(change));
-        Some(self.store.as_ref()?.write(vec![write], durability))
+        Some(self.kept.store.write(vec![write], durability))
     }
 
     /// It is stored that a job has ended: those who wait are told, and those that come after it.
@@ -436,11 +435,12 @@ impl Jobs {
             let front = front_of(open);
             self.tell(room, id);
             if open_never_ran(room, id) {
-                self.journal.asked(&front);
+                self.kept.journal.asked(&front);
             }
             if front.settle(outcome) {
-                self.journal.ended(&front);
-                self.feed.tell(|| Event::CallEnded {
+                self.kept.journal.ended(&front);
+                self.kept.history.ended(&front);
+                self.kept.feed.tell(|| Event::CallEnded {
                     call: Box::new(front.view()),
                 });
             }

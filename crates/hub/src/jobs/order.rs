@@ -310,7 +310,7 @@ impl Order {
             .any(|needs| !self.paused.contains(&needs.app))
     }
 
-    /// How many jobs have not ended.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()
     }

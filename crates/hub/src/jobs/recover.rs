@@ -31,9 +31,7 @@ pub(crate) enum Resumed {
 impl Jobs {
     /// Takes in what the store has. Blocks on the disk.
     pub(super) fn recover(&self) -> Result<(), Problem> {
-        let Some(store) = &self.store else {
-            return Ok(());
-        };
+        let store = &self.kept.store;
         let (open_jobs, queues) = (store.open_jobs()?, store.queues()?);
         let mut room = self.lock();
         let room = &mut *room;
@@ -60,7 +58,7 @@ impl Jobs {
 
     /// Jobs that wait for others which have ended meanwhile.
     pub(super) async fn look_at_earlier(self: &Arc<Self>) {
-        let Ok(store) = self.store() else { return };
+        let store = &self.kept.store;
         let mut ended: Vec<CallId> = {
             let room = self.lock();
             let waited_for = room.open.values().flat_map(|open| &open.notes.after);
@@ -98,9 +96,6 @@ impl Jobs {
 
     /// A bridge knows that call. Under its lane's lock.
     pub(crate) fn resume(&self, known: &CallId, instance: &InstanceName) -> Resumed {
-        if self.store.is_none() {
-            return Resumed::NoJob;
-        }
         let (id, number) = job_of(known);
         let mut room = self.lock();
         let room = &mut *room;
@@ -135,18 +130,16 @@ impl Jobs {
                 .map_or(limits::CALL_TIMEOUT_MAX, std::time::Duration::from_millis),
             args: Arc::default(),
             revision: None,
+            marked: Arc::default(),
             group: None,
         };
-        self.journal.asked(&front);
+        self.kept.journal.asked(&front);
         Resumed::Attempt(Arc::new(Call::with_id(known.clone(), parts).attempt_of(&front)))
     }
 
     /// A bridge has said all that it knows: what it was given and does not know never started. One that was
     /// loaded anew in the same process has forgotten what the earlier one knew.
     pub(crate) fn bridge_is_back(&self, said: &Announcement) {
-        if self.store.is_none() {
-            return;
-        }
         let born = said.pid.and_then(birth);
         let mut room = self.lock();
         let mut found = Vec::new();

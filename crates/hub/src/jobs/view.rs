@@ -42,7 +42,7 @@ struct Around {
 impl Jobs {
     /// One job in whole.
     pub(crate) async fn show(&self, hub: &Hub, id: &CallId) -> Result<JobView, Problem> {
-        let store = self.store()?;
+        let store = &self.kept.store;
         let whole = store.job(id, Parts::ALL).await?;
         let attempts = store.attempts(id).await?;
         let mut whole = whole.ok_or_else(|| unknown(id))?;
@@ -71,7 +71,7 @@ impl Jobs {
 
     /// A page of jobs.
     pub(crate) async fn list(&self, hub: &Hub, asked: JobsAsked) -> Result<JobPage, Problem> {
-        let store = self.store()?;
+        let store = &self.kept.store;
         let counts = store.counts(asked.app.clone()).await?;
         let (jobs, next_cursor) = if asked.in_queue_order {
             self.queue_page(hub, &asked)
@@ -105,7 +105,7 @@ impl Jobs {
 
     /// A job that has ended, as the call that people waited for.
     pub(crate) async fn ended_call(&self, id: &CallId) -> Option<Arc<Call>> {
-        let store = self.store.as_ref()?;
+        let store = &self.kept.store;
         let (id, _) = super::record::job_of(id);
         let parts = Parts {
             args: false,

@@ -99,7 +99,7 @@ impl Lane {
     }
 
     fn remake(&self, known: &KnownCall) -> Call {
-        Call::with_id(
+        let call = Call::with_id(
             known.id.clone(),
             CallParts {
                 correlation_id: None,
@@ -117,8 +117,12 @@ impl Lane {
                 args: Arc::default(),
                 revision: None,
                 group: None,
+                marked: Arc::default(),
             },
-        )
+        );
+        // What was asked is not known here; the history may know it.
+        call.show_args(None);
+        call
     }
 
     /// Calls that were settled without the bridge and still wait there must not run any more.

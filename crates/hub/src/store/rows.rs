@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use wire::call::OutcomeBody;
-use wire::{AppId, CallId, CallerName, Durability, InstanceName, JobStatus, Problem};
+use wire::{
+    AppId, CallId, CallView, CallerName, Durability, Effect, InstanceName, JobStatus, Problem,
+};
 
 /// A job as it is stored. Times are kept to the millisecond.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,3 +180,22 @@ pub struct JobsPage {
 
 /// How many jobs there are of each status; those without any are left out.
 pub type Counts = BTreeMap<JobStatus, u64>;
+
+/// A call that has ended, as the history keeps it: without secrets, and nothing in it too large.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// With its outcome, and with its arguments if they are known.
+    pub view: CallView,
+    pub effect: Effect,
+    pub asked_at: OffsetDateTime,
+    /// The blob that holds the arguments, when they are too large for a row.
+    pub args_blob: Option<String>,
+}
+
+/// What a purge has taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub calls: u64,
+    /// Blobs that only these calls named.
+    pub blobs: Vec<String>,
+}
