@@ -60,7 +60,10 @@ fn routes(
         started: Instant::now(),
     };
     let with_token = Router::new()
-        .route("/v1/calls", post(calls::ask).get(calls::history))
+        .route(
+            "/v1/calls",
+            post(calls::ask).get(calls::history).delete(calls::purge),
+        )
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
         .route("/v1/batches", post(batches::ask))

@@ -132,6 +132,7 @@ impl Hub {
         let hub = Self(Arc::new(inner));
         hub.0.supervisor.adopt(&hub.0);
         tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
+        tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
 

@@ -43,6 +43,12 @@ pub const ANNOUNCED_COMMANDS_MAX: usize = 2_000;
 pub const JOURNAL_CALLS_MAX: usize = 10_000;
 /// Bytes of outcomes that the journal in memory keeps; the oldest values go first.
 pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Days that ended calls and jobs are kept when nobody says otherwise: a project's month.
+pub const HISTORY_KEEP_DAYS: u32 = 30;
+/// Room for ended calls when nobody says otherwise, in MB of 1,000,000 bytes: some hundred thousand calls.
+pub const HISTORY_KEEP_MB: u64 = 512;
+/// How often it is looked whether the history keeps its bounds.
+pub const HISTORY_LOOK: Duration = Duration::from_secs(3600);
 /// Ended calls that wait to be written down: a second of the liveliest work; beyond it they are counted.
 pub const HISTORY_WAITING_MAX: usize = 8_192;
 /// Bytes of ended calls that wait to be written down.

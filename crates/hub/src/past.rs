@@ -5,15 +5,16 @@
 //! older comes from the store, masked and bounded. It writes nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use time::OffsetDateTime;
 use wire::{CallId, CallView, Problem};
 
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
-use crate::hub::Hub;
+use crate::hub::{Hub, Inner};
 use crate::journal::Wanted;
+use crate::limits;
 use crate::policy;
 
 /// A part of the history.
@@ -110,17 +111,57 @@ impl Hub {
         let until = before.unwrap_or_else(OffsetDateTime::now_utc);
         let jobs = self.0.stores.jobs.forget_ended(until, true).await?;
         let recent = self.0.records.journal.forget(before);
-        let blobs = Arc::clone(&self.0.blobs);
-        let names = purged.blobs;
-        let removing = tokio::task::spawn_blocking(move || {
-            names.iter().filter(|name| blobs.remove(name)).count()
-        });
+        let blobs = self.remove_blobs(purged.blobs).await;
         tracing::info!(caller = %caller.name, calls = purged.calls, jobs, "the history was purged");
         Ok(Forgotten {
             calls: purged.calls.max(recent.len() as u64),
             jobs,
-            blobs: removing.await.unwrap_or(0) as u64,
+            blobs,
         })
+    }
+
+    /// Keeps the bounds of the configuration, now and then, for as long as the hub lives.
+    pub(crate) async fn keep_bounds(inner: Weak<Inner>) {
+        while let Some(hub) = inner.upgrade().map(Self) {
+            let stopping = hub.0.stopping.clone();
+            if let Err(problem) = hub.forget_old().await {
+                tracing::warn!(%problem, "the history is not kept in its bounds");
+            }
+            drop(hub);
+            tokio::select! {
+                () = tokio::time::sleep(limits::HISTORY_LOOK) => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+
+    async fn forget_old(&self) -> Result<(), Problem> {
+        let bounds = &self.0.config.history;
+        let days = time::Duration::days(bounds.keep_days.into());
+        let before = OffsetDateTime::now_utc().checked_sub(days);
+        let store = self.0.records.history.store();
+        let mut purged = store
+            .shrink(bounds.keep_mb.saturating_mul(1_000_000))
+            .await?;
+        if let Some(before) = before {
+            let old = store.purge(Some(before)).await?;
+            purged.calls += old.calls;
+            purged.blobs.extend(old.blobs);
+            let jobs = self.0.stores.jobs.forget_ended(before, false).await?;
+            if purged.calls + jobs > 0 {
+                tracing::info!(calls = purged.calls, jobs, "what is old was forgotten");
+            }
+        }
+        self.remove_blobs(purged.blobs).await;
+        Ok(())
+    }
+
+    async fn remove_blobs(&self, names: Vec<String>) -> u64 {
+        let blobs = Arc::clone(&self.0.blobs);
+        let removing = tokio::task::spawn_blocking(move || {
+            names.iter().filter(|name| blobs.remove(name)).count()
+        });
+        removing.await.unwrap_or(0) as u64
     }
 
     /// From when on ended calls are remembered.

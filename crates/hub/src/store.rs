@@ -104,6 +104,9 @@ pub trait HistoryStore: Send + Sync {
     /// Forgets the calls that were asked before that time; without one, all.
     fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged>;
 
+    /// Forgets the oldest calls when all take more bytes than this.
+    fn shrink(&self, bytes_max: u64) -> Reading<Purged>;
+
     /// From when on every call that has ended is there, but for those left out.
     fn since(&self) -> OffsetDateTime;
 

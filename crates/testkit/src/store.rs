@@ -156,8 +156,8 @@ impl JobStore for MemoryStore {
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {
         let mut inner = self.lock();
         now(inner.jobs.forget(|job| {
-            let at = job.end.as_ref().map_or(job.asked_at, |end| end.at);
-            job.status.is_end() && (with_dead || job.status != JobStatus::Dead) && at < before
+            let is_old = job.end.as_ref().is_some_and(|end| end.at < before);
+            job.status.is_end() && (with_dead || job.status != JobStatus::Dead) && is_old
         }))
     }
 }
@@ -223,6 +223,25 @@ impl HistoryStore for MemoryStore {
             calls: gone.len() as u64,
             blobs,
         })
+    }
+
+    fn shrink(&self, bytes_max: u64) -> Reading<Purged> {
+        let size = |record: &CallRecord| {
+            let text = serde_json::to_string(&record.view);
+            text.map_or(0, |text| text.len() as u64)
+        };
+        let mut inner = self.lock();
+        let mut bytes: u64 = inner.calls.values().map(size).sum();
+        let mut purged = Purged::default();
+        while bytes > bytes_max
+            && let Some((_, gone)) = inner.calls.pop_first()
+        {
+            bytes -= size(&gone);
+            purged.calls += 1;
+            purged.blobs.extend(gone.args_blob);
+            inner.since = inner.since.max(gone.asked_at);
+        }
+        now(purged)
     }
 
     fn since(&self) -> OffsetDateTime {

@@ -319,7 +319,7 @@ async fn pages_go_on_where_they_ended(store: &dyn JobStore) {
     ];
     assert_eq!(counts, BTreeMap::from(expected));
     change(store, "d00", |change| {
-        change.status = Some(JobStatus::Cancelled)
+        change.status = Some(JobStatus::Cancelled);
     })
     .await;
     let counts = store.counts(Some("list".into())).await.expect("it reads");

@@ -45,7 +45,7 @@ pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
         "describe" => looks::describe(asking),
         "docs" => docs(asking).await,
         "find" => looks::find(asking),
-        "history" => looks::history(asking),
+        "history" => looks::history(asking).await,
         "jobs" => jobs::jobs(asking).await,
         "run" => run(asking).await,
         "screenshot" => screenshot(asking).await,

@@ -460,7 +460,7 @@ async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Prob
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(frame::tell("call", &id, &hub.view(&call)))
+    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 /// Resolves when the feed has something new. All subscriptions read the same feed, and this is asked only
