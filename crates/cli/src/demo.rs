@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use wire::call::Wait;
 use wire::{CallRequest, InstanceView, Problem, Status};
 
 use crate::answer::Answered;
