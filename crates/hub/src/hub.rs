@@ -29,7 +29,7 @@ use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
 use crate::history::History;
 use crate::home::{Home, random_hex};
-use crate::jobs::{Jobs, JobsAsked, Kept};
+use crate::jobs::{self, Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
@@ -327,8 +327,12 @@ impl Hub {
             policy::require(caller, Scope::from(command.spec.effect), || {
                 format!("run `{}`", command.spec.name)
             })?;
-            let args = wanted.args.clone().map(|args| command.check(args));
-            Ok(args.transpose()?.map(Arc::new))
+            let args = wanted.args.clone().map(|args| command.check(args)).transpose()?;
+            Ok(args.map(|args| jobs::Checked {
+                repeatable: command.spec.repeatable.with(&args),
+                marked: Arc::clone(&command.marked),
+                args: Arc::new(args),
+            }))
         };
         self.0.records.jobs.change(caller, id, wanted, check).await
     }

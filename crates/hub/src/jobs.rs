@@ -47,6 +47,7 @@ mod view;
 
 pub use ask::{Queued, Storing};
 pub(crate) use ask::JobWish;
+pub(crate) use change::Checked;
 pub(crate) use order::Offer;
 pub(crate) use record::ProcessMark;
 pub(crate) use recover::Resumed;

@@ -210,7 +210,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "object"},
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
-            "concurrent": {"type": "boolean"}, "repeatable": {"type": "boolean"},
+            "concurrent": {"type": "boolean"}, "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."},
             "keywords": {"type": "array", "items": {"type": "string"}}}},
         "Commands": list("commands", "Command"),
         "Instance": {"type": "object", "required": ["name", "app", "state", "since", "mode", "started_by_hub", "queued"],

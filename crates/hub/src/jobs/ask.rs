@@ -476,7 +476,7 @@ fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> 
         after: wish.after.clone(),
         revision: call.revision,
         group: call.group.clone(),
-        repeatable: call.command.spec.repeatable,
+        repeatable: call.command.spec.repeatable.with(&call.args),
         ..Notes::default()
     };
     Job {
