@@ -29,6 +29,7 @@ mod rounds;
 mod scene;
 mod single;
 mod stats;
+mod store;
 mod window;
 
 /// What went wrong, as a sentence for the person who runs this.
@@ -56,6 +57,9 @@ struct Words {
     /// Fewer and shorter rounds: under a minute.
     #[arg(long)]
     quick: bool,
+    /// Only these parts, by commas [default: all]
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    parts: Vec<scene::Part>,
     /// Where the report goes; `.md` or `.json`. Can be given twice.
     #[arg(long, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -68,6 +72,8 @@ struct Words {
 enum Role {
     /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
     Hammer,
+    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
+    Store,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -86,6 +92,7 @@ fn main() -> ExitCode {
     let words = Words::parse();
     let done = match words.role {
         Some(Role::Hammer) => hammer(),
+        Some(Role::Store) => store::measure(words.kapelle, words.quick),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),
@@ -149,6 +156,7 @@ fn measure(words: Words) -> Result<(), Fault> {
         } else {
             rounds::Length::FULL
         },
+        parts: words.parts,
     };
     let report = scene::measure(&wanted)?;
     print!("{}", report::table(&report));
@@ -156,5 +164,8 @@ fn measure(words: Words) -> Result<(), Fault> {
         report::write(&report, path)?;
         eprintln!("wrote {}", path.display());
     }
-    Ok(())
+    match report.failed.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} parts were not measured; the report says why").into()),
+    }
 }

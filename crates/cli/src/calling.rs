@@ -49,7 +49,7 @@ pub struct CallOptions {
     pub job: JobOptions,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()
         .filter(|seconds| *seconds >= 0.001)

@@ -9,6 +9,8 @@ mod blobs;
 mod calls;
 mod events;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod http;
 mod instances;

@@ -30,7 +30,7 @@ use crate::problem::Answer;
 use crate::{guard, limits};
 
 mod blobs;
-mod frame;
+pub(crate) mod frame;
 mod jobs;
 mod outbox;
 mod session;

@@ -2,7 +2,7 @@
 //! an error that says so, not a silent nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wire::{Code, Problem};
@@ -35,7 +35,7 @@ pub struct OfApp {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct History {
-    /// How many days ended calls and jobs are kept.
+    /// How many days ended calls and jobs are kept; 0: calls are not written down at all.
     pub keep_days: u32,
     /// How much room ended calls may take, in MB of 1,000,000 bytes; the oldest go first.
     pub keep_mb: u64,
@@ -76,7 +76,15 @@ impl Config {
                 ));
             }
         };
-        let config: Self = toml::from_str(&text).map_err(|error| {
+        Self::of_text(&path, &text)
+    }
+
+    /// The text of the file; `path` is for the words of a problem.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, Problem> {
+        let config: Self = toml::from_str(text).map_err(|error| {
             Problem::new(
                 Code::HOME_UNSAFE,
                 format!("{} is not right: {error}", path.display()),

@@ -86,6 +86,7 @@ impl Hub {
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
     pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let config = Config::read(&home)?;
         let callers = Arc::new(Callers::open(&home)?);
         let bridge_token = home.secret(&home.bridge_token_file())?;
         let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
@@ -96,6 +97,7 @@ impl Hub {
             Arc::clone(&stores.history),
             Arc::clone(&masking),
             Arc::clone(&blobs),
+            config.history.keep_days > 0,
         )?);
         let jobs = Jobs::open(Kept {
             store: Arc::clone(&stores.jobs),
@@ -105,7 +107,7 @@ impl Hub {
             feed: Arc::clone(&feed),
         })?;
         let inner = Inner {
-            config: Config::read(&home)?,
+            config,
             callers,
             bridge_token,
             catalog: Catalog::new(apps)?,

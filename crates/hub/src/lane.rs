@@ -119,6 +119,8 @@ struct InLane {
     /// When it must have ended; set when it starts and when it is told to end.
     must_end: Option<Instant>,
     told: Option<CancelReason>,
+    /// How often the link broke when it was the next to arrive.
+    missed: u8,
 }
 
 struct Wedged {
@@ -195,6 +197,7 @@ impl Lane {
             call: Arc::clone(call),
             must_end: None,
             told: None,
+            missed: 0,
         };
         inner.calls.insert(call.id.clone(), entry);
         self.records.taken(call);
@@ -259,13 +262,12 @@ impl Lane {
     }
 
     /// A bridge has connected. Gives the epoch that its news must carry.
-    /// `same_bridge`: it is the one that was here last, so it remembers what it was given.
-    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known, same_bridge: bool) -> u64 {
+    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known) -> u64 {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.heard = Instant::now();
         inner.connection = Connection::Up(driver);
-        self.settle_by(&mut inner, known, same_bridge);
+        self.settle_by(&mut inner, known);
         self.pump(&mut inner);
         self.records.jobs.lane_is_free();
         inner.epoch

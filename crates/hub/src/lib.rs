@@ -17,6 +17,8 @@ pub mod desk;
 pub mod driver;
 pub mod feed;
 pub mod find;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub(crate) mod history;
 pub mod home;
 mod hub;

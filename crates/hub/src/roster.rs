@@ -385,11 +385,6 @@ impl Instance {
         seen.into_iter().chain(said).reduce(f64::max)
     }
 
-    /// Whether the bridge that was here last is that one.
-    pub(crate) fn is_session(&self, session: &str) -> bool {
-        self.facts().session.as_deref() == Some(session)
-    }
-
     /// Which process it is now; nothing before its first handshake.
     pub(crate) fn process(&self) -> Option<ProcessMark> {
         let facts = self.facts();
@@ -415,6 +410,11 @@ impl Instance {
 
     pub(crate) fn set_labels(&self, labels: &[String]) {
         self.facts().labels = labels.to_vec();
+    }
+
+    /// Whether the bridge that was connected last was this one.
+    pub(crate) fn is_of_session(&self, session: &str) -> bool {
+        self.facts().session.as_deref() == Some(session)
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
