@@ -20,6 +20,7 @@ mod echo;
 mod floor;
 mod goals;
 mod http;
+mod jobs;
 mod kapelle;
 mod machine;
 mod mcp;
@@ -74,6 +75,8 @@ enum Role {
     Hammer,
     /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
     Store,
+    /// Jobs: a claim with ten and with 100,000 queued, and what they cost an interactive call.
+    Jobs,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
     let done = match words.role {
         Some(Role::Hammer) => hammer(),
         Some(Role::Store) => store::measure(words.kapelle, words.quick),
+        Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),

@@ -40,7 +40,7 @@ mod ask;
 mod change;
 mod ends;
 mod hand;
-mod order;
+pub mod order;
 mod record;
 mod recover;
 mod view;
