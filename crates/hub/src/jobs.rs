@@ -253,10 +253,15 @@ impl Jobs {
         }
     }
 
-    /// Whether lanes should tell when they are free.
-    fn note_wanted(&self, room: &Room) {
-        let wanted = room.order.has_ready();
-        self.wanted.store(wanted, Ordering::SeqCst);
+    /// Something may run now that could not before: the next turn looks.
+    fn look_again(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// What an instance is has changed.
+    pub(crate) fn instance_changed(&self) {
+        self.look_again();
     }
 }
 

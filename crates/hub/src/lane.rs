@@ -522,15 +522,20 @@ impl Lane {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
         }
-        if inner.calls.contains_key(id) {
+        let is_job = inner.calls.get(id).map(|entry| entry.call.front().is_some());
+        if is_job.is_some() {
             self.settle(inner, id, outcome);
         } else {
             tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");
         }
         // Only now: what was acknowledged must be recorded, and the caller need not wait for it. The outcome
         // of a job is not recorded yet; who records it says so.
+        let is_recorded = match is_job {
+            Some(is_job) => !is_job,
+            None => !self.records.jobs.owes(id),
+        };
         if let Connection::Up(driver) = &inner.connection
-            && !self.records.jobs.owes(id)
+            && is_recorded
         {
             driver.acknowledge(id);
         }

@@ -295,7 +295,11 @@ impl Instance {
         {
             let mut facts = self.facts();
             if let Some(file) = state.get("file") {
-                facts.file = file.as_str().map(str::to_owned);
+                let file = file.as_str().map(str::to_owned);
+                if facts.file != file {
+                    facts.file = file;
+                    hub.records.jobs.instance_changed();
+                }
             }
             facts.known = Some(Snapshot {
                 revision,

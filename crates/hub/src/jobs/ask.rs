@@ -374,7 +374,7 @@ impl Jobs {
         let front = front_of(&mut open);
         room.order.add(open.entry(after), now_millis());
         room.open.insert(id.clone(), open);
-        self.note_wanted(room);
+        self.look_again();
         self.kept.feed.tell(|| Event::CallQueued {
             call: Box::new(front.view()),
         });

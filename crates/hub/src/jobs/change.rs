@@ -238,7 +238,7 @@ impl Jobs {
         if !claimed && let Some(old) = room.order.take(id) {
             room.order.add(open.entry(old.after), now);
         }
-        self.note_wanted(room);
+        self.look_again();
         self.tell(room, id);
         let durability = room.open.get(id).map_or(wire::Durability::Fsync, |open| open.job.durability);
         let write = JobWrite::Change(Box::new(change));
@@ -303,7 +303,7 @@ impl Jobs {
         let told = view::of_open(&open);
         room.order.add(open.entry(Vec::new()), now_millis());
         room.open.insert(id.clone(), open);
-        self.note_wanted(room);
+        self.look_again();
         self.tell(room, id);
         self.wake.notify_one();
         Ok(told)

@@ -303,11 +303,11 @@ impl Order {
             .map(|(_, _, _, id)| id)
     }
 
-    /// Whether some job could run, given an instance.
-    pub fn has_ready(&self) -> bool {
-        self.lines
-            .keys()
-            .any(|needs| !self.paused.contains(&needs.app))
+    /// Whether that instance could be given a job.
+    pub fn has_for(&self, offer: &Offer) -> bool {
+        !self.lines.is_empty()
+            && !self.paused.contains(&offer.app)
+            && offer.meets().any(|needs| self.lines.contains_key(&needs))
     }
 
     #[cfg(test)]
