@@ -6,8 +6,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use wire::{AppId, CommandSpec, InstanceName, Mode, Problem};
+use wire::{AppId, Code, CommandSpec, InstanceName, Mode, Problem};
 
+use crate::conduct::{Conducted, Conducting, Podium};
 use crate::home::Home;
 
 /// A kind of program that can be conducted.
@@ -30,6 +31,18 @@ pub trait App: Send + Sync {
     /// # Errors
     /// `start_failed` when no program is found, `not_supported` when the mode is not.
     fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem>;
+
+    /// Runs a command whose description says `runs = "hub"`. It ends soon after [`Podium::ends`] is cancelled.
+    fn conduct(&self, podium: Podium) -> Conducting {
+        let command = podium.command().to_owned();
+        Box::pin(async move {
+            let problem = Problem::new(
+                Code::NOT_SUPPORTED,
+                format!("The hub's side of this app does not know `{command}`."),
+            );
+            Conducted::from(Err(problem))
+        })
+    }
 }
 
 /// What somebody wants started; the body of `POST /v1/instances`.
@@ -59,6 +72,15 @@ pub struct LaunchRequest {
     /// Words by which jobs can select it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// How many threads each process computes with, where the app can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Whether code inside the file may run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scripts: bool,
+    /// The work that it is started for: it gets no call that does not name it. Set by the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_for: Option<String>,
 }
 
 fn background() -> Mode {

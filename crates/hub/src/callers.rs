@@ -262,6 +262,37 @@ impl Callers {
         })
     }
 
+    /// A caller from before, with what it may do now: long work asks again, because its token may have been
+    /// revoked since.
+    ///
+    /// # Errors
+    /// `forbidden` when its token is gone.
+    pub fn now(&self, before: &Caller) -> Result<Caller, Problem> {
+        let name = before.name.as_str();
+        // The owner's agents go by their client's name and have no token of their own.
+        if before.is_owner() || name.starts_with("mcp:") {
+            return Ok(before.clone());
+        }
+        let kept = Arc::clone(
+            &self
+                .kept
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let Some(token) = kept.get(&before.name) else {
+            return Err(Problem::new(
+                Code::FORBIDDEN,
+                format!("The token of `{name}` was revoked."),
+            ));
+        };
+        let both = |scope: &Scope| token.scopes.has(*scope) && before.scopes.has(*scope);
+        Ok(Caller {
+            name: before.name.clone(),
+            scopes: Scope::ALL.into_iter().filter(both).collect(),
+            asks: before.asks,
+        })
+    }
+
     #[must_use]
     pub fn list(&self) -> Vec<TokenView> {
         let kept = Arc::clone(

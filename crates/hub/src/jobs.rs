@@ -105,6 +105,8 @@ struct Room {
     owed: HashSet<CallId>,
     /// Who has an attempt, or is about to.
     taken: HashMap<InstanceName, CallId>,
+    /// Those that the hub itself runs, or is about to.
+    by_hub: HashSet<CallId>,
     /// Jobs that a process was given and that nobody has heard of since.
     unsettled: HashMap<CallId, Unsettled>,
     /// Jobs that are being stored; they count as open.
@@ -286,6 +288,7 @@ fn front_of(open: &mut Open) -> Arc<Call> {
 fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
     let parts = CallParts {
         correlation_id,
+        parent_id: None,
         app: job.app.clone(),
         instance: job.instance.clone().unwrap_or_else(|| "".into()),
         command: job.command.clone(),

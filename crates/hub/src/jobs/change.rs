@@ -14,6 +14,7 @@ use super::record::{Notes, Open, attempt_id, millis_of, now_millis};
 use super::{Jobs, ends, hand, view};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
+use crate::conduct::HUB;
 use crate::hub::Inner as Hub;
 use crate::policy;
 use crate::secrets::Marked;
@@ -56,7 +57,9 @@ impl Jobs {
             }
             Some((attempt, instance, None)) => {
                 // When the lane has it not yet, whoever brings it there sees that it is cancelled.
-                if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
+                if instance.as_ref().is_some_and(|name| name.as_str() == HUB) {
+                    hub.conductors.cancel(&attempt);
+                } else if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
                     found.lane.cancel(&attempt);
                 }
             }
