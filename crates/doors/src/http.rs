@@ -19,7 +19,8 @@ use crate::mcp::Mcp;
 use crate::problem::Refused;
 use crate::ws::Sockets;
 use crate::{
-    batches, blobs, calls, events, guard, instances, jobs, limits, linger, mcp, openapi, stream, tokens, ws,
+    batches, blobs, calls, events, guard, instances, jobs, limits, linger, mcp, openapi, stream,
+    tokens, ws,
 };
 
 /// What every route can reach.

@@ -49,7 +49,9 @@ impl Batch {
     pub fn view(&self, hub: &crate::Hub) -> BatchView {
         let stage = self.stage.borrow().clone();
         let is_well = |asked: &Result<Arc<Call>, Problem>| {
-            asked.as_ref().is_ok_and(|call| call.status() == Status::Succeeded)
+            asked
+                .as_ref()
+                .is_ok_and(|call| call.status() == Status::Succeeded)
         };
         let status = match stage.ended {
             false => BatchStatus::Running,
@@ -96,18 +98,19 @@ pub(crate) async fn begin(
     Ok(Batch { id, stage })
 }
 
-async fn run(
-    hub: Arc<Hub>,
-    allowed: Vec<AllowedCall>,
-    stop: bool,
-    tell: watch::Sender<Stage>,
-) {
+async fn run(hub: Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: watch::Sender<Stage>) {
     let mut left = allowed.len();
     for call in allowed {
         left -= 1;
-        let asked = match hub.refuse_when_stopping().and_then(|()| desk::go(&hub, call)) {
+        let asked = match hub
+            .refuse_when_stopping()
+            .and_then(|()| desk::go(&hub, call))
+        {
             Ok(Asked::One(call)) => Ok(call),
-            Ok(_) => Err(Problem::new(Code::INTERNAL, "A call of a batch is not one call.")),
+            Ok(_) => Err(Problem::new(
+                Code::INTERNAL,
+                "A call of a batch is not one call.",
+            )),
             Err(problem) => Err(problem),
         };
         tell.send_modify(|stage| stage.asked.push(asked.clone()));
@@ -136,7 +139,10 @@ fn allow_all(
     if count == 0 || count > limits::BATCH_CALLS_MAX {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("A batch has 1 to {} calls, not {count}.", limits::BATCH_CALLS_MAX),
+            format!(
+                "A batch has 1 to {} calls, not {count}.",
+                limits::BATCH_CALLS_MAX
+            ),
         )
         .hint("Send several batches."));
     }
@@ -173,14 +179,20 @@ fn allow_all(
 
 fn one_call(call: &CallRequest) -> Result<(), Problem> {
     let wrong = |message: &str| Err(Problem::new(Code::ARGUMENTS_INVALID, message));
-    if call.instance.as_ref().is_some_and(|name| name.as_str() == "*") {
+    if call
+        .instance
+        .as_ref()
+        .is_some_and(|name| name.as_str() == "*")
+    {
         return wrong("A call of a batch runs on one instance, not on `*`.");
     }
     if call.check_only {
         return wrong("`check_only` is for single calls.");
     }
     if call.idempotency_key.is_some() {
-        return wrong("`idempotency_key` is for single jobs; a batch is stored in whole or not at all.");
+        return wrong(
+            "`idempotency_key` is for single jobs; a batch is stored in whole or not at all.",
+        );
     }
     Ok(())
 }

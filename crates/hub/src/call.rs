@@ -13,9 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wire::call::{Behind, OutcomeBody};
 use wire::link::Group;
-use wire::{
-    AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status,
-};
+use wire::{AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status};
 
 use crate::callers::{Caller, Scopes};
 use crate::secrets::{Marked, Masking};

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::job::{QueueChange, QueueView};
 use wire::{
-    AppId, BatchRequest, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName, InstanceView,
-    JobChange, JobPage, JobView, Position, Problem, Resync, Topic,
+    AppId, BatchRequest, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName,
+    InstanceView, JobChange, JobPage, JobView, Position, Problem, Resync, Topic,
 };
 
 use crate::app::{App, LaunchRequest};
@@ -341,7 +341,11 @@ impl Hub {
             policy::require(caller, Scope::from(command.spec.effect), || {
                 format!("run `{}`", command.spec.name)
             })?;
-            let args = wanted.args.clone().map(|args| command.check(args)).transpose()?;
+            let args = wanted
+                .args
+                .clone()
+                .map(|args| command.check(args))
+                .transpose()?;
             Ok(args.map(|args| jobs::Checked {
                 repeatable: command.spec.repeatable.with(&args),
                 marked: Arc::clone(&command.marked),
@@ -360,7 +364,9 @@ impl Hub {
         caller: &Caller,
         wanted: QueueChange,
     ) -> Result<QueueView, Problem> {
-        policy::require(caller, Scope::Admin, || "hold back everybody's jobs".to_owned())?;
+        policy::require(caller, Scope::Admin, || {
+            "hold back everybody's jobs".to_owned()
+        })?;
         self.0.catalog.app(&wanted.app)?;
         self.0.records.jobs.change_queue(&wanted).await
     }

@@ -45,8 +45,8 @@ mod record;
 mod recover;
 mod view;
 
-pub use ask::{Queued, Storing};
 pub(crate) use ask::JobWish;
+pub use ask::{Queued, Storing};
 pub(crate) use change::Checked;
 pub(crate) use order::Offer;
 pub(crate) use record::ProcessMark;
@@ -320,9 +320,15 @@ fn ended_front(job: &store::Job) -> Arc<Call> {
     let outcome = Outcome {
         status: ends::call_status(job.status, problem.as_ref()),
         value: body.as_ref().map_or(Value::Null, |body| body.value.clone()),
-        output: body.as_ref().map(|body| body.output.clone()).unwrap_or_default(),
+        output: body
+            .as_ref()
+            .map(|body| body.output.clone())
+            .unwrap_or_default(),
         duration_ms: job.end.as_ref().map_or(0.0, |end| end.duration_ms),
-        changes: body.as_ref().map(|body| body.changes.clone()).unwrap_or_default(),
+        changes: body
+            .as_ref()
+            .map(|body| body.changes.clone())
+            .unwrap_or_default(),
         memory: body.as_ref().map(|body| body.memory).unwrap_or_default(),
         problem,
     };
@@ -349,12 +355,7 @@ fn attempt_row(open: &Open, status: JobStatus, problem: Option<Problem>) -> Opti
 }
 
 /// The change that gives a job its end.
-fn end_change(
-    masking: &Masking,
-    id: &CallId,
-    status: JobStatus,
-    outcome: &Outcome,
-) -> JobChange {
+fn end_change(masking: &Masking, id: &CallId, status: JobStatus, outcome: &Outcome) -> JobChange {
     let body = masking.outcome(&Arc::new(outcome.clone().into()));
     let end = JobEnd {
         at: OffsetDateTime::now_utc(),

@@ -522,7 +522,10 @@ impl Lane {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
         }
-        let is_job = inner.calls.get(id).map(|entry| entry.call.front().is_some());
+        let is_job = inner
+            .calls
+            .get(id)
+            .map(|entry| entry.call.front().is_some());
         if is_job.is_some() {
             self.settle(inner, id, outcome);
         } else {

@@ -107,7 +107,9 @@ impl CallRequest {
             ("labels", !self.labels.is_empty()),
             ("after", !self.after.is_empty()),
         ];
-        said.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
+        said.into_iter()
+            .find(|(_, said)| *said)
+            .map(|(name, _)| name)
     }
 }
 

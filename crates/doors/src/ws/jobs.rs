@@ -35,7 +35,9 @@ pub(super) async fn change(
     id: Id,
     wanted: JobChanged,
 ) -> Result<Message, Problem> {
-    let job = hub.change_job(&caller, &wanted.call_id, wanted.change).await?;
+    let job = hub
+        .change_job(&caller, &wanted.call_id, wanted.change)
+        .await?;
     Ok(frame::tell("job", &id, &job))
 }
 

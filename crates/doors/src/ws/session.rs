@@ -24,8 +24,8 @@ use wire::call::Wait;
 use wire::{CallId, CallRequest, CallView, Code, Problem};
 
 use super::blobs::{self, Uploads};
-use super::jobs;
 use super::frame::{self, Asked, Get, Id, Said, Subscribe};
+use super::jobs;
 use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
 use crate::events::position;

@@ -141,7 +141,12 @@ impl Inner {
     /// What the desk says; `arguments_invalid` for one that is not for exactly one instance.
     pub fn ask(&self, request: CallRequest) -> Result<Arc<Call>, Problem> {
         let caller = self.hub.callers.now(&self.call.caller)?;
-        let asked = desk::ask(&self.hub, &caller, request, Some(self.call.public_id().clone()))?;
+        let asked = desk::ask(
+            &self.hub,
+            &caller,
+            request,
+            Some(self.call.public_id().clone()),
+        )?;
         let Asked::One(call) = asked else {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,

@@ -60,7 +60,10 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
                 problem.details.clear();
                 problem.message = shortened(&problem.message, &job.call_id);
             }
-            let words = job.labels.iter().map(|(name, value)| name.len() + value.len());
+            let words = job
+                .labels
+                .iter()
+                .map(|(name, value)| name.len() + value.len());
             let bytes = EVENT_BYTES + words.sum::<usize>() + job.after.len() * ITEM_BYTES;
             (Event::Job { job }, bytes)
         }

@@ -199,7 +199,10 @@ impl Jobs {
                     call.app.id
                 ),
             )
-            .hint(format!("Open it again: kapelle jobs resume {}", call.app.id)));
+            .hint(format!(
+                "Open it again: kapelle jobs resume {}",
+                call.app.id
+            )));
         }
         if room.open.len() + room.storing >= limits::JOBS_OPEN_MAX {
             return Err(Problem::new(
@@ -263,7 +266,9 @@ impl Jobs {
         let jobs = Arc::clone(self);
         // A task of its own, as for one.
         self.tasks.spawn(async move {
-            answer.send(jobs.put_all(&calls, one_after_the_other).await).ok();
+            answer
+                .send(jobs.put_all(&calls, one_after_the_other).await)
+                .ok();
         });
         stored.await.unwrap_or_else(|_| {
             Err(Problem::new(
@@ -454,7 +459,15 @@ impl Jobs {
         let front = match self.front(&found.id) {
             Some(front) => front,
             None => {
-                let whole = store.job(&found.id, Parts { args: false, outcome: true }).await?;
+                let whole = store
+                    .job(
+                        &found.id,
+                        Parts {
+                            args: false,
+                            outcome: true,
+                        },
+                    )
+                    .await?;
                 ended_front(&whole.unwrap_or(found))
             }
         };

@@ -48,7 +48,9 @@ pub(super) fn next(notes: &Notes, cancelled: bool, outcome: &Outcome, ran: Ran) 
             if notes.retries >= retry.max {
                 return Next::End(JobStatus::Dead);
             }
-            let first = retry.backoff_ms.unwrap_or(millis(limits::JOB_BACKOFF_DEFAULT));
+            let first = retry
+                .backoff_ms
+                .unwrap_or(millis(limits::JOB_BACKOFF_DEFAULT));
             Next::Again {
                 after_ms: doubled(first, notes.retries),
                 retries: notes.retries + 1,
@@ -211,23 +213,52 @@ mod tests {
         let mut notes = notes(Some(2), false);
         for (retries, after_ms) in [(1, 100), (2, 200)] {
             let next = next(&notes, false, &outcome(Status::Failed), Ran::Yes);
-            let again = Next::Again { after_ms, retries, crashes: 0 };
+            let again = Next::Again {
+                after_ms,
+                retries,
+                crashes: 0,
+            };
             assert_eq!(next, again);
             notes.retries = retries;
         }
         let end = next(&notes, false, &outcome(Status::TimedOut), Ran::Yes);
         assert_eq!(end, Next::End(JobStatus::Dead));
-        let end = next(&self::notes(None, true), false, &outcome(Status::Failed), Ran::Yes);
+        let end = next(
+            &self::notes(None, true),
+            false,
+            &outcome(Status::Failed),
+            Ran::Yes,
+        );
         assert_eq!(end, Next::End(JobStatus::Failed));
     }
 
     #[test]
     fn only_what_may_run_twice_runs_again_after_a_crash() {
         for ran in [Ran::Yes, Ran::Maybe] {
-            let end = next(&notes(Some(5), false), false, &outcome(Status::Interrupted), ran);
+            let end = next(
+                &notes(Some(5), false),
+                false,
+                &outcome(Status::Interrupted),
+                ran,
+            );
             assert_eq!(end, Next::End(JobStatus::Interrupted));
-            let again = next(&notes(None, true), false, &outcome(Status::Interrupted), ran);
-            assert!(matches!(again, Next::Again { crashes: 1, retries: 0, .. }), "{again:?}");
+            let again = next(
+                &notes(None, true),
+                false,
+                &outcome(Status::Interrupted),
+                ran,
+            );
+            assert!(
+                matches!(
+                    again,
+                    Next::Again {
+                        crashes: 1,
+                        retries: 0,
+                        ..
+                    }
+                ),
+                "{again:?}"
+            );
         }
         for repeatable in [true, false] {
             let notes = notes(None, repeatable);

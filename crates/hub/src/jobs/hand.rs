@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use wire::{
-    AppId, CallId, Code, Event, InstanceName, JobStatus, Mode, Outcome, Problem, Status,
-};
+use wire::{AppId, CallId, Code, Event, InstanceName, JobStatus, Mode, Outcome, Problem, Status};
 
 use super::ends::{self, Next};
 use super::order::{Millis, Offer};
@@ -79,7 +77,9 @@ impl Jobs {
         }
         for app in hub.catalog.apps() {
             let offer = offer_of_hub(&app.id);
-            while self.lock().by_hub.len() < limits::CONDUCTED_MAX && self.give(hub, Host::Hub, &offer) {}
+            while self.lock().by_hub.len() < limits::CONDUCTED_MAX
+                && self.give(hub, Host::Hub, &offer)
+            {}
         }
         self.wanted.store(wanted, Ordering::SeqCst);
     }
@@ -140,7 +140,13 @@ impl Jobs {
     async fn hand_over(self: Arc<Self>, hub: &Arc<Hub>, handed: Handed, stored: Stored) {
         let id = handed.id.clone();
         let args = async {
-            let job = self.kept.store.job(&id, Parts { args: true, outcome: false });
+            let job = self.kept.store.job(
+                &id,
+                Parts {
+                    args: true,
+                    outcome: false,
+                },
+            );
             let args = job.await?.and_then(|job| job.args);
             args.ok_or_else(|| Problem::new(Code::JOB_UNKNOWN, format!("{id} is not stored.")))
         };
@@ -155,7 +161,9 @@ impl Jobs {
         match self.attempt(hub, &handed, args) {
             Ok(call) => self.submit(hub, &handed, &call),
             // It would end the same way on any instance.
-            Err(outcome) => self.finish(hub, &id, &attempt_id(&id, handed.number), outcome, Ran::No),
+            Err(outcome) => {
+                self.finish(hub, &id, &attempt_id(&id, handed.number), outcome, Ran::No)
+            }
         }
     }
 
@@ -190,7 +198,9 @@ impl Jobs {
             refuse(
                 Problem::new(
                     Code::FORBIDDEN,
-                    format!("The token `{name}` that asked for this job was taken back; nothing ran."),
+                    format!(
+                        "The token `{name}` that asked for this job was taken back; nothing ran."
+                    ),
                 )
                 .hint("Somebody who may can ask for it again."),
             )
@@ -249,7 +259,13 @@ impl Jobs {
         let attempt = attempt_id(&handed.id, handed.number);
         let cancelled = self.free(&handed.id, &attempt);
         if cancelled {
-            return self.finish(hub, &handed.id, &attempt, Box::new(ends::cancelled()), Ran::No);
+            return self.finish(
+                hub,
+                &handed.id,
+                &attempt,
+                Box::new(ends::cancelled()),
+                Ran::No,
+            );
         }
         let next = Next::Again {
             after_ms: crate::call::millis(again),
@@ -275,7 +291,11 @@ impl Jobs {
         };
         // Nobody waits for it: after a crash leased and running are decided about alike.
         let change = JobWrite::Change(Box::new(change));
-        drop(self.kept.store.write(vec![change], wire::Durability::Journal));
+        drop(
+            self.kept
+                .store
+                .write(vec![change], wire::Durability::Journal),
+        );
         self.tell(&room, &id);
     }
 
@@ -375,7 +395,11 @@ impl Jobs {
                 }
             }
             Next::End(status) => end_change(&self.kept.masking, id, *status, outcome),
-            Next::Again { after_ms, retries, crashes } => {
+            Next::Again {
+                after_ms,
+                retries,
+                crashes,
+            } => {
                 notes.again_at = Some(now_millis() + after_ms);
                 (notes.retries, notes.crashes) = (*retries, *crashes);
                 JobChange {
@@ -429,7 +453,12 @@ impl Jobs {
         if let Some(front) = &open.front {
             front.set_queued();
         }
-        let not_before = open.notes.not_before.into_iter().chain(open.notes.again_at).max();
+        let not_before = open
+            .notes
+            .not_before
+            .into_iter()
+            .chain(open.notes.again_at)
+            .max();
         room.order.give_back(id, not_before, now_millis());
         self.tell(room, id);
     }

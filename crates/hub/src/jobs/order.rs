@@ -471,8 +471,14 @@ impl Offer {
         };
         wanted.version.as_ref().is_none_or(version)
             && wanted.mode.is_none_or(|mode| mode == self.mode)
-            && wanted.label.as_ref().is_none_or(|label| self.labels.contains(label))
-            && wanted.file.as_ref().is_none_or(|file| self.file.as_ref() == Some(file))
+            && wanted
+                .label
+                .as_ref()
+                .is_none_or(|label| self.labels.contains(label))
+            && wanted
+                .file
+                .as_ref()
+                .is_none_or(|file| self.file.as_ref() == Some(file))
     }
 
     /// All needs that this instance meets; some dozens.

@@ -71,7 +71,9 @@ impl Notes {
 
     /// Whether the hub's side of the app runs it.
     pub(crate) fn is_run_by_hub(&self) -> bool {
-        self.instance.as_ref().is_some_and(|name| name.as_str() == HUB)
+        self.instance
+            .as_ref()
+            .is_some_and(|name| name.as_str() == HUB)
     }
 
     pub(crate) fn to_map(&self) -> Arc<Map<String, Value>> {
@@ -195,7 +197,8 @@ pub(crate) fn now_millis() -> Millis {
 /// A time as the wire shows it.
 pub(crate) fn shown(at: Millis) -> String {
     let nanos = i128::from(at) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos).map_or_else(|_| String::new(), crate::call::rfc3339)
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .map_or_else(|_| String::new(), crate::call::rfc3339)
 }
 
 #[cfg(test)]
@@ -214,6 +217,11 @@ mod tests {
     fn times_are_read_and_shown() {
         let at = millis_of("deadline", "2031-05-04T22:00:00.5Z").unwrap();
         assert_eq!(shown(at), "2031-05-04T22:00:00.5Z");
-        assert!(millis_of("deadline", "tomorrow").unwrap_err().message.contains("deadline"));
+        assert!(
+            millis_of("deadline", "tomorrow")
+                .unwrap_err()
+                .message
+                .contains("deadline")
+        );
     }
 }

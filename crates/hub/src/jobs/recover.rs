@@ -135,7 +135,9 @@ impl Jobs {
             group: None,
         };
         self.kept.journal.asked(&front);
-        Resumed::Attempt(Arc::new(Call::with_id(known.clone(), parts).attempt_of(&front)))
+        Resumed::Attempt(Arc::new(
+            Call::with_id(known.clone(), parts).attempt_of(&front),
+        ))
     }
 
     /// A bridge has said all that it knows. When its list is `complete`, what it was given and does not know never
@@ -202,7 +204,11 @@ pub(super) struct Unsettled {
 impl Unsettled {
     pub(super) fn of(open: &Open) -> Self {
         // What a hub ran itself ended with it.
-        let lease = open.job.lease.as_ref().filter(|_| !open.notes.is_run_by_hub());
+        let lease = open
+            .job
+            .lease
+            .as_ref()
+            .filter(|_| !open.notes.is_run_by_hub());
         Self {
             mark: lease.and_then(ProcessMark::of),
             since: Instant::now(),

@@ -123,7 +123,10 @@ impl Jobs {
         let offers = offers(hub);
         let room = self.lock();
         let around = Around::of(offers, &room);
-        let with_instances = room.open.values().filter(|open| room.order.is_claimed(&open.job.id));
+        let with_instances = room
+            .open
+            .values()
+            .filter(|open| room.order.is_claimed(&open.job.id));
         let queued = room.order.queue().filter_map(|id| room.open.get(id));
         with_instances
             .chain(queued)
@@ -161,7 +164,10 @@ impl Jobs {
         }
         let page: Vec<&Open> = queue.by_ref().take(limit).collect();
         let more = queue.next().is_some();
-        let cursor = page.last().filter(|_| more).map(|open| open.job.id.to_string());
+        let cursor = page
+            .last()
+            .filter(|_| more)
+            .map(|open| open.job.id.to_string());
         let told = page
             .into_iter()
             .map(|open| with_reason(of_open(open), open, &room, &around))
@@ -208,7 +214,9 @@ impl Around {
         let mut positions = HashMap::new();
         let mut of_app: HashMap<AppId, usize> = HashMap::new();
         for id in room.order.queue() {
-            let Some(entry) = room.order.entry(id) else { continue };
+            let Some(entry) = room.order.entry(id) else {
+                continue;
+            };
             let place = of_app.entry(entry.needs.app.clone()).or_default();
             if *place < limits::JOBS_POSITIONS_MAX {
                 positions.insert(id.clone(), *place);

@@ -51,10 +51,16 @@ async fn it_runs_in_order_and_stops_at_an_error_or_carries_on() {
     assert_eq!(statuses(&view), [Status::Succeeded, Status::Failed]);
     assert_eq!(view.not_run, 1);
     let view = run(&hub, batch(all(), OnError::Continue)).await;
-    assert_eq!(statuses(&view), [Status::Succeeded, Status::Failed, Status::Succeeded]);
+    assert_eq!(
+        statuses(&view),
+        [Status::Succeeded, Status::Failed, Status::Succeeded]
+    );
     let view = run(&hub, batch(vec![echo(5)], OnError::Stop)).await;
     assert_eq!((view.status, view.not_run), (BatchStatus::Succeeded, 0));
-    let groups: Vec<_> = bridge.calls()[..2].iter().map(|call| call.group.clone().unwrap()).collect();
+    let groups: Vec<_> = bridge.calls()[..2]
+        .iter()
+        .map(|call| call.group.clone().unwrap())
+        .collect();
     assert_eq!(groups[0].id, groups[1].id);
     assert!(groups.iter().all(|group| group.stop && !group.last));
     assert!(bridge.calls()[4].group.as_ref().unwrap().last);
@@ -64,13 +70,28 @@ async fn it_runs_in_order_and_stops_at_an_error_or_carries_on() {
 async fn nothing_runs_when_one_of_them_is_wrong_or_a_person_must_be_asked() {
     let hub = TestHub::start().await;
     let bridge = Dial::new(&hub).echo().await.unwrap();
-    let wrong = batch(vec![echo(0), request("toy.nothing", json!({}))], OnError::Stop);
+    let wrong = batch(
+        vec![echo(0), request("toy.nothing", json!({}))],
+        OnError::Stop,
+    );
     let problem = hub.hub.batch(&Caller::owner(), wrong).await.err().unwrap();
-    assert_eq!((problem.code.as_str(), &problem.details["call"]), ("command_unknown", &json!(1)));
-    let asks = caller("agent", &[Scope::Read, Scope::Destructive], &[Scope::Destructive]);
+    assert_eq!(
+        (problem.code.as_str(), &problem.details["call"]),
+        ("command_unknown", &json!(1))
+    );
+    let asks = caller(
+        "agent",
+        &[Scope::Read, Scope::Destructive],
+        &[Scope::Destructive],
+    );
     let delete = |name: &str| request("toy.delete", json!({ "name": name }));
     let calls = vec![delete("a"), echo(1), delete("b")];
-    let problem = hub.hub.batch(&asks, batch(calls.clone(), OnError::Stop)).await.err().unwrap();
+    let problem = hub
+        .hub
+        .batch(&asks, batch(calls.clone(), OnError::Stop))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(problem.code, Code::CONFIRMATION_REQUIRED);
     bridge.round_trip().await;
     assert!(bridge.calls().is_empty());
@@ -79,7 +100,11 @@ async fn nothing_runs_when_one_of_them_is_wrong_or_a_person_must_be_asked() {
         let at = one["call"].as_u64().unwrap() as usize;
         confirmed[at].confirm = one["confirm"].as_str().map(str::to_owned);
     }
-    let batch = hub.hub.batch(&asks, batch(confirmed, OnError::Stop)).await.unwrap();
+    let batch = hub
+        .hub
+        .batch(&asks, batch(confirmed, OnError::Stop))
+        .await
+        .unwrap();
     testkit::capped("its end", batch.ended(None)).await;
     assert_eq!(batch.view(&hub.hub).status, BatchStatus::Succeeded);
 }
@@ -91,14 +116,27 @@ async fn as_jobs_they_are_stored_together_and_each_waits_for_the_one_before() {
         durable: Some(Durability::Fsync),
         ..batch(vec![echo(0), echo(1), echo(2)], OnError::Stop)
     };
-    let started = hub.hub.batch(&Caller::owner(), durable.clone()).await.unwrap();
+    let started = hub
+        .hub
+        .batch(&Caller::owner(), durable.clone())
+        .await
+        .unwrap();
     assert_eq!(statuses(&started.view(&hub.hub)), [Status::Queued; 3]);
     let bridge = Dial::new(&hub).connect(failing_at(1)).await.unwrap();
     testkit::capped("its end", started.ended(None)).await;
     let view = started.view(&hub.hub);
-    assert_eq!(statuses(&view), [Status::Succeeded, Status::Failed, Status::Cancelled]);
+    assert_eq!(
+        statuses(&view),
+        [Status::Succeeded, Status::Failed, Status::Cancelled]
+    );
     assert_eq!(bridge.calls().len(), 2);
-    let on = BatchRequest { on_error: OnError::Continue, ..durable };
+    let on = BatchRequest {
+        on_error: OnError::Continue,
+        ..durable
+    };
     let view = run(&hub, on).await;
-    assert_eq!(statuses(&view), [Status::Succeeded, Status::Failed, Status::Succeeded]);
+    assert_eq!(
+        statuses(&view),
+        [Status::Succeeded, Status::Failed, Status::Succeeded]
+    );
 }

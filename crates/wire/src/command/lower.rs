@@ -275,7 +275,9 @@ mod tests {
         let text = "[a]\nsummary='x'\neffect='write'\nrepeatable = { overwrite = true, existing = ['skip', 'replace'] }\n";
         let spec = noun("n", text).unwrap().remove(0);
         let with = |args: Value| spec.repeatable.with(args.as_object().unwrap());
-        assert!(with(json!({"overwrite": true, "existing": "skip", "path": "a"})));
+        assert!(with(
+            json!({"overwrite": true, "existing": "skip", "path": "a"})
+        ));
         assert!(!with(json!({"overwrite": true, "existing": "refuse"})));
         assert!(!with(json!({"existing": "skip"})));
     }

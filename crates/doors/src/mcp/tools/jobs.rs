@@ -56,12 +56,21 @@ pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
         Verb::Edit => {}
     }
     let id = named(&said.call_id)?;
-    let job = asking.mcp.hub.change_job(&asking.caller, &id, wanted).await?;
-    Ok(answer::plain(format!("{}\nNext: wait {{\"call_id\": \"{id}\"}}", line(&job)), json!(job)).into())
+    let job = asking
+        .mcp
+        .hub
+        .change_job(&asking.caller, &id, wanted)
+        .await?;
+    Ok(answer::plain(
+        format!("{}\nNext: wait {{\"call_id\": \"{id}\"}}", line(&job)),
+        json!(job),
+    )
+    .into())
 }
 
 async fn list(asking: &Asking<'_>, said: Said) -> Answered {
-    let query: ListQuery = serde_json::from_value(json!({"status": said.status})).unwrap_or_default();
+    let query: ListQuery =
+        serde_json::from_value(json!({"status": said.status})).unwrap_or_default();
     let asked = JobsAsked {
         app: said.app,
         limit: said.limit.unwrap_or(LIST_DEFAULT).min(LIST_MAX),

@@ -118,7 +118,12 @@ fn there_is_always_room_before_a_job() {
         }
         order.add(entry(n, "ann", 5, before.place), NOW);
     }
-    let expected: Vec<CallId> = [0, 1].into_iter().chain(3..203).chain([2]).map(id).collect();
+    let expected: Vec<CallId> = [0, 1]
+        .into_iter()
+        .chain(3..203)
+        .chain([2])
+        .map(id)
+        .collect();
     assert_eq!(claims(&mut order), expected);
 }
 
@@ -126,20 +131,59 @@ fn there_is_always_room_before_a_job() {
 fn an_instance_gets_what_it_fits() {
     let mut order = Order::default();
     let wanting: [(&str, Needs); 6] = [
-        ("another's", Needs { instance: Some("other".into()), ..needs() }),
-        ("its own", Needs { instance: Some("toy".into()), ..needs() }),
-        ("its version", Needs { version: Some("4.5".into()), ..needs() }),
-        ("no such version", Needs { version: Some("4.50".into()), ..needs() }),
-        ("its label and file", Needs {
-            label: Some("gpu".into()),
-            file: Some("/shots/a.toy".into()),
-            ..needs()
-        }),
-        ("a window", Needs { mode: Some(Mode::Gui), ..needs() }),
+        (
+            "another's",
+            Needs {
+                instance: Some("other".into()),
+                ..needs()
+            },
+        ),
+        (
+            "its own",
+            Needs {
+                instance: Some("toy".into()),
+                ..needs()
+            },
+        ),
+        (
+            "its version",
+            Needs {
+                version: Some("4.5".into()),
+                ..needs()
+            },
+        ),
+        (
+            "no such version",
+            Needs {
+                version: Some("4.50".into()),
+                ..needs()
+            },
+        ),
+        (
+            "its label and file",
+            Needs {
+                label: Some("gpu".into()),
+                file: Some("/shots/a.toy".into()),
+                ..needs()
+            },
+        ),
+        (
+            "a window",
+            Needs {
+                mode: Some(Mode::Gui),
+                ..needs()
+            },
+        ),
     ];
     for (n, (_, needs)) in wanting.iter().enumerate() {
         let place = order.place_last();
-        order.add(Entry { needs: needs.clone(), ..entry(n, "ann", 5, place) }, NOW);
+        order.add(
+            Entry {
+                needs: needs.clone(),
+                ..entry(n, "ann", 5, place)
+            },
+            NOW,
+        );
     }
     assert_eq!(claims(&mut order), [1, 2, 4].map(id));
     let mut reserved = offer("other");
@@ -156,10 +200,35 @@ fn an_instance_gets_what_it_fits() {
 #[test]
 fn what_holds_a_job_is_said_and_ends() {
     let mut order = Order::default();
-    order.add(Entry { paused: true, ..entry(0, "ann", 5, 1) }, NOW);
-    order.add(Entry { after: vec![id(9)], ..entry(1, "ann", 5, 2) }, NOW);
-    order.add(Entry { not_before: Some(NOW + 5), ..entry(2, "ann", 5, 3) }, NOW);
-    order.add(Entry { deadline: Some(NOW + 7), paused: true, ..entry(3, "ann", 5, 4) }, NOW);
+    order.add(
+        Entry {
+            paused: true,
+            ..entry(0, "ann", 5, 1)
+        },
+        NOW,
+    );
+    order.add(
+        Entry {
+            after: vec![id(9)],
+            ..entry(1, "ann", 5, 2)
+        },
+        NOW,
+    );
+    order.add(
+        Entry {
+            not_before: Some(NOW + 5),
+            ..entry(2, "ann", 5, 3)
+        },
+        NOW,
+    );
+    order.add(
+        Entry {
+            deadline: Some(NOW + 7),
+            paused: true,
+            ..entry(3, "ann", 5, 4)
+        },
+        NOW,
+    );
     assert_eq!(order.held(&id(0), NOW), Some(Held::Paused));
     assert_eq!(order.held(&id(1), NOW), Some(Held::After(id(9))));
     assert_eq!(order.held(&id(2), NOW), Some(Held::Until(NOW + 5)));
@@ -181,7 +250,14 @@ fn what_holds_a_job_is_said_and_ends() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Add { caller: u8, priority: u8, instance: Option<u8>, not_before: Option<u8>, after: Option<u8>, paused: bool },
+    Add {
+        caller: u8,
+        priority: u8,
+        instance: Option<u8>,
+        not_before: Option<u8>,
+        after: Option<u8>,
+        paused: bool,
+    },
     Claim(u8),
     GiveBack(u8, Option<u8>),
     Take(u8),
@@ -230,16 +306,28 @@ impl Model {
             !job.paused
                 && job.after.is_empty()
                 && job.not_before.is_none_or(|at| at <= now)
-                && job.needs.instance.as_ref().is_none_or(|own| own == instance)
+                && job
+                    .needs
+                    .instance
+                    .as_ref()
+                    .is_none_or(|own| own == instance)
         });
         let rank = |job: &&Entry| {
-            let running = self.claimed.values().filter(|other| other.turn_of == job.turn_of);
+            let running = self
+                .claimed
+                .values()
+                .filter(|other| other.turn_of == job.turn_of);
             let served = self.served.get(&job.turn_of).copied().unwrap_or(0);
             let turn = match job.place < 0 {
                 true => (0, 0, 0),
                 false => (1, running.count(), served),
             };
-            (std::cmp::Reverse(job.priority), turn, job.place, job.id.clone())
+            (
+                std::cmp::Reverse(job.priority),
+                turn,
+                job.place,
+                job.id.clone(),
+            )
         };
         fits.min_by_key(rank).map(|job| job.id.clone())
     }
