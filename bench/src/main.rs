@@ -21,6 +21,7 @@ mod farm;
 mod floor;
 mod goals;
 mod http;
+mod jobs;
 mod kapelle;
 mod machine;
 mod mcp;
@@ -73,6 +74,10 @@ struct Words {
 enum Role {
     /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
     Hammer,
+    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
+    Store,
+    /// Jobs: a claim with ten and with 100,000 queued, and what they cost an interactive call.
+    Jobs,
     /// Measures what a render farm gains over one worker on this machine's cores; minutes.
     Farm {
         /// Frames of each render.
@@ -82,8 +87,6 @@ enum Role {
         #[arg(long, default_value_t = 24)]
         samples: u32,
     },
-    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
-    Store,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -102,8 +105,9 @@ fn main() -> ExitCode {
     let mut words = Words::parse();
     let done = match words.role.take() {
         Some(Role::Hammer) => hammer(),
-        Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
         Some(Role::Store) => store::measure(words.kapelle, words.quick),
+        Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
+        Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),

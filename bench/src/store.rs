@@ -278,7 +278,11 @@ fn history(program: &Path, length: &Length) -> Result<Vec<Goal>, Fault> {
     ])
 }
 
-fn start_echo(processes: &mut Processes, hub: &Hub) -> Result<(), Fault> {
+/// Starts an echo bridge and waits for it.
+///
+/// # Errors
+/// When it does not come.
+pub(crate) fn start_echo(processes: &mut Processes, hub: &Hub) -> Result<(), Fault> {
     processes.spawn(own_role("echo-bridge")?.env("KAPELLE_HOME", &hub.home))?;
     let mut client = Client::new(&hub.target)?;
     for _ in 0..LOOKS_MAX {

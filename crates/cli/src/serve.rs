@@ -285,6 +285,7 @@ pub(crate) fn blender_launch(
         file,
         memory_mb: None,
         time_s: None,
+        labels: Vec::new(),
         threads: None,
         scripts: false,
         reserved_for: None,

@@ -46,7 +46,13 @@ pub(crate) async fn ask(
         follower
     });
     let asked = door.hub.ask(&caller, request)?;
+    let asked = match asked {
+        Asked::Job(storing) => Asked::One(storing.stored().await?.call),
+        other => other,
+    };
     match (asked, follower) {
+        // It was waited for above.
+        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
         (Asked::One(call), Some(follower)) => Ok(stream::events(door.hub, follower, &[call])),
         (Asked::All(calls), Some(follower)) => Ok(stream::events(door.hub, follower, &calls)),

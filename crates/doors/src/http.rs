@@ -19,7 +19,8 @@ use crate::mcp::Mcp;
 use crate::problem::Refused;
 use crate::ws::Sockets;
 use crate::{
-    blobs, calls, events, guard, instances, limits, linger, mcp, openapi, stream, tokens, ws,
+    batches, blobs, calls, events, guard, instances, jobs, limits, linger, mcp, openapi, stream,
+    tokens, ws,
 };
 
 /// What every route can reach.
@@ -66,6 +67,13 @@ fn routes(
         )
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/batches", post(batches::ask))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/queue", post(jobs::queue))
+        .route(
+            "/v1/jobs/{id}",
+            get(jobs::show).patch(jobs::change).delete(jobs::cancel),
+        )
         .route("/v1/events", get(events::feed))
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))

@@ -3,12 +3,17 @@
 use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec};
 
+mod jobs;
 mod routes;
 
 /// OpenAPI 3.1 for these apps. Pure: the same in gives the same out.
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
+    schemas.extend(routes::feed_schemas());
+    schemas.extend(jobs::schemas());
+    let mut paths = routes::paths();
+    paths.extend(jobs::paths());
     let mut variants = Vec::new();
     for (app, specs) in apps {
         for spec in specs {
@@ -34,7 +39,7 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": routes::paths(),
+        "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas,
@@ -48,6 +53,7 @@ fn command_schema(app: &AppId, spec: &CommandSpec) -> Value {
     properties.insert("command".into(), json!({"const": spec.name}));
     properties.insert("args".into(), spec.args.clone());
     properties.extend(routes::call_options());
+    properties.extend(jobs::call_options());
     let mut schema = json!({
         "type": "object",
         "title": format!("{app} {}", spec.name),

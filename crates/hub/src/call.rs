@@ -1,6 +1,7 @@
 //! A call on its way: what was asked, who waits for it, how far it is.
 //!
 //! The lane settles a call once; everybody else only looks or waits. Dropping a wait changes nothing.
+//! A job has a call that people wait for, its *front*, and one more for each attempt, which is in a lane.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,7 +12,8 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use wire::call::{Behind, OutcomeBody};
-use wire::{AppId, CallId, CallView, Effect, InstanceName, Outcome, Progress, Status};
+use wire::link::Group;
+use wire::{AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status};
 
 use crate::callers::{Caller, Scopes};
 use crate::secrets::{Marked, Masking};
@@ -23,13 +25,20 @@ pub struct Call {
     pub correlation_id: Option<String>,
     pub parent_id: Option<CallId>,
     pub app: AppId,
-    pub instance: InstanceName,
+    /// Empty for a job that no instance has been chosen for.
+    instance: Mutex<InstanceName>,
     pub command: String,
     pub effect: Effect,
     pub concurrent: bool,
     pub caller: Caller,
     pub timeout: Duration,
     pub asked_at: OffsetDateTime,
+    /// How durable the job is whose front this is.
+    pub durability: Option<Durability>,
+    pub(crate) revision: Option<u64>,
+    pub(crate) group: Option<Group>,
+    /// Of an attempt: the front of its job.
+    front: Option<Arc<Self>>,
     pub(crate) marked: Arc<Marked>,
     args: Mutex<Args>,
     stage: watch::Sender<Stage>,
@@ -63,9 +72,11 @@ pub struct CallParts {
     pub concurrent: bool,
     pub caller: Caller,
     pub timeout: Duration,
-    pub args: Map<String, Value>,
+    pub args: Arc<Map<String, Value>>,
     /// Which of the arguments are secret.
     pub marked: Arc<Marked>,
+    pub revision: Option<u64>,
+    pub group: Option<Group>,
 }
 
 impl Call {
@@ -93,16 +104,20 @@ impl Call {
             correlation_id: parts.correlation_id,
             parent_id: parts.parent_id,
             app: parts.app,
-            instance: parts.instance,
+            instance: Mutex::new(parts.instance),
             command: parts.command,
             effect: parts.effect,
             concurrent: parts.concurrent,
             caller: parts.caller,
             timeout: parts.timeout,
             asked_at,
+            durability: None,
+            revision: parts.revision,
+            group: parts.group,
+            front: None,
             marked: parts.marked,
             args: Mutex::new(Args {
-                given: Some(Arc::new(parts.args)),
+                given: Some(parts.args),
                 shown: None,
             }),
             stage: watch::Sender::new(stage),
@@ -129,13 +144,17 @@ impl Call {
             correlation_id: view.correlation_id,
             parent_id: view.parent_id,
             app: view.app,
-            instance: view.instance,
+            instance: Mutex::new(view.instance),
             command: view.command,
             effect: record.effect,
             concurrent: false,
             caller,
             timeout: Duration::ZERO,
             asked_at: record.asked_at,
+            durability: view.durability,
+            revision: None,
+            group: None,
+            front: None,
             marked: Arc::default(),
             args: Mutex::new(Args {
                 given: None,
@@ -143,6 +162,39 @@ impl Call {
             }),
             stage: watch::Sender::new(stage),
         }
+    }
+
+    /// The front of a job that was asked for then.
+    pub(crate) fn front_of_job(mut self, durability: Durability, asked_at: OffsetDateTime) -> Self {
+        self.durability = Some(durability);
+        self.asked_at = asked_at;
+        self
+    }
+
+    /// An attempt of a job.
+    pub(crate) fn attempt_of(mut self, front: &Arc<Self>) -> Self {
+        self.asked_at = front.asked_at;
+        self.front = Some(Arc::clone(front));
+        self
+    }
+
+    /// The job's front, when this is an attempt.
+    pub(crate) fn front(&self) -> Option<&Arc<Self>> {
+        self.front.as_ref()
+    }
+
+    /// The id that the world knows it by.
+    pub(crate) fn public_id(&self) -> &CallId {
+        self.front.as_ref().map_or(&self.id, |front| &front.id)
+    }
+
+    #[must_use]
+    pub fn instance(&self) -> InstanceName {
+        self.lock_instance().clone()
+    }
+
+    pub(crate) fn set_instance(&self, instance: &InstanceName) {
+        *self.lock_instance() = instance.clone();
     }
 
     #[must_use]
@@ -186,7 +238,8 @@ impl Call {
             correlation_id: self.correlation_id.clone(),
             parent_id: self.parent_id.clone(),
             app: self.app.clone(),
-            instance: self.instance.clone(),
+            instance: self.instance(),
+            durability: self.durability,
             command: self.command.clone(),
             caller: self.caller.name.to_string(),
             status: stage.status,
@@ -204,7 +257,7 @@ impl Call {
     pub fn as_behind(&self) -> Behind {
         let started = self.stage.borrow().started;
         Behind {
-            call_id: self.id.clone(),
+            call_id: self.public_id().clone(),
             command: self.command.clone(),
             caller: self.caller.name.to_string(),
             running_ms: started.map_or(0, |at| millis(at.elapsed())),
@@ -240,9 +293,25 @@ impl Call {
             stage.status = Status::Running;
             stage.started.get_or_insert_with(Instant::now);
         });
+        if let Some(front) = &self.front {
+            front.set_started();
+        }
+    }
+
+    /// A job that is to be tried again.
+    pub(crate) fn set_queued(&self) {
+        self.stage.send_modify(|stage| {
+            if !stage.status.is_end() {
+                stage.status = Status::Queued;
+                stage.progress = None;
+            }
+        });
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
+        if let Some(front) = &self.front {
+            front.set_progress(progress.clone());
+        }
         self.stage
             .send_modify(|stage| stage.progress = Some(progress));
     }
@@ -263,6 +332,12 @@ impl Call {
         })
     }
 
+    fn lock_instance(&self) -> MutexGuard<'_, InstanceName> {
+        self.instance
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn lock_args(&self) -> MutexGuard<'_, Args> {
         self.args
             .lock()
@@ -271,7 +346,7 @@ impl Call {
 }
 
 /// An id that sorts after all that this hub gave before, also within one millisecond.
-fn fresh_id() -> CallId {
+pub(crate) fn fresh_id() -> CallId {
     static LAST: Mutex<Option<ulid::Generator>> = Mutex::new(None);
     let mut last = LAST
         .lock()

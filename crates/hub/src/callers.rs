@@ -241,6 +241,27 @@ impl Callers {
         found
     }
 
+    /// The caller of that name as he is now: for work that he asked for earlier. Nothing when his token was
+    /// taken back.
+    #[must_use]
+    pub fn named(&self, name: &CallerName) -> Option<Caller> {
+        if name.as_str() == "owner" {
+            return Some(Caller::owner());
+        }
+        if let Some(client) = name.as_str().strip_prefix("mcp:") {
+            return Some(Caller::owner().as_mcp_client(client));
+        }
+        let kept = self
+            .kept
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.get(name).map(|token| Caller {
+            name: name.clone(),
+            scopes: token.scopes,
+            asks: token.ask,
+        })
+    }
+
     /// A caller from before, with what it may do now: long work asks again, because its token may have been
     /// revoked since.
     ///

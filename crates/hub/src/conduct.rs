@@ -21,11 +21,12 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::{CallId, Code, Event, InstanceName, Outcome, Problem, Status};
+use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 use crate::call::{Call, CallParts};
 use crate::desk::AllowedCall;
 use crate::hub::Inner as Hub;
+use crate::jobs::Ran;
 use crate::limits;
 
 mod podium;
@@ -117,15 +118,6 @@ pub(crate) fn needs_no_instance(
 /// `queue_full` when too many of the kind run, `not_supported` when the app's commands are only announced.
 pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, Problem> {
     let checked = allowed.checked();
-    let app = checked.app.app.clone().ok_or_else(|| {
-        Problem::new(
-            Code::NOT_SUPPORTED,
-            format!(
-                "The hub has no side of {} that could run `{}`.",
-                checked.app.title, checked.command.spec.name
-            ),
-        )
-    })?;
     let call = Arc::new(Call::new(CallParts {
         correlation_id: checked.correlation_id.clone(),
         parent_id: checked.parent_id.clone(),
@@ -136,9 +128,30 @@ pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, 
         concurrent: true,
         caller: checked.caller.clone(),
         timeout: checked.timeout,
-        args: checked.args.clone(),
+        args: Arc::new(checked.args.clone()),
         marked: Arc::clone(&checked.command.marked),
+        revision: None,
+        group: checked.group.clone(),
     }));
+    begin(hub, &call)?;
+    Ok(call)
+}
+
+/// Takes a call that is made, an attempt of a job too, and lets it run.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
+    let entry = hub.catalog.app(&call.app)?;
+    let app = entry.app.clone().ok_or_else(|| {
+        Problem::new(
+            Code::NOT_SUPPORTED,
+            format!(
+                "The hub has no side of {} that could run `{}`.",
+                entry.title, call.command
+            ),
+        )
+    })?;
     let ends = CancellationToken::new();
     {
         let mut running = hub.conductors.lock();
@@ -154,23 +167,17 @@ pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, 
         }
         running.insert(call.id.clone(), ends.clone());
     }
-    hub.records.journal.asked(&call);
-    hub.records.feed.tell(|| Event::CallQueued {
-        call: Box::new(call.view()),
-    });
-    let podium = Podium::new(hub, &call, checked.args.clone(), ends);
+    hub.records.taken(call);
+    let podium = Podium::new(hub, call, (*call.args()).clone(), ends);
     let conductors = hub.conductors.tasks.clone();
-    conductors.spawn(run(Arc::clone(hub), Arc::clone(&call), app, podium));
-    Ok(call)
+    conductors.spawn(run(Arc::clone(hub), Arc::clone(call), app, podium));
+    Ok(())
 }
 
 async fn run(hub: Arc<Hub>, call: Arc<Call>, app: Arc<dyn crate::app::App>, podium: Podium) {
     let began = tokio::time::Instant::now();
     call.set_started();
-    hub.records.feed.tell(|| Event::CallStarted {
-        call_id: call.id.clone(),
-        instance: HUB.into(),
-    });
+    hub.records.started(&call, &HUB.into());
     let ends = podium.ends.clone();
     // A task of its own: a fault in it is its own outcome and not the end of this one.
     let mut work = tokio::spawn(app.conduct(podium.clone()));
@@ -195,7 +202,7 @@ async fn run(hub: Arc<Hub>, call: Arc<Call>, app: Arc<dyn crate::app::App>, podi
         ..outcome(&call, told, done)
     };
     hub.conductors.lock().remove(&call.id);
-    hub.records.settle(&call, outcome);
+    hub.records.settle(&call, outcome, Ran::Yes);
 }
 
 /// What it came to after it was told to end; nothing when it did not hear.

@@ -11,12 +11,14 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::job::{QueueChange, QueueView};
 use wire::{
-    AppId, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName, InstanceView,
-    Position, Problem, Resync, Topic,
+    AppId, BatchRequest, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName,
+    InstanceView, JobChange, JobPage, JobView, Position, Problem, Resync, Topic,
 };
 
 use crate::app::{App, LaunchRequest};
+use crate::batch::{self, Batch};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
@@ -28,6 +30,7 @@ use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
 use crate::history::History;
 use crate::home::{Home, random_hex};
+use crate::jobs::{self, Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
@@ -70,10 +73,11 @@ pub(crate) struct Inner {
 impl Inner {
     /// Tells a call to end, whoever runs it.
     pub(crate) fn cancel_call(&self, call: &Call) {
-        if call.instance.as_str() == conduct::HUB && self.conductors.cancel(&call.id) {
+        let instance = call.instance();
+        if instance.as_str() == conduct::HUB && self.conductors.cancel(&call.id) {
             return;
         }
-        if let Some(instance) = self.roster.find(&call.instance) {
+        if let Some(instance) = self.roster.find(&instance) {
             instance.lane.cancel(&call.id);
         }
     }
@@ -108,6 +112,13 @@ impl Hub {
             Arc::clone(&blobs),
             config.history.keep_days > 0,
         )?);
+        let jobs = Jobs::open(Kept {
+            store: Arc::clone(&stores.jobs),
+            journal: Arc::clone(&journal),
+            history: Arc::clone(&history),
+            masking: Arc::clone(&masking),
+            feed: Arc::clone(&feed),
+        })?;
         let inner = Inner {
             config,
             callers,
@@ -121,6 +132,7 @@ impl Hub {
                 journal,
                 history,
                 feed: Arc::clone(&feed),
+                jobs: Arc::new(jobs),
             },
             feed,
             blobs,
@@ -135,6 +147,7 @@ impl Hub {
         };
         let hub = Self(Arc::new(inner));
         hub.0.supervisor.adopt(&hub.0);
+        tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
@@ -187,11 +200,23 @@ impl Hub {
         desk::ask(&self.0, caller, request, None)
     }
 
+    /// Several calls as one; see [`crate::batch`].
+    ///
+    /// # Errors
+    /// When nothing ran: which call was wrong, in `details.call`, and why.
+    pub async fn batch(&self, caller: &Caller, request: BatchRequest) -> Result<Batch, Problem> {
+        self.0.refuse_when_stopping()?;
+        batch::begin(&self.0, caller, request).await
+    }
+
     /// A call by its id, from the lanes or the journal.
     ///
     /// # Errors
     /// `call_unknown`, saying since when the hub remembers.
     pub fn call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        if let Some(front) = self.0.records.jobs.front(id) {
+            return Ok(front);
+        }
         self.0.records.journal.get(id).ok_or_else(|| {
             Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
                 format!(
@@ -213,7 +238,12 @@ impl Hub {
         }
         loop {
             let joined = self.0.joined.notified();
-            let found = self.call(id);
+            let mut found = self.call(id);
+            if found.is_err()
+                && let Some(ended) = self.0.records.jobs.ended_call(id).await
+            {
+                found = Ok(ended);
+            }
             let grace = if self.0.supervisor.waits_for_adopted(&self.0) {
                 limits::RECONNECT_GRACE
             } else {
@@ -234,8 +264,12 @@ impl Hub {
     #[must_use]
     pub fn view(&self, call: &Call) -> CallView {
         let mut view = call.view();
+        if call.durability.is_some() && view.status == wire::Status::Queued {
+            view.position = self.0.records.jobs.place_of(&call.id);
+            return view;
+        }
         if view.status == wire::Status::Queued
-            && let Some(instance) = self.0.roster.find(&call.instance)
+            && let Some(instance) = self.0.roster.find(&call.instance())
         {
             (view.position, view.behind) = instance.lane.place_of(&call.id);
         }
@@ -253,8 +287,88 @@ impl Hub {
                 "cancel somebody else's call".to_owned()
             })?;
         }
+        if let Some(front) = self.0.records.jobs.cancel(&self.0, id) {
+            return Ok(front);
+        }
         self.0.cancel_call(&call);
         Ok(call)
+    }
+
+    /// One job in whole. One's own need no scope.
+    ///
+    /// # Errors
+    /// `job_unknown`, `forbidden` for others' without `read`.
+    pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
+        let job = self.0.records.jobs.show(&self.0, id).await?;
+        if job.caller != caller.name.as_str() {
+            policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
+        }
+        Ok(job)
+    }
+
+    /// Jobs. Without the scope `read` only one's own.
+    ///
+    /// # Errors
+    /// `not_supported` without a store, or what the store says.
+    pub async fn jobs(&self, caller: &Caller, mut asked: JobsAsked) -> Result<JobPage, Problem> {
+        if !caller.scopes.has(Scope::Read) {
+            asked.caller = Some(caller.name.clone());
+        }
+        self.0.records.jobs.list(&self.0, asked).await
+    }
+
+    pub(crate) fn job_snapshot(&self) -> Vec<JobView> {
+        self.0.records.jobs.snapshot(&self.0)
+    }
+
+    /// Changes what is asked of a job that waits, or has an ended one tried again. One's own need no scope
+    /// beyond that of their command.
+    ///
+    /// # Errors
+    /// `job_unknown`, `job_not_open`, `forbidden`, `arguments_invalid`.
+    pub async fn change_job(
+        &self,
+        caller: &Caller,
+        id: &CallId,
+        wanted: JobChange,
+    ) -> Result<JobView, Problem> {
+        let check = |job: &crate::store::Job, wanted: &JobChange| {
+            let touches = wanted.args.is_some() || wanted.status.is_some();
+            if !touches {
+                return Ok(None);
+            }
+            let command = Arc::clone(self.0.catalog.app(&job.app)?.command(&job.command)?);
+            policy::require(caller, Scope::from(command.spec.effect), || {
+                format!("run `{}`", command.spec.name)
+            })?;
+            let args = wanted
+                .args
+                .clone()
+                .map(|args| command.check(args))
+                .transpose()?;
+            Ok(args.map(|args| jobs::Checked {
+                repeatable: command.spec.repeatable.with(&args),
+                marked: Arc::clone(&command.marked),
+                args: Arc::new(args),
+            }))
+        };
+        self.0.records.jobs.change(caller, id, wanted, check).await
+    }
+
+    /// Pauses or drains an app's queue, or opens it again.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `app_unknown`.
+    pub async fn change_queue(
+        &self,
+        caller: &Caller,
+        wanted: QueueChange,
+    ) -> Result<QueueView, Problem> {
+        policy::require(caller, Scope::Admin, || {
+            "hold back everybody's jobs".to_owned()
+        })?;
+        self.0.catalog.app(&wanted.app)?;
+        self.0.records.jobs.change_queue(&wanted).await
     }
 
     /// Calls of this run of the hub, newest first, and from when on they are remembered.
@@ -498,6 +612,7 @@ impl Hub {
         for instance in self.0.roster.all() {
             instance.lane.close(&why);
         }
+        self.0.records.jobs.settle_all(&self.0).await;
         self.0.closing.cancel();
         self.0.links.close();
         tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())

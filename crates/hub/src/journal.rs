@@ -44,7 +44,7 @@ impl Wanted {
             && self
                 .instance
                 .as_ref()
-                .is_none_or(|name| *name == call.instance)
+                .is_none_or(|name| *name == call.instance())
             && self.status.is_none_or(|status| status == call.status())
             && self.before.as_ref().is_none_or(|id| call.id < *id)
     }
@@ -190,7 +190,9 @@ mod tests {
             concurrent: false,
             caller: Caller::owner(),
             timeout: std::time::Duration::from_secs(1),
-            args: serde_json::Map::new(),
+            args: Arc::default(),
+            revision: None,
+            group: None,
             marked: Arc::default(),
         }))
     }

@@ -7,6 +7,7 @@
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
 pub mod app;
+pub mod batch;
 pub mod blobs;
 pub mod call;
 pub mod callers;
@@ -22,6 +23,7 @@ pub mod fuzzing;
 pub(crate) mod history;
 pub mod home;
 mod hub;
+pub mod jobs;
 pub mod journal;
 mod lane;
 pub mod limits;

@@ -139,3 +139,39 @@ pub const CALLER_RATE_PER_SECOND: u32 = 1_000;
 pub const CALLER_RATE_BURST: u32 = 2_000;
 /// Tokens that may exist beside the owner's.
 pub const TOKENS_MAX: usize = 256;
+/// Jobs that have not ended: each holds about a kilobyte of memory.
+pub const JOBS_OPEN_MAX: usize = 200_000;
+/// The arguments of a job as JSON, in bytes: they are stored; larger things go as blobs.
+pub const JOB_ARGS_BYTES_MAX: usize = 1024 * 1024;
+/// Labels of one job.
+pub const JOB_LABELS_MAX: usize = 32;
+/// A label's name, its value or an idempotency key, in bytes.
+pub const JOB_WORD_BYTES_MAX: usize = 256;
+/// Jobs that one job can wait for.
+pub const JOB_AFTER_MAX: usize = 256;
+/// Retries of a job that failed, beside the first time.
+pub const JOB_RETRIES_MAX: u32 = 100;
+/// Before the first retry when the caller does not say.
+pub const JOB_BACKOFF_DEFAULT: Duration = Duration::from_secs(1);
+/// The longest wait before a retry.
+pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Before a job that did not start is handed out again: whatever kept it from starting gets a moment.
+pub const JOB_AGAIN_UNSTARTED: Duration = Duration::from_millis(100);
+/// Before a job is handed out again whose process ended under it; doubled each time.
+pub const JOB_AGAIN_CRASHED: Duration = Duration::from_millis(500);
+/// Processes that may end under a job before it counts as the reason.
+pub const JOB_CRASHES_MAX: u32 = 5;
+/// Before the store is asked again to keep an outcome that it could not keep.
+pub const JOB_STORE_AGAIN: Duration = Duration::from_secs(1);
+/// How long a stopping hub waits for the store to have what has ended.
+pub const JOBS_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Jobs in one page of a list.
+pub const JOBS_PAGE_MAX: usize = 1_000;
+/// Places in a queue that are told: finding one costs a step for each job before it.
+pub const JOBS_POSITIONS_MAX: usize = 1_000;
+/// Calls in one batch.
+pub const BATCH_CALLS_MAX: usize = 1_000;
+/// Labels that an instance can be started with.
+pub const INSTANCE_LABELS_MAX: usize = 8;
+/// How long a process that says no number, and has a job, is waited for when nothing is heard of it.
+pub const JOB_SILENT_MAX: Duration = Duration::from_secs(60);

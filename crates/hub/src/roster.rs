@@ -18,6 +18,7 @@ use crate::catalog::near_or_all;
 use crate::conduct::HUB;
 use crate::feed::bounded_changes;
 use crate::hub::Inner as Hub;
+use crate::jobs::{Offer, ProcessMark};
 use crate::lane::{Lane, Records};
 use crate::limits;
 
@@ -44,6 +45,7 @@ struct Facts {
     version: Option<String>,
     bridge_version: Option<String>,
     mode: Mode,
+    labels: Vec<String>,
     file: Option<String>,
     restarts: u32,
     /// What the bridge last said of its memory.
@@ -267,6 +269,7 @@ impl Instance {
                 version: None,
                 bridge_version: None,
                 mode,
+                labels: Vec::new(),
                 file: None,
                 restarts: 0,
                 rss_mb: None,
@@ -306,7 +309,11 @@ impl Instance {
         {
             let mut facts = self.facts();
             if let Some(file) = state.get("file") {
-                facts.file = file.as_str().map(str::to_owned);
+                let file = file.as_str().map(str::to_owned);
+                if facts.file != file {
+                    facts.file = file;
+                    hub.records.jobs.instance_changed();
+                }
             }
             facts.known = Some(Snapshot {
                 revision,
@@ -349,6 +356,7 @@ impl Instance {
             version: facts.version.clone(),
             bridge_version: facts.bridge_version.clone(),
             mode: facts.mode,
+            labels: facts.labels.clone(),
             file: facts.file.clone(),
             started_by_hub: hub.supervisor.owns(&self.name),
             queued: lane.queued,
@@ -394,6 +402,34 @@ impl Instance {
         };
         let seen = pid.and_then(process::rss_mb);
         seen.into_iter().chain(said).reduce(f64::max)
+    }
+
+    /// Which process it is now; nothing before its first handshake.
+    pub(crate) fn process(&self) -> Option<ProcessMark> {
+        let facts = self.facts();
+        Some(ProcessMark {
+            session: facts.session.clone()?,
+            pid: facts.pid,
+            born: facts.pid.and_then(birth),
+        })
+    }
+
+    /// What it has to offer to a job.
+    pub(crate) fn offer(&self) -> Offer {
+        let facts = self.facts();
+        Offer {
+            app: self.app.clone(),
+            instance: self.name.clone(),
+            version: facts.version.clone(),
+            mode: facts.mode,
+            labels: facts.labels.clone(),
+            file: facts.file.clone(),
+            is_reserved: self.reserved_for.is_some(),
+        }
+    }
+
+    pub(crate) fn set_labels(&self, labels: &[String]) {
+        self.facts().labels = labels.to_vec();
     }
 
     /// Whether the bridge that was connected last was this one.

@@ -154,6 +154,14 @@ impl Masking {
             }
             Event::CallProgress { progress, .. } => self.string(&mut progress.text),
             Event::CallOutput { text, .. } => self.string(text),
+            Event::Job { job } => {
+                if let Some(problem) = &mut job.problem {
+                    self.problem(problem);
+                }
+                if let Some(progress) = &mut job.progress {
+                    self.string(&mut progress.text);
+                }
+            }
             Event::State {
                 changes: Some(changes),
                 ..

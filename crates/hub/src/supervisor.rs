@@ -200,6 +200,7 @@ impl Supervisor {
             launch_id,
             request,
         )?;
+        instance.set_labels(&request.labels);
         let ours = self.own(&instance.name, request.clone(), None);
         Ok(Place::New(instance, ours))
     }
@@ -315,6 +316,7 @@ impl Supervisor {
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
+            instance.set_labels(&run.request.labels);
             let ours = self.own(&instance.name, run.request, Some((run.pid, run.launched)));
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             let process = Process::Stranger(run.pid);

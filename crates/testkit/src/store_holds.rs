@@ -59,6 +59,7 @@ pub fn outcome(value: Value) -> Arc<OutcomeBody> {
 pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
     CallRecord {
         view: CallView {
+            durability: None,
             call_id: id.into(),
             correlation_id: Some("mine".to_owned()),
             parent_id: Some("call_parent".into()),

@@ -7,7 +7,9 @@
 //! |---|---|
 //! | [`id`] | names and ids as types of their own |
 //! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
+//! | [`batch`] | several calls as one |
 //! | [`call`] | a request, its way, its outcome |
+//! | [`job`] | a call that is stored before it runs |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
 //! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
@@ -15,6 +17,7 @@
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
 
+pub mod batch;
 pub mod call;
 pub mod command;
 pub mod event;
@@ -25,12 +28,13 @@ pub mod job;
 pub mod link;
 pub mod problem;
 
+pub use batch::{BatchRequest, BatchView};
 pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };
-pub use command::{CommandSpec, Effect, Runs};
+pub use command::{CommandSpec, Effect, Repeatable, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
-pub use job::{Durability, JobStatus};
+pub use job::{Durability, JobChange, JobPage, JobStatus, JobView};
 pub use problem::{Code, Problem, Severity};

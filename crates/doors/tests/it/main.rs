@@ -10,6 +10,7 @@ mod contract;
 mod events;
 mod guard;
 mod history;
+mod jobs;
 mod mcp_calls;
 mod mcp_client;
 mod mcp_confirm;

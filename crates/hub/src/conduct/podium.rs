@@ -73,7 +73,7 @@ impl Podium {
 impl Inner {
     #[must_use]
     pub fn id(&self) -> &CallId {
-        &self.call.id
+        self.call.public_id()
     }
 
     #[must_use]
@@ -108,7 +108,7 @@ impl Inner {
         progress.details = progress.details.filter(is_small);
         self.call.set_progress(progress.clone());
         self.hub.feed.tell(|| Event::CallProgress {
-            call_id: self.call.id.clone(),
+            call_id: self.call.public_id().clone(),
             progress,
         });
     }
@@ -129,7 +129,7 @@ impl Inner {
             kept.output.logs.push(record.clone());
         }
         self.hub.feed.tell(|| Event::CallOutput {
-            call_id: self.call.id.clone(),
+            call_id: self.call.public_id().clone(),
             stream: "log".to_owned(),
             text: serde_json::to_string(&record).unwrap_or_default(),
         });
@@ -141,7 +141,12 @@ impl Inner {
     /// What the desk says; `arguments_invalid` for one that is not for exactly one instance.
     pub fn ask(&self, request: CallRequest) -> Result<Arc<Call>, Problem> {
         let caller = self.hub.callers.now(&self.call.caller)?;
-        let asked = desk::ask(&self.hub, &caller, request, Some(self.call.id.clone()))?;
+        let asked = desk::ask(
+            &self.hub,
+            &caller,
+            request,
+            Some(self.call.public_id().clone()),
+        )?;
         let Asked::One(call) = asked else {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
@@ -178,7 +183,7 @@ impl Inner {
         request.app = self.call.app.clone();
         request
             .reserved_for
-            .get_or_insert_with(|| self.call.id.to_string());
+            .get_or_insert_with(|| self.call.public_id().to_string());
         let (hub, name) = (Arc::clone(&self.hub), request.name.clone());
         if let Some(name) = &name {
             self.kept().started.push(name.clone());

@@ -96,7 +96,9 @@ fn ended(args: Value, value: Value, stdout: &str) -> Arc<Call> {
         concurrent: false,
         caller: Caller::owner(),
         timeout: std::time::Duration::from_secs(1),
-        args: as_map(args),
+        args: Arc::new(as_map(args)),
+        revision: None,
+        group: None,
         marked: Arc::new(Marked::of(&schema)),
     }));
     let mut outcome = Outcome::without_value(Status::Failed, Problem::new(Code::CALL_FAILED, "x"));

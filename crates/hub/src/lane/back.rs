@@ -14,6 +14,7 @@ use super::{Connection, InLane, Inner, Lane, ends};
 use crate::call::{Call, CallParts};
 use crate::callers::{Caller, Scopes};
 use crate::driver::Known;
+use crate::jobs::{Ran, Resumed};
 use crate::limits;
 
 impl Lane {
@@ -23,7 +24,12 @@ impl Lane {
             self.hand_over_anew(inner, known);
         }
         for id in inner.order.lost(known) {
-            self.settle(inner, &id, ends::unknown_to_bridge(&self.instance));
+            // A bridge that would know never saw what it does not know; of another nobody can say.
+            let ran = match known.complete && !self.has_started(inner, &id) {
+                true => Ran::No,
+                false => Ran::Maybe,
+            };
+            self.settle_as(inner, &id, ends::unknown_to_bridge(&self.instance), ran);
         }
         self.adopt(inner, known);
         let still_wedged = |id: &CallId| known.running.iter().any(|call| call.id == *id);
@@ -79,16 +85,30 @@ impl Lane {
             {
                 continue;
             }
-            let call = Arc::new(self.remake(known));
+            let call = match self.records.jobs.resume(&known.id, &self.instance) {
+                Resumed::Attempt(call) => call,
+                Resumed::Stale => {
+                    // Nobody wants it any more, and its outcome is only acknowledged.
+                    if let Connection::Up(driver) = &inner.connection {
+                        driver.cancel(&known.id, CancelReason::Cancelled);
+                    }
+                    continue;
+                }
+                Resumed::NoJob => Arc::new(self.remake(known)),
+            };
+            let is_job = call.front().is_some();
             let mut must_end = None;
             if started {
                 call.set_started();
+                self.records.started(&call, &self.instance);
                 let latest = Instant::now() + call.timeout + limits::WEDGED_AFTER;
                 must_end = Some(latest);
                 self.arm(inner, latest);
             }
             inner.order.adopt(known.id.clone(), started);
-            self.records.journal.asked(&call);
+            if !is_job {
+                self.records.journal.asked(&call);
+            }
             let entry = InLane {
                 call,
                 must_end,
@@ -116,7 +136,9 @@ impl Lane {
                     asks: Scopes::NONE,
                 },
                 timeout: limits::CALL_TIMEOUT_MAX,
-                args: serde_json::Map::new(),
+                args: Arc::default(),
+                revision: None,
+                group: None,
                 marked: Arc::default(),
             },
         );

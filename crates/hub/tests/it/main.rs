@@ -3,6 +3,7 @@
 
 extern crate kapelle_hub as hub;
 
+mod batches;
 mod blobs;
 mod cancelling;
 mod choosing;
@@ -11,6 +12,8 @@ mod ends;
 mod feed;
 mod handshake;
 mod history;
+mod jobs;
+mod jobs_after_crashes;
 mod journal;
 mod links;
 mod order;
