@@ -102,6 +102,7 @@ pub enum Verb {
     Watch(commands::watch::Watch),
     Cancel(commands::cancel::Cancel),
     Recover(commands::recover::Recover),
+    Dashboard(commands::dashboard::Dashboard),
     Token(commands::token::Token),
     Install(commands::install::Install),
     Uninstall(commands::uninstall::Uninstall),

@@ -89,14 +89,12 @@ pub(crate) async fn fetch(
         Some(Range::Part(start, end)) => (StatusCode::PARTIAL_CONTENT, start, end),
         Some(Range::Outside) => return Ok(outside(&name, total)),
     };
+    let media_type = media_type(&mut file).await;
     file.seek(SeekFrom::Start(start)).await.map_err(gone)?;
     let mut response = Response::new(body_of(file, end - start));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
     // The name is the content's hash: it never changes.
@@ -114,6 +112,21 @@ pub(crate) async fn fetch(
         headers.insert(header::CONTENT_RANGE, value);
     }
     Ok(response)
+}
+
+/// What a page may show as a picture says so; all else is bytes. Told by its first bytes, never by whoever
+/// stored it: nothing here can be a page or a script.
+async fn media_type(file: &mut File) -> &'static str {
+    let mut first = [0; 12];
+    if file.read_exact(&mut first).await.is_err() {
+        return "application/octet-stream";
+    }
+    match first {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => "image/webp",
+        _ => "application/octet-stream",
+    }
 }
 
 /// `true` when the body came to its end.

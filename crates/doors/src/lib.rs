@@ -1,4 +1,4 @@
-//! The ways in: HTTP, its streams of events, WebSocket. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
+//! The ways in: HTTP, its streams of events, WebSocket, the dashboard's page. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
 //!
 //! Doors don't decide: what a caller may do and what a call means is the hub's business, so that the
 //! same call through any door has the same outcome. Who a caller is, and whether a browser's request
@@ -6,6 +6,7 @@
 
 mod blobs;
 mod calls;
+mod dashboard;
 mod events;
 mod follow;
 mod guard;
@@ -14,6 +15,7 @@ mod instances;
 mod linger;
 pub mod mcp;
 pub mod openapi;
+mod page;
 mod problem;
 mod stream;
 mod tokens;
@@ -35,6 +37,8 @@ pub mod limits {
     pub const HISTORY_MAX: usize = 1_000;
     /// A comment on a quiet event stream, so that proxies keep it open.
     pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+    /// The body that signs a browser in, in bytes: a key is 64 letters.
+    pub const SIGN_IN_BYTES_MAX: usize = 1024;
     /// Connections at once: far above what one machine's callers need, below its descriptors.
     pub const CONNECTIONS_MAX: usize = 4_096;
     /// How long open connections may take to end when the hub stops.

@@ -109,6 +109,9 @@ impl From<Effect> for Scope {
     }
 }
 
+/// Callers that are there without a token in the list: nobody else may look like them.
+const RESERVED: [&str; 2] = ["owner", "dashboard"];
+
 /// A set of [`Scope`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
@@ -241,6 +244,26 @@ impl Callers {
         found
     }
 
+    /// A token's caller by its name, with the hash of the token, hexadecimal.
+    pub(crate) fn named(&self, name: &CallerName) -> Option<(Caller, String)> {
+        if name.as_str() == "owner" {
+            return Some((Caller::owner(), hex::encode(self.owner_hash)));
+        }
+        let kept = Arc::clone(
+            &self
+                .kept
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let token = kept.get(name)?;
+        let caller = Caller {
+            name: name.clone(),
+            scopes: token.scopes,
+            asks: token.ask,
+        };
+        Some((caller, token.hash.clone()))
+    }
+
     #[must_use]
     pub fn list(&self) -> Vec<TokenView> {
         let kept = Arc::clone(
@@ -272,7 +295,8 @@ impl Callers {
         }
         let secret = random_hex(32)?;
         self.change(|kept| {
-            if view.name.as_str() == "owner" || kept.contains_key(&view.name) {
+            let is_taken = RESERVED.contains(&view.name.as_str()) || kept.contains_key(&view.name);
+            if is_taken {
                 return Err(Problem::new(
                     Code::NAME_TAKEN,
                     format!("There is a token named `{}` already.", view.name),

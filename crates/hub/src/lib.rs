@@ -22,13 +22,16 @@ pub mod journal;
 mod lane;
 pub mod limits;
 mod link;
+mod pictures;
 pub mod policy;
 pub mod recovery;
 mod roster;
+mod sessions;
 mod snapshot;
 mod supervisor;
 
 pub use desk::Asked;
 pub use hub::Hub;
+pub use pictures::Picture;
 pub use roster::Snapshot;
 pub use supervisor::Stopped;

@@ -14,12 +14,18 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/apps"),
     ("GET", "/v1/apps/toy/commands"),
     ("GET", "/v1/apps/toy/commands/toy.echo"),
+    ("GET", "/v1/apps/toy/programs"),
+    ("POST", "/v1/apps/toy/programs"),
     ("GET", "/v1/instances"),
     ("POST", "/v1/instances"),
     ("GET", "/v1/instances/toy"),
     ("DELETE", "/v1/instances/toy"),
     ("GET", "/v1/instances/toy/state"),
+    ("GET", "/v1/instances/toy/picture"),
     ("GET", "/v1/recovery"),
+    ("POST", "/v1/dashboard/links"),
+    ("GET", "/v1/dashboard/session"),
+    ("DELETE", "/v1/dashboard/session"),
     ("PUT", "/v1/blobs"),
     ("GET", "/v1/blobs/sha256:00"),
     ("GET", "/v1/tokens"),
@@ -244,7 +250,7 @@ async fn a_body_that_does_not_say_json_is_refused_before_it_is_read() {
 async fn what_there_is_not_is_a_problem_that_names_it() {
     let house = House::open().await;
     for (method, path) in [
-        ("GET", "/"),
+        ("POST", "/"),
         ("GET", "/v1"),
         ("GET", "/v2/calls"),
         ("PUT", "/v1/calls"),

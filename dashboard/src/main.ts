@@ -1,0 +1,9 @@
+// Where the page begins: signs in if a link's secret is there, then shows the rooms.
+import { mount } from 'svelte';
+import App from './App.svelte';
+import './lib/theme.svelte';
+import './style/tokens.css';
+import './style/base.css';
+
+const target = document.getElementById('page');
+if (target) mount(App, { target });
