@@ -91,7 +91,7 @@ export class Browser {
   }
 
   /** A page that is signed in; what it says on its console, and what it asked elsewhere, is kept. */
-  async page(house, { hash = '/stage', ...options } = {}) {
+  async page(house, { hash = '/stage', before, ...options } = {}) {
     const context = await this.chromium.newContext({ viewport: { width: 1360, height: 860 }, ...options });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
@@ -105,6 +105,7 @@ export class Browser {
       if (!request.url().startsWith(house.url) && !request.url().startsWith(house.url.replace('http', 'ws')))
         page.elsewhere.push(request.url());
     });
+    await before?.(page);
     await page.goto(await house.link());
     await page.getByText('Live', { exact: true }).waitFor();
     if (hash !== '/stage') await page.evaluate((to) => (location.hash = to), hash);

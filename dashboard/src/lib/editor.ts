@@ -97,7 +97,7 @@ export function open(
         syntaxHighlighting(colours),
         theme,
         placeholder('Python, inside the program. The value of the last expression comes back.'),
-        EditorView.contentAttributes.of({ 'aria-label': 'Code. Escape leaves the editor' }),
+        EditorView.contentAttributes.of({ tabindex: '0', 'aria-label': 'Code. Escape leaves the editor' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) heard.change(update.state.doc.toString());
         }),

@@ -61,9 +61,33 @@ export interface Changes {
   truncated?: number;
 }
 
+export interface Worker {
+  name: string;
+  state: string;
+  done?: number;
+  frame?: number;
+  /** Of the frame that it renders, 0 to 1. */
+  part?: number;
+  why?: string;
+}
+
+/** What a render farm tells beside its progress. */
+export interface FarmDetails {
+  frames?: number;
+  done?: number;
+  skipped?: number;
+  failed?: number;
+  left_s?: number | null;
+  /** The path of the last frame. */
+  last?: string | null;
+  picture?: { $blob: string } | null;
+  workers?: Worker[];
+}
+
 export interface Progress {
   fraction: number | null;
   text: string;
+  details?: FarmDetails;
 }
 
 export interface Output {
@@ -111,7 +135,12 @@ export interface Job extends Call {
   labels?: Record<string, string>;
   after?: string[];
   durability?: 'fsync' | 'journal';
+  /** 0 before the first. */
   attempt: number;
+  /** Why it waits, or was given up. */
+  why?: string | null;
+  started_at?: string | null;
+  ended_at?: string | null;
   paused?: boolean;
   attempts?: Attempt[];
 }

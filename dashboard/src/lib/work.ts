@@ -1,4 +1,6 @@
 // Rows of the work list: jobs, and calls that are none; in which order, which of them, and how many of each kind.
+import { hub } from './hub.svelte';
+import { clock } from './time.svelte';
 import { isUnderWay, type Call, type Job, type Status } from './wire';
 
 export type Which = 'all' | 'under way' | 'ended' | 'given up';
@@ -45,6 +47,13 @@ export function fits(call: Call, words: string[]): boolean {
     .join(' ')
     .toLowerCase();
   return words.every((word) => text.includes(word));
+}
+
+/** Milliseconds that it will still take: as it says itself, else by how its progress has gone. */
+export function leftOf(call: Call): number | null {
+  if (call.status !== 'running') return null;
+  const said = call.progress?.details?.left_s;
+  return typeof said === 'number' ? said * 1000 : hub.estimates.left(call.call_id, clock.now);
 }
 
 /** Progress names its picture by its hash; a person reads the rest. */

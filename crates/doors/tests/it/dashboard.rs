@@ -1,6 +1,8 @@
 //! The dashboard's way in: one-time links, the cookie and what it is good for, the page and its headers.
 
 use serde_json::{Value, json};
+use testkit::Dial;
+use wire::CommandSpec;
 
 use crate::client::{Answer, Client};
 use crate::socket::Socket;
@@ -111,7 +113,7 @@ async fn a_link_signs_one_browser_in_once() {
             .unwrap()
             .ends_with("owner")
     );
-    let body = call("toy.echo", json!({"a": 1})).to_string();
+    let body = call("toy.echo", json!({})).to_string();
     let ran = browser.page("POST", "/v1/calls", &body).await.json();
     assert_eq!(
         (&ran["status"], &ran["caller"]),
@@ -176,16 +178,16 @@ async fn the_cookie_counts_only_for_what_its_own_page_asks() {
         }
     }
     // Fetch metadata alone is enough to look, not to do.
-    for method in ["POST", "DELETE", "PUT", "PATCH"] {
+    for (method, path) in [
+        ("POST", "/v1/calls"),
+        ("POST", "/v1/stop"),
+        ("PUT", "/v1/blobs"),
+        ("DELETE", "/v1/instances/toy"),
+    ] {
         let answer = browser
-            .send(
-                method,
-                "/v1/calls",
-                &[("sec-fetch-site", "same-origin")],
-                &body,
-            )
+            .send(method, path, &[("sec-fetch-site", "same-origin")], &body)
             .await;
-        assert_eq!(shape(&answer), "403 origin_refused", "{method}");
+        assert_eq!(shape(&answer), "403 origin_refused", "{method} {path}");
     }
     let form = browser
         .client
@@ -296,9 +298,8 @@ async fn links_are_made_by_who_may_administer_and_by_no_session() {
         cookie: cookie.unwrap(),
         ..browser
     };
-    let body = call("toy.echo", json!({})).to_string();
     assert_eq!(
-        shape(&of_td.page("POST", "/v1/calls", &body).await),
+        shape(&of_td.page("DELETE", "/v1/instances/toy", "").await),
         "403 forbidden"
     );
     house.owner().delete("/v1/tokens/td").await;
@@ -493,4 +494,92 @@ async fn a_picture_in_the_blobs_says_that_it_is_one_and_nothing_else_does() {
         assert_eq!(read.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(read.body, bytes);
     }
+}
+
+#[tokio::test]
+async fn a_picture_is_taken_once_for_all_who_look_and_never_of_a_busy_program() {
+    let house = House::open().await;
+    let specs = CommandSpec::from_toml(
+        "viewport",
+        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\n[screenshot.args.width]\ntype='integer'\n",
+    );
+    let mut lens = Dial::new(&house.hub)
+        .app("lens")
+        .name("lens")
+        .commands(specs.unwrap())
+        .by_hand()
+        .await
+        .unwrap();
+    let look = || async { house.owner().get("/v1/instances/lens/picture").await.json() };
+    // A caller of its own keeps it busy: whoever looks then gets what there is.
+    let busy = json!({"app": "lens", "command": "viewport.screenshot", "args": {}, "wait": false});
+    house.owner().post("/v1/calls", &busy).await;
+    let call = lens.next_call().await;
+    lens.started(&call.id).await;
+    lens.round_trip().await;
+    assert_eq!(look().await["picture"], Value::Null);
+    lens.answer(&call.id, json!({})).await;
+    lens.round_trip().await;
+    // Two who look at the same time cost one call.
+    let answers = async {
+        let call = lens.next_call().await;
+        assert_eq!(call.args["width"], 720);
+        lens.started(&call.id).await;
+        let other = look().await;
+        let image = json!({"image": {"$blob": "sha256:00", "width": 720, "height": 540}});
+        lens.answer(&call.id, image).await;
+        other
+    };
+    let (first, other) = tokio::join!(look(), answers);
+    assert_eq!(first["picture"]["$blob"], "sha256:00");
+    assert_eq!(other["picture"], Value::Null, "it was still being taken");
+    assert_eq!(look().await["picture"], first["picture"]);
+    lens.round_trip().await;
+    assert_eq!(lens.calls().len(), 2);
+    // The page leaves it out of what was done.
+    let calls = house.owner().get("/v1/calls?instance=lens").await.json();
+    assert_eq!(calls["calls"][0]["correlation_id"], "picture");
+    assert_eq!(calls["calls"][1]["correlation_id"], Value::Null);
+
+    // The toy has no such command: it says so.
+    let bridge = house.echo().await;
+    let answer = house.owner().get("/v1/instances/toy/picture").await;
+    assert_eq!(shape(&answer), "400 not_supported");
+    assert!(
+        answer.json()["message"]
+            .as_str()
+            .unwrap()
+            .contains("viewport.screenshot")
+    );
+    bridge.round_trip().await;
+    assert!(bridge.calls().is_empty());
+    let unknown = house.owner().get("/v1/instances/nobody/picture").await;
+    assert_eq!(shape(&unknown), "404 instance_unknown");
+    let nobody = house.caller("nobody", &["write"], &[]).await;
+    let refused = nobody.get("/v1/instances/toy/picture").await;
+    assert_eq!(shape(&refused), "403 forbidden");
+}
+
+#[tokio::test]
+async fn programs_to_install_in_are_for_who_may_administer() {
+    let house = House::open().await;
+    let listed = house.owner().get("/v1/apps/toy/programs").await;
+    assert_eq!(
+        (listed.status, listed.json()),
+        (200, json!({"programs": []}))
+    );
+    let other = json!({"program": "/bin/sh"});
+    let answer = house.owner().post("/v1/apps/toy/programs", &other).await;
+    assert_eq!(answer.code(), "file_not_found");
+    let writer = house
+        .caller("writer", &["read", "write", "code"], &[])
+        .await;
+    for answer in [
+        writer.get("/v1/apps/toy/programs").await,
+        writer.post("/v1/apps/toy/programs", &other).await,
+    ] {
+        assert_eq!(shape(&answer), "403 forbidden");
+    }
+    let unknown = house.owner().get("/v1/apps/nothing/programs").await;
+    assert_eq!(shape(&unknown), "404 app_unknown");
 }
