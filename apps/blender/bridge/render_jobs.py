@@ -108,6 +108,8 @@ def apply(scene, job):
         versions.set_engine(scene, job["engine"])
     if job["samples"] is not None:
         versions.set_samples(scene, job["samples"])
+    if job.get("time_limit") is not None:
+        scene.cycles.time_limit = job["time_limit"]
     if job["camera"] is not None:
         scene.camera = bpy.data.objects[job["camera"]]
     for key, value in (("resolution_x", "width"), ("resolution_y", "height"), ("resolution_percentage", "percentage")):

@@ -34,6 +34,8 @@ use scene::{Chapter, Step};
 /// about 1.3 s of one processor, so two processors need some 10 and 20 s.
 const SAMPLES_DENOISED: u32 = 16;
 const SAMPLES_NOISY: u32 = 32;
+/// How long the picture may be sampled, in seconds: on a slow or busy machine it gets fewer samples, not minutes.
+const PICTURE_SECONDS: u32 = 25;
 
 const APP: &str = "blender";
 const INSTANCE: &str = "demo";
@@ -58,7 +60,9 @@ pub(crate) fn run(session: &Session, words: &Demo) -> Answered {
     } else {
         SAMPLES_NOISY
     });
-    let files = stage.make_files(&out, words.seed, samples)?;
+    // Who names the samples wants them all, however long it takes.
+    let seconds = words.samples.is_none().then_some(PICTURE_SECONDS);
+    let files = stage.make_files(&out, words.seed, samples, seconds)?;
     Ok(Box::new(Report {
         seed: words.seed,
         title: plan.title,
@@ -127,6 +131,7 @@ impl Stage {
         out: &Path,
         seed: u64,
         samples: u32,
+        seconds: Option<u32>,
     ) -> Result<Vec<FileMade>, Box<Problem>> {
         let path = |suffix: &str| -> PathBuf { out.join(format!("demo-{seed}.{suffix}")) };
         let works = [
@@ -134,7 +139,7 @@ impl Stage {
                 "picture",
                 "render.still",
                 path("png"),
-                json!({"samples": samples}),
+                json!({"samples": samples, "time_limit": seconds}),
             ),
             ("model", "file.export", path("glb"), json!({})),
             (

@@ -22,6 +22,7 @@ def still(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
@@ -31,7 +32,7 @@ def still(
     background=None,
 ):
     settings, shown = _settings(
-        call, scene, camera, engine, samples, width, height, percentage, transparent, frame=frame
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=frame
     )
     target = paths.to_write(call, _picture(path, shown.name), overwrite)
     suffix = os.path.splitext(target)[1].lower()
@@ -68,13 +69,16 @@ def animation(
     camera=None,
     engine=None,
     samples=None,
+    time_limit=None,
     width=None,
     height=None,
     percentage=None,
     transparent=None,
     background=None,
 ):
-    settings, shown = _settings(call, scene, camera, engine, samples, width, height, percentage, transparent)
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
     plan = frames.Plan(call, shown, path, start, end, step, format, existing)
     settings.update(plan.settings())
     note = _denoise_note(shown, engine)
@@ -90,7 +94,7 @@ def animation(
     return Deferred(lambda call: plan.run(call, work))
 
 
-def _settings(call, scene, camera, engine, samples, width, height, percentage, transparent, frame=None):
+def _settings(call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=None):
     """(what a job gets, the scene)."""
     shown = names.scene_named(scene)
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else shown.camera
@@ -100,12 +104,20 @@ def _settings(call, scene, camera, engine, samples, width, height, percentage, t
         )
     if samples is not None and engine == "workbench":
         raise Problem("not_supported", "Workbench has no number of samples.", hint="Leave out `samples`.")
+    drawn_by = engine or versions.engine_name(shown)
+    if time_limit is not None and drawn_by != "cycles":
+        raise Problem(
+            "not_supported",
+            "%s has no limit of time for a picture." % drawn_by.capitalize(),
+            hint="Set `engine` to cycles, or leave out `time_limit`.",
+        )
     return {
         "scene": shown.name,
         "frame": frame,
         "camera": seen.name,
         "engine": engine,
         "samples": samples,
+        "time_limit": time_limit,
         "width": width,
         "height": height,
         "percentage": percentage,

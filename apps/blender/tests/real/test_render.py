@@ -151,6 +151,13 @@ def test_a_timeout_kills_the_child(blender):
     wait_until(lambda: not children(blender.process.pid), what="the end of the child")
 
 
+def test_a_picture_may_be_given_a_time(blender):
+    told = blender.run("render.still", time_limit=0.5, **endless(blender, "timed.png"))
+    assert png(told["path"])[2] > 5
+    refused = blender.problem("render.still", {"engine": "workbench", "time_limit": 1})
+    assert refused["code"] == "not_supported" and "cycles" in refused["hint"]
+
+
 def test_more_renders_than_places_wait_and_all_end(blender):
     calls = [blender.send("render.still", dict(SMALL, path="many-%d.png" % n, overwrite=True)) for n in range(4)]
     most = 0

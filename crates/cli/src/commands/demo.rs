@@ -17,7 +17,7 @@ pub struct Demo {
     /// Where the files go [default: KAPELLE_HOME/demo]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
-    /// How fine the picture is: samples per pixel [default: as many as take some ten seconds]
+    /// How fine the picture is: samples per pixel [default: 16, or 32 where this Blender cannot denoise, but at most 25 s of them]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub samples: Option<u32>,
 }
