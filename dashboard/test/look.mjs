@@ -23,26 +23,85 @@ try {
   await page.context().close();
 
   await house.ask('POST', '/v1/instances', { app: 'blender' });
-  await house.call('object.create', { kind: 'monkey', location: [0, 0, 1] });
-  await house.call('material.create', { name: 'Brass' });
-  await house.call('material.set', {
+  await house.call('object.delete', { names: ['Cube'] });
+  await house.call('object.create', { kind: 'plane', name: 'Floor', size: 14, location: [0, 0, -1] });
+  await house.call('object.create', { kind: 'monkey', name: 'Bust', smooth: true, location: [0, 0, 0.2] });
+  await house.call('material.create', {
     name: 'Brass',
-    color: [0.8, 0.5, 0.1, 1],
-    metallic: 0.9,
-    roughness: 0.3,
+    base_color: [0.78, 0.48, 0.12],
+    metallic: 1,
+    roughness: 0.25,
+    object: 'Bust',
   });
-  await house.call('material.assign', { material: 'Brass', objects: ['Suzanne'] });
-  await house.call('object.create', { kind: 'torus', name: 'Ring', location: [2.4, 0, 0.4] });
-  await house.call('code.run', { code: 'import bpy\n[o.name for o in bpy.data.objects]' });
-  await house.call('code.run', { code: 'bpy.data.objects["Cubee"]' });
-  await house.call('object.transform', { name: 'Ring', rotation: [40, 10, 0] });
-  await house.call('render.still', { width: 480, height: 320, samples: 8, engine: 'cycles' });
-  void house.call('code.run', {
-    code: 'import time\nfor i in range(300):\n    kapelle.progress(i/300, f"frame {i} of 300")\n    print("frame", i)\n    time.sleep(0.1)',
+  await house.call('object.create', {
+    kind: 'torus',
+    name: 'Ring',
+    size: 1.6,
+    location: [2, 0.6, -0.5],
+    smooth: true,
   });
+  await house.call('material.create', {
+    name: 'Glaze',
+    base_color: [0.05, 0.28, 0.45],
+    roughness: 0.15,
+    object: 'Ring',
+  });
+  await house.call('code.run', { code: "bpy.data.objects['Cubee']" });
+  await house.call('object.create', {
+    kind: 'sphere',
+    name: 'Pearl',
+    size: 0.9,
+    location: [-1.9, -0.6, -0.55],
+    smooth: true,
+  });
+  await house.call('light.create', {
+    kind: 'area',
+    name: 'Key',
+    location: [3, -3, 5],
+    look_at: [0, 0, 0],
+    energy: 500,
+    size: 3,
+  });
+  await house.call('camera.frame', {
+    objects: ['Bust', 'Ring', 'Pearl'],
+    side: 'three_quarter',
+    margin: 0.15,
+  });
+  await house.call('code.run', { code: '[o.name for o in bpy.data.objects]' });
+  await house.call('render.still', { width: 640, height: 400, samples: 24, engine: 'cycles' });
+  const { calls } = await house.ask('GET', '/v1/calls?limit=30');
+  for (const { command, problem } of calls) if (problem) console.log(command, problem.message);
+
+  if (process.env.KAPELLE_DOCS_PICTURES) {
+    page = await browser.page(house, { colorScheme: 'dark', viewport: { width: 1180, height: 720 } });
+    await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
+    await page.waitForTimeout(5000);
+    await shot(page, 'dashboard-stage');
+    await page.goto(`${house.url}/#/console`);
+    await page.locator('.code.ready').waitFor();
+    await page.locator('.cm-content').click();
+    await page.keyboard.insertText(
+      'from math import cos, sin, tau\n\nfor i in range(12):\n    at = (3 * cos(tau * i / 12), 3 * sin(tau * i / 12), -0.7)\n    bpy.ops.mesh.primitive_ico_sphere_add(radius=0.25, location=at)\n    print("pearl", i + 1, "at", [round(x, 2) for x in at])\n\nlen(bpy.data.objects)',
+    );
+    await page.keyboard.press('Control+Enter');
+    await page.getByText('Value', { exact: true }).waitFor();
+    await page.waitForTimeout(300);
+    await shot(page, 'dashboard-console');
+    await page.context().close();
+  }
+
+  void house
+    .call('code.run', {
+      code: 'import time\nfor i in range(300):\n    kapelle.progress(i/300, f"frame {i} of 300")\n    print("frame", i)\n    time.sleep(0.1)',
+    })
+    .catch(() => undefined);
   await new Promise((resolve) => setTimeout(resolve, 2500));
-  void house.call('object.create', { kind: 'cube' });
-  void house.call('render.still', { width: 480, height: 320, samples: 8 });
+  void house
+    .call('object.create', { kind: 'cube', name: 'Late', location: [0, 3, 0] })
+    .catch(() => undefined);
+  void house
+    .call('render.still', { width: 320, height: 200, samples: 4, engine: 'cycles' })
+    .catch(() => undefined);
 
   for (const [scheme, size, options] of [
     ['dark', 'wide', WIDE],

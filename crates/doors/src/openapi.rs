@@ -3,12 +3,16 @@
 use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec};
 
+mod dashboard;
 mod routes;
 
 /// OpenAPI 3.1 for these apps. Pure: the same in gives the same out.
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
+    schemas.extend(dashboard::schemas());
+    let mut paths = routes::paths();
+    paths.extend(dashboard::paths());
     let mut variants = Vec::new();
     for (app, specs) in apps {
         for spec in specs {
@@ -33,10 +37,16 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}],
-        "paths": routes::paths(),
+        "security": [{"token": []}, {"session": []}],
+        "paths": paths,
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "kapelle-PORT",
+                    "description": "The dashboard's page alone: it counts only with that page's own Origin.",
+                },
+            },
             "schemas": schemas,
         },
     })

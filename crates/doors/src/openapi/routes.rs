@@ -17,8 +17,8 @@ pub(super) fn call_options() -> Map<String, Value> {
     }))
 }
 
-pub(super) fn paths() -> Value {
-    json!({
+pub(super) fn paths() -> Map<String, Value> {
+    map(json!({
         "/healthz": {"get": {
             "operationId": "health", "summary": "Whether the hub answers", "security": [],
             "responses": {"200": json_of("Health", "The hub answers.")}
@@ -142,7 +142,7 @@ pub(super) fn paths() -> Value {
         "/openapi.json": {"get": {"operationId": "openapi", "summary": "This document",
             "responses": with_problems(json!({"200": {"description": "It.",
                 "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401"])}}
-    })
+    }))
 }
 
 pub(super) fn schemas() -> Map<String, Value> {
@@ -191,7 +191,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"}}},
         "App": {"type": "object", "properties": {"app": {"type": "string"}, "title": {"type": "string"},
-            "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"}}},
+            "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"},
+            "installs": {"type": "boolean"}}},
         "Apps": list("apps", "App"),
         "Command": {"type": "object", "required": ["name", "summary", "effect", "args"], "properties": {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
@@ -251,11 +252,11 @@ pub(super) fn schemas() -> Map<String, Value> {
     }))
 }
 
-fn reference(name: &str) -> Value {
+pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn json_of(name: &str, description: &str) -> Value {
+pub(super) fn json_of(name: &str, description: &str) -> Value {
     json!({"description": description, "content": {"application/json": {"schema": reference(name)}}})
 }
 
@@ -263,11 +264,11 @@ fn query(name: &str, schema: Value) -> Value {
     json!({"name": name, "in": "query", "schema": schema})
 }
 
-fn path(name: &str) -> Value {
+pub(super) fn path(name: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
 }
 
-fn with_problems(mut responses: Value, statuses: &[&str]) -> Value {
+pub(super) fn with_problems(mut responses: Value, statuses: &[&str]) -> Value {
     for status in statuses {
         responses[*status] = json!({
             "description": "Nothing ran; the problem says why.",
@@ -277,7 +278,7 @@ fn with_problems(mut responses: Value, statuses: &[&str]) -> Value {
     responses
 }
 
-fn map(value: Value) -> Map<String, Value> {
+pub(super) fn map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
