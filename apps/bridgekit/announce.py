@@ -41,9 +41,11 @@ def whole(mine, name):
     return told
 
 
-def calls(known, ended):
-    """The calls of an announcement: one that has ended is not also told as running."""
+def calls(known, ended, complete):
+    """The calls of an announcement: one that has ended is not also told as running. `complete`: none is missing, so
+    that a call of this session in none of the lists has never arrived and may be sent again."""
     ids = {call["id"] for call in ended}
     told = {part: [call for call in known[part] if call["id"] not in ids] for part in ("running", "queued")}
     told["ended"] = ended
+    told["complete"] = complete
     return told

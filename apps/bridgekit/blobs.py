@@ -104,10 +104,13 @@ class Incoming:
                 self._folder = None
 
     def _begin(self, piece):
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="kapelle-blobs-")
         if not _is_hash(piece.blob):
             raise FrameError("piece", f"{piece.blob[:80]!r} is no name of a blob")
+        if self._folder is None:
+            try:
+                self._folder = tempfile.mkdtemp(prefix="kapelle-blobs-")
+            except OSError:  # no room, or no rights: the blob is lost, and its call will say so
+                return _Part(piece.blob, piece.total, "")
         return _Part(piece.blob, piece.total, os.path.join(self._folder, piece.blob[7:] + ".part"))
 
     def _keep(self, part):

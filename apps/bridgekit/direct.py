@@ -19,7 +19,7 @@ import queue
 import socket
 import threading
 
-from . import VERSION, dialects
+from . import VERSION, dialects, faults, still
 from .call import Call
 from .frames import FrameError
 from .objects import ObjectReader
@@ -86,9 +86,12 @@ class Listener:
     def _accept(self):
         while True:
             listening = self._socket
+            if listening is None:
+                return
             try:
+                still.wait(listening)
                 accepted, _address = listening.accept()
-            except (OSError, AttributeError):
+            except (OSError, ValueError):
                 return  # closed
             accepted.settimeout(_SEND_S)
             one = _Connection(self, accepted)
@@ -189,6 +192,7 @@ class _Connection:
     def run(self):
         while True:
             self.socket.settimeout(None)  # an idle connection costs nothing
+            still.wait(self.socket)
             data = self.socket.recv(_READ_BYTES)
             if not data:
                 return
@@ -204,6 +208,8 @@ class _Connection:
             answer = self._listener.handle(self._request, self._owner, self._tell)
         except Problem as problem:
             answer = dialects.refused(self._request, problem.to_dict())
+        except Exception as error:  # ours: it is told, and the connection goes on
+            answer = dialects.refused(self._request, faults.internal(error).to_dict())
         self.say(answer)
         self._listener.answered(self._request)
 
@@ -255,9 +261,10 @@ class Jobs(Port):
     def find(self, params):
         """(call, outcome or None). Raises Problem `call_unknown`."""
         with self._lock:
-            found = self._calls.get(params.get("job_id"))
+            job_id = params.get("job_id")
+            found = self._calls.get(job_id) if isinstance(job_id, str) else None
             if found is None:
-                raise Problem("call_unknown", f"No job `{params.get('job_id')}` is known here.")
+                raise Problem("call_unknown", f"No job `{str(job_id)[:80]}` is known here.")
             return found[0], found[1]
 
     def status(self, params):

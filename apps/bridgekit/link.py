@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 
-from . import announce, fork, frames, handshake, home, memory, outcome
+from . import announce, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
 from .call import Call
 from .outbox import Kept, Outbox
@@ -26,9 +26,12 @@ from .port import Port
 from .sender import Sender
 from .streaming import STREAM_GAP_S, has_more, messages
 
-# Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less.
+# Between two dials: the first wait, doubled up to the last; each with up to 50 % more or less. The hub gives up the
+# calls of a lost link after 10 s: three dials at least fall into that time, so that one more fault is no end.
 BACKOFF_FIRST_S = 0.1
-BACKOFF_LAST_S = 5.0
+BACKOFF_LAST_S = 2.0
+# After a refusal that will be the same the next time.
+REFUSED_S = 5.0
 # How long the next call waits for the hub's last words after one that held everything up.
 CATCH_UP_S = 0.5
 # Without a word from the hub for this long the connection counts as lost: ten beats.
@@ -72,6 +75,7 @@ class Link(Port):
         self._sender = None
         self._sockets = ()
         self._wake = queue.SimpleQueue()
+        self._pause = queue.SimpleQueue()  # ends the wait between two dials
         self._stopping = threading.Event()
         self._threads = []
         self._beat_s = 0.5
@@ -89,8 +93,11 @@ class Link(Port):
 
     def start(self):
         """Starts both threads; they dial until `stop`."""
-        for run, name in ((self._dial_forever, "kapelle-link"), (self._write_forever, "kapelle-writer")):
-            thread = threading.Thread(target=run, name=name, daemon=True)
+        for run, wake, name in (
+            (self._dial_forever, self._pause, "kapelle-link"),
+            (self._write_forever, self._wake, "kapelle-writer"),
+        ):
+            thread = threading.Thread(target=_as_member, args=(run, wake), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -112,6 +119,7 @@ class Link(Port):
                 # Only our half: closing with unread bytes would throw away what the hub has not read yet.
                 _quietly(sock.shutdown, socket.SHUT_WR)
         self._wake.put(_END)
+        self._pause.put(_END)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.1, end - time.monotonic()))
@@ -204,8 +212,17 @@ class Link(Port):
             if self._away_limit_s is not None and now - away_since > self._away_limit_s and self._on_away:
                 on_away, self._on_away = self._on_away, None
                 on_away()
-            self._stopping.wait((BACKOFF_LAST_S if slow else backoff) * random.uniform(0.5, 1.5))
+            self._wait_to_dial((REFUSED_S if slow else backoff) * random.uniform(0.5, 1.5))
             backoff = min(backoff * 2, BACKOFF_LAST_S)
+
+    def _wait_to_dial(self, seconds):
+        end = time.monotonic() + seconds
+        try:
+            while not self._stopping.is_set():
+                still.rest()
+                self._pause.get(True, max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            pass
 
     def _connection(self):
         """One connection from its dial to its end, which is always an exception."""
@@ -227,12 +244,15 @@ class Link(Port):
 
     def _read(self, sock, decoder):
         view = memoryview(bytearray(_READ_BYTES))
-        sock.settimeout(SILENCE_S)
+        sock.settimeout(0)
+        something_came = still.Wait(sock)
         while True:
+            if not something_came(SILENCE_S):
+                raise Lost(f"the hub said nothing for {SILENCE_S:g} s")
             try:
                 size = sock.recv_into(view)
-            except socket.timeout:
-                raise Lost(f"the hub said nothing for {SILENCE_S:g} s") from None
+            except BlockingIOError:
+                continue
             if not size:
                 raise Lost("the hub closed the connection")
             for item in decoder.feed(view[:size]):
@@ -251,7 +271,8 @@ class Link(Port):
         with self._lock:
             known = self._executor.calls()
             ended = [kept.known for kept in self._outbox.all()]
-        told["calls"] = announce.calls(known, ended)
+            complete = not self._outbox.has_dropped
+        told["calls"] = announce.calls(known, ended, complete)
         return told
 
     def _open(self, sock, welcome, url):
@@ -321,6 +342,7 @@ class Link(Port):
 
     def _write_forever(self):
         while True:
+            still.rest()
             with self._lock:
                 sender = self._sender
             order = self._sleep(sender)
@@ -451,6 +473,11 @@ class Link(Port):
         sockets, self._sockets, self._sender = self._sockets, (), None
         for sock in sockets:
             _quietly(sock.close)
+
+
+def _as_member(run, wake):
+    with still.member(lambda: wake.put(None)):
+        run()
 
 
 def _quietly(do, *args):

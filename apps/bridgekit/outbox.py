@@ -41,6 +41,7 @@ class Outbox:
         self._count_max = count_max
         self._bytes_max = bytes_max
         self.bytes = 0
+        self.has_dropped = False  # whether an outcome was forgotten that the hub does not have
 
     def __len__(self):
         return len(self._full) + len(self._husks)
@@ -55,6 +56,7 @@ class Outbox:
             self._husks[oldest] = _husk(gone)
             if len(self._husks) > HUSKS_MAX:
                 self._husks.popitem(last=False)
+                self.has_dropped = True
 
     def forget(self, call_id):
         """The hub has it."""

@@ -12,6 +12,7 @@ accident what that caller may not do, and it tells a person what a piece of code
 import ast
 
 from .problem import Problem
+from .remembered import Remembered
 
 # Characters of code that are looked through; longer code is not known, and refused to a limited caller.
 CHECKED_CHARS_MAX = 1000000
@@ -172,15 +173,28 @@ class Checks:
             else:
                 self._plain[name] = kind
         self._also = also
+        self._found = Remembered()  # source -> (findings, what its names stood for)
 
     def check(self, source, known=None):
         """The Checked of a source. `known`: variables of earlier calls. Raises what ast.parse raises."""
+        return self._walked(source, known or {}).checked
+
+    def findings(self, source, known):
+        """Those of `check`, without looking again at a source whose names stand for the same as the last time."""
+        kept = self._found.get(source)
+        if kept is not None and all(_origin(known.get(name)) == origin for name, origin in kept[1].items()):
+            return kept[0]
+        walk = self._walked(source, known)
+        self._found.put(source, (walk.checked.findings, walk.origins))
+        return walk.checked.findings
+
+    def _walked(self, source, known):
         tree = ast.parse(source)
-        walk = _Walk(self, known or {})
+        walk = _Walk(self, known)
         walk.visit(tree)
         if self._also is not None:
             self._also(tree, walk.checked)
-        return walk.checked
+        return walk
 
     def refuse(self, call, source, known=None):
         """Raises the Problem `forbidden` when the code does what the scopes of the call do not allow."""
@@ -193,7 +207,7 @@ class Checks:
                 % CHECKED_CHARS_MAX,
                 hint="Run it in parts.",
             )
-        found = [one for one in self.check(source, known).findings if not is_allowed(one.kind, call.scopes)]
+        found = [one for one in self.findings(source, known or {}) if not is_allowed(one.kind, call.scopes)]
         if found:
             first = found[0]
             raise Problem(
@@ -246,6 +260,7 @@ class _Walk(ast.NodeVisitor):
         self.checked = Checked()
         self._checks = checks
         self._known = known
+        self.origins = {}  # name that an earlier call may have left -> what it stands for, or None
         self._names = {}  # name in the code -> dotted
         self._seen = set()
 
@@ -319,7 +334,8 @@ class _Walk(ast.NodeVisitor):
         if isinstance(node, ast.Name):
             if node.id in self._names:
                 return self._names[node.id]
-            return _origin(self._known.get(node.id)) or node.id
+            origin = self.origins[node.id] = _origin(self._known.get(node.id))
+            return origin or node.id
         if isinstance(node, ast.Attribute):
             owner = self._dotted(node.value)
             return "%s.%s" % (owner, node.attr) if owner else None

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 
+from . import still
 from .deferred import GRACE_S
 
 # From the first shot to the second, which also ends waits inside Python's C code (bell.py): long enough
@@ -55,7 +56,12 @@ class Watchdog:
         self._wake.put(_FAR)
 
     def _watch(self):
+        with still.member(lambda: self._wake.put(None)):
+            self._watch_on()
+
+    def _watch_on(self):
         while True:
+            still.rest()
             overdue, wedged = [], False
             with self._executor._lock:
                 now = time.monotonic()

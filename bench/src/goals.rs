@@ -86,7 +86,7 @@ impl Goal {
 pub(crate) fn of(
     found: &Found,
     watched: Option<&Watched>,
-    ready: &Ready,
+    ready: Option<&Ready>,
     rss_mb: &[(&'static str, Option<f64>)],
 ) -> Vec<Goal> {
     let mut goals = through_blender(found);
@@ -108,12 +108,14 @@ pub(crate) fn of(
             "ms",
         ));
     }
-    goals.push(Goal::at_most(
-        "hub ready in a fresh home, p50",
-        READY_MS,
-        ready.fresh.p50_ms,
-        "ms",
-    ));
+    goals.extend(ready.map(|ready| {
+        Goal::at_most(
+            "hub ready in a fresh home, p50",
+            READY_MS,
+            ready.fresh.p50_ms,
+            "ms",
+        )
+    }));
     for (when, value) in rss_mb.iter().take(3) {
         if let Some(value) = value {
             goals.push(Goal::at_most(

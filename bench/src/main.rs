@@ -56,6 +56,9 @@ struct Words {
     /// Fewer and shorter rounds: under a minute.
     #[arg(long)]
     quick: bool,
+    /// Only these parts, by commas [default: all]
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    parts: Vec<scene::Part>,
     /// Where the report goes; `.md` or `.json`. Can be given twice.
     #[arg(long, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -149,6 +152,7 @@ fn measure(words: Words) -> Result<(), Fault> {
         } else {
             rounds::Length::FULL
         },
+        parts: words.parts,
     };
     let report = scene::measure(&wanted)?;
     print!("{}", report::table(&report));
@@ -156,5 +160,8 @@ fn measure(words: Words) -> Result<(), Fault> {
         report::write(&report, path)?;
         eprintln!("wrote {}", path.display());
     }
-    Ok(())
+    match report.failed.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} parts were not measured; the report says why").into()),
+    }
 }

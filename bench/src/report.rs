@@ -28,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) goals: Vec<Goal>,
+    /// Parts that could not be measured, with the reason.
+    pub(crate) failed: Vec<String>,
 }
 
 /// One way in one discipline.
@@ -156,6 +158,9 @@ fn about(report: &Report) -> Vec<String> {
                 most / least
             ));
         }
+    }
+    for one in &report.failed {
+        lines.push(format!("NOT MEASURED: {one}"));
     }
     if !report.optimised {
         lines.push("NOT BUILT FOR RELEASE: these figures say nothing.".to_owned());

@@ -46,6 +46,34 @@ pub(crate) struct Wanted {
     /// A Blender for the measurements that need a window.
     pub(crate) window: Option<PathBuf>,
     pub(crate) length: Length,
+    /// Only these; all when there is none.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What can be measured by itself. One that fails is told in the report, and the others go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// How soon a hub is ready.
+    Starts,
+    /// Small calls, one client and eight.
+    Small,
+    /// 5 MB each way.
+    Large,
+    /// What is answered while a call runs.
+    Status,
+    Mcp,
+    /// A million vertices, and the bytes of 5 MB.
+    Arrays,
+    /// Eight calls in flight at the bridge alone.
+    Flight,
+    /// What only a window shows.
+    Window,
+}
+
+impl Wanted {
+    fn wants(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
 }
 
 #[derive(Debug)]
@@ -58,7 +86,8 @@ pub(crate) enum Blender {
 }
 
 /// # Errors
-/// When something cannot be started, or a call fails. A slow answer is no error.
+/// When what all parts need cannot be started. What fails within a part is told in the report; a slow answer is
+/// no failure.
 pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
     let mut processes = Processes::new()?;
     let dir = tempfile::Builder::new()
@@ -67,9 +96,15 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
         .keep();
     processes.remove_at_end(&dir)?;
     let before = machine::load();
+    let mut parts = Parts {
+        wanted,
+        failed: Vec::new(),
+    };
 
-    eprintln!("starting and stopping hubs");
-    let ready = single::ready(&mut processes, &wanted.kapelle, &dir, wanted.length.starts)?;
+    let starts = wanted.length.starts;
+    let ready = parts.run(Part::Starts, "starting and stopping hubs", || {
+        single::ready(&mut processes, &wanted.kapelle, &dir, starts)
+    });
     let floor = start_floor(&mut processes)?;
     let hub = Hub::start(&mut processes, &wanted.kapelle, &dir.join("echo"))?;
     let rss_start = single::idle_rss_mb(hub.pid);
@@ -98,67 +133,30 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
         .into_iter()
         .find(|at| *at < ways.len());
     let mut found = Found::default();
-    found.add_small(&ways, &wanted.length, teller)?;
+    parts.run(Part::Small, "small calls", || {
+        found.add_small(&ways, &wanted.length, teller)
+    });
     let rss_small = single::idle_rss_mb(hub.pid);
-    found.add_large(&ways, &wanted.length)?;
+    parts.run(Part::Large, "5 MB each way", || {
+        found.add_large(&ways, &wanted.length)
+    });
     let rss_large = single::idle_rss_mb(hub.pid);
-    eprintln!("status while a call runs");
-    let watched = match &blender {
-        Some((hub, _)) => Some(single::status_while_busy(
-            &hub.target,
-            wanted.length.busy_s,
-        )?),
-        None => None,
-    };
     let mut extra = (Vec::new(), Vec::new());
-    let mut add = |(figures, goals): (Vec<Figure>, Vec<Goal>)| {
-        extra.0.extend(figures);
-        extra.1.extend(goals);
-    };
+    let mut watched = None;
     if let Some((hub, _)) = &blender {
-        eprintln!("MCP");
-        add(mcp::measure(
-            hub,
-            wanted.length.rounds,
-            wanted.length.calls,
-        )?);
-        eprintln!("large arrays");
-        add(arrays::measure(&hub.target)?);
-        if let Some(End::Link(link)) = ways.get(BLENDER_ALONE).map(|way| &way.end) {
-            let rate = window::in_flight(link)?;
-            add((
-                Vec::new(),
-                vec![Goal::at_least(
-                    "background: eight calls in flight, bridge alone",
-                    window::BRIDGE_CALLS_PER_S,
-                    rate,
-                    "calls/s",
-                )],
-            ));
-        }
-        if let Some(crowd) = found.summary(What::Crowd, BLENDER) {
-            add((
-                Vec::new(),
-                vec![Goal::at_least(
-                    "background: eight clients through the hub",
-                    window::HUB_CALLS_PER_S,
-                    crowd.calls_per_s,
-                    "calls/s",
-                )],
-            ));
-        }
+        watched = parts.run(Part::Status, "status while a call runs", || {
+            single::status_while_busy(&hub.target, wanted.length.busy_s)
+        });
+        with_blender(&mut parts, &mut extra, hub, &ways, &found);
     }
     if let (Some(_), Some(program)) = (&blender, &wanted.window) {
-        match Display::find(&mut processes) {
-            Some(display) => add(window::measure(
-                &mut processes,
-                &display,
-                &wanted.kapelle,
-                program,
-                &dir,
-            )?),
-            None => eprintln!("no display and no Xvfb: nothing with a window is measured"),
-        }
+        let told = parts.run(Part::Window, "a window", || {
+            let display = Display::find(&mut processes).ok_or("there is no display and no Xvfb")?;
+            window::measure(&mut processes, &display, &wanted.kapelle, program, &dir)
+        });
+        let (figures, goals) = told.unwrap_or_default();
+        extra.0.extend(figures);
+        extra.1.extend(goals);
     }
     let singles = Singles {
         extra,
@@ -180,27 +178,102 @@ pub(crate) fn measure(wanted: &Wanted) -> Result<Report, Fault> {
                 rss_large,
             ),
         ],
+        failed: parts.failed,
     };
     let load = (before, machine::load());
     let instance = blender.as_ref().map(|(_, instance)| instance);
     drop_all(processes);
-    compose(wanted, &ways, &found, &singles, instance, load)
+    compose(wanted, &ways, &found, singles, instance, load)
+}
+
+/// What of the wanted parts could not be measured so far.
+struct Parts<'a> {
+    wanted: &'a Wanted,
+    failed: Vec<String>,
+}
+
+impl Parts<'_> {
+    /// Measures a part if it is wanted. None when it is not, or failed.
+    fn run<T>(
+        &mut self,
+        part: Part,
+        name: &str,
+        measure: impl FnOnce() -> Result<T, Fault>,
+    ) -> Option<T> {
+        if !self.wanted.wants(part) {
+            return None;
+        }
+        eprintln!("{name}");
+        match measure() {
+            Ok(told) => Some(told),
+            Err(fault) => {
+                eprintln!("\n{name}: {fault}");
+                self.failed.push(format!("{name}: {fault}"));
+                None
+            }
+        }
+    }
+}
+
+/// What is asked of a Blender in background beside the rounds.
+fn with_blender(
+    parts: &mut Parts<'_>,
+    extra: &mut (Vec<Figure>, Vec<Goal>),
+    hub: &Hub,
+    ways: &[Way],
+    found: &Found,
+) {
+    let length = parts.wanted.length;
+    let mcp = parts.run(Part::Mcp, "MCP", || {
+        mcp::measure(hub, length.rounds, length.calls)
+    });
+    let arrays = parts.run(Part::Arrays, "large arrays", || {
+        arrays::measure(&hub.target)
+    });
+    for (figures, goals) in [mcp, arrays].into_iter().flatten() {
+        extra.0.extend(figures);
+        extra.1.extend(goals);
+    }
+    if let Some(End::Link(link)) = ways.get(BLENDER_ALONE).map(|way| &way.end) {
+        let rate = parts.run(Part::Flight, "eight calls in flight", || {
+            window::in_flight(link)
+        });
+        extra.1.extend(rate.map(|rate| {
+            Goal::at_least(
+                "background: eight calls in flight, bridge alone",
+                window::BRIDGE_CALLS_PER_S,
+                rate,
+                "calls/s",
+            )
+        }));
+    }
+    extra
+        .1
+        .extend(found.summary(What::Crowd, BLENDER).map(|crowd| {
+            Goal::at_least(
+                "background: eight clients through the hub",
+                window::HUB_CALLS_PER_S,
+                crowd.calls_per_s,
+                "calls/s",
+            )
+        }));
 }
 
 struct Singles {
     /// What further parts of the run found.
     extra: (Vec<Figure>, Vec<Goal>),
-    ready: Ready,
+    ready: Option<Ready>,
     watched: Option<Watched>,
     start_ms: Option<f64>,
     rss_mb: [(&'static str, Option<f64>); 5],
+    failed: Vec<String>,
 }
 
 fn compose(
     wanted: &Wanted,
     ways: &[Way],
     found: &Found,
-    singles: &Singles,
+    singles: Singles,
     instance: Option<&Instance>,
     load: (String, String),
 ) -> Result<Report, Fault> {
@@ -226,20 +299,20 @@ fn compose(
             unit,
         }));
     };
-    let ready = &singles.ready;
+    let ready = singles.ready.as_ref();
     note(
         "hub ready in a fresh home, p50",
-        Some(ready.fresh.p50_ms),
+        ready.map(|ready| ready.fresh.p50_ms),
         "ms",
     );
     note(
         "hub ready in a used home, p50",
-        Some(ready.again.p50_ms),
+        ready.map(|ready| ready.again.p50_ms),
         "ms",
     );
     note(
         "hub ready in a fresh home, longest of the run",
-        Some(ready.fresh.p99_ms),
+        ready.map(|ready| ready.fresh.p99_ms),
         "ms",
     );
     for (when, value) in singles.rss_mb {
@@ -288,12 +361,7 @@ fn compose(
         "ms",
     );
     figures.extend(singles.extra.0.iter().cloned());
-    let mut goals = goals::of(
-        found,
-        singles.watched.as_ref(),
-        &singles.ready,
-        &singles.rss_mb,
-    );
+    let mut goals = goals::of(found, singles.watched.as_ref(), ready, &singles.rss_mb);
     goals.extend(singles.extra.1.iter().cloned());
     let settings = wanted.length;
     let blender = instance.map_or_else(
@@ -311,6 +379,7 @@ fn compose(
         rows,
         figures,
         goals,
+        failed: singles.failed,
     })
 }
 

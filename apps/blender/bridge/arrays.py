@@ -123,7 +123,7 @@ def _flat(call, what, given, typecode, dtypes, allowed):
 
 def _of_blob(call, what, given, typecode, dtypes):
     dtype = given.get("dtype") or next(iter(dtypes))
-    code = dtypes.get(dtype)
+    code = dtypes.get(dtype) if isinstance(dtype, str) else None
     if code is None:
         raise wrong(what, "has the dtype %r" % dtype, "It can be: %s." % ", ".join(dtypes))
     held = array(code)

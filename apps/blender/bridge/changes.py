@@ -18,9 +18,12 @@ change of its scene.
 
 import ast
 import re
+from operator import attrgetter
 
 import bpy
 from bpy.app.handlers import persistent
+
+from .bridgekit.remembered import Remembered
 
 # Things told of one kind (added, changed, removed); the rest is counted.
 TOLD_MAX = 500
@@ -30,6 +33,7 @@ NOTED_MAX = 2000
 APART_MAX = 200
 # Characters of code that are parsed to look for writes; longer code counts as writing.
 PARSED_CHARS_MAX = 100_000
+_looked_at = Remembered()  # code -> what `may_write` found
 
 # Collections whose contents are the program's window and not the file's.
 # `all_ids` (5.x) has everything once more.
@@ -58,8 +62,10 @@ class Watch:
 
     def __init__(self):
         self._kinds = None
+        self._all_of = None  # gives every collection of bpy.data in one step
         self._labels = {}
         self._names = {}
+        self._listed = None  # the names of all collections as one value, where `_names` holds just these
         self._things = {}
         self._noted = {}
         self._fired = self._loaded = self._stepped = self._armed = False
@@ -117,6 +123,7 @@ class Watch:
         self._loaded = self._stale = True
         self._fresh = False
         self._names.clear()
+        self._listed = None
         self._things.clear()
         self._noted.clear()
         self._apart = 0
@@ -138,8 +145,9 @@ class Watch:
         self._apart = 0
         found = Found()
         found.any = True
-        for attribute, label in self._collections():
-            names, before = getattr(bpy.data, attribute).keys(), self._names.get(attribute)
+        self._listed = None
+        for (attribute, label), names in zip(self._collections(), self._all_names()):
+            before = self._names.get(attribute)
             if before is None or names == before:
                 continue
             old, new = set(before), set(names)
@@ -179,11 +187,12 @@ class Watch:
             return found
         gone = set()
         doubt = self._fired or found.stepped
-        data, known = bpy.data, self._names
-        for attribute, label in self._collections():
-            names = getattr(data, attribute).keys()
-            if doubt or names != known.get(attribute):
-                self._compare(attribute, label, names, found, gone)
+        listed = self._all_names()
+        if doubt or listed != self._listed:
+            for (attribute, label), names in zip(self._collections(), listed):
+                if doubt or names != self._names.get(attribute):
+                    self._compare(attribute, label, names, found, gone)
+            self._listed = listed
         if found.stepped and expected is not None:
             self._noted = {key: only for key, only in self._noted.items() if key in expected}
         self._add_noted(found, gone, self._noted)
@@ -198,8 +207,11 @@ class Watch:
         if self._stale:
             self._things.clear()
             self._stale = False
-        for attribute, _label in self._collections():
-            names = getattr(bpy.data, attribute).keys()
+        listed = self._all_names()
+        if listed == self._listed and len(self._things) == len(listed):
+            return
+        self._listed = listed
+        for (attribute, _label), names in zip(self._collections(), listed):
             if names != self._names.get(attribute):
                 self._names[attribute] = names
                 self._things.pop(attribute, None)
@@ -279,6 +291,14 @@ class Watch:
             ]
         return self._kinds
 
+    def _all_names(self):
+        """The names in each of the collections, in their order. In C as far as that goes: it is most of what a small
+        call pays for knowing that it changed nothing."""
+        kinds = self._collections()
+        if self._all_of is None:
+            self._all_of = attrgetter(*[attribute for attribute, _label in kinds])
+        return list(map(bpy.types.bpy_prop_collection.keys, self._all_of(bpy.data)))
+
     def _flush(self):
         layer = bpy.context.view_layer
         if layer is not None:
@@ -292,6 +312,14 @@ def may_write(code):
         return False
     if len(code) > PARSED_CHARS_MAX:
         return True
+    told = _looked_at.get(code)
+    if told is None:
+        told = "writes" if _any_writes(code) else "reads"
+        _looked_at.put(code, told)
+    return told == "writes"
+
+
+def _any_writes(code):
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

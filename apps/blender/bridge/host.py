@@ -18,7 +18,7 @@ import bpy
 import mathutils
 from bpy.app.handlers import persistent
 
-from . import changes, convert, dangers, hints, kept, recovery, state, undo
+from . import changes, convert, dangers, hints, kept, overriding, recovery, state, undo
 from .bridgekit.host import Host
 from .guards import Guards
 from .history import History
@@ -99,11 +99,13 @@ class BlenderHost(Host):
         for where, handler in self._handlers:
             where.append(handler)
         self.watch.install()
+        overriding.install()
         _current.append(self)
 
     def remove(self):
         """Leaves Blender as it was before `install`."""
         self.guards.disarm()
+        overriding.remove()
         self.watch.remove()
         for where, handler in self._handlers:
             if handler in where:
@@ -164,6 +166,7 @@ class BlenderHost(Host):
     def after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
+        overriding.forget()
         self.recovery.copying = False
         self._call = None
         self.watch.ours = False
@@ -214,8 +217,7 @@ class BlenderHost(Host):
 
     def wants_tick(self):
         """After a file was opened a timer's context has no window, until Blender's loop has run: operators would fail.
-        An override of the context would do as well, but up to 3.4 at least an operator under one reads Python's memory
-        without the interpreter's lock, and crashes when our other threads run."""
+        An override of the context would do as well, at the price of holding our threads (overriding.py)."""
         reloaded, self._reloaded = self._reloaded, False
         return reloaded
 

@@ -11,6 +11,7 @@ There is one bridge per process, whoever imported it under whatever name: `runni
 """
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -71,6 +72,8 @@ class Pump:
         if self.dials:
             self.link.start()
         self.listen(self._direct_wanted)
+        if os.environ.get("KAPELLE_DIRECT"):
+            self._take_signals()
 
     def listen(self, port):
         """Starts the direct mode on that port, or ends it (None)."""
@@ -148,6 +151,17 @@ class Pump:
     def _direct_ends(self, reason):
         """On the thread of a client that asked for the end."""
         self._direct_end = reason
+
+    def _take_signals(self):
+        """A Blender that was started for the direct mode leaves by SIGINT and SIGTERM as in background: saved, and
+        with exit code 0."""
+
+        def asked(number, frame):
+            self._direct_ends("signal %d" % number)
+            self.executor.stop_soon("signal %d" % number)  # a call that runs is in the way
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, asked)
 
     def _end_direct(self):
         """Ends the listening. A Blender that was started for the direct mode leaves; an artist's own stays."""

@@ -21,6 +21,7 @@ from collections import deque
 import bpy
 
 from . import host, paths, versions
+from .bridgekit import still
 from .bridgekit.problem import Problem
 
 # Each child uses all cores; two keep them busy while one of them loads.
@@ -160,7 +161,7 @@ class Work:
             raise self._failure()
 
     def _read(self, call):
-        for raw in self._child.stdout:
+        for raw in still.lines(self._child.stdout):
             line = raw[:LINE_CHARS_MAX].decode("utf-8", "replace").strip()
             if line.startswith(_MARK):
                 self._heard(call, line[len(_MARK) :])

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from bridgekit import commands_code, frames, link, memory
+from bridgekit import commands_code, frames, link, memory, still
 from bridgekit.executor import Executor
 from bridgekit.host import Host
 from bridgekit.link import Link
@@ -74,7 +74,7 @@ class Handshake(LinkTest):
         self.assertEqual((told["app"], told["mode"], told["version"]), ("plain", "background", "1"))
         self.assertEqual(told["pid"], os.getpid())
         self.assertEqual(len(told["session"]), 32)
-        self.assertEqual(told["calls"], {"running": [], "queued": [], "ended": []})
+        self.assertEqual(told["calls"], {"running": [], "queued": [], "ended": [], "complete": True})
         wait_for(lambda: self.state() == "connected")
         status = self.bridge.link.status()
         self.assertEqual((status["instance"], status["hub"]), ("fake-1", "http://127.0.0.1:1"))
@@ -399,3 +399,27 @@ class Leaving(LinkTest):
         self.hub.wait_connections(1)
         self.hub.send({"t": "stop"})
         wait_for(lambda: told)
+
+
+class Held(LinkTest):
+    def test_nothing_beats_and_nothing_is_read_until_the_hold_ends(self):
+        bridge = self.connect()
+        self.hub.wait("beat")
+        with still.hold(True):
+            time.sleep(0.05)
+            self.hub.forget()
+            self.hub.call("c1", "6 * 7")
+            time.sleep(0.3)
+            self.assertEqual([one["t"] for one in self.hub.messages], [])
+            self.assertEqual(bridge.executor.live(), [])
+        self.assertEqual(self.hub.outcome("c1")["value"], 42)
+        self.hub.wait("beat")
+
+    def test_one_that_dials_in_vain_is_held_too_and_dials_on(self):
+        bridge = self.begin()
+        wait_for(lambda: bridge.link.status()["why"])
+        began = time.monotonic()
+        with still.hold(True):
+            self.assertLess(time.monotonic() - began, still.REST_WAIT_S, "nobody needs to be waited for")
+        self.hub.listen()
+        self.hub.wait_connections(1)

@@ -5,6 +5,7 @@ import ast
 import unittest
 
 from bridgekit.host import Host
+from bridgekit.remembered import Remembered
 from bridgekit.static_check import CHECKED_CHARS_MAX, DANGERS, FINDINGS_MAX, FORBIDDEN, KINDS, Checks
 
 from .support import Bench
@@ -85,6 +86,47 @@ class Finding(unittest.TestCase):
     def test_findings_are_bounded(self):
         checked = Checks().check("import os\n" + "os.remove('a')\n" * (FINDINGS_MAX + 10))
         self.assertEqual((len(checked.findings), checked.more), (FINDINGS_MAX, 10))
+
+
+class Counting(Checks):
+    looks = 0
+
+    def _walked(self, source, known):
+        self.looks += 1
+        return Checks._walked(self, source, known)
+
+
+class Remembering(unittest.TestCase):
+    def test_the_same_source_is_looked_through_once(self):
+        checks = Counting()
+        for _ in range(3):
+            self.assertEqual([one.kind for one in checks.findings("import os\nos.remove('a')", {})], ["removing"])
+        self.assertEqual(checks.looks, 1)
+
+    def test_but_again_when_a_name_stands_for_something_else(self):
+        import os
+        import shutil
+
+        checks = Counting()
+        for known, kinds in (
+            ({}, []),
+            ({"o": 5, "else": os}, []),  # nothing that the source names has changed
+            ({"o": os}, ["removing"]),
+            ({"o": os}, ["removing"]),
+            ({"o": shutil}, []),
+        ):
+            self.assertEqual([one.kind for one in checks.findings("o.remove('a')", known)], kinds, known)
+        self.assertEqual(checks.looks, 3)
+
+    def test_bounded_by_number_and_characters(self):
+        kept = Remembered(sources_max=2, chars_max=10)
+        for source in ("a", "bb", "a", "cc"):
+            kept.put(source, source.upper())
+        self.assertEqual([kept.get("a"), kept.get("bb"), kept.get("cc")], ["A", None, "CC"])
+        kept.put("x" * 9, "long")
+        self.assertEqual([kept.get("a"), kept.get("cc"), len(kept)], [None, None, 1])
+        kept.put("y" * 11, "too long")
+        self.assertEqual([kept.get("y" * 11), len(kept)], [None, 1])
 
 
 class Refusing(unittest.TestCase):

@@ -33,6 +33,8 @@ mod client;
 mod commands;
 mod demo;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod home;
 mod interrupt;
 mod keyvalue;

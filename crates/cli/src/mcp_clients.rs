@@ -125,3 +125,14 @@ fn broken(client: &Client, path: &Path, why: &str) -> Box<Problem> {
         ),
     )
 }
+
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing(text: &str) {
+    let entry = Entry {
+        command: "/bin/kapelle".to_owned(),
+        args: vec!["mcp".to_owned()],
+        home: text.starts_with('{').then(|| "/home".to_owned()),
+    };
+    json::fuzzing(text, &entry);
+    toml::fuzzing(text, &entry);
+}

@@ -28,6 +28,8 @@ pub(crate) const PORTS: &[(u16, &str)] = &[
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 /// Add-ons look at their sockets every 50 ms to 1 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Loading a bridge into a window that is busy drawing takes seconds.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
@@ -98,7 +100,7 @@ pub(crate) fn run(port: u16, dialect: &Dialect, code: &str) -> Option<Value> {
         }
         _ => serde_json::json!({"type": "execute_code", "params": {"code": code}}).to_string(),
     };
-    object(&ask(port, message.as_bytes()))
+    object(&ask_for(port, message.as_bytes(), LOAD_TIMEOUT))
 }
 
 fn name_at(port: u16) -> Option<String> {
@@ -127,6 +129,10 @@ fn connect(port: u16) -> Option<TcpStream> {
 /// One message on a connection of its own, and the answer so far as it came: a whole object, the end, or
 /// the end of the wait.
 fn ask(port: u16, message: &[u8]) -> Vec<u8> {
+    ask_for(port, message, ANSWER_TIMEOUT)
+}
+
+fn ask_for(port: u16, message: &[u8], within: Duration) -> Vec<u8> {
     let mut heard = Vec::new();
     let Some(mut stream) = connect(port) else {
         return heard;
@@ -134,7 +140,7 @@ fn ask(port: u16, message: &[u8]) -> Vec<u8> {
     if stream.write_all(message).is_err() {
         return heard;
     }
-    let end = Instant::now() + ANSWER_TIMEOUT;
+    let end = Instant::now() + within;
     let mut buffer = [0; 4096];
     while heard.len() < ANSWER_BYTES_MAX && object(&heard).is_none() {
         let left = end.saturating_duration_since(Instant::now());
@@ -149,7 +155,7 @@ fn ask(port: u16, message: &[u8]) -> Vec<u8> {
     heard
 }
 
-fn object(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Value> {
     let end = bytes
         .iter()
         .rposition(|byte| !matches!(byte, 0 | b'\n'))

@@ -258,3 +258,8 @@ fn may_pass(problem: &Problem) -> bool {
     let passing = [Code::HUB_UNREACHABLE, Code::HUB_RUNNING, Code::HUB_STOPPING];
     passing.contains(&problem.code)
 }
+
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing(data: &[u8]) {
+    memory::fuzzing(data);
+}

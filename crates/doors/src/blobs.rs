@@ -248,6 +248,14 @@ fn range(text: &str, total: u64) -> Range {
     }
 }
 
+#[cfg(fuzzing)]
+pub(crate) fn part_of(text: &str, total: u64) -> Option<(u64, u64)> {
+    match range(text, total) {
+        Range::Part(start, end) => Some((start, end)),
+        Range::Whole | Range::Outside => None,
+    }
+}
+
 fn part(start: u64, end: u64) -> Range {
     if start < end {
         Range::Part(start, end)

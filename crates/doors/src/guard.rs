@@ -205,7 +205,7 @@ fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether `host:port` is the address that this hub listens on, by number or as `localhost`.
-fn names_us(host: &str, address: SocketAddr) -> bool {
+pub(crate) fn names_us(host: &str, address: SocketAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };

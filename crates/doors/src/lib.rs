@@ -9,6 +9,8 @@ mod calls;
 mod dashboard;
 mod events;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod http;
 mod instances;

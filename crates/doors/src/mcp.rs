@@ -20,6 +20,8 @@ mod asking;
 mod confirm;
 mod cut;
 mod fixtures;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod images;
 mod listening;
 mod pipe;

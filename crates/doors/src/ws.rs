@@ -31,7 +31,7 @@ use crate::problem::Answer;
 use crate::{guard, limits};
 
 mod blobs;
-mod frame;
+pub(crate) mod frame;
 mod outbox;
 mod session;
 

@@ -395,6 +395,17 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// A file of tokens that can be read is written and read as the same.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing_kept(bytes: &[u8]) {
+    type All = BTreeMap<CallerName, Kept>;
+    if let Ok(kept) = serde_json::from_slice::<All>(bytes) {
+        let text = serde_json::to_vec(&kept).expect("tokens are JSON");
+        let again = serde_json::from_slice::<All>(&text).expect("and can be read again");
+        assert!(kept.keys().eq(again.keys()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! an error that says so, not a silent nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wire::{Code, Problem};
@@ -55,7 +55,15 @@ impl Config {
                 ));
             }
         };
-        let config: Self = toml::from_str(&text).map_err(|error| {
+        Self::of_text(&path, &text)
+    }
+
+    /// The text of the file; `path` is for the words of a problem.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, Problem> {
+        let config: Self = toml::from_str(text).map_err(|error| {
             Problem::new(
                 Code::HOME_UNSAFE,
                 format!("{} is not right: {error}", path.display()),

@@ -88,6 +88,8 @@ struct InLane {
     /// When it must have ended; set when it starts and when it is told to end.
     must_end: Option<Instant>,
     told: Option<CancelReason>,
+    /// How often the link broke when it was the next to arrive.
+    missed: u8,
 }
 
 struct Wedged {
@@ -164,6 +166,7 @@ impl Lane {
             call: Arc::clone(call),
             must_end: None,
             told: None,
+            missed: 0,
         };
         inner.calls.insert(call.id.clone(), entry);
         self.records.journal.asked(call);

@@ -16,6 +16,8 @@ pub mod desk;
 pub mod driver;
 pub mod feed;
 pub mod find;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod home;
 mod hub;
 pub mod journal;

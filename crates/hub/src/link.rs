@@ -15,19 +15,20 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Instant;
-use wire::frame::{Decoder, Frame, FrameError, Piece};
+use wire::frame::{Decoder, Frame, FrameError};
 use wire::link::{FromBridge, FromHub};
 use wire::{Code, Problem, Progress};
 
-use crate::blobs::Draft;
 use crate::driver::DriverEvent;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
 
 mod handshake;
+mod incoming;
 mod outbox;
 
+use incoming::Incoming;
 pub(crate) use outbox::{Outbox, blob_names};
 
 /// Read at a time, in bytes: one system call for many small messages, few for a large one.
@@ -75,6 +76,9 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
     });
     outbox.use_blobs(Arc::clone(&hub.blobs));
+    let mut announcement = announcement;
+    // What another session of the same process has heard, this one cannot know.
+    announcement.calls.complete &= instance.is_of_session(&announcement.session);
     let epoch = instance.lane.up(
         Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
         &announcement.calls,
@@ -136,7 +140,7 @@ async fn live(
     reader: &mut Reader,
     outbox: &Arc<Outbox>,
 ) -> String {
-    let mut incoming = Incoming { hub, draft: None };
+    let mut incoming = Incoming::new(hub);
     // A process that died may have said something first (that a call had started, its outcome): it is
     // heard, though nothing can be written any more.
     let mut last_words: Option<Instant> = None;
@@ -155,7 +159,10 @@ async fn live(
         };
         let result = match frame {
             Ok(Frame::Message(value)) => match serde_json::from_value::<FromBridge>(value) {
-                Ok(message) => take(hub, instance, epoch, outbox, message),
+                Ok(mut message) => {
+                    incoming.tell_of_lost(&mut message);
+                    take(hub, instance, epoch, outbox, message)
+                }
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
                     format!("A message does not have the form of the protocol: {error}."),
@@ -228,36 +235,4 @@ fn take(
         instance.tell_if_changed(hub);
     }
     Ok(())
-}
-
-/// Blobs on their way in; their pieces come in order, one blob after the other.
-struct Incoming<'a> {
-    hub: &'a Inner,
-    draft: Option<(String, Draft<'a>)>,
-}
-
-impl Incoming<'_> {
-    fn piece(&mut self, piece: Piece) -> Result<(), Problem> {
-        let head = piece.head;
-        if head.offset == 0 {
-            self.draft = Some((head.blob.clone(), self.hub.blobs.draft()?));
-        }
-        let Some((_, draft)) = self
-            .draft
-            .as_mut()
-            .filter(|(name, draft)| *name == head.blob && draft.bytes() == head.offset)
-        else {
-            return Err(Problem::new(
-                Code::FRAME_MALFORMED,
-                "A blob piece came out of order.",
-            ));
-        };
-        draft.write(&piece.bytes)?;
-        if draft.bytes() >= head.total
-            && let Some((name, draft)) = self.draft.take()
-        {
-            draft.finish(Some(&name))?;
-        }
-        Ok(())
-    }
 }

@@ -77,6 +77,11 @@ fn read(instance: &InstanceName, note_path: &Path) -> Option<Copy> {
     })
 }
 
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing_note(bytes: &[u8]) {
+    serde_json::from_slice::<Note>(bytes).ok();
+}
+
 fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     std::fs::read_dir(dir)
         .into_iter()

@@ -381,6 +381,11 @@ impl Instance {
         seen.into_iter().chain(said).reduce(f64::max)
     }
 
+    /// Whether the bridge that was connected last was this one.
+    pub(crate) fn is_of_session(&self, session: &str) -> bool {
+        self.facts().session.as_deref() == Some(session)
+    }
+
     pub(crate) fn pid(&self) -> Option<u32> {
         self.facts().pid
     }

@@ -347,6 +347,13 @@ impl FakeBridge {
             .retain(|one| !ids.contains(&one.known.id));
     }
 
+    /// As if these calls had never arrived.
+    pub fn never_got(&self, ids: &[CallId]) {
+        self.forget(ids);
+        let mut heard = self.core.heard();
+        heard.calls.retain(|call| !ids.contains(&call.id));
+    }
+
     /// Dials again with the same session, says what it knows, and sends unacknowledged outcomes again.
     ///
     /// # Errors

@@ -148,6 +148,10 @@ pub struct KnownCalls {
     pub queued: Vec<KnownCall>,
     #[serde(default)]
     pub ended: Vec<KnownCall>,
+    /// Nothing is missing in these lists: a call of this session that is in none of them, and whose end
+    /// was not acknowledged, has never arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub complete: bool,
 }
 
 impl KnownCalls {

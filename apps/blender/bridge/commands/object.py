@@ -255,7 +255,7 @@ def join(call, names, into=None, single_user=False):
     found = naming.objects(None, [*names, *([into] if into is not None else [])], "object.join")
     if len(found) < 2:
         raise Problem("arguments_invalid", "Joining needs at least two objects.", hint="Pass their `names`.")
-    target = found[-1] if into is not None else found[0]
+    target = found[0] if into is None else naming.objects(into, None, "object.join")[0]
     gone = [one.name for one in found if one != target]
     reshaping.join(found, target, single_user)
     return dict(describe.full(target), joined=gone)

@@ -2,6 +2,7 @@
 """Runs in a Python that has mcp-for-blender: starts its MCP server against a port and calls its tools.
 
 python mcp_client.py PORT TOOL ARGUMENTS …      prints {"tools": […], "answers": [[text …], …]}
+A picture stands in an answer as its media type and its base64: "image/png;…".
 """
 
 import asyncio
@@ -11,6 +12,12 @@ import sys
 
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+
+
+def shown(part):
+    if part.type == "text":
+        return part.text
+    return "%s;%s" % (part.mimeType, part.data) if part.type == "image" else part.type
 
 
 async def main(port, calls):
@@ -23,7 +30,7 @@ async def main(port, calls):
         answers = []
         for name, arguments in calls:
             told = await session.call_tool(name, arguments)
-            answers.append([part.text if part.type == "text" else part.type for part in told.content])
+            answers.append([shown(part) for part in told.content])
     print(json.dumps({"tools": [one.name for one in tools.tools], "answers": answers}))
 
 

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The direct mode in a Blender with a window: by the environment, without a hub, and by the preferences, beside it."""
 
+import base64
+import json
+import os
 import re
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import neighbours
@@ -15,6 +21,7 @@ from window import Quiet, Window
 sys.path.append(str(Path(__file__).resolve().parent.parent / "walk"))
 from pictures import decode
 
+DIRECT = Path(__file__).resolve().parent.parent / "direct"
 GREETING = re.compile(r"listens on 127\.0\.0\.1:(\d+)")
 
 
@@ -36,6 +43,21 @@ def run(port, command, **params):
     return told["result"]
 
 
+def looked(port, folder):
+    """mcp-for-blender's own server, as it is on PyPI, looks at the scene: its code runs here, and the picture comes."""
+    python = os.environ.get("KAPELLE_TEST_PEERS")
+    if not python:
+        pytest.fail("set KAPELLE_TEST_PEERS") if os.environ.get("CI") == "true" else pytest.skip("no published clients")
+    home = dict(os.environ, XDG_CONFIG_HOME=str(folder), XDG_DATA_HOME=str(folder), DISABLE_TELEMETRY="true")
+    command = [python, str(DIRECT / "mcp_client.py"), str(port), "look", "{}", "look", '{"mode": "camera"}']
+    ran = subprocess.run(command, env=home, capture_output=True, text=True, timeout=180, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for answer in json.loads(ran.stdout.splitlines()[-1])["answers"]:
+        images = [part.partition(";")[2] for part in answer if part.startswith("image/png;")]
+        assert len(images) == 1, [part[:400] for part in answer]
+        assert decode(base64.b64decode(images[0])).shades() > 20
+
+
 def test_by_the_environment_it_listens_and_dials_no_hub(program, package, hub, tmp_path):
     told = {"KAPELLE_DIRECT": "0"}
     with Quiet(program, tmp_path, hub, package=package, environment=told) as window:
@@ -47,6 +69,7 @@ def test_by_the_environment_it_listens_and_dials_no_hub(program, package, hub, t
         path = tmp_path / "seen.png"
         assert run(port, "get_viewport_screenshot", filepath=str(path), max_size=400)["filepath"] == str(path)
         assert decode(path.read_bytes()).shades() > 20
+        looked(port, tmp_path)
         window.wait_shown("code.run  print(6 * 7)", "direct-")
         window.screenshot("direct_mode")
         assert hub.announcements == []
@@ -76,3 +99,17 @@ def test_by_the_preferences_it_listens_beside_the_hub(program, hub, tmp_path):
         assert run(port, "ping")["message"] == "pong"
         window.eval(kept + ".direct = False; None")
         wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")
+
+
+def test_a_signal_ends_it_well_also_in_the_middle_of_a_call(program, package, hub, tmp_path):
+    with Quiet(program, tmp_path, hub, package=package, environment={"KAPELLE_DIRECT": "0"}) as window:
+        port = listening(window)
+        assert run(port, "ping")["message"] == "pong"
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
+            client.sendall(b'{"type": "execute_code", "params": {"code": "print(1)\\nwhile True: pass"}}')
+            running = {"type": "get_job_status", "params": {"job_id": "none"}}
+            assert "No job" in neighbours.ask(port, running)["message"], "it answers without the main thread"
+            time.sleep(0.5)
+            window.process.terminate()
+            assert window.process.wait(60) == 0, window.text()
+        assert "left, because signal 15" in window.text()

@@ -21,8 +21,7 @@ UNDO = "bpy.ops.ed.undo()"
 
 
 def artist(blender, action):
-    """Waits without a word to Blender: an operator under temp_override and a thread of Python at the same time can
-    crash Blender 3.4."""
+    """Waits without a word to Blender, as an artist works between calls."""
     said = sum("the artist has acted" in line for line in blender.output)
     blender.eval(ARTIST % action, args={"undo": "never"}, owner="watcher")
     wait_until(lambda: sum("the artist has acted" in line for line in blender.output) > said, 60, "the artist's action")

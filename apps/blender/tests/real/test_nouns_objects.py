@@ -256,6 +256,9 @@ def test_joining(blender):
     assert blender.problem("object.join", {"names": ["Cube"]})["code"] == "arguments_invalid"
     blender.run("object.create", kind="plane", name="C")
     assert blender.run("object.join", names=["Cube"], into="C")["name"] == "C"
+    blender.run("object.create", kind="cube", name="D")
+    told = blender.run("object.join", names=["C", "D"], into="C")
+    assert (told["name"], told["joined"]) == ("C", ["D"]), "also where `names` has it"
 
 
 def test_converting(blender):

@@ -12,6 +12,8 @@ use crate::{pick, problems, serve};
 
 /// How long the adopted Blender may take to connect: a window may be busy drawing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a port that a person has named is asked who is there; each time takes some seconds at most.
+const LOOKS: usize = 4;
 /// Between two looks whether it has come: its dial has no event here.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -32,7 +34,7 @@ pub struct Adopt {
 impl Adopt {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let (port, dialect) = match self.port {
-            Some(port) => (port, look(port).ok_or_else(|| nobody(&[port]))?),
+            Some(port) => (port, look_patiently(port).ok_or_else(|| nobody(&[port]))?),
             None => find().ok_or_else(|| nobody(&known_ports()))?,
         };
         if !matches!(dialect, Dialect::Typed { .. } | Dialect::Execute) {
@@ -73,6 +75,18 @@ impl Adopt {
         let document = serde_json::to_value(&instance).unwrap_or(Value::Null);
         Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")))
     }
+}
+
+/// A window that draws for the first time, or whose main thread is busy, answers seconds later.
+fn look_patiently(port: u16) -> Option<Dialect> {
+    let mut seen = look(port)?;
+    for _ in 1..LOOKS {
+        if seen != Dialect::Unknown {
+            break;
+        }
+        seen = look(port)?;
+    }
+    Some(seen)
 }
 
 fn find() -> Option<(u16, Dialect)> {
@@ -117,6 +131,8 @@ fn loader(package: &std::path::Path, home: &std::path::Path, name: Option<&str>)
     format!(
         "import bpy, importlib, os, sys\n\
          if bpy.app.background:\n    raise RuntimeError('this Blender has no window, and so no timer that could run the bridge')\n\
+         ours = sys.modules.get('_kapelle_bridge_running')\n\
+         if ours is not None:\n    raise RuntimeError('it runs there already, as ' + str(ours.link.status()['instance']))\n\
          os.environ['KAPELLE_HOME'] = {home}\n\
          os.environ['KAPELLE_NAME'] = {name}\n\
          os.environ['KAPELLE_ADOPTED'] = '1'\n\

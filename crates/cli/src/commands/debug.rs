@@ -119,6 +119,7 @@ impl DebugStart {
         let failed =
             |error: &std::io::Error| problems::file(&launch.program, "cannot be started", error);
         let mut child = command.spawn().map_err(|error| failed(&error))?;
+        pass_on_the_end(child.id());
         let heard = child
             .stdout
             .take()
@@ -131,6 +132,32 @@ impl DebugStart {
         Err(Box::new(not_well(heard == Some(true), &ended.to_string())))
     }
 }
+
+/// SIGTERM reaches this process alone: Blender gets it too, so that none stays behind.
+#[cfg(unix)]
+fn pass_on_the_end(pid: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            if let Ok(mut asked) = signal(SignalKind::terminate()) {
+                asked.recv().await;
+                kill_process(pid, Signal::TERM).ok();
+            }
+        });
+    });
+}
+
+#[cfg(not(unix))]
+fn pass_on_the_end(_pid: u32) {}
 
 /// Blender's own lines go to stderr; where it listens is the one line on stdout. Whether it was said.
 fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {

@@ -151,6 +151,42 @@ fn input(value: &Value) -> CstInputValue {
     }
 }
 
+#[cfg(fuzzing)]
+pub(super) fn fuzzing(text: &str, entry: &Entry) {
+    for form in [
+        Form::Json("mcpServers"),
+        Form::TypedJson("servers"),
+        Form::Opencode,
+    ] {
+        let Ok(with) = put(text, form, entry) else {
+            continue;
+        };
+        assert_eq!(
+            put(&with, form, entry).as_ref(),
+            Ok(&with),
+            "twice: {text:?}"
+        );
+        let out = take_out(&with, form).expect("what was written can be read");
+        assert_eq!(
+            take_out(&out, form).as_ref(),
+            Ok(&out),
+            "out twice: {text:?}"
+        );
+        let value = |text: &str| read(text).ok().and_then(|(_, root)| root.to_serde_value());
+        let had_one = take_out(text, form).ok() != Some(text.to_owned());
+        // An entry that was there before is gone with ours; an empty file has become an object.
+        if !had_one && let (Some(before), Some(after)) = (value(text), value(&out)) {
+            for (name, was) in before.as_object().into_iter().flatten() {
+                let now = &after[name.as_str()];
+                assert!(
+                    now == was || was.is_object(),
+                    "{name} of {text:?} became {now}"
+                );
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

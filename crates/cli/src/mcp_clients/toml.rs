@@ -64,6 +64,16 @@ fn set(table: &mut dyn TableLike, key: &str, wanted: Item) {
     }
 }
 
+#[cfg(fuzzing)]
+pub(super) fn fuzzing(text: &str, entry: &Entry) {
+    let Ok(with) = put(text, entry) else {
+        return;
+    };
+    assert_eq!(put(&with, entry).as_ref(), Ok(&with), "twice: {text:?}");
+    let out = take_out(&with).expect("what was written can be read");
+    assert!(read(&out).is_ok_and(|out| out.get(SERVERS).and_then(|all| all.get(NAME)).is_none()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,7 +36,15 @@ struct Params {
 
 impl Head {
     pub(super) fn of(line: &str) -> Self {
-        serde_json::from_str(line).unwrap_or_default()
+        Self::of_bytes(line.as_bytes())
+    }
+
+    /// Only an object has one: serde would take a list for the members in their order.
+    fn of_bytes(line: &[u8]) -> Self {
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Self::default();
+        }
+        serde_json::from_slice(line).unwrap_or_default()
     }
 
     /// The newer protocol says its version with every request.
@@ -108,7 +116,7 @@ impl Memory {
 
     /// A line came from the hub; `false` when it is an answer to the pipe itself.
     pub(super) fn came(&mut self, line: &[u8]) -> bool {
-        let head: Head = serde_json::from_slice(line).unwrap_or_default();
+        let head = Head::of_bytes(line);
         let (Some(id), None) = (&head.id, &head.method) else {
             return true;
         };
@@ -194,6 +202,29 @@ fn answer(id: &Value, method: &str, is_modern: bool, problem: &Problem) -> Strin
             json!({"code": INTERNAL_ERROR, "message": text, "data": {"code": problem.code}});
     }
     format!("{line}\n")
+}
+
+/// Lines by turns from the client and the hub; then the connection is lost and a new one begins.
+#[cfg(fuzzing)]
+pub(super) fn fuzzing(data: &[u8]) {
+    let mut memory = Memory::default();
+    for (turn, line) in data.split(|byte| *byte == b'\n').enumerate() {
+        if turn % 2 == 0 {
+            let line = String::from_utf8_lossy(line);
+            let head = Head::of(&line);
+            memory.sent(&head, &line, 1);
+            refusal(&head, &problems::hub_went_away(None));
+        } else {
+            memory.came(line);
+        }
+    }
+    for line in memory.lost(1) {
+        assert!(serde_json::from_str::<Value>(&line).is_ok_and(|line| line.get("id").is_some()));
+    }
+    assert!(!memory.has_open());
+    for line in memory.again() {
+        assert!(serde_json::from_str::<Value>(&line).is_ok_and(|line| line.is_object()));
+    }
 }
 
 #[cfg(test)]

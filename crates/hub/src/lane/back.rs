@@ -1,8 +1,8 @@
 //! A bridge is back, or a new process is to come: what becomes of the calls from before.
 //!
 //! In comes what the bridge says it knows. Calls that it does not know are settled, calls that only
-//! it knows are adopted, what it did not hear of (a cancel, a start) is caught up on. Nothing that the
-//! bridge has is sent again.
+//! it knows are adopted, what it did not hear of (a cancel, a start) is caught up on. A call that
+//! certainly has not arrived is handed over anew; nothing that the bridge has is sent again.
 
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ use crate::limits;
 impl Lane {
     /// Brings both sides to the same view after a handshake.
     pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known) {
+        if known.complete {
+            self.hand_over_anew(inner, known);
+        }
         for id in inner.order.lost(known) {
             self.settle(inner, &id, ends::unknown_to_bridge(&self.instance));
         }
@@ -35,12 +38,29 @@ impl Lane {
         self.tell_again(inner);
     }
 
-    /// Before a new process: a call that was cancelled and did not start is not to run there.
+    /// Calls that have not arrived at a bridge that would know. Frames arrive in order, so it is the first of
+    /// them at which the link broke; one that does so again and again is given up.
+    fn hand_over_anew(&self, inner: &mut Inner, known: &Known) {
+        let missed = inner.order.take_back_missed(known);
+        self.end_unwanted(inner);
+        let first = missed.first().and_then(|id| inner.calls.get_mut(id));
+        let Some(entry) = first else { return };
+        entry.missed += 1;
+        if entry.missed >= limits::MISSED_MAX {
+            let id = entry.call.id.clone();
+            self.settle(inner, &id, ends::never_arrived(&self.instance));
+        }
+    }
+
+    /// Before calls are handed over anew: one that was cancelled and did not start is not to run.
     pub(super) fn end_unwanted(&self, inner: &mut Inner) {
         let mut unwanted = Vec::new();
         for (id, entry) in &mut inner.calls {
+            if !inner.order.is_waiting(id) {
+                continue;
+            }
             entry.must_end = None;
-            if entry.told.is_some() && inner.order.is_waiting(id) {
+            if entry.told.is_some() {
                 unwanted.push(id.clone());
             }
         }
@@ -73,6 +93,7 @@ impl Lane {
                 call,
                 must_end,
                 told: None,
+                missed: 0,
             };
             inner.calls.insert(known.id.clone(), entry);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::limits;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
@@ -36,6 +37,19 @@ pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
         format!("`{instance}` came back and does not know this call any more."),
     )
     .hint("Look at what it did before you ask again: kapelle state");
+    Outcome::without_value(Status::Interrupted, problem)
+}
+
+pub(super) fn never_arrived(instance: &InstanceName) -> Outcome {
+    let mut problem = Problem::new(
+        Code::INTERRUPTED,
+        format!(
+            "The link to `{instance}` broke {} times before this call had arrived; it was given up and has not run.",
+            limits::MISSED_MAX
+        ),
+    )
+    .hint("Ask again; if it breaks the link again, send large arguments as blobs or by path.");
+    problem.retryable = true;
     Outcome::without_value(Status::Interrupted, problem)
 }
 

@@ -131,19 +131,36 @@ impl Order {
         lost.into_iter().map(|call| call.id).collect()
     }
 
+    /// After a lost link, where the other side knows all that ever reached it: the calls handed over that
+    /// it does not know and that did not start have not arrived. They go back to the front, in their order.
+    pub(crate) fn take_back_missed(&mut self, known: &KnownCalls) -> Vec<CallId> {
+        let arrived = |call: &Sent| call.started || known.iter().any(|other| other.id == call.id);
+        let (kept, missed): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
+            .into_iter()
+            .partition(arrived);
+        self.sent = kept;
+        let ids = missed.iter().map(|call| call.id.clone()).collect();
+        self.put_back(missed);
+        ids
+    }
+
     /// Calls handed over that certainly did not start go back to the front, in their order; the
     /// others leave the lane and are given back.
     pub(crate) fn take_back_unstarted(&mut self) -> Vec<CallId> {
         let (started, unstarted): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
             .into_iter()
             .partition(|call| call.started);
-        for call in unstarted.into_iter().rev() {
+        self.put_back(unstarted);
+        started.into_iter().map(|call| call.id).collect()
+    }
+
+    fn put_back(&mut self, calls: Vec<Sent>) {
+        for call in calls.into_iter().rev() {
             self.waiting.push_front(Waiting {
                 id: call.id,
                 concurrent: call.concurrent,
             });
         }
-        started.into_iter().map(|call| call.id).collect()
     }
 
     /// Takes out all that did not start: those that wait and those handed over, in this order.
@@ -277,6 +294,26 @@ mod tests {
     }
 
     #[test]
+    fn what_never_arrived_goes_back_to_the_front_and_what_started_is_lost() {
+        let mut order = Order::default();
+        for n in 0..5 {
+            order.admit(id(n), false, 10).unwrap();
+        }
+        for _ in 0..4 {
+            order.next(10);
+        }
+        order.started(&id(0));
+        assert_eq!(
+            order.take_back_missed(&known(&[1])),
+            vec![id(2), id(3)],
+            "started or known: it has arrived"
+        );
+        assert_eq!(order.lost(&known(&[1])), vec![id(0)]);
+        let again: Vec<_> = std::iter::from_fn(|| order.next(10)).collect();
+        assert_eq!(again, vec![id(2), id(3), id(4)]);
+    }
+
+    #[test]
     fn unstarted_calls_go_back_to_the_front() {
         let mut order = Order::default();
         for n in 0..4 {
@@ -298,6 +335,7 @@ mod tests {
         Start(u32),
         End(u32),
         Lose(Vec<u32>),
+        Miss(Vec<u32>),
         TakeBack,
     }
 
@@ -308,6 +346,7 @@ mod tests {
             (0u32..20).prop_map(Step::Start),
             (0u32..20).prop_map(Step::End),
             prop::collection::vec(0u32..20, 0..5).prop_map(Step::Lose),
+            prop::collection::vec(0u32..20, 0..5).prop_map(Step::Miss),
             Just(Step::TakeBack),
         ]
     }
@@ -330,6 +369,7 @@ mod tests {
                     Step::Start(n) => { order.started(&id(n)); }
                     Step::End(n) => if order.end(&id(n)).is_some() { left.push(id(n)); },
                     Step::Lose(ids) => left.extend(order.lost(&known(&ids))),
+                    Step::Miss(ids) => { order.take_back_missed(&known(&ids)); }
                     Step::TakeBack => left.extend(order.take_back_unstarted()),
                 }
             }

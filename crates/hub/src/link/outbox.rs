@@ -4,7 +4,7 @@
 //! are settled when it is back). Blobs are read from disk only when their turn comes.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::{Map, Value};
@@ -228,20 +228,33 @@ async fn write_waiting(outbox: Arc<Outbox>) {
     }
 }
 
+async fn open(path: &Path) -> Option<(tokio::fs::File, u64)> {
+    let file = tokio::fs::File::open(path).await.ok()?;
+    let total = file.metadata().await.ok()?.len();
+    Some((file, total))
+}
+
 async fn write_item(socket: &mut OwnedWriteHalf, item: Option<&Item>) -> std::io::Result<()> {
     match item {
         None => Ok(()),
         Some(Item::Bytes(bytes)) => socket.write_all(bytes).await,
         Some(Item::Blob { name, path }) => {
-            let mut file = tokio::fs::File::open(path).await?;
-            let total = file.metadata().await?.len();
+            // One that cannot be read is left out, and the bridge says so with the call: a link that ended
+            // here would end here again.
+            let Some((mut file, total)) = open(path).await else {
+                tracing::warn!(blob = name, "a blob cannot be read");
+                return Ok(());
+            };
             let mut offset = 0;
             loop {
                 let wanted = usize::try_from(total - offset)
                     .unwrap_or(usize::MAX)
                     .min(PIECE_BYTES_MAX);
                 let mut raw = vec![0; wanted];
-                file.read_exact(&mut raw).await?;
+                if file.read_exact(&mut raw).await.is_err() {
+                    tracing::warn!(blob = name, "a blob cannot be read to its end");
+                    return Ok(());
+                }
                 let head = PieceHead {
                     blob: name.clone(),
                     offset,

@@ -170,14 +170,30 @@ async fn a_full_disk_is_told_and_the_hub_lives() {
     );
     assert!(problem.hint.unwrap().contains("KAPELLE_HOME"));
 
+    // A value that finds no room: its call has run, and says so; the link and the other calls go on.
+    let value = json!({"picture": {"$blob": name_of(b"abc"), "bytes": 3}});
+    let call = hub.ask("toy.echo", json!({}));
+    bridge.next_call().await;
+    bridge.started(&call.id).await;
     bridge.send_blob(&name_of(b"abc"), b"abc").await;
-    let problem = bridge.refused().await.expect("a reason");
-    assert_eq!(problem.code, Code::DISK_FULL);
-    bridge.redial(hub.addr).await.unwrap();
+    bridge.end(&call.id, succeeded(value.clone())).await;
+    let end = hub.end_of(&call).await;
+    let problem = end.outcome.as_ref().unwrap().problem.as_ref().unwrap();
+    assert_eq!(
+        (end.status, &problem.code, problem.retryable),
+        (Status::Failed, &Code::DISK_FULL, false)
+    );
+    assert!(problem.message.contains("has run"), "{problem:?}");
+    bridge.ack_of(&call.id).await;
+
+    let again = hub.ask("toy.echo", json!({}));
+    bridge.next_call().await;
+    bridge.started(&again.id).await;
     bridge.send_blob(&name_of(b"abc"), b"abc").await;
-    bridge.round_trip().await;
+    bridge.end(&again.id, succeeded(value)).await;
     assert!(
-        hub.hub.blobs().path(&name_of(b"abc")).is_ok(),
+        hub.end_of(&again).await.is(Status::Succeeded),
         "there is room again"
     );
+    assert!(hub.hub.blobs().path(&name_of(b"abc")).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Links that are lost and come back: names, calls, what is sent again (nothing).
+//! Links that are lost and come back: names, calls, what is sent again (only what never arrived).
 
 use std::collections::HashSet;
 
@@ -79,6 +79,59 @@ async fn a_call_that_the_bridge_has_forgotten_is_interrupted() {
     bridge.answer(&kept.id, json!(1)).await;
     assert!(hub.end_of(&kept).await.is(Status::Succeeded));
     assert!(!sent_twice(&bridge));
+}
+
+#[tokio::test]
+async fn a_call_that_has_not_arrived_is_handed_over_anew() {
+    let hub = TestHub::start().await;
+    let mut bridge = Dial::new(&hub).complete().by_hand().await.unwrap();
+    let calls: Vec<_> = (0..4)
+        .map(|n| hub.ask("toy.echo", json!({"data": n})))
+        .collect();
+    bridge.round_trip().await;
+    bridge.started(&calls[0].id).await;
+    hub.started(&calls[0]).await;
+    // The first is lost in its run, the second is known, the others never came; the last is not wanted.
+    bridge.forget(std::slice::from_ref(&calls[0].id));
+    bridge.never_got(&[2, 3].map(|n: usize| calls[n].id.clone()));
+    bridge.drop_link().await;
+    hub.hub.cancel(&Caller::owner(), &calls[3].id).unwrap();
+    bridge.redial(hub.addr).await.unwrap();
+    assert!(hub.end_of(&calls[0]).await.is(Status::Interrupted));
+    assert!(hub.end_of(&calls[3]).await.is(Status::Cancelled));
+    for n in [1, 2] {
+        bridge.answer(&calls[n].id, json!(n)).await;
+        assert_eq!(hub.end_of(&calls[n]).await.value(), &json!(n));
+    }
+    let sent: Vec<_> = bridge.calls().into_iter().map(|call| call.id).collect();
+    let arrived: Vec<_> = calls[..3].iter().map(|call| call.id.clone()).collect();
+    assert_eq!(sent, arrived, "each once, in their order");
+}
+
+/// A call whose frame breaks the link whenever it comes must not break it for ever.
+#[tokio::test]
+async fn a_call_that_never_arrives_is_given_up() {
+    let hub = TestHub::start().await;
+    let mut bridge = Dial::new(&hub).complete().by_hand().await.unwrap();
+    let (bad, good) = (
+        hub.ask("toy.echo", json!({})),
+        hub.ask("toy.echo", json!({})),
+    );
+    for round in 0..hub::limits::MISSED_MAX {
+        assert!(
+            !hub.hub.view(&bad).status.is_end(),
+            "given up after {round}"
+        );
+        bridge.round_trip().await;
+        bridge.never_got(&[bad.id.clone(), good.id.clone()]);
+        bridge.redial(hub.addr).await.unwrap();
+    }
+    let end = hub.end_of(&bad).await;
+    let problem = end.outcome.as_ref().unwrap().problem.as_ref().unwrap();
+    assert_eq!((end.status, problem.retryable), (Status::Interrupted, true));
+    assert!(problem.message.contains("has not run"), "{problem:?}");
+    bridge.answer(&good.id, json!(1)).await;
+    assert!(hub.end_of(&good).await.is(Status::Succeeded));
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub struct Dial {
     protocol: u32,
     said: Announcement,
     known: Option<KnownCalls>,
+    complete: bool,
     manners: Manners,
 }
 
@@ -77,8 +78,16 @@ impl Dial {
             protocol: PROTOCOL,
             said,
             known: None,
+            complete: false,
             manners: Manners::default(),
         }
+    }
+
+    /// Says that it knows all that ever reached it.
+    #[must_use]
+    pub fn complete(mut self) -> Self {
+        self.complete = true;
+        self
     }
 
     pub(super) fn to(&mut self, addr: SocketAddr) {
@@ -233,6 +242,7 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
     };
     let mut announcement = dial.said.clone();
     announcement.calls = dial.known.clone().unwrap_or_else(|| core.heard().known());
+    announcement.calls.complete |= dial.complete;
     socket
         .send(&FromBridge::Proof {
             proof: bridge_proof(&dial.token, &nonce, &hub_nonce),

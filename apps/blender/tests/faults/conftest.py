@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Faults on real Blenders: every one of them ends in a clear outcome, and nothing is lost or run twice.
+
+The hubs, callers and Blenders are those of the walk tests. Which fault is held by which test stands in
+docs/reference/faults.md. One Blender does (the 4.5 wheel); what is marked `every_blender` runs on Debian's too.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+for folder in (HERE, HERE.parent / "walk"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+from hubs import Hub, wait_until  # noqa: E402
+from programs import chosen, find_binary, find_program  # noqa: E402
+from runs import Runs  # noqa: E402
+from wire import Wire  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_blender: also run on Debian's Blender")
+
+
+def pytest_generate_tests(metafunc):
+    if "program" in metafunc.fixturenames:
+        every = metafunc.definition.get_closest_marker("every_blender")
+        names = chosen(("bpy45", "blender") if every else ("bpy45",))
+        metafunc.parametrize("program", names, indirect=True, scope="session")
+
+
+def missing(what):
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def program(request):
+    found = find_program(request.param)
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def binary():
+    found = find_binary()
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="module")
+def stage(program, binary, tmp_path_factory):
+    """The module's hub with a wire before it and one Blender, named `blender`, behind the wire."""
+    with Hub(binary, tmp_path_factory.mktemp("faults") / "home") as hub, Wire() as wire:
+        hub.program, hub.wire = program, wire
+        wire.stand_before(hub)
+        hub.start(program, "blender")
+        yield hub
+
+
+@pytest.fixture
+def hub(stage):
+    """That hub, up, with the Blender free and nobody at the wire."""
+    stage.wire.open_all()
+    if stage.process.poll() is not None:
+        stage.wire.serve(stage)
+    if stage.http.request("GET", "/v1/instances/blender").status != 200:
+        stage.start(stage.program, "blender")
+    wait_until(lambda: stage.http.instance("blender")["state"] == "idle", 60, "a free Blender")
+    return stage
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Counts how often the code of a call ran."""
+    return Runs(tmp_path / "runs")

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What a run found, for people (peers.md with a chart) and for programs (peers.json, from which both are drawn).
+
+Figures are medians over rounds, with the least and the most of a round behind them. Who is first is read off the
+figures here, for every column, also where it is not Kapelle.
+"""
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+from pathlib import Path
+
+import chart
+from places import ROOT
+
+WINDOW, BACKGROUND = "window", "background"
+
+
+def number(value):
+    for most, digits in ((0.1, 3), (10, 2), (100, 1)):
+        if abs(value) < most:
+            return "%.*f" % (digits, value)
+    return "{:,.0f}".format(value)
+
+
+class Column:
+    """`of(row)` gives (value, least, most), a sentence, or None. `least_is_best`: which end is good."""
+
+    def __init__(self, key, head, of, least_is_best=True):
+        self.key, self.head, self.of, self.least_is_best = key, head, of, least_is_best
+
+
+def rounds_of(what, figure):
+    def read(row):
+        told = row.get(what)
+        if not told:
+            return None
+        values = [one[figure] for one in told if isinstance(one, dict)]
+        if not values:
+            return str(told[0])
+        return statistics.median(values), min(values), max(values)
+
+    return read
+
+
+def one_of(what, figure):
+    def read(row):
+        told = row.get(what)
+        return (told[figure],) * 3 if isinstance(told, dict) and figure in told else None
+
+    return read
+
+
+COLUMNS = (
+    Column("call_p50", "one call, p50 ms", rounds_of("call", "p50_ms")),
+    Column("call_p99", "p99 ms", rounds_of("call", "p99_ms")),
+    Column("crowd", "8 clients, calls/s", rounds_of("crowd", "calls_per_s"), False),
+    Column("crowd_p50", "8 clients, p50 ms", rounds_of("crowd", "p50_ms")),
+    Column("stdio_p50", "MCP stdio, p50 ms", rounds_of("stdio", "p50_ms")),
+    Column("stdio_p99", "p99 ms", rounds_of("stdio", "p99_ms")),
+    Column("http_p50", "MCP HTTP, p50 ms", rounds_of("http", "p50_ms")),
+    Column("http_p99", "p99 ms", rounds_of("http", "p99_ms")),
+)
+LARGE = (
+    Column("in_s", "5 MB in, s", rounds_of("large_in", "s")),
+    Column("in_ratio", "bytes × 5 MB", rounds_of("large_in", "ratio")),
+    Column("out_s", "5 MB out, s", rounds_of("large_out", "s")),
+    Column("out_ratio", "bytes × 5 MB", rounds_of("large_out", "ratio")),
+    Column("status", "status during a 3 s call, ms", rounds_of("status", "ms")),
+    Column("ping", "MCP ping during it, ms", rounds_of("ping", "ms")),
+)
+IDLE = (
+    Column("idle_percent", "add-on, % of a core beyond Blender alone", one_of("idle", "over_percent")),
+    Column("idle_mb", "add-on, MB beyond Blender alone", one_of("idle", "over_mb")),
+    Column("beside_percent", "beside Blender, % of a core", one_of("idle", "beside_percent")),
+    Column("beside_mb", "beside Blender, MB", one_of("idle", "beside_mb")),
+    Column("ready", "ready after, s", lambda row: (row["ready_s"],) * 3 if "ready_s" in row else None),
+)
+WRITTEN_BY = (
+    "- written by `bench/peers/run` ([what is measured and how](../../bench/peers/README.md)); "
+    "raw numbers: [peers.json](peers.json)"
+)
+CHART = "![one call, eight clients, MCP](peers.svg)"
+READ_IT = (
+    "Medians over rounds, with the fastest and the slowest round behind. Everybody is asked by the same code in the\n"
+    "same rounds; a call is `print(1+1)`, because some answer with printed text only. – is what a program has not."
+)
+# Of the hostile cases.
+READ_CASES = (
+    "Each on a healthy Blender; then a new client asks. Kapelle's calls have `timeout_ms: 5000`, which its callers\n"
+    "may say; the others' dialects have no such thing."
+)
+# Nearer than this to the best of a column counts as level: less than rounds differ by.
+LEVEL = 1.1
+
+
+def collect(programs, known, rows, cases, lasted):
+    """Everything about a run, as it goes into the JSON."""
+    alone = [one for one in known if one.id.startswith("bare-")]
+    bare = {one.mode + one.runs_in: rows.get(one.id, {}).get("idle") for one in alone}
+    told = []
+    for one in known:
+        row = dict(rows.get(one.id, {}))
+        over = bare.get(one.mode + one.runs_in)
+        if "idle" in row and over and not one.id.startswith("bare-"):
+            idle = row["idle"]
+            idle["over_percent"] = max(0.0, idle["blender_percent"] - over["blender_percent"])
+            idle["over_mb"] = max(0.0, idle["blender_mb"] - over["blender_mb"])
+        about = ("id", "name", "version", "mode", "runs_in", "note", "is_floor")
+        told.append(dict({key: getattr(one, key) for key in about}, found=_short(row), hostile=cases.get(one.id, {})))
+    return {"about": _about(programs, lasted), "contestants": told}
+
+
+def write(told, out):
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "peers.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "peers.svg").write_text(chart.draw(told), "utf-8")
+    (out / "peers.md").write_text(markdown(told), "utf-8")
+
+
+def write_again(raw, out):
+    write(json.loads(raw.read_text("utf-8")), Path(out))
+
+
+def markdown(told):
+    about = told["about"]
+    lines = ["# Kapelle beside the others on PyPI", ""]
+    lines += ["- %s; %s" % (about["date"], about["machine"])]
+    lines += ["- kapelle %s; Blenders: %s" % (about["kapelle"], about["blenders"])]
+    loads = (about["load_before"], about["load_after"], about["minutes"])
+    lines += ["- load %s before, %s after; %.1f minutes for all" % loads, WRITTEN_BY, "", CHART, "", READ_IT]
+    for mode, title in ((WINDOW, "A Blender with a window"), (BACKGROUND, "A Blender in background")):
+        mine = [one for one in told["contestants"] if one["mode"] == mode and not one["is_floor"]]
+        if not any(one["found"] for one in mine):
+            continue
+        floors = [one for one in told["contestants"] if one["is_floor"] and not one["id"].startswith("bare-")]
+        lines += ["", "## " + title, ""] + _table(mine + floors, COLUMNS)
+        lines += [""] + _table(mine + floors, LARGE)
+        lines += [""] + _table(mine, IDLE)
+        lines += _notes(mine)
+        lines += _firsts(mine)
+    lines += _hostile(told)
+    return "\n".join(lines) + "\n"
+
+
+def _table(contestants, columns):
+    columns = [one for one in columns if any(one.of(row["found"]) for row in contestants)]
+    if not columns:
+        return []
+    lines = ["| | %s |" % " | ".join(one.head for one in columns), "|---|%s" % ("---:|" * len(columns))]
+    for row in contestants:
+        cells = [_cell(column, row["found"]) for column in columns]
+        if any(cell != "–" for cell in cells):
+            lines.append("| %s | %s |" % (_named(row), " | ".join(cells)))
+    return lines
+
+
+def _cell(column, found):
+    told = column.of(found)
+    if told is None:
+        return "–"
+    if isinstance(told, str):
+        return "fails: " + _in_cell(told)
+    value, least, most = told
+    if number(least) == number(most):
+        return number(value)
+    return "%s (%s–%s)" % (number(value), number(least), number(most))
+
+
+def _in_cell(text):
+    words = " ".join(text.replace("|", "/").split())
+    return words[:60] + ("…" if len(words) > 60 else "")
+
+
+def _named(row):
+    name = "%s %s" % (row["name"], row["version"])
+    where = ", in %s" % row["runs_in"] if row["runs_in"] else ""
+    return ("**%s**" % name if row["name"] == "kapelle" else name).strip() + where
+
+
+def _notes(mine):
+    lines = []
+    for row in mine:
+        if row["note"] or "failed" in row["found"]:
+            lines.append("- %s: %s" % (row["name"], "; ".join(filter(None, (row["note"], row["found"].get("failed"))))))
+    return ["", *lines] if lines else []
+
+
+def _firsts(mine):
+    """Who is first in each column, where it is not Kapelle alone."""
+    lines, ahead = [], 0
+    ours = [row for row in mine if row["name"] == "kapelle"]
+    for column in COLUMNS + LARGE + IDLE:
+        told = {row["id"]: column.of(row["found"])[0] for row in mine if isinstance(column.of(row["found"]), tuple)}
+        own = [told[row["id"]] for row in ours if row["id"] in told]
+        others = [(told[row["id"]], row) for row in mine if row["id"] in told and row["name"] != "kapelle"]
+        if not own or not others:
+            continue
+        pick = min if column.least_is_best else max
+        mine_best, (theirs, who) = pick(own), pick(others, key=lambda one: one[0])
+        better = theirs < mine_best if column.least_is_best else theirs > mine_best
+        ratio = max(theirs, mine_best) / max(1e-9, min(theirs, mine_best))
+        if better and ratio > LEVEL and abs(theirs - mine_best) > 0.05:
+            lines.append("- %s: %s with %s, Kapelle %s" % (column.head, who["name"], number(theirs), number(mine_best)))
+        else:
+            ahead += 1
+    if not lines:
+        return ["", "Kapelle is first, or level, in all %d columns that another one has too." % ahead] if ahead else []
+    return ["", "Kapelle is first, or level, in %d columns; where another one is better:" % ahead, "", *lines]
+
+
+def _hostile(told):
+    tried = [row for row in told["contestants"] if row["hostile"]]
+    if not tried:
+        return []
+    lines = ["", "## Hostile cases", "", READ_CASES]
+    for case in tried[0]["hostile"]:
+        lines += ["", "**%s**" % case, "", "| | what happens |", "|---|---|"]
+        lines += ["| %s | %s |" % (_named(row), row["hostile"].get(case, "–").replace("|", "/")) for row in tried]
+    return lines
+
+
+def _about(programs, lasted):
+    version, commit = _said_by([programs.kapelle, "--version"]), _said_by(["git", "rev-parse", "--short", "HEAD"])
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "machine": "%s, %d cores, Linux %s" % (_processor(), os.cpu_count(), platform.release()),
+        "kapelle": "%s (%s)" % (version.split()[-1], commit or "no commit"),
+        "blenders": "%s, and the wheel %s" % (programs.blender_version, programs.wheel_version),
+        "load_before": programs.load,
+        "load_after": "%.2f" % os.getloadavg()[0],
+        "minutes": lasted / 60.0,
+    }
+
+
+def _said_by(command):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def _short(told):
+    """Four digits are more than a run knows."""
+    if isinstance(told, float):
+        return float("%.4g" % told)
+    if isinstance(told, dict):
+        return {key: _short(one) for key, one in told.items()}
+    return [_short(one) for one in told] if isinstance(told, list) else told
