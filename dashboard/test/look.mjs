@@ -24,7 +24,7 @@ try {
 
   await house.ask('POST', '/v1/instances', { app: 'blender' });
   await house.call('object.delete', { names: ['Cube'] });
-  await house.call('object.create', { kind: 'plane', name: 'Floor', size: 14, location: [0, 0, -1] });
+  await house.call('object.create', { kind: 'plane', name: 'Floor', size: 7, location: [0, 0, -1] });
   await house.call('object.create', { kind: 'monkey', name: 'Bust', smooth: true, location: [0, 0, 0.2] });
   await house.call('material.create', {
     name: 'Brass',

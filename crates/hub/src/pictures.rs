@@ -28,8 +28,9 @@ use crate::limits;
 /// The command that an app has when it can be looked at: its value has an `image` with a `$blob`.
 const COMMAND: &str = "viewport.screenshot";
 
-/// How wide a picture is asked for, in pixels: a card on a page, twice as fine.
+/// How wide and high a picture is asked for, in pixels: a card on a page, twice as fine.
 const WIDTH: u32 = 720;
+const HEIGHT: u32 = 450;
 
 /// What such calls carry as their caller's mark, so that a page can leave them out of what was done.
 pub(crate) const MARK: &str = "picture";
@@ -119,17 +120,18 @@ async fn take(
     })
 }
 
-/// A small picture; of a window the view that its artist has.
+/// A small picture; of a window the view that its artist has, as that is shaped.
 fn args(spec: &CommandSpec, mode: Mode) -> Map<String, Value> {
     let mut args = Map::new();
-    for (name, schema) in spec.properties() {
-        match name.as_str() {
-            "width" => args.insert("width".to_owned(), json!(WIDTH)),
-            "view" if mode == Mode::Gui && has_current(schema) => {
-                args.insert("view".to_owned(), json!("current"))
-            }
-            _ => None,
-        };
+    let has = |name: &str| spec.properties().any(|(own, _)| own == name);
+    if has("width") {
+        args.insert("width".to_owned(), json!(WIDTH));
+    }
+    let view = spec.properties().find(|(name, _)| *name == "view");
+    if mode == Mode::Gui && view.is_some_and(|(_, schema)| has_current(schema)) {
+        args.insert("view".to_owned(), json!("current"));
+    } else if has("height") {
+        args.insert("height".to_owned(), json!(HEIGHT));
     }
     args
 }
