@@ -294,6 +294,50 @@ describe('staying true', () => {
     await page.context().close();
   });
 
+  it('orders jobs, holds their queue, and gives up on one that cannot be', async () => {
+    const page = await browser.page(house, { hash: '/work' });
+    const job = (name, code, more = {}) =>
+      house.call('code.run', { code }, { durable: true, wait: false, labels: { name }, ...more });
+    await house.ask('POST', '/v1/jobs/queue', { app: 'blender', paused: true });
+    await page.reload();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const first = await job('first', 'ran = ["first"]');
+    assert.equal(first.durability, 'fsync', JSON.stringify(first));
+    await job('second', 'ran.append("second")');
+    await job('third', 'ran.append("third")');
+    const row = (name) => page.getByRole('option').filter({ hasText: `name: ${name}` });
+    await row('third').click();
+    const near = page.getByRole('region', { name: 'code.run' });
+    await near.getByRole('button', { name: 'One up' }).click();
+    await page.getByText('Its place has changed.').waitFor();
+    await page.waitForFunction(() => {
+      const names = [...document.querySelectorAll('[role=option]')].map(
+        (one) => /name: (\w+)/.exec(one.textContent)?.[1],
+      );
+      return names.slice(0, 3).join() === 'first,third,second';
+    });
+    assert.deepEqual(await barriers(page), []);
+    await page.getByRole('button', { name: 'Go on of blender' }).click();
+    for (const name of ['first', 'second', 'third']) await row(name).getByText('Done').waitFor();
+    const { value } = await house.call('code.run', { code: 'ran' });
+    assert.deepEqual(value, ['first', 'third', 'second']);
+
+    const doomed = await job('doomed', '1/0', { retry: { max: 1, backoff_ms: 1 } });
+    await row('doomed')
+      .getByText(/Given up|Failed/)
+      .waitFor();
+    await row('doomed').click();
+    await near
+      .getByText(/division by zero/)
+      .first()
+      .waitFor();
+    await near.getByRole('button', { name: 'Retry' }).click();
+    await page.getByText('It is queued again.').waitFor();
+    assert.ok(doomed.call_id);
+    isQuiet(page);
+    await page.context().close();
+  });
+
   it('goes on from its position when only the connection was lost', async () => {
     const sockets = [];
     const sent = [];

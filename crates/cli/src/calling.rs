@@ -9,12 +9,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value};
 use wire::call::{CallView, Wait};
-use wire::{CallRequest, Code, Problem};
+use wire::{CallRequest, Code, JobStatus, JobView, Problem};
 
 use crate::answer::{Answer, Answered, Shown};
-use crate::client::Client;
-use crate::follow::{Ended, follow};
+use crate::client::{Client, segment};
+use crate::commands::jobs;
+use crate::follow::{self, Ended, follow};
 use crate::interrupt::{Interrupt, Target};
+use crate::job_words::JobOptions;
 use crate::live::Live;
 use crate::outcome;
 use crate::pretty::Pretty;
@@ -43,6 +45,8 @@ pub struct CallOptions {
     /// Say yes where a person must confirm.
     #[arg(long, short)]
     pub yes: bool,
+    #[command(flatten)]
+    pub job: JobOptions,
 }
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
@@ -67,18 +71,15 @@ pub(crate) fn call(
 ) -> Answered {
     let ui = session.ui;
     let mut request = CallRequest {
-        app: app.into(),
         instance: options.instance.as_deref().map(Into::into),
-        command: command.to_owned(),
-        args,
         timeout_ms: options
             .timeout
             .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
         wait: Wait::Forever(!options.no_wait),
         check_only: options.check,
-        correlation_id: None,
-        confirm: None,
+        ..CallRequest::new(app.into(), command, args)
     };
+    options.job.put_into(&mut request);
     let way = if options.check || options.no_wait {
         Way::Plain
     } else if options.instance.as_deref() == Some(ALL) {
@@ -134,6 +135,47 @@ impl Way {
                 Ok(Box::new(AllEnded { document, calls }))
             }
         }
+    }
+}
+
+/// Follows a job to its end; Ctrl-C leaves it alone.
+///
+/// # Errors
+/// When there is no such job, or the hub went away.
+pub(crate) fn follow_job(session: &Session, id: &str) -> Answered {
+    let ui = session.ui;
+    let client = session.hub()?;
+    let path = format!("/v1/calls/{}/events", segment("id of a job", id)?);
+    let mut live = Live::new(ui);
+    let ended = follow::rest(client.events(&path, None)?, None, &mut live)?;
+    live.finish(&ended.call);
+    let job: JobView = typed(&client.get(&format!("/v1/jobs/{id}"))?)?;
+    Ok(Box::new(JobEnded {
+        ended,
+        status: job.status,
+    }))
+}
+
+struct JobEnded {
+    ended: Ended,
+    status: JobStatus,
+}
+
+impl Answer for JobEnded {
+    fn json(&self) -> Value {
+        self.ended.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        outcome::write_value(out, &self.ended.call)
+    }
+
+    fn remarks(&self, ui: Ui) {
+        outcome::remark(ui, &self.ended.call);
+    }
+
+    fn exit_code(&self) -> u8 {
+        jobs::exit_code(self.status)
     }
 }
 

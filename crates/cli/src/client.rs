@@ -132,6 +132,11 @@ impl Client {
         )
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Box<Problem>> {
+        let request = self.ready(self.agent.patch(self.at(path)), Some(ANSWER_TIMEOUT));
+        self.document(request.send_json(body))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<Value, Box<Problem>> {
         self.delete_with(path, &[], ANSWER_TIMEOUT)
     }

@@ -6,6 +6,7 @@ use crate::session::Session;
 
 pub(crate) mod adopt;
 pub(crate) mod apps;
+pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod code;
 #[expect(clippy::module_inception, reason = "a verb of that name")]
@@ -19,6 +20,7 @@ pub(crate) mod doctor;
 pub(crate) mod find;
 pub(crate) mod history;
 pub(crate) mod install;
+pub(crate) mod jobs;
 pub(crate) mod mcp;
 pub(crate) mod recover;
 pub(crate) mod run;
@@ -40,6 +42,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Stop(words)) => words.run(session),
         Some(Verb::Code(words)) => words.run(session),
         Some(Verb::Run(words)) => words.run(session),
+        Some(Verb::Batch(words)) => words.run(session),
         Some(Verb::Status(words)) => words.run(session),
         Some(Verb::Apps(words)) => words.run(session),
         Some(Verb::Commands(words)) => words.run(session),
@@ -48,6 +51,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::State(words)) => words.run(session),
         Some(Verb::History(words)) => words.run(session),
         Some(Verb::Watch(words)) => words.run(session),
+        Some(Verb::Jobs(words)) => words.run(session),
         Some(Verb::Cancel(words)) => words.run(session),
         Some(Verb::Recover(words)) => words.run(session),
         Some(Verb::Token(words)) => words.run(session),

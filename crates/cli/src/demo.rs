@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use wire::call::Wait;
 use wire::{CallRequest, InstanceView, Problem, Status};
 
 use crate::answer::Answered;
@@ -173,15 +172,8 @@ impl Stage {
     /// One call to its end; gives its value.
     fn call(&self, step: &Step) -> Result<Value, Box<Problem>> {
         let request = CallRequest {
-            app: APP.into(),
             instance: Some(self.instance.name.clone()),
-            command: step.command.to_owned(),
-            args: step.args.clone(),
-            timeout_ms: None,
-            wait: Wait::Forever(true),
-            check_only: false,
-            correlation_id: None,
-            confirm: None,
+            ..CallRequest::new(APP.into(), step.command, step.args.clone())
         };
         // What Blender's exporters print is no data of ours.
         let mut live = Live::without_output(self.ui);

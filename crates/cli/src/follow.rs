@@ -3,6 +3,8 @@
 //! In come the events of `POST /v1/calls`; a [`Watcher`] hears them; out goes the ended CALL. When
 //! events were missed, the rest of the output is taken from the outcome, which has it in whole.
 
+use std::io::BufRead;
+
 use serde::Deserialize;
 use serde_json::Value;
 use wire::call::CallView;
@@ -43,7 +45,19 @@ pub(crate) fn follow(
     interrupt: Option<&Interrupt>,
     watcher: &mut dyn Watcher,
 ) -> Result<Ended, Box<Problem>> {
-    let mut events = Events::new(client.stream("/v1/calls", request)?);
+    rest(client.stream("/v1/calls", request)?, interrupt, watcher)
+}
+
+/// Hears the events of one call to its end.
+///
+/// # Errors
+/// When the hub went away.
+pub(crate) fn rest(
+    events: Box<dyn BufRead>,
+    interrupt: Option<&Interrupt>,
+    watcher: &mut dyn Watcher,
+) -> Result<Ended, Box<Problem>> {
+    let mut events = Events::new(events);
     let mut id: Option<CallId> = None;
     loop {
         let Ok(Some(event)) = events.next() else {

@@ -13,6 +13,7 @@
 //! | `watching`, `sse` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
 //! | `amount` | sizes and times as people write them |
+//! | `job_words` | the words that make a job of a call |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
@@ -37,6 +38,7 @@ mod follow;
 pub mod fuzzing;
 mod home;
 mod interrupt;
+mod job_words;
 mod keyvalue;
 mod launch;
 mod live;

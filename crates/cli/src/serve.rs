@@ -13,6 +13,7 @@ use hub::Hub;
 use hub::app::{App as _, Launch, LaunchRequest};
 use hub::home::{Home, write_private};
 use serde_json::json;
+use store::Store;
 use tokio::net::TcpListener;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -53,7 +54,8 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
     };
     // Bridges are told the address by the run file, so any port will do; they live on this machine.
     let bridges = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
-    let hub = Hub::new(home.clone(), apps::all())?;
+    let store = Store::open(&home)?;
+    let hub = Hub::new(home.clone(), apps::all(), store.stores())?;
     let mut signals = Signals::listen();
     let ready = announce(&home, &http, &bridges)?;
     let bridge_door = tokio::spawn({
@@ -84,6 +86,8 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
         None => http_door.await,
     };
     bridge_door.abort();
+    // After the last outcome, so that nothing of this run is lost.
+    store.close();
     tracing::info!("stopped");
     match closed {
         Ok(Ok(())) => Ok(()),
@@ -281,6 +285,7 @@ pub(crate) fn blender_launch(
         file,
         memory_mb: None,
         time_s: None,
+        labels: Vec::new(),
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
 }

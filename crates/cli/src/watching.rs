@@ -42,7 +42,7 @@ pub(crate) fn watch(session: &Session, words: &Watch) -> Answered {
     {
         return Err(problems::usage(
             format!("There is no topic `{wrong}`."),
-            "The topics are calls, instances, state and call:ID.",
+            "The topics are calls, instances, state, jobs and call:ID.",
         ));
     }
     let mut watching = Watching {

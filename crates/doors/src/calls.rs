@@ -16,6 +16,8 @@ use hub::policy::require;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wire::call::Wait;
 use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
 
@@ -44,7 +46,13 @@ pub(crate) async fn ask(
         follower
     });
     let asked = door.hub.ask(&caller, request)?;
+    let asked = match asked {
+        Asked::Job(storing) => Asked::One(storing.stored().await?.call),
+        other => other,
+    };
     match (asked, follower) {
+        // It was waited for above.
+        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
         (Asked::One(call), Some(follower)) => Ok(stream::events(door.hub, follower, &[call])),
         (Asked::All(calls), Some(follower)) => Ok(stream::events(door.hub, follower, &calls)),
@@ -80,7 +88,7 @@ pub(crate) async fn show(
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(Json(door.hub.view(&call)).into_response())
+    Ok(Json(door.hub.view_for(&caller, &call)).into_response())
 }
 
 /// `DELETE /v1/calls/{id}`
@@ -109,15 +117,62 @@ pub(crate) async fn history(
         status: query.status,
         before: query.before.map(Into::into),
     };
-    let (since, calls) = door.hub.history(&wanted);
-    let calls: Vec<CallView> = calls.iter().map(|call| door.hub.view(call)).collect();
-    Ok(Json(json!({"since": hub::call::rfc3339(since), "calls": calls})).into_response())
+    let remembered = door.hub.remembered(&wanted).await?;
+    let calls = remembered.calls.iter();
+    let calls: Vec<CallView> = calls.map(|call| door.hub.masked_view(call)).collect();
+    Ok(Json(json!({
+        "since": hub::call::rfc3339(remembered.since),
+        "left_out": remembered.left_out,
+        "calls": calls,
+    }))
+    .into_response())
+}
+
+/// `DELETE /v1/calls?before=` or `?all=true`
+pub(crate) async fn purge(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<PurgeQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let query = query_of(query)?;
+    let before = match (query.before, query.all) {
+        (Some(before), false) => Some(time_of(&before)?),
+        (None, true) => None,
+        _ => {
+            return Err(Problem::new(
+                Code::ARGUMENTS_INVALID,
+                "What is to be forgotten must be said by exactly one of `before` and `all`.",
+            )
+            .hint("For example ?before=2030-01-01T00:00:00Z, or ?all=true.")
+            .into());
+        }
+    };
+    let forgotten = door.hub.purge_history(&caller, before).await?;
+    Ok(Json(forgotten).into_response())
+}
+
+fn time_of(text: &str) -> Result<OffsetDateTime, Problem> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("`{text}` is no time: {error}."),
+        )
+        .hint("A time looks like 2030-01-01T00:00:00Z.")
+    })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShowQuery {
     wait_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PurgeQuery {
+    before: Option<String>,
+    #[serde(default)]
+    all: bool,
 }
 
 #[derive(Deserialize)]

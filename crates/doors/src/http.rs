@@ -19,8 +19,8 @@ use crate::mcp::Mcp;
 use crate::problem::Refused;
 use crate::ws::Sockets;
 use crate::{
-    blobs, calls, dashboard, events, guard, instances, limits, linger, mcp, openapi, page, stream,
-    tokens, ws,
+    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, mcp, openapi,
+    page, stream, tokens, ws,
 };
 
 /// What every route can reach.
@@ -61,9 +61,19 @@ fn routes(
         started: Instant::now(),
     };
     let with_token = Router::new()
-        .route("/v1/calls", post(calls::ask).get(calls::history))
+        .route(
+            "/v1/calls",
+            post(calls::ask).get(calls::history).delete(calls::purge),
+        )
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/batches", post(batches::ask))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/queue", post(jobs::queue))
+        .route(
+            "/v1/jobs/{id}",
+            get(jobs::show).patch(jobs::change).delete(jobs::cancel),
+        )
         .route("/v1/events", get(events::feed))
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))

@@ -4,6 +4,7 @@
 //! same call through any door has the same outcome. Who a caller is, and whether a browser's request
 //! may come near, is checked in [`guard`] before anything else.
 
+mod batches;
 mod blobs;
 mod calls;
 mod dashboard;
@@ -14,6 +15,7 @@ pub mod fuzzing;
 mod guard;
 mod http;
 mod instances;
+mod jobs;
 mod linger;
 pub mod mcp;
 pub mod openapi;
@@ -37,6 +39,8 @@ pub mod limits {
     pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
     /// Calls in one page of the history.
     pub const HISTORY_MAX: usize = 1_000;
+    /// Jobs in one page of a list that does not say how many.
+    pub const JOBS_PAGE: usize = 50;
     /// A comment on a quiet event stream, so that proxies keep it open.
     pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
     /// The body that signs a browser in, in bytes: a key is 64 letters.

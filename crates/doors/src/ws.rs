@@ -32,6 +32,7 @@ use crate::{guard, limits};
 
 mod blobs;
 pub(crate) mod frame;
+mod jobs;
 mod outbox;
 mod session;
 

@@ -88,6 +88,9 @@ pub struct LaunchRequest {
     /// How long each process may live, in seconds. Not for one with a window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_s: Option<u64>,
+    /// Words by which jobs can select it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 fn background() -> Mode {

@@ -93,6 +93,24 @@ impl Blobs {
         Ok(path)
     }
 
+    /// Takes a blob away; `false` when it was not there.
+    #[must_use]
+    pub fn remove(&self, name: &str) -> bool {
+        let Ok(path) = self.path(name) else {
+            return false;
+        };
+        let bytes = fs::metadata(&path).map_or(0, |meta| meta.len());
+        let removed = fs::remove_file(&path).is_ok();
+        if removed {
+            let mut total = self
+                .total
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            *total = total.saturating_sub(bytes);
+        }
+        removed
+    }
+
     fn add(&self, bytes: u64) {
         let mut total = self
             .total

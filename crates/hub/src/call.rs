@@ -1,6 +1,7 @@
 //! A call on its way: what was asked, who waits for it, how far it is.
 //!
 //! The lane settles a call once; everybody else only looks or waits. Dropping a wait changes nothing.
+//! A job has a call that people wait for, its *front*, and one more for each attempt, which is in a lane.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,25 +12,42 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use wire::call::{Behind, OutcomeBody};
-use wire::{AppId, CallId, CallView, Effect, InstanceName, Outcome, Progress, Status};
+use wire::link::Group;
+use wire::{AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status};
 
-use crate::callers::Caller;
+use crate::callers::{Caller, Scopes};
+use crate::secrets::{Marked, Masking};
+use crate::store::CallRecord;
 
 /// One call, from the ticket to long after its outcome.
 pub struct Call {
     pub id: CallId,
     pub correlation_id: Option<String>,
     pub app: AppId,
-    pub instance: InstanceName,
+    /// Empty for a job that no instance has been chosen for.
+    instance: Mutex<InstanceName>,
     pub command: String,
     pub effect: Effect,
     pub concurrent: bool,
     pub caller: Caller,
     pub timeout: Duration,
     pub asked_at: OffsetDateTime,
-    /// Kept until it has started: a call that certainly did not is handed over again after a restart.
-    args: Mutex<Arc<Map<String, Value>>>,
+    /// How durable the job is whose front this is.
+    pub durability: Option<Durability>,
+    pub(crate) revision: Option<u64>,
+    pub(crate) group: Option<Group>,
+    /// Of an attempt: the front of its job.
+    front: Option<Arc<Self>>,
+    pub(crate) marked: Arc<Marked>,
+    args: Mutex<Args>,
     stage: watch::Sender<Stage>,
+}
+
+/// What was asked: as it was given until the history has written it down, then as it may be shown.
+#[derive(Default)]
+struct Args {
+    given: Option<Arc<Map<String, Value>>>,
+    shown: Option<Arc<Map<String, Value>>>,
 }
 
 /// Where a call stands.
@@ -52,7 +70,11 @@ pub struct CallParts {
     pub concurrent: bool,
     pub caller: Caller,
     pub timeout: Duration,
-    pub args: Map<String, Value>,
+    pub args: Arc<Map<String, Value>>,
+    /// Which of the arguments are secret.
+    pub marked: Arc<Marked>,
+    pub revision: Option<u64>,
+    pub group: Option<Group>,
 }
 
 impl Call {
@@ -64,6 +86,7 @@ impl Call {
     /// For a call that a bridge still knows and this hub does not.
     #[must_use]
     pub fn with_id(id: CallId, parts: CallParts) -> Self {
+        let asked_at = asked_at(&id).unwrap_or_else(OffsetDateTime::now_utc);
         let stage = Stage {
             status: Status::Queued,
             started: None,
@@ -74,16 +97,96 @@ impl Call {
             id,
             correlation_id: parts.correlation_id,
             app: parts.app,
-            instance: parts.instance,
+            instance: Mutex::new(parts.instance),
             command: parts.command,
             effect: parts.effect,
             concurrent: parts.concurrent,
             caller: parts.caller,
             timeout: parts.timeout,
-            asked_at: OffsetDateTime::now_utc(),
-            args: Mutex::new(Arc::new(parts.args)),
+            asked_at,
+            durability: None,
+            revision: parts.revision,
+            group: parts.group,
+            front: None,
+            marked: parts.marked,
+            args: Mutex::new(Args {
+                given: Some(parts.args),
+                shown: None,
+            }),
             stage: watch::Sender::new(stage),
         }
+    }
+
+    /// A call of an earlier run of the hub, as the history has it.
+    #[must_use]
+    pub fn remembered(record: CallRecord) -> Self {
+        let view = record.view;
+        let stage = Stage {
+            status: view.status,
+            started: None,
+            progress: None,
+            outcome: view.outcome,
+        };
+        let caller = Caller {
+            name: view.caller.into(),
+            scopes: Scopes::NONE,
+            asks: Scopes::NONE,
+        };
+        Self {
+            id: view.call_id,
+            correlation_id: view.correlation_id,
+            app: view.app,
+            instance: Mutex::new(view.instance),
+            command: view.command,
+            effect: record.effect,
+            concurrent: false,
+            caller,
+            timeout: Duration::ZERO,
+            asked_at: record.asked_at,
+            durability: view.durability,
+            revision: None,
+            group: None,
+            front: None,
+            marked: Arc::default(),
+            args: Mutex::new(Args {
+                given: None,
+                shown: view.args,
+            }),
+            stage: watch::Sender::new(stage),
+        }
+    }
+
+    /// The front of a job that was asked for then.
+    pub(crate) fn front_of_job(mut self, durability: Durability, asked_at: OffsetDateTime) -> Self {
+        self.durability = Some(durability);
+        self.asked_at = asked_at;
+        self
+    }
+
+    /// An attempt of a job.
+    pub(crate) fn attempt_of(mut self, front: &Arc<Self>) -> Self {
+        self.asked_at = front.asked_at;
+        self.front = Some(Arc::clone(front));
+        self
+    }
+
+    /// The job's front, when this is an attempt.
+    pub(crate) fn front(&self) -> Option<&Arc<Self>> {
+        self.front.as_ref()
+    }
+
+    /// The id that the world knows it by.
+    pub(crate) fn public_id(&self) -> &CallId {
+        self.front.as_ref().map_or(&self.id, |front| &front.id)
+    }
+
+    #[must_use]
+    pub fn instance(&self) -> InstanceName {
+        self.lock_instance().clone()
+    }
+
+    pub(crate) fn set_instance(&self, instance: &InstanceName) {
+        *self.lock_instance() = instance.clone();
     }
 
     #[must_use]
@@ -120,11 +223,13 @@ impl Call {
             call_id: self.id.clone(),
             correlation_id: self.correlation_id.clone(),
             app: self.app.clone(),
-            instance: self.instance.clone(),
+            instance: self.instance(),
+            durability: self.durability,
             command: self.command.clone(),
             caller: self.caller.name.to_string(),
             status: stage.status,
             asked_at: rfc3339(self.asked_at),
+            args: None,
             position: None,
             behind: None,
             progress: stage.progress,
@@ -137,33 +242,67 @@ impl Call {
     pub fn as_behind(&self) -> Behind {
         let started = self.stage.borrow().started;
         Behind {
-            call_id: self.id.clone(),
+            call_id: self.public_id().clone(),
             command: self.command.clone(),
             caller: self.caller.name.to_string(),
             running_ms: started.map_or(0, |at| millis(at.elapsed())),
         }
     }
 
+    /// As they were given; for who runs the call.
     pub(crate) fn args(&self) -> Arc<Map<String, Value>> {
-        Arc::clone(&self.lock_args())
+        self.given_args().unwrap_or_default()
+    }
+
+    /// As they were given, if they are still known.
+    pub(crate) fn given_args(&self) -> Option<Arc<Map<String, Value>>> {
+        self.lock_args().given.clone()
+    }
+
+    /// As everybody may see them, if they are known.
+    pub(crate) fn shown_args(&self, masking: &Masking) -> Option<Arc<Map<String, Value>>> {
+        let (given, shown) = {
+            let args = self.lock_args();
+            (args.given.clone(), args.shown.clone())
+        };
+        shown.or_else(|| Some(crate::history::shown(masking, &self.marked, &*given?)))
+    }
+
+    /// From now on only what may be shown is kept.
+    pub(crate) fn show_args(&self, shown: Option<Arc<Map<String, Value>>>) {
+        *self.lock_args() = Args { given: None, shown };
     }
 
     pub(crate) fn set_started(&self) {
-        self.forget_args();
         self.stage.send_modify(|stage| {
             stage.status = Status::Running;
             stage.started.get_or_insert_with(Instant::now);
         });
+        if let Some(front) = &self.front {
+            front.set_started();
+        }
+    }
+
+    /// A job that is to be tried again.
+    pub(crate) fn set_queued(&self) {
+        self.stage.send_modify(|stage| {
+            if !stage.status.is_end() {
+                stage.status = Status::Queued;
+                stage.progress = None;
+            }
+        });
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
+        if let Some(front) = &self.front {
+            front.set_progress(progress.clone());
+        }
         self.stage
             .send_modify(|stage| stage.progress = Some(progress));
     }
 
     /// Gives the call its end. `false` when it had one already: then nothing changes.
     pub(crate) fn settle(&self, outcome: Outcome) -> bool {
-        self.forget_args();
         self.stage.send_if_modified(|stage| {
             if stage.status.is_end() {
                 return false;
@@ -178,12 +317,13 @@ impl Call {
         })
     }
 
-    /// A call that has started is never sent again.
-    fn forget_args(&self) {
-        *self.lock_args() = Arc::default();
+    fn lock_instance(&self) -> MutexGuard<'_, InstanceName> {
+        self.instance
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn lock_args(&self) -> MutexGuard<'_, Arc<Map<String, Value>>> {
+    fn lock_args(&self) -> MutexGuard<'_, Args> {
         self.args
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -191,7 +331,7 @@ impl Call {
 }
 
 /// An id that sorts after all that this hub gave before, also within one millisecond.
-fn fresh_id() -> CallId {
+pub(crate) fn fresh_id() -> CallId {
     static LAST: Mutex<Option<ulid::Generator>> = Mutex::new(None);
     let mut last = LAST
         .lock()
@@ -202,6 +342,13 @@ fn fresh_id() -> CallId {
         "call_{}",
         next.unwrap_or_else(|_| ulid::Ulid::new())
     ))
+}
+
+/// The time that an id of ours carries.
+fn asked_at(id: &CallId) -> Option<OffsetDateTime> {
+    let id = ulid::Ulid::from_string(id.as_str().strip_prefix("call_")?).ok()?;
+    let nanos = i128::from(id.timestamp_ms()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
 /// A time as the wire shows it.

@@ -59,6 +59,18 @@ impl Caller {
         }
     }
 
+    /// A browser that was signed in with this caller's token: it may do the same under a name of its own, so that the
+    /// history tells it from the terminal.
+    #[must_use]
+    pub fn as_dashboard(&self) -> Self {
+        let name = if self.is_owner() {
+            CallerName::new("dashboard")
+        } else {
+            CallerName::from(format!("dashboard:{}", self.name))
+        };
+        Self { name, ..*self }
+    }
+
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.name.as_str() == "owner"
@@ -245,7 +257,7 @@ impl Callers {
     }
 
     /// A token's caller by its name, with the hash of the token, hexadecimal.
-    pub(crate) fn named(&self, name: &CallerName) -> Option<(Caller, String)> {
+    pub(crate) fn with_token(&self, name: &CallerName) -> Option<(Caller, String)> {
         if name.as_str() == "owner" {
             return Some((Caller::owner(), hex::encode(self.owner_hash)));
         }
@@ -262,6 +274,34 @@ impl Callers {
             asks: token.ask,
         };
         Some((caller, token.hash.clone()))
+    }
+
+    /// The caller of that name as he is now: for work that he asked for earlier. Nothing when his token was
+    /// taken back.
+    #[must_use]
+    pub fn named(&self, name: &CallerName) -> Option<Caller> {
+        if name.as_str() == "owner" {
+            return Some(Caller::owner());
+        }
+        if let Some(client) = name.as_str().strip_prefix("mcp:") {
+            return Some(Caller::owner().as_mcp_client(client));
+        }
+        if name.as_str() == "dashboard" {
+            return Some(Caller::owner().as_dashboard());
+        }
+        if let Some(maker) = name.as_str().strip_prefix("dashboard:") {
+            let maker = self.named(&CallerName::new(maker))?;
+            return Some(maker.as_dashboard());
+        }
+        let kept = self
+            .kept
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.get(name).map(|token| Caller {
+            name: name.clone(),
+            scopes: token.scopes,
+            asks: token.ask,
+        })
     }
 
     #[must_use]
@@ -420,6 +460,9 @@ mod tests {
             Caller::owner().as_mcp_client("").name.as_str(),
             "mcp:client"
         );
+        let page = Caller::owner().as_dashboard();
+        assert!(page.name.as_str() == "dashboard" && !page.is_owner());
+        assert!(page.scopes.has(Scope::Admin));
         let viewer = Caller {
             name: "viewer".into(),
             scopes: [Scope::Read].into_iter().collect(),
@@ -450,7 +493,11 @@ mod tests {
         let caller = again.authenticate(&secret).unwrap();
         assert!(caller.scopes.has(Scope::Read) && !caller.scopes.has(Scope::Code));
         assert_eq!(callers.create(&view).unwrap_err().code, Code::NAME_TAKEN);
+        // Who asked for work is looked up again when it runs, by his name.
+        let page = caller.as_dashboard();
+        assert_eq!(callers.named(&page.name), Some(page.clone()));
         callers.revoke("viewer").unwrap();
+        assert_eq!(callers.named(&page.name), None);
         assert_eq!(callers.authenticate(&secret), None);
         assert_eq!(
             callers.revoke("viewer").unwrap_err().code,

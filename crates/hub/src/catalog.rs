@@ -13,12 +13,15 @@ use wire::{AppId, Code, CommandSpec, Problem};
 use crate::app::App;
 use crate::find::{Found, Index};
 use crate::limits;
+use crate::secrets::Marked;
 
 mod check;
 
 /// A command with its schema compiled.
 pub struct Command {
     pub spec: CommandSpec,
+    /// Which arguments are never written down.
+    pub marked: Arc<Marked>,
     validator: jsonschema::Validator,
 }
 
@@ -139,7 +142,13 @@ impl Catalog {
                     ),
                 )
             })?;
-            commands.insert(spec.name.clone(), Arc::new(Command { spec, validator }));
+            let marked = Arc::new(Marked::of(&spec.args));
+            let command = Command {
+                spec,
+                marked,
+                validator,
+            };
+            commands.insert(command.spec.name.clone(), Arc::new(command));
         }
         let entry = AppEntry {
             id: id.clone(),

@@ -8,12 +8,14 @@ use serde::Deserialize;
 use wire::{Code, Problem};
 
 use crate::home::Home;
+use crate::limits;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub files: Files,
+    pub history: History,
     /// `[apps.NAME]`
     pub apps: BTreeMap<String, OfApp>,
 }
@@ -27,6 +29,25 @@ pub struct OfApp {
     pub memory_mb: Option<u64>,
     /// How long each process may live, in seconds.
     pub time_s: Option<u64>,
+}
+
+/// `[history]`: how much of what was done is kept.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// How many days ended calls and jobs are kept.
+    pub keep_days: u32,
+    /// How much room ended calls may take, in MB of 1,000,000 bytes; the oldest go first.
+    pub keep_mb: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            keep_days: limits::HISTORY_KEEP_DAYS,
+            keep_mb: limits::HISTORY_KEEP_MB,
+        }
+    }
 }
 
 /// `[files]`
@@ -88,6 +109,16 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_said_of_the_history_has_its_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path()).unwrap();
+        std::fs::write(home.join("config.toml"), "[history]\nkeep_days = 2\n").unwrap();
+        let history = Config::read(&home).unwrap().history;
+        let defaults = History::default();
+        assert_eq!((history.keep_days, history.keep_mb), (2, defaults.keep_mb));
+    }
 
     #[test]
     fn a_wrong_name_is_told_and_a_missing_file_is_fine() {

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use wire::job::Select;
+use wire::link::Group;
 use wire::{CallRequest, Code, InstanceName, Problem};
 
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
 use crate::catalog::{AppEntry, Command};
 use crate::hub::Inner as Hub;
+use crate::jobs::{JobWish, Storing};
 use crate::limits;
 use crate::link::blob_names;
 use crate::policy::Policy;
@@ -31,6 +34,11 @@ pub struct CheckedCall {
     pub(crate) correlation_id: Option<String>,
     pub(crate) check_only: bool,
     pub(crate) confirm: Option<String>,
+    pub(crate) select: Option<Select>,
+    pub(crate) revision: Option<u64>,
+    pub(crate) group: Option<Group>,
+    /// When it is to be a job.
+    pub(crate) job: Option<JobWish>,
 }
 
 /// A checked call that its caller may make. Made by [`crate::policy`] alone.
@@ -39,6 +47,10 @@ pub struct AllowedCall(CheckedCall);
 impl AllowedCall {
     pub(crate) fn new(call: CheckedCall) -> Self {
         Self(call)
+    }
+
+    pub(crate) fn into_checked(self) -> CheckedCall {
+        self.0
     }
 }
 
@@ -50,6 +62,8 @@ pub enum Asked {
     One(Arc<Call>),
     /// `*`: one call for each instance.
     All(Vec<Arc<Call>>),
+    /// A job, which is under way when it is stored.
+    Job(Storing),
 }
 
 /// What would have run.
@@ -66,12 +80,38 @@ pub struct Checked {
 /// The walk. Nothing has run when it gives a problem.
 pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
     hub.refuse_when_stopping()?;
-    let checked = check(hub, caller, request)?;
+    let allowed = allow(hub, caller, request, None)?;
+    go(hub, allowed)
+}
+
+/// Up to where it may run. `group`: the calls that it belongs to.
+pub(crate) fn allow(
+    hub: &Hub,
+    caller: &Caller,
+    request: CallRequest,
+    group: Option<Group>,
+) -> Result<AllowedCall, Problem> {
+    let mut checked = check(hub, caller, request)?;
+    checked.group = group;
     // Before a person is asked, it is known that the call has somewhere to go.
     Policy::may(&checked)?;
     blobs_are_there(hub, &checked.args)?;
-    let instances = choose(hub, &checked)?;
-    let allowed = hub.policy.allow(checked)?;
+    match &checked.job {
+        Some(_) => may_queue(hub, &checked)?,
+        None => drop(choose(hub, &checked)?),
+    }
+    hub.policy.allow(checked)
+}
+
+/// From there on it is under way.
+pub(crate) fn go(hub: &Hub, allowed: AllowedCall) -> Result<Asked, Problem> {
+    if allowed.0.job.is_some() {
+        if allowed.0.check_only {
+            return Ok(Asked::Checked(told(allowed.0, &[])));
+        }
+        return Ok(Asked::Job(hub.records.jobs.take(allowed.0)?));
+    }
+    let instances = choose(hub, &allowed.0)?;
     if allowed.0.check_only {
         return Ok(Asked::Checked(told(allowed.0, &instances)));
     }
@@ -86,7 +126,27 @@ pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<As
     }
 }
 
+/// A job waits for its instance, so none is chosen here.
+fn may_queue(hub: &Hub, checked: &CheckedCall) -> Result<(), Problem> {
+    if is_all(checked.instance.as_ref()) {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            "A job runs on one instance; `*` is for calls that are not durable.",
+        )
+        .hint("Ask for one job for each instance, or leave `instance` out."));
+    }
+    hub.records.jobs.takes(checked)
+}
+
 fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
+    let job = JobWish::of(&request)?;
+    if request.select.is_some() && request.instance.is_some() {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            "`instance` names one instance and `select` describes any; both together say nothing clear.",
+        )
+        .hint("Leave one of them out."));
+    }
     let app = hub.catalog.app(&request.app)?;
     let command = Arc::clone(app.command(&request.command)?);
     let args = command.check(request.args)?;
@@ -101,6 +161,10 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
         correlation_id: request.correlation_id,
         check_only: request.check_only,
         confirm: request.confirm,
+        select: request.select,
+        revision: request.revision,
+        group: None,
+        job,
     })
 }
 
@@ -160,6 +224,9 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
     }
     let mut usable: Vec<Arc<Instance>> = hub.roster.of_app(&call.app.id);
     usable.retain(|instance| instance.lane.is_up() || instance.lane.accepts_calls());
+    if let Some(select) = &call.select {
+        return any_that_fits(call, select, usable);
+    }
     match usable.len() {
         0 => Err(Problem::new(
             Code::NO_INSTANCE,
@@ -187,6 +254,28 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
     }
 }
 
+/// Of those that fit, the one with the fewest calls.
+fn any_that_fits(
+    call: &CheckedCall,
+    select: &Select,
+    usable: Vec<Arc<Instance>>,
+) -> Result<Vec<Arc<Instance>>, Problem> {
+    let fits = usable
+        .into_iter()
+        .filter(|instance| instance.offer().fits(select));
+    let found = fits.min_by_key(|instance| instance.lane.load());
+    found.map(|instance| vec![instance]).ok_or_else(|| {
+        Problem::new(
+            Code::NO_INSTANCE,
+            format!("No connected {} fits `select`.", call.app.title),
+        )
+        .hint(format!(
+            "Start one that does (kapelle start {}), or make it a job: a job waits for one.",
+            call.app.id
+        ))
+    })
+}
+
 fn take_ticket(
     hub: &Hub,
     call: &CheckedCall,
@@ -202,7 +291,10 @@ fn take_ticket(
         concurrent: call.command.spec.concurrent,
         caller: call.caller.clone(),
         timeout: call.timeout,
-        args: call.args.clone(),
+        args: Arc::new(call.args.clone()),
+        revision: call.revision,
+        group: call.group.clone(),
+        marked: Arc::clone(&call.command.marked),
     }));
     match instance.lane.submit(&ticket) {
         Ok(()) => {}

@@ -27,6 +27,7 @@ use wire::{Event, Told, Topic};
 
 use crate::call::rfc3339;
 use crate::limits;
+use crate::secrets::Masking;
 
 mod light;
 
@@ -42,6 +43,7 @@ pub struct Feed {
     window: Mutex<Window>,
     /// The newest `seq`, for those who wait.
     newest: watch::Sender<u64>,
+    masking: Option<Arc<Masking>>,
 }
 
 struct Window {
@@ -64,8 +66,9 @@ pub struct FellBehind;
 
 impl Feed {
     #[must_use]
-    pub fn new(epoch: &str) -> Self {
+    pub fn new(epoch: &str, masking: Option<Arc<Masking>>) -> Self {
         Self {
+            masking,
             epoch: epoch.into(),
             sender: broadcast::Sender::new(limits::FEED_EVENTS_MAX),
             kept: AtomicBool::new(false),
@@ -146,7 +149,10 @@ impl Feed {
     }
 
     fn keep(&self, event: &Event) {
-        let (event, bytes) = light::lighten(event);
+        let (mut event, bytes) = light::lighten(event);
+        if let Some(masking) = &self.masking {
+            masking.event(&mut event);
+        }
         let at = rfc3339(OffsetDateTime::now_utc());
         let mut window = self.lock();
         if window.subscriptions == 0 && window.alone_since.elapsed() > limits::FEED_KEPT_ALONE {

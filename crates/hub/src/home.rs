@@ -36,6 +36,16 @@ impl Home {
         Ok(home)
     }
 
+    /// A folder in the home, made with mode 0700 when it is not there.
+    ///
+    /// # Errors
+    /// `home_unsafe` when it cannot be made.
+    pub fn private_dir(&self, part: &str) -> Result<PathBuf, Problem> {
+        let path = self.join(part);
+        make_private_dir(&path).map_err(|error| cannot(&path, "be made", &error))?;
+        Ok(path)
+    }
+
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -181,8 +191,12 @@ fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Refuses a file that others can use in ways that are forbidden here.
+///
+/// # Errors
+/// `home_unsafe`, with the remedy.
 #[cfg(unix)]
-fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Problem> {
+pub fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Problem> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)
         .map_err(|error| cannot(path, "be read", &error))?
@@ -202,13 +216,18 @@ fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Proble
     .hint(format!("Run: {remedy} {}", path.display())))
 }
 
+/// The user's profile folder is private by its access list on Windows.
+///
+/// # Errors
+/// Never.
 #[cfg(not(unix))]
-fn refuse_others(_path: &Path, _forbidden: u32, _remedy: &str) -> Result<(), Problem> {
-    // The user's profile folder is private by its access list on Windows.
+pub fn refuse_others(_path: &Path, _forbidden: u32, _remedy: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn cannot(path: &Path, what: &str, error: &io::Error) -> Problem {
+/// The problem of a path that cannot be used as it should be.
+#[must_use]
+pub fn cannot(path: &Path, what: &str, error: &io::Error) -> Problem {
     if is_disk_full(error) {
         return disk_full(path);
     }

@@ -12,12 +12,14 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::job::{QueueChange, QueueView};
 use wire::{
-    AppId, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName, InstanceView,
-    Position, Problem, Resync, Topic,
+    AppId, BatchRequest, CallId, CallRequest, CallView, Code, CommandSpec, Event, InstanceName,
+    InstanceView, JobChange, JobPage, JobView, Position, Problem, Resync, Topic,
 };
 
 use crate::app::{App, LaunchRequest, Program};
+use crate::batch::{self, Batch};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
@@ -26,7 +28,9 @@ use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
+use crate::history::History;
 use crate::home::{Home, random_hex};
+use crate::jobs::{Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
@@ -34,18 +38,20 @@ use crate::pictures::{self, Picture, Pictures};
 use crate::policy::{self, Policy};
 use crate::recovery;
 use crate::roster::{Roster, Snapshot};
+use crate::secrets::Masking;
 use crate::sessions::Sessions;
 use crate::snapshot;
+use crate::store::Stores;
 use crate::supervisor::{Stopped, Supervisor};
 
 /// A running hub. Clones are handles to the same one.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) config: Config,
-    pub(crate) callers: Callers,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) sessions: Sessions,
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
@@ -56,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) pictures: Pictures,
+    pub(crate) masking: Arc<Masking>,
+    pub(crate) stores: Stores,
     pub(crate) stopping: CancellationToken,
     /// The end of all links, after the last word on them.
     pub(crate) closing: CancellationToken,
@@ -78,29 +86,49 @@ impl Inner {
 }
 
 impl Hub {
-    /// A hub in a home folder, with these apps. It listens to nothing yet.
+    /// A hub in a home folder, with these apps and what earlier hubs stored. It listens to nothing yet.
     ///
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
-    pub fn new(home: Home, apps: Vec<Arc<dyn App>>) -> Result<Self, Problem> {
-        let feed = Arc::new(Feed::new(&random_hex(8)?));
+    pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let callers = Arc::new(Callers::open(&home)?);
+        let bridge_token = home.secret(&home.bridge_token_file())?;
+        let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
+        let feed = Arc::new(Feed::new(&random_hex(8)?, Some(Arc::clone(&masking))));
+        let blobs = Arc::new(Blobs::open(home.join("blobs")));
         let journal: Arc<dyn Journal> = Arc::new(Memory::default());
+        let history = Arc::new(History::open(
+            Arc::clone(&stores.history),
+            Arc::clone(&masking),
+            Arc::clone(&blobs),
+        )?);
+        let jobs = Jobs::open(Kept {
+            store: Arc::clone(&stores.jobs),
+            journal: Arc::clone(&journal),
+            history: Arc::clone(&history),
+            masking: Arc::clone(&masking),
+            feed: Arc::clone(&feed),
+        })?;
         let inner = Inner {
             config: Config::read(&home)?,
-            callers: Callers::open(&home)?,
+            callers,
             sessions: Sessions::open(&home),
-            bridge_token: home.secret(&home.bridge_token_file())?,
+            bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
             records: Records {
                 journal,
+                history,
                 feed: Arc::clone(&feed),
+                jobs: Arc::new(jobs),
             },
             feed,
-            blobs: Arc::new(Blobs::open(home.join("blobs"))),
+            blobs,
             pictures: Pictures::default(),
+            masking,
+            stores,
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             joined: Notify::new(),
@@ -110,6 +138,8 @@ impl Hub {
         };
         let hub = Self(Arc::new(inner));
         hub.0.supervisor.adopt(&hub.0);
+        tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
+        tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
 
@@ -194,16 +224,28 @@ impl Hub {
         desk::ask(&self.0, caller, request)
     }
 
+    /// Several calls as one; see [`crate::batch`].
+    ///
+    /// # Errors
+    /// When nothing ran: which call was wrong, in `details.call`, and why.
+    pub async fn batch(&self, caller: &Caller, request: BatchRequest) -> Result<Batch, Problem> {
+        self.0.refuse_when_stopping()?;
+        batch::begin(&self.0, caller, request).await
+    }
+
     /// A call by its id, from the lanes or the journal.
     ///
     /// # Errors
     /// `call_unknown`, saying since when the hub remembers.
     pub fn call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        if let Some(front) = self.0.records.jobs.front(id) {
+            return Ok(front);
+        }
         self.0.records.journal.get(id).ok_or_else(|| {
             Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
                 format!(
                     "The hub remembers calls since {}: kapelle history",
-                    crate::call::rfc3339(self.0.records.journal.since())
+                    crate::call::rfc3339(self.remembers_since())
                 ),
             )
         })
@@ -215,9 +257,17 @@ impl Hub {
     /// # Errors
     /// `call_unknown`.
     pub async fn find_call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        if let Some(past) = self.past_call(id).await? {
+            return Ok(past);
+        }
         loop {
             let joined = self.0.joined.notified();
-            let found = self.call(id);
+            let mut found = self.call(id);
+            if found.is_err()
+                && let Some(ended) = self.0.records.jobs.ended_call(id).await
+            {
+                found = Ok(ended);
+            }
             let grace = if self.0.supervisor.waits_for_adopted(&self.0) {
                 limits::RECONNECT_GRACE
             } else {
@@ -238,8 +288,12 @@ impl Hub {
     #[must_use]
     pub fn view(&self, call: &Call) -> CallView {
         let mut view = call.view();
+        if call.durability.is_some() && view.status == wire::Status::Queued {
+            view.position = self.0.records.jobs.place_of(&call.id);
+            return view;
+        }
         if view.status == wire::Status::Queued
-            && let Some(instance) = self.0.roster.find(&call.instance)
+            && let Some(instance) = self.0.roster.find(&call.instance())
         {
             (view.position, view.behind) = instance.lane.place_of(&call.id);
         }
@@ -257,13 +311,85 @@ impl Hub {
                 "cancel somebody else's call".to_owned()
             })?;
         }
-        if let Some(instance) = self.0.roster.find(&call.instance) {
+        if let Some(front) = self.0.records.jobs.cancel(&self.0, id) {
+            return Ok(front);
+        }
+        if let Some(instance) = self.0.roster.find(&call.instance()) {
             instance.lane.cancel(id);
         }
         Ok(call)
     }
 
-    /// Calls, newest first, and from when on they are remembered.
+    /// One job in whole. One's own need no scope.
+    ///
+    /// # Errors
+    /// `job_unknown`, `forbidden` for others' without `read`.
+    pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
+        let job = self.0.records.jobs.show(&self.0, id).await?;
+        if job.caller != caller.name.as_str() {
+            policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
+        }
+        Ok(job)
+    }
+
+    /// Jobs. Without the scope `read` only one's own.
+    ///
+    /// # Errors
+    /// `not_supported` without a store, or what the store says.
+    pub async fn jobs(&self, caller: &Caller, mut asked: JobsAsked) -> Result<JobPage, Problem> {
+        if !caller.scopes.has(Scope::Read) {
+            asked.caller = Some(caller.name.clone());
+        }
+        self.0.records.jobs.list(&self.0, asked).await
+    }
+
+    pub(crate) fn job_snapshot(&self) -> Vec<JobView> {
+        self.0.records.jobs.snapshot(&self.0)
+    }
+
+    /// Changes what is asked of a job that waits, or has an ended one tried again. One's own need no scope
+    /// beyond that of their command.
+    ///
+    /// # Errors
+    /// `job_unknown`, `job_not_open`, `forbidden`, `arguments_invalid`.
+    pub async fn change_job(
+        &self,
+        caller: &Caller,
+        id: &CallId,
+        wanted: JobChange,
+    ) -> Result<JobView, Problem> {
+        let check = |job: &crate::store::Job, wanted: &JobChange| {
+            let touches = wanted.args.is_some() || wanted.status.is_some();
+            if !touches {
+                return Ok(None);
+            }
+            let command = Arc::clone(self.0.catalog.app(&job.app)?.command(&job.command)?);
+            policy::require(caller, Scope::from(command.spec.effect), || {
+                format!("run `{}`", command.spec.name)
+            })?;
+            let args = wanted.args.clone().map(|args| command.check(args));
+            Ok(args.transpose()?.map(Arc::new))
+        };
+        self.0.records.jobs.change(caller, id, wanted, check).await
+    }
+
+    /// Pauses or drains an app's queue, or opens it again.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `app_unknown`.
+    pub async fn change_queue(
+        &self,
+        caller: &Caller,
+        wanted: QueueChange,
+    ) -> Result<QueueView, Problem> {
+        policy::require(caller, Scope::Admin, || {
+            "hold back everybody's jobs".to_owned()
+        })?;
+        self.0.catalog.app(&wanted.app)?;
+        self.0.records.jobs.change_queue(&wanted).await
+    }
+
+    /// Calls of this run of the hub, newest first, and from when on they are remembered.
     #[must_use]
     pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
         (
@@ -568,11 +694,15 @@ impl Hub {
         for instance in self.0.roster.all() {
             instance.lane.close(&why);
         }
+        self.0.records.jobs.settle_all(&self.0).await;
         self.0.closing.cancel();
         self.0.links.close();
         tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
             .await
             .ok();
+        if let Err(problem) = self.0.records.history.flush().await {
+            tracing::warn!(%problem, "the end of the history is not stored");
+        }
     }
 }
 

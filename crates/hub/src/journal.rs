@@ -1,7 +1,7 @@
 //! What was done: every call, from the moment it was taken.
 //!
-//! The trait is what durable storage will fill; [`Memory`] is the bounded memory that this hub has
-//! today, and it says since when it remembers. It decides nothing and runs nothing.
+//! [`Memory`] is the bounded memory of this run of the hub, and it says since when it remembers. What earlier
+//! runs did is in the store ([`crate::history`]). It decides nothing and runs nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use wire::{AppId, CallId, InstanceName, Status};
 
 use crate::call::Call;
+use crate::history::weight_up_to;
 use crate::limits;
 
 /// Remembers calls.
@@ -21,6 +22,9 @@ pub trait Journal: Send + Sync {
     fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>>;
     /// From when on every call is remembered.
     fn since(&self) -> OffsetDateTime;
+    /// Forgets ended calls that were asked before that time; without one, all that have ended. Gives
+    /// which.
+    fn forget(&self, before: Option<OffsetDateTime>) -> Vec<CallId>;
 }
 
 /// Which calls of the history.
@@ -40,7 +44,7 @@ impl Wanted {
             && self
                 .instance
                 .as_ref()
-                .is_none_or(|name| *name == call.instance)
+                .is_none_or(|name| *name == call.instance())
             && self.status.is_none_or(|status| status == call.status())
             && self.before.as_ref().is_none_or(|id| call.id < *id)
     }
@@ -86,7 +90,11 @@ impl Journal for Memory {
     }
 
     fn ended(&self, call: &Arc<Call>) {
-        let bytes = call.stage().outcome.map_or(0, |outcome| weight(&outcome));
+        let args = call.given_args().map_or(0, |args| {
+            let max = limits::HISTORY_ARGS_BYTES_MAX;
+            weight_up_to(&args, max).unwrap_or(max)
+        });
+        let bytes = args + call.stage().outcome.map_or(0, |outcome| weight(&outcome));
         let mut kept = self.lock();
         kept.bytes += bytes;
         kept.ended.push_back((call.id.clone(), bytes));
@@ -122,6 +130,23 @@ impl Journal for Memory {
 
     fn since(&self) -> OffsetDateTime {
         self.lock().since
+    }
+
+    fn forget(&self, before: Option<OffsetDateTime>) -> Vec<CallId> {
+        let mut kept = self.lock();
+        let ended = std::mem::take(&mut kept.ended);
+        let (gone, stay): (VecDeque<_>, VecDeque<_>) = ended.into_iter().partition(|(id, _)| {
+            let asked_at = kept.calls.get(id).map(|call| call.asked_at);
+            before.is_none_or(|before| asked_at.is_none_or(|asked_at| asked_at < before))
+        });
+        kept.ended = stay;
+        for (id, bytes) in &gone {
+            kept.bytes -= bytes;
+            if let Some(call) = kept.calls.remove(id) {
+                kept.since = kept.since.max(call.asked_at);
+            }
+        }
+        gone.into_iter().map(|(id, _)| id).collect()
     }
 }
 
@@ -164,7 +189,10 @@ mod tests {
             concurrent: false,
             caller: Caller::owner(),
             timeout: std::time::Duration::from_secs(1),
-            args: serde_json::Map::new(),
+            args: Arc::default(),
+            revision: None,
+            group: None,
+            marked: Arc::default(),
         }))
     }
 

@@ -24,6 +24,8 @@ use wire::{AppId, CallId, Code, Event, InstanceName, InstanceState, Outcome, Pro
 use crate::call::{Call, millis};
 use crate::driver::{Driver, DriverEvent, Known};
 use crate::feed::Feed;
+use crate::history::History;
+use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
 use crate::limits;
 
@@ -37,22 +39,51 @@ use order::{Order, Place};
 #[derive(Clone)]
 pub(crate) struct Records {
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) jobs: Arc<Jobs>,
 }
 
 impl Records {
     /// A call that no lane took: it has an end like all others and is remembered.
     pub(crate) fn never_ran(&self, call: &Arc<Call>, why: Problem) {
         self.journal.asked(call);
-        self.settle(call, Outcome::without_value(Status::Interrupted, why));
+        let outcome = Outcome::without_value(Status::Interrupted, why);
+        self.settle(call, outcome, Ran::No);
     }
 
-    fn settle(&self, call: &Arc<Call>, outcome: Outcome) {
-        if call.settle(outcome) {
+    /// Everybody is told; of a job's attempt the jobs are, who decide what becomes of it.
+    pub(super) fn settle(&self, call: &Arc<Call>, outcome: Outcome, ran: Ran) {
+        if call.front().is_some() {
+            self.jobs.ended(call, outcome, ran);
+        } else if call.settle(outcome) {
             self.journal.ended(call);
+            self.history.ended(call);
             self.feed.tell(|| Event::CallEnded {
                 call: Box::new(call.view()),
             });
+        }
+    }
+}
+
+impl Records {
+    /// A call that a lane took.
+    fn taken(&self, call: &Arc<Call>) {
+        if call.front().is_none() {
+            self.journal.asked(call);
+            self.feed.tell(|| Event::CallQueued {
+                call: Box::new(call.view()),
+            });
+        }
+    }
+
+    pub(super) fn started(&self, call: &Arc<Call>, instance: &InstanceName) {
+        self.feed.tell(|| Event::CallStarted {
+            call_id: call.public_id().clone(),
+            instance: instance.clone(),
+        });
+        if call.front().is_some() {
+            self.jobs.started(&call.id);
         }
     }
 }
@@ -169,12 +200,41 @@ impl Lane {
             missed: 0,
         };
         inner.calls.insert(call.id.clone(), entry);
-        self.records.journal.asked(call);
-        self.records.feed.tell(|| Event::CallQueued {
-            call: Box::new(call.view()),
-        });
+        self.records.taken(call);
         self.pump(&mut inner);
         Ok(())
+    }
+
+    /// Takes an attempt of a job, if the bridge is there to have it now.
+    pub(crate) fn submit_job(&self, call: &Arc<Call>) -> Result<(), Problem> {
+        if !self.is_up() {
+            return Err(Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{}` is not connected.", self.instance),
+            ));
+        }
+        self.submit(call)
+    }
+
+    /// Whether a job can be handed over: interactive calls go first.
+    pub(crate) fn is_free(&self) -> bool {
+        let inner = self.lock();
+        matches!(inner.connection, Connection::Up(_))
+            && inner.wedged.is_none()
+            && inner.leaving.is_none()
+            && inner.calls.is_empty()
+    }
+
+    /// How many calls it has.
+    pub(crate) fn load(&self) -> usize {
+        self.lock().calls.len()
+    }
+
+    /// The outcome of a job's attempt has been recorded.
+    pub(crate) fn acknowledge(&self, id: &CallId) {
+        if let Connection::Up(driver) = &self.lock().connection {
+            driver.acknowledge(id);
+        }
     }
 
     /// Cancels a call, wherever it is. `false` when it is not in this lane (any more).
@@ -202,13 +262,15 @@ impl Lane {
     }
 
     /// A bridge has connected. Gives the epoch that its news must carry.
-    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known) -> u64 {
+    /// `same_bridge`: it is the one that was here last, so it remembers what it was given.
+    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known, same_bridge: bool) -> u64 {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.heard = Instant::now();
         inner.connection = Connection::Up(driver);
-        self.settle_by(&mut inner, known);
+        self.settle_by(&mut inner, known, same_bridge);
         self.pump(&mut inner);
+        self.records.jobs.lane_is_free();
         inner.epoch
     }
 
@@ -245,9 +307,12 @@ impl Lane {
     /// The process is gone. With `restarting`, calls that did not start wait for the next one.
     pub(crate) fn gone(&self, why: &Problem, restarting: bool) {
         let mut inner = self.lock();
+        // While the link was up, what the process said last may not have been heard.
+        let heard_out = !matches!(inner.connection, Connection::Up(_));
         inner.epoch += 1;
         inner.wedged = None;
         inner.leaving = None;
+        self.give_back_jobs(&mut inner, why, heard_out);
         let ended = if restarting {
             inner.connection = Connection::Down {
                 since: Instant::now(),
@@ -269,8 +334,31 @@ impl Lane {
     pub(crate) fn close(&self, why: &Problem) {
         let mut inner = self.lock();
         inner.connection = Connection::Lost(why.clone());
+        self.lose_jobs(&mut inner);
         for id in inner.order.take_all() {
             self.settle(&mut inner, &id, ends::interrupted(why));
+        }
+    }
+
+    /// Before a process is given up: jobs that it has are decided about apart from calls.
+    fn give_back_jobs(&self, inner: &mut Inner, why: &Problem, heard_out: bool) {
+        for id in jobs_in(inner) {
+            let ran = match self.has_started(inner, &id) {
+                true => Ran::Yes,
+                false if heard_out => Ran::No,
+                false => Ran::Maybe,
+            };
+            self.settle_as(inner, &id, ends::interrupted(why), ran);
+        }
+    }
+
+    /// The process may live on with them; what becomes of them is decided when it is heard of again.
+    fn lose_jobs(&self, inner: &mut Inner) {
+        for id in jobs_in(inner) {
+            inner.order.end(&id);
+            if inner.calls.remove(&id).is_some() {
+                self.records.jobs.lost(&id);
+            }
         }
     }
 
@@ -286,14 +374,18 @@ impl Lane {
                 if let Some(entry) = inner.calls.get(&id) {
                     entry.call.set_progress(progress.clone());
                     self.records.feed.tell(|| Event::CallProgress {
-                        call_id: id,
+                        call_id: entry.call.public_id().clone(),
                         progress,
                     });
                 }
             }
             DriverEvent::Output { id, stream, text } => {
+                let call_id = match inner.calls.get(&id) {
+                    Some(entry) => entry.call.public_id().clone(),
+                    None => id,
+                };
                 self.records.feed.tell(|| Event::CallOutput {
-                    call_id: id,
+                    call_id,
                     stream,
                     text,
                 });
@@ -394,6 +486,8 @@ impl Lane {
                 scopes: call.caller.scopes.names().map(str::to_owned).collect(),
                 effect: call.effect,
                 timeout_ms: Some(millis(call.timeout)),
+                revision: call.revision,
+                group: call.group.clone(),
             });
         }
     }
@@ -408,10 +502,7 @@ impl Lane {
         entry.call.set_started();
         let must_end = Instant::now() + entry.call.timeout + limits::WEDGED_AFTER;
         entry.must_end = Some(entry.must_end.map_or(must_end, |at| at.min(must_end)));
-        self.records.feed.tell(|| Event::CallStarted {
-            call_id: id.clone(),
-            instance: self.instance.clone(),
-        });
+        self.records.started(&entry.call, &self.instance);
         self.arm(inner, must_end);
     }
 
@@ -437,16 +528,24 @@ impl Lane {
         } else {
             tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");
         }
-        // Only now: what was acknowledged must be recorded, and the caller need not wait for it.
-        if let Connection::Up(driver) = &inner.connection {
+        // Only now: what was acknowledged must be recorded, and the caller need not wait for it. The outcome
+        // of a job is not recorded yet; who records it says so.
+        if let Connection::Up(driver) = &inner.connection
+            && !self.records.jobs.owes(id)
+        {
             driver.acknowledge(id);
         }
         self.pump(inner);
+        if inner.calls.is_empty() {
+            self.records.jobs.lane_is_free();
+        }
     }
 
     fn beat(&self, inner: &mut Inner, beat: &Beat) {
         let Some(running) = &beat.running else {
-            inner.wedged = None;
+            if inner.wedged.take().is_some() {
+                self.records.jobs.lane_is_free();
+            }
             self.pump(inner);
             return;
         };
@@ -491,17 +590,31 @@ impl Lane {
             }
         }
         for id in waiting.iter().chain(&sent) {
-            self.settle(inner, id, ends::held_up(&problem));
+            self.settle_as(inner, id, ends::held_up(&problem), Ran::No);
         }
         tracing::warn!(call = %id, instance = %self.instance, "wedged: native code holds the main thread");
     }
 
     fn settle(&self, inner: &mut Inner, id: &CallId, outcome: Outcome) {
+        let ran = match self.has_started(inner, id) {
+            true => Ran::Yes,
+            false => Ran::No,
+        };
+        self.settle_as(inner, id, outcome, ran);
+    }
+
+    /// As [`Self::settle`], by somebody who knows more of whether it ran.
+    fn settle_as(&self, inner: &mut Inner, id: &CallId, outcome: Outcome, ran: Ran) {
         inner.order.end(id);
         let Some(entry) = inner.calls.remove(id) else {
             return;
         };
-        self.records.settle(&entry.call, outcome);
+        self.records.settle(&entry.call, outcome, ran);
+    }
+
+    fn has_started(&self, inner: &Inner, id: &CallId) -> bool {
+        let entry = inner.calls.get(id);
+        entry.is_some_and(|entry| entry.call.has_started())
     }
 
     fn arm(&self, inner: &mut Inner, at: Instant) {
@@ -534,6 +647,7 @@ impl Lane {
         {
             let why = ends::link_lost(&self.instance);
             inner.connection = Connection::Lost(why.clone());
+            self.lose_jobs(&mut inner);
             for id in inner.order.take_all() {
                 self.settle(&mut inner, &id, ends::interrupted(&why));
             }
@@ -564,6 +678,15 @@ impl Lane {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// The attempts of jobs in a lane.
+fn jobs_in(inner: &Inner) -> Vec<CallId> {
+    let attempts = inner
+        .calls
+        .values()
+        .filter(|entry| entry.call.front().is_some());
+    attempts.map(|entry| entry.call.id.clone()).collect()
 }
 
 fn next_deadline(inner: &Inner, now: Instant) -> Option<Instant> {

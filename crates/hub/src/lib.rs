@@ -7,6 +7,7 @@
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
 pub mod app;
+pub mod batch;
 pub mod blobs;
 pub mod call;
 pub mod callers;
@@ -18,22 +19,28 @@ pub mod feed;
 pub mod find;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub(crate) mod history;
 pub mod home;
 mod hub;
+pub mod jobs;
 pub mod journal;
 mod lane;
 pub mod limits;
 mod link;
+mod past;
 mod pictures;
 pub mod policy;
 pub mod recovery;
 mod roster;
+pub mod secrets;
 mod sessions;
 mod snapshot;
+pub mod store;
 mod supervisor;
 
 pub use desk::Asked;
 pub use hub::Hub;
+pub use past::{Forgotten, Remembered};
 pub use pictures::Picture;
 pub use roster::Snapshot;
 pub use supervisor::Stopped;

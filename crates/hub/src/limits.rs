@@ -46,6 +46,28 @@ pub const ANNOUNCED_COMMANDS_MAX: usize = 2_000;
 pub const JOURNAL_CALLS_MAX: usize = 10_000;
 /// Bytes of outcomes that the journal in memory keeps; the oldest values go first.
 pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Days that ended calls and jobs are kept when nobody says otherwise: a project's month.
+pub const HISTORY_KEEP_DAYS: u32 = 30;
+/// Room for ended calls when nobody says otherwise, in MB of 1,000,000 bytes: some hundred thousand calls.
+pub const HISTORY_KEEP_MB: u64 = 512;
+/// How often it is looked whether the history keeps its bounds.
+pub const HISTORY_LOOK: Duration = Duration::from_secs(3600);
+/// Ended calls that wait to be written down: a second of the liveliest work; beyond it they are counted.
+pub const HISTORY_WAITING_MAX: usize = 8_192;
+/// Bytes of ended calls that wait to be written down.
+pub const HISTORY_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// As how many bytes a call with large arguments or a large value counts while it waits.
+pub const HISTORY_LARGE_BYTES: usize = 8 * 1024 * 1024;
+/// Arguments in the history, in bytes; larger ones lie in a blob.
+pub const HISTORY_ARGS_BYTES_MAX: usize = 64 * 1024;
+/// A value in the history, in bytes; a larger one is left out.
+pub const HISTORY_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// A printed text in the history, in bytes; a longer one is cut.
+pub const HISTORY_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Log records of one call in the history.
+pub const HISTORY_LOGS_MAX: usize = 200;
+/// Changed things of one call in the history.
+pub const HISTORY_CHANGES_MAX: usize = 500;
 /// Events that a subscriber may lag behind before it is told that it missed some.
 pub const FEED_EVENTS_MAX: usize = 4_096;
 /// Events that are kept for those who come back: minutes of lively work.
@@ -123,3 +145,39 @@ pub const PICTURE_INTERVAL: Duration = Duration::from_secs(4);
 pub const PICTURE_RETRY: Duration = Duration::from_secs(60);
 /// How long a picture may take before it is given up, and its call cancelled.
 pub const PICTURE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Jobs that have not ended: each holds about a kilobyte of memory.
+pub const JOBS_OPEN_MAX: usize = 200_000;
+/// The arguments of a job as JSON, in bytes: they are stored; larger things go as blobs.
+pub const JOB_ARGS_BYTES_MAX: usize = 1024 * 1024;
+/// Labels of one job.
+pub const JOB_LABELS_MAX: usize = 32;
+/// A label's name, its value or an idempotency key, in bytes.
+pub const JOB_WORD_BYTES_MAX: usize = 256;
+/// Jobs that one job can wait for.
+pub const JOB_AFTER_MAX: usize = 256;
+/// Retries of a job that failed, beside the first time.
+pub const JOB_RETRIES_MAX: u32 = 100;
+/// Before the first retry when the caller does not say.
+pub const JOB_BACKOFF_DEFAULT: Duration = Duration::from_secs(1);
+/// The longest wait before a retry.
+pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Before a job that did not start is handed out again: whatever kept it from starting gets a moment.
+pub const JOB_AGAIN_UNSTARTED: Duration = Duration::from_millis(100);
+/// Before a job is handed out again whose process ended under it; doubled each time.
+pub const JOB_AGAIN_CRASHED: Duration = Duration::from_millis(500);
+/// Processes that may end under a job before it counts as the reason.
+pub const JOB_CRASHES_MAX: u32 = 5;
+/// Before the store is asked again to keep an outcome that it could not keep.
+pub const JOB_STORE_AGAIN: Duration = Duration::from_secs(1);
+/// How long a stopping hub waits for the store to have what has ended.
+pub const JOBS_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Jobs in one page of a list.
+pub const JOBS_PAGE_MAX: usize = 1_000;
+/// Places in a queue that are told: finding one costs a step for each job before it.
+pub const JOBS_POSITIONS_MAX: usize = 1_000;
+/// Calls in one batch.
+pub const BATCH_CALLS_MAX: usize = 1_000;
+/// Labels that an instance can be started with.
+pub const INSTANCE_LABELS_MAX: usize = 8;
+/// How long a process that says no number, and has a job, is waited for when nothing is heard of it.
+pub const JOB_SILENT_MAX: Duration = Duration::from_secs(60);

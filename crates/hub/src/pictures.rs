@@ -16,7 +16,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use wire::call::Wait;
 use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem};
 
 use crate::call::rfc3339;
@@ -82,15 +81,14 @@ pub(crate) async fn look(
     let is_free = view.state == InstanceState::Idle && view.queued == 0;
     if is_free && hub.pictures.begin(name, revision) {
         let request = CallRequest {
-            app: instance.app.clone(),
             instance: Some(name.clone()),
-            command: COMMAND.to_owned(),
-            args: args(&command.spec, view.mode),
             timeout_ms: Some(crate::call::millis(limits::PICTURE_TIMEOUT)),
-            wait: Wait::Forever(true),
-            check_only: false,
             correlation_id: Some(MARK.to_owned()),
-            confirm: None,
+            ..CallRequest::new(
+                instance.app.clone(),
+                COMMAND,
+                args(&command.spec, view.mode),
+            )
         };
         let taken = take(hub, caller, request, revision).await;
         hub.pictures.put(name, taken);

@@ -164,7 +164,7 @@ fn plainly(effect: Effect) -> &'static str {
 }
 
 /// Equal arguments give equal hashes, whatever the order of their names.
-fn hash(args: &Map<String, Value>) -> [u8; 32] {
+pub(crate) fn hash(args: &Map<String, Value>) -> [u8; 32] {
     fn feed(value: &Value, hasher: &mut Sha256) {
         match value {
             Value::Object(map) => {

@@ -16,6 +16,7 @@ use crate::call::{millis, rfc3339};
 use crate::catalog::near_or_all;
 use crate::feed::bounded_changes;
 use crate::hub::Inner as Hub;
+use crate::jobs::{Offer, ProcessMark};
 use crate::lane::{Lane, Records};
 use crate::limits;
 
@@ -40,6 +41,7 @@ struct Facts {
     version: Option<String>,
     bridge_version: Option<String>,
     mode: Mode,
+    labels: Vec<String>,
     file: Option<String>,
     restarts: u32,
     /// What the bridge last said of its memory.
@@ -253,6 +255,7 @@ impl Instance {
                 version: None,
                 bridge_version: None,
                 mode,
+                labels: Vec::new(),
                 file: None,
                 restarts: 0,
                 rss_mb: None,
@@ -335,6 +338,7 @@ impl Instance {
             version: facts.version.clone(),
             bridge_version: facts.bridge_version.clone(),
             mode: facts.mode,
+            labels: facts.labels.clone(),
             file: facts.file.clone(),
             started_by_hub: hub.supervisor.owns(&self.name),
             queued: lane.queued,
@@ -381,9 +385,36 @@ impl Instance {
         seen.into_iter().chain(said).reduce(f64::max)
     }
 
-    /// Whether the bridge that was connected last was this one.
-    pub(crate) fn is_of_session(&self, session: &str) -> bool {
+    /// Whether the bridge that was here last is that one.
+    pub(crate) fn is_session(&self, session: &str) -> bool {
         self.facts().session.as_deref() == Some(session)
+    }
+
+    /// Which process it is now; nothing before its first handshake.
+    pub(crate) fn process(&self) -> Option<ProcessMark> {
+        let facts = self.facts();
+        Some(ProcessMark {
+            session: facts.session.clone()?,
+            pid: facts.pid,
+            born: facts.pid.and_then(birth),
+        })
+    }
+
+    /// What it has to offer to a job.
+    pub(crate) fn offer(&self) -> Offer {
+        let facts = self.facts();
+        Offer {
+            app: self.app.clone(),
+            instance: self.name.clone(),
+            version: facts.version.clone(),
+            mode: facts.mode,
+            labels: facts.labels.clone(),
+            file: facts.file.clone(),
+        }
+    }
+
+    pub(crate) fn set_labels(&self, labels: &[String]) {
+        self.facts().labels = labels.to_vec();
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {

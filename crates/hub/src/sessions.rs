@@ -72,7 +72,7 @@ impl Sessions {
     /// # Errors
     /// `forbidden` for one who is no token's caller, and so has nothing that a session could hang on.
     pub(crate) fn make_link(&self, callers: &Callers, maker: &Caller) -> Result<String, Problem> {
-        if callers.named(&maker.name).is_none() {
+        if callers.with_token(&maker.name).is_none() {
             return Err(Problem::new(
                 Code::FORBIDDEN,
                 format!("`{}` may not make links to the dashboard.", maker.name),
@@ -103,7 +103,7 @@ impl Sessions {
         link: &str,
     ) -> Result<(String, Caller), Problem> {
         let maker = self.take_link(link).ok_or_else(used_up)?;
-        let (caller, token) = callers.named(&maker).ok_or_else(used_up)?;
+        let (caller, token) = callers.with_token(&maker).ok_or_else(used_up)?;
         let secret = random_hex(32)?;
         let session = Kept {
             hash: hex::encode(hash(&secret, &token)),
@@ -116,7 +116,7 @@ impl Sessions {
             kept.drain(..surplus);
             kept.push(session);
         })?;
-        Ok((secret, as_dashboard(caller)))
+        Ok((secret, caller.as_dashboard()))
     }
 
     /// The caller of a session. Compares hashes in constant time, against every session.
@@ -125,7 +125,7 @@ impl Sessions {
         let mut found = None;
         for session in kept.iter().filter(|session| is_young(session)) {
             if let Some(caller) = session.opened_by(callers, secret) {
-                found = Some(as_dashboard(caller));
+                found = Some(caller.as_dashboard());
             }
         }
         found
@@ -168,21 +168,11 @@ impl Sessions {
 impl Kept {
     /// The maker, as it is now, if this secret is the session's.
     fn opened_by(&self, callers: &Callers, secret: &str) -> Option<Caller> {
-        let (caller, token) = callers.named(&self.maker)?;
+        let (caller, token) = callers.with_token(&self.maker)?;
         let expected = hex::decode(&self.hash).ok()?;
         let is_it = bool::from(hash(secret, &token).as_slice().ct_eq(&expected));
         is_it.then_some(caller)
     }
-}
-
-/// The page acts under a name of its own, so that the history tells it from the terminal.
-fn as_dashboard(maker: Caller) -> Caller {
-    let name = if maker.is_owner() {
-        CallerName::new("dashboard")
-    } else {
-        CallerName::from(format!("dashboard:{}", maker.name))
-    };
-    Caller { name, ..maker }
 }
 
 fn is_young(session: &Kept) -> bool {

@@ -28,12 +28,15 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
                 topics.len()
             ),
         )
-        .hint("The topics are calls, instances, state and call:<id>."));
+        .hint("The topics are calls, instances, state, jobs and call:<id>."));
     }
     topics.iter().try_for_each(|topic| match topic {
         Topic::Instances => Ok(()),
         Topic::Calls => require(caller, Scope::Read, || {
             "hear of everybody's calls".to_owned()
+        }),
+        Topic::Jobs => require(caller, Scope::Read, || {
+            "hear of everybody's jobs".to_owned()
         }),
         Topic::State => require(caller, Scope::Read, || {
             "hear of the state of a program".to_owned()
@@ -68,6 +71,7 @@ pub(crate) fn known(hub: &Hub, subscription: &Subscription, why: Why) -> Resync 
         instances,
         calls: calls.map(|calls| calls.iter().map(|call| hub.view(call)).collect()),
         calls_left_out,
+        jobs: topics.contains(&Topic::Jobs).then(|| hub.job_snapshot()),
     }
 }
 
@@ -93,7 +97,7 @@ fn calls_of(hub: &Hub, topics: &[Topic]) -> Option<Vec<Arc<Call>>> {
                 asked = true;
                 found.extend(hub.call(id).ok().map(|call| (id.clone(), call)));
             }
-            Topic::Instances | Topic::State => {}
+            Topic::Instances | Topic::State | Topic::Jobs => {}
         }
     }
     asked.then(|| found.into_values().collect())

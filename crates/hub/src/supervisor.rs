@@ -199,6 +199,7 @@ impl Supervisor {
             request.mode,
             launch_id,
         )?;
+        instance.set_labels(&request.labels);
         let ours = self.own(&instance.name, request.clone(), None);
         Ok(Place::New(instance, ours))
     }
@@ -314,6 +315,7 @@ impl Supervisor {
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
+            instance.set_labels(&run.request.labels);
             let ours = self.own(&instance.name, run.request, Some((run.pid, run.launched)));
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             let process = Process::Stranger(run.pid);

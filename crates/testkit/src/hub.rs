@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use wire::call::Wait;
-use wire::{CallRequest, CallView, InstanceName, InstanceState, InstanceView, Problem, Status};
+use wire::{
+    CallId, CallRequest, CallView, Durability, InstanceName, InstanceState, InstanceView, JobStatus,
+    JobView, Problem, Status,
+};
 
+use crate::store::MemoryStore;
 use crate::toy;
 use crate::wait::capped;
 
@@ -115,6 +118,12 @@ impl TestHub {
         self.hub.home().root().to_owned()
     }
 
+    /// What outlives this hub: the next one in the same home finds it again.
+    #[must_use]
+    pub fn store(&self) -> Arc<MemoryStore> {
+        MemoryStore::of(&self.home())
+    }
+
     /// The secret of bridges.
     ///
     /// # Panics
@@ -155,7 +164,65 @@ impl TestHub {
             Asked::One(call) => Ok(call),
             Asked::All(calls) => panic!("{} calls where one was meant", calls.len()),
             Asked::Checked(checked) => panic!("only checked: {checked:?}"),
+            Asked::Job(_) => panic!("a job where a call was meant"),
         }
+    }
+
+    /// Stores a toy command as a job of the owner's.
+    ///
+    /// # Panics
+    /// When the hub does not take it.
+    pub async fn job(&self, command: &str, args: Value) -> Arc<Call> {
+        self.try_job(&Caller::owner(), job(command, args))
+            .await
+            .expect("the hub stores the job")
+    }
+
+    /// # Errors
+    /// What the hub says when it takes no job.
+    ///
+    /// # Panics
+    /// When the request asks for no job.
+    pub async fn try_job(
+        &self,
+        caller: &Caller,
+        request: CallRequest,
+    ) -> Result<Arc<Call>, Problem> {
+        match self.hub.ask(caller, request)? {
+            Asked::Job(storing) => Ok(storing.stored().await?.call),
+            _ => panic!("a call where a job was meant"),
+        }
+    }
+
+    /// How a job stands, as the owner sees it.
+    ///
+    /// # Panics
+    /// When it is not kept.
+    pub async fn job_view(&self, id: &CallId) -> JobView {
+        let shown = self.hub.job(&Caller::owner(), id).await;
+        shown.expect("the job is kept")
+    }
+
+    /// Waits until a job is in that status.
+    ///
+    /// # Panics
+    /// When it does not come to that within the cap.
+    pub async fn until_job(&self, id: &CallId, status: JobStatus) -> JobView {
+        // Every change of a job is an event; the look comes first, so that none is missed.
+        let mut events = self.hub.listen();
+        let wait = async {
+            loop {
+                let view = self.job_view(id).await;
+                if view.status == status {
+                    return view;
+                }
+                tokio::select! {
+                    _ = events.recv() => {}
+                    () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+                }
+            }
+        };
+        capped(&format!("{id} is {}", status.as_str()), wait).await
     }
 
     /// # Panics
@@ -239,7 +306,9 @@ async fn open(
     let addr = listener
         .local_addr()
         .expect("a bound listener has an address");
-    let hub = Hub::new(home, apps).expect("the hub opens");
+    // What a hub before this one stored in this home.
+    let store = MemoryStore::of(home.root());
+    let hub = Hub::new(home, apps, store.stores()).expect("the hub opens");
     // What `kapelle serve` writes, as far as bridges read it.
     let text =
         json!({"url": "http://127.0.0.1:9", "pid": std::process::id(), "bridge": addr.to_string()});
@@ -261,16 +330,18 @@ pub fn request(command: &str, args: Value) -> CallRequest {
     let Value::Object(args) = args else {
         panic!("arguments are an object")
     };
+    CallRequest::new(toy::APP.into(), command, args)
+}
+
+/// The same as a job.
+///
+/// # Panics
+/// When `args` is no object.
+#[must_use]
+pub fn job(command: &str, args: Value) -> CallRequest {
     CallRequest {
-        app: toy::APP.into(),
-        instance: None,
-        command: command.to_owned(),
-        args,
-        timeout_ms: None,
-        wait: Wait::default(),
-        check_only: false,
-        correlation_id: None,
-        confirm: None,
+        durable: Some(Durability::Fsync),
+        ..request(command, args)
     }
 }
 

@@ -9,10 +9,13 @@
 mod bridge;
 mod hub;
 mod socket;
+mod store;
+pub mod store_holds;
 pub mod toy;
 mod wait;
 
 pub use bridge::{Dial, FakeBridge, Manners, Over, Refused, Reply, outcome, succeeded};
-pub use hub::{Ended, TestHub, caller, request};
+pub use hub::{Ended, TestHub, caller, job, request};
 pub use socket::{Said, Socket, bridge_proof, hub_proof};
+pub use store::MemoryStore;
 pub use wait::{CAP, capped, wait_for};

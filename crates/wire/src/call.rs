@@ -1,9 +1,12 @@
 //! A call: what somebody asks, what it looks like on its way, and its one and only end.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::id::{AppId, CallId, InstanceName};
+use crate::job::{Durability, Retry, Select};
 use crate::problem::Problem;
 
 /// What a caller asks; the body of `POST /v1/calls`.
@@ -31,6 +34,81 @@ pub struct CallRequest {
     /// The value of a `confirmation_required` problem, given back by somebody who said yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
+    /// The instance's state must still be at that revision when the call runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Which instances fit, instead of one by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Select>,
+    /// Makes it a job: `true` or how durable. The members below are for jobs alone.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "Durability::maybe"
+    )]
+    pub durable: Option<Durability>,
+    /// 0 to 9, 9 is first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// RFC 3339: it is not handed over before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// RFC 3339: it is not begun after, and ends by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// The same key of the same caller gives the same job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Jobs that must have succeeded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<CallId>,
+}
+
+impl CallRequest {
+    /// A request with nothing said beyond what runs where; `..` takes the rest from it.
+    #[must_use]
+    pub fn new(app: AppId, command: impl Into<String>, args: Map<String, Value>) -> Self {
+        Self {
+            app,
+            instance: None,
+            command: command.into(),
+            args,
+            timeout_ms: None,
+            wait: Wait::default(),
+            check_only: false,
+            correlation_id: None,
+            confirm: None,
+            revision: None,
+            select: None,
+            durable: None,
+            priority: None,
+            not_before: None,
+            deadline: None,
+            retry: None,
+            idempotency_key: None,
+            labels: BTreeMap::new(),
+            after: Vec::new(),
+        }
+    }
+
+    /// The first member that only a job can have and that is said.
+    #[must_use]
+    pub fn first_word_of_a_job(&self) -> Option<&'static str> {
+        let said = [
+            ("priority", self.priority.is_some()),
+            ("not_before", self.not_before.is_some()),
+            ("deadline", self.deadline.is_some()),
+            ("retry", self.retry.is_some()),
+            ("idempotency_key", self.idempotency_key.is_some()),
+            ("labels", !self.labels.is_empty()),
+            ("after", !self.after.is_empty()),
+        ];
+        said.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
+    }
 }
 
 /// How long a door waits for the outcome before it answers with the call's id. The call goes on.
@@ -187,12 +265,20 @@ pub struct CallView {
     pub call_id: CallId,
     pub correlation_id: Option<String>,
     pub app: AppId,
+    /// Left out for a job that no instance has been chosen for.
+    #[serde(default = "nowhere", skip_serializing_if = "is_nowhere")]
     pub instance: InstanceName,
     pub command: String,
     pub caller: String,
     pub status: Status,
+    /// Of a job: how durable it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
     /// RFC 3339, UTC.
     pub asked_at: String,
+    /// In the history: what was asked, without what is secret; large arguments as a blob's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<std::sync::Arc<Map<String, Value>>>,
     /// Before the start: how many calls come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
@@ -204,6 +290,14 @@ pub struct CallView {
     /// After the end.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<std::sync::Arc<OutcomeBody>>,
+}
+
+fn nowhere() -> InstanceName {
+    InstanceName::new("")
+}
+
+fn is_nowhere(name: &InstanceName) -> bool {
+    name.as_str().is_empty()
 }
 
 /// An outcome without its status, which stands in the [`CallView`] around it.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::call::{CallView, Progress};
 use crate::id::{CallId, InstanceName};
 use crate::instance::InstanceView;
+use crate::job::JobView;
 
 /// Everything that a subscriber can hear; a closed list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +41,11 @@ pub enum Event {
     Instance {
         instance: Box<InstanceView>,
     },
+    /// A job is another than before: its status, its place, what is asked of it. Without arguments, value
+    /// and output.
+    Job {
+        job: Box<JobView>,
+    },
     /// The app's own state moved to a new revision.
     State {
         instance: InstanceName,
@@ -61,6 +67,7 @@ impl Event {
             Self::CallOutput { .. } => "call_output",
             Self::CallEnded { .. } => "call_ended",
             Self::Instance { .. } => "instance",
+            Self::Job { .. } => "job",
             Self::State { .. } => "state",
         }
     }
@@ -73,7 +80,7 @@ impl Event {
             Self::CallStarted { call_id, .. }
             | Self::CallProgress { call_id, .. }
             | Self::CallOutput { call_id, .. } => Some(call_id),
-            Self::Instance { .. } | Self::State { .. } => None,
+            Self::Instance { .. } | Self::Job { .. } | Self::State { .. } => None,
         }
     }
 
@@ -85,6 +92,7 @@ impl Event {
             Topic::Call(id) => self.call_id() == Some(id),
             Topic::Instances => matches!(self, Self::Instance { .. }),
             Topic::State => matches!(self, Self::State { .. }),
+            Topic::Jobs => matches!(self, Self::Job { .. }),
         }
     }
 }
@@ -98,6 +106,8 @@ pub enum Topic {
     Instances,
     /// Revisions of the apps' own states.
     State,
+    /// Jobs, whenever one is another than before.
+    Jobs,
     /// All events of one call: `call:<id>`.
     Call(CallId),
 }
@@ -110,6 +120,7 @@ impl Topic {
             "calls" => Some(Self::Calls),
             "instances" => Some(Self::Instances),
             "state" => Some(Self::State),
+            "jobs" => Some(Self::Jobs),
             _ => {
                 let id = text.strip_prefix("call:").filter(|id| !id.is_empty())?;
                 Some(Self::Call(CallId::from(id.to_owned())))
@@ -124,6 +135,7 @@ impl fmt::Display for Topic {
             Self::Calls => f.write_str("calls"),
             Self::Instances => f.write_str("instances"),
             Self::State => f.write_str("state"),
+            Self::Jobs => f.write_str("jobs"),
             Self::Call(id) => write!(f, "call:{id}"),
         }
     }
@@ -140,7 +152,7 @@ impl<'de> Deserialize<'de> for Topic {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "no topic `{text}`; there are calls, instances, state and call:<id>"
+                "no topic `{text}`; there are calls, instances, state, jobs and call:<id>"
             ))
         })
     }
@@ -210,6 +222,9 @@ pub struct Resync {
     /// How many more calls are under way, beyond the bound of a snapshot.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub calls_left_out: usize,
+    /// Jobs that have not ended, first those that are next, in the bound of a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Vec<JobView>>,
 }
 
 #[expect(
@@ -226,7 +241,7 @@ mod tests {
 
     #[test]
     fn topics_and_positions_are_read_as_they_are_written() {
-        for text in ["calls", "instances", "state", "call:call_01J"] {
+        for text in ["calls", "instances", "state", "jobs", "call:call_01J"] {
             assert_eq!(Topic::parse(text).unwrap().to_string(), text);
         }
         for wrong in ["", "call", "call:", "Calls", "everything"] {

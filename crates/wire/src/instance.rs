@@ -12,7 +12,7 @@ use crate::call::Behind;
 use crate::id::{AppId, InstanceName};
 
 /// How an instance runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// The program without a window.
@@ -68,6 +68,9 @@ pub struct InstanceView {
     pub version: Option<String>,
     pub bridge_version: Option<String>,
     pub mode: Mode,
+    /// Words by which jobs can select it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     pub file: Option<String>,
     /// Whether this hub started the process, and so may end and restart it.
     pub started_by_hub: bool,

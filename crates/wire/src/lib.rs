@@ -7,22 +7,28 @@
 //! |---|---|
 //! | [`id`] | names and ids as types of their own |
 //! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
+//! | [`batch`] | several calls as one |
 //! | [`call`] | a request, its way, its outcome |
+//! | [`job`] | a call that is stored before it runs |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
 //! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
+//! | [`job`] | how far a durable call is, and how safely it is stored |
 //! | [`frame`] | bytes of the bridge protocol, sans I/O |
 //! | [`link`] | messages of the bridge protocol |
 
+pub mod batch;
 pub mod call;
 pub mod command;
 pub mod event;
 pub mod frame;
 pub mod id;
 pub mod instance;
+pub mod job;
 pub mod link;
 pub mod problem;
 
+pub use batch::{BatchRequest, BatchView};
 pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };
@@ -30,4 +36,5 @@ pub use command::{CommandSpec, Effect};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
+pub use job::{Durability, JobChange, JobPage, JobStatus, JobView};
 pub use problem::{Code, Problem, Severity};

@@ -57,6 +57,22 @@ pub struct CallMessage {
     pub effect: Effect,
     /// From the start of the run.
     pub timeout_ms: Option<u64>,
+    /// The state must still be at that revision when it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Calls that belong together: what they change is one undo step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+}
+
+/// Which calls a call belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    pub id: String,
+    /// No further call of the group comes.
+    pub last: bool,
+    /// No further call of the group comes if this one does not succeed.
+    pub stop: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

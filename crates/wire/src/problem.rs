@@ -190,11 +190,15 @@ codes! {
     COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, false, "The app has no such command.";
     INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, false, "No instance of that name is known.";
     CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
+    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, false, "No job of that id is kept.";
     BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
     BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
     RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
+    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, false, "The caller has another job under this idempotency key.";
     TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, false, "No token of that name exists.";
     NAME_TAKEN = "name_taken", 409, exit::USAGE, false, "The name is in use by something else.";
+    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, false, "The job is running or has ended, so this of it cannot be changed.";
+    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, false, "The instance's state is not at the revision that was asked for.";
     // policy
     UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, false, "There is no valid token in the request.";
     FORBIDDEN = "forbidden", 403, exit::REFUSED, false, "The caller's scopes do not allow this.";
@@ -208,6 +212,7 @@ codes! {
     INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, true, "The instance is known, but not connected now.";
     INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, true, "The instance is held up by native code that cannot be interrupted.";
     QUEUE_FULL = "queue_full", 429, exit::REFUSED, true, "The instance's queue is at its bound.";
+    QUEUE_DRAINING = "queue_draining", 503, exit::REFUSED, true, "The app's queue takes no new jobs, because somebody drains it.";
     START_FAILED = "start_failed", 503, exit::UNREACHABLE, false, "The program did not start or did not connect.";
     NOT_SUPPORTED = "not_supported", 400, exit::USAGE, false, "The app or this version of it cannot do that.";
     HUB_STOPPING = "hub_stopping", 503, exit::UNREACHABLE, true, "The hub is shutting down.";
@@ -215,6 +220,9 @@ codes! {
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
     HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
     CONFIG_BROKEN = "config_broken", 500, exit::FAILED, false, "A configuration file of another program cannot be read and was left as it is.";
+    STORE_BUSY = "store_busy", 503, exit::REFUSED, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
+    STORE_FAILED = "store_failed", 503, exit::FAILED, true, "The store cannot be read or written; nothing was stored.";
+    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, false, "The file of stored jobs and history cannot be used and was left as it is.";
     DISK_FULL = "disk_full", 507, exit::FAILED, true, "There is no room left on the disk.";
     // bridges
     HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, false, "A bridge could not prove that it knows the bridge token.";
@@ -231,6 +239,8 @@ codes! {
     FILE_EXISTS = "file_exists", 500, exit::FAILED, false, "The file is there already and overwriting was not asked for.";
     FILE_NOT_FOUND = "file_not_found", 500, exit::FAILED, false, "There is no such file.";
     VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, false, "The result is larger than an outcome may be.";
+    DEADLINE_PASSED = "deadline_passed", 500, exit::ENDED, false, "The job's deadline passed before it could run.";
+    AFTER_FAILED = "after_failed", 500, exit::ENDED, false, "A job that had to succeed before this one did not.";
     TIMED_OUT = "timed_out", 500, exit::ENDED, false, "The call ran longer than it was allowed to.";
     CANCELLED = "cancelled", 500, exit::ENDED, false, "Somebody cancelled the call.";
     INTERRUPTED = "interrupted", 500, exit::ENDED, false, "The instance or the hub went away while the call ran; what it did until then is not known.";

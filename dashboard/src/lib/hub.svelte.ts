@@ -2,7 +2,7 @@
 // In come events and answers; out come lists that the rooms read. Bursts of events are shown together, a few times
 // a second, so that ten thousand jobs do not paint ten thousand times. It asks nothing of an app.
 import { Estimates } from './estimate';
-import { del, get, isSignedOut, post, Refused } from './http';
+import { del, get, isSignedOut, post } from './http';
 import { Socket, type Link, type Message } from './socket';
 import { isUnderWay, type App, type Call, type Command, type Event, type Instance, type Job } from './wire';
 import type { Me, Queue } from './wire';
@@ -34,8 +34,6 @@ class Hub {
   calls = $state.raw<Call[]>([]);
   jobs = $state.raw<Job[]>([]);
   queues = $state.raw<Queue[]>([]);
-  /** Whether this hub has durable jobs. */
-  hasJobs = $state(false);
   apps = $state.raw<App[]>([]);
   /** Calls that were taken back. */
   undone = $state.raw<ReadonlySet<string>>(new Set());
@@ -54,7 +52,7 @@ class Hub {
   #commands = new Map<string, Promise<Command[]>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
-  readonly socket = new Socket(() => this.#topics(), {
+  readonly socket = new Socket(['calls', 'instances', 'state', 'jobs'], {
     link: (link, me, retryAt) => this.#linked(link, me, retryAt),
     event: (event) => this.#heard(event, Date.parse(event.at) || Date.now()),
     resync: (message) => void this.#resync(message),
@@ -108,34 +106,24 @@ class Hub {
   }
 
   async reloadJobs(): Promise<void> {
-    try {
-      const jobs = new Map<string, Job>();
-      let cursor = '';
-      do {
-        const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
-          `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
-        );
-        for (const job of page.jobs) jobs.set(job.call_id, job);
-        this.queues = page.queues ?? [];
-        cursor = page.next_cursor ?? '';
-      } while (cursor && jobs.size < JOBS_MAX);
-      this.#jobs = jobs;
-      this.hasJobs = true;
-      this.#show();
-    } catch (error) {
-      if (!(error instanceof Refused && error.status === 404)) throw error;
-      this.hasJobs = false;
-    }
+    const jobs = new Map<string, Job>();
+    let cursor = '';
+    do {
+      const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
+        `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+      );
+      for (const job of page.jobs) jobs.set(job.call_id, job);
+      this.queues = page.queues ?? [];
+      cursor = page.next_cursor ?? '';
+    } while (cursor && jobs.size < JOBS_MAX);
+    this.#jobs = jobs;
+    this.#show();
   }
 
   async reloadInstances(): Promise<void> {
     const { instances } = await get<{ instances: Instance[] }>('/v1/instances');
     this.#instances = new Map(instances.map((one) => [one.name, one]));
     this.#show();
-  }
-
-  #topics(): string[] {
-    return this.hasJobs ? ['calls', 'instances', 'state', 'jobs'] : ['calls', 'instances', 'state'];
   }
 
   #linked(link: Link, me: Me | null, retryAt: number | null): void {

@@ -40,7 +40,7 @@ const FEED = 'feed';
 export class Socket {
   #socket: WebSocket | null = null;
   #heard: Heard;
-  #topics: () => string[];
+  #topics: string[];
   #position: { epoch: string; since: number } | null = null;
   #wait = WAIT_FIRST_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +48,7 @@ export class Socket {
   #pending = new Map<string, (message: Message) => void>();
   #stopped = true;
 
-  constructor(topics: () => string[], heard: Heard) {
+  constructor(topics: string[], heard: Heard) {
     this.#topics = topics;
     this.#heard = heard;
   }
@@ -150,7 +150,7 @@ export class Socket {
   #hear(message: Message, me: Me): void {
     if (message.type === 'welcome') {
       this.#wait = WAIT_FIRST_MS;
-      this.#send({ type: 'subscribe', id: FEED, topics: this.#topics(), ...this.#position });
+      this.#send({ type: 'subscribe', id: FEED, topics: this.#topics, ...this.#position });
       return this.#heard.link('live', me, null);
     }
     if (message.id === FEED) return this.#hearFeed(message);

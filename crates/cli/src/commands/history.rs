@@ -1,20 +1,30 @@
 use std::io::{self, Write};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wire::call::CallView;
 
 use crate::ago::{ago, short_ms};
 use crate::answer::{Answer, Answered, Shown};
 use crate::client::{Client, segment};
-use crate::outcome;
 use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::{FAINT, HEADING, Ui};
+use crate::{amount, outcome, problems};
+
+/// Characters of a call's arguments in the table: as many as show what a call was about.
+const ARGS_SHOWN_MAX: usize = 40;
 
 /// Show what was called, the newest first, or one call in full
+///
+/// Calls of earlier runs of the hub are there too. Secrets are shown as [masked].
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct History {
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// One call.
     #[arg(value_name = "CALL_ID", conflicts_with_all = ["limit", "app", "instance", "status", "before"])]
     pub call: Option<String>,
@@ -35,9 +45,65 @@ pub struct History {
     pub before: Option<String>,
 }
 
+#[derive(Subcommand, Debug)]
+pub enum What {
+    /// Forget calls and jobs that have ended, for good
+    Purge(Purge),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Purge {
+    /// Those that were asked longer ago than this, for example 30d.
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds)]
+    older_than: Option<u64>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+impl Purge {
+    fn run(self, client: &Client) -> Answered {
+        let before = match self.older_than {
+            None => None,
+            Some(seconds) => Some(ago_by(seconds)?),
+        };
+        let query = match &before {
+            Some(before) => ("before", before.as_str()),
+            None => ("all", "true"),
+        };
+        let document = client.delete_with("/v1/calls", &[query], PURGE_TIMEOUT)?;
+        let count = |what: &str| document[what].as_u64().unwrap_or(0);
+        let (calls, jobs) = (count("calls"), count("jobs"));
+        Ok(Shown::boxed(document, move |out| {
+            writeln!(out, "forgotten: {calls} calls, {jobs} jobs")
+        }))
+    }
+}
+
+/// A large history is taken away in steps; a slow disk may take a while for all of them.
+const PURGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(600);
+
+fn ago_by(seconds: u64) -> Result<String, Box<wire::Problem>> {
+    let too_long = || {
+        problems::usage(
+            "Nothing is that old.".to_owned(),
+            "Write a time such as 30d or 12h.",
+        )
+    };
+    let ago = i64::try_from(seconds).map_err(|_| too_long())?;
+    let before = OffsetDateTime::now_utc().checked_sub(time::Duration::seconds(ago));
+    before
+        .and_then(|before| before.format(&Rfc3339).ok())
+        .ok_or_else(too_long)
+}
+
 impl History {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let client = session.hub()?;
+        if let Some(What::Purge(purge)) = self.what {
+            return purge.run(&client);
+        }
         if let Some(id) = &self.call {
             return one(&client, id);
         }
@@ -73,7 +139,15 @@ impl Answer for Calls {
 
     fn people(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new([
-            "ASKED", "CALL", "INSTANCE", "COMMAND", "CALLER", "STATUS", "TOOK", "PROBLEM",
+            "ASKED",
+            "CALL",
+            "INSTANCE",
+            "COMMAND",
+            "ARGUMENTS",
+            "CALLER",
+            "STATUS",
+            "TOOK",
+            "PROBLEM",
         ]);
         for call in &self.calls {
             let outcome = call.outcome.as_ref();
@@ -83,6 +157,7 @@ impl Answer for Calls {
                 call.call_id.as_str().into(),
                 call.instance.as_str().into(),
                 call.command.as_str().into(),
+                args_in_short(call).into(),
                 call.caller.as_str().into(),
                 Cell::styled(call.status.as_str(), outcome::status_style(call.status)),
                 outcome
@@ -114,6 +189,35 @@ impl Answer for Calls {
                 ago(since)
             ));
         }
+        if let Some(left_out) = self.document["left_out"]
+            .as_u64()
+            .filter(|count| *count > 0)
+        {
+            ui.warn(format_args!(
+                "{left_out} calls of this run of the hub could not be written down"
+            ));
+        }
+    }
+}
+
+/// `kind="cube" name="Box" …`
+fn args_in_short(call: &CallView) -> String {
+    let Some(args) = &call.args else {
+        return String::new();
+    };
+    let mut text = String::new();
+    for (name, value) in args.iter() {
+        if text.chars().count() >= ARGS_SHOWN_MAX {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&format!("{name}={value}"));
+    }
+    match text.char_indices().nth(ARGS_SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -133,6 +237,9 @@ fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
         ago(&call.asked_at),
         outcome::status_words(call)
     )?;
+    if let Some(args) = call.args.as_ref().filter(|args| !args.is_empty()) {
+        writeln!(out, "{FAINT}arguments{FAINT:#} {}", serde_json::json!(args))?;
+    }
     if let Some(progress) = &call.progress {
         let percent = progress
             .fraction

@@ -72,7 +72,7 @@ impl Run {
     }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
+pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
     let read;
     let json = match text.strip_prefix('@') {
         Some(file) => {

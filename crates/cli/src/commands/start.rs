@@ -42,6 +42,9 @@ pub struct Start {
     /// How long its process may live, for example `2h`, `30m` or `90s`; not with --gui.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, conflicts_with = "gui")]
     pub time: Option<u64>,
+    /// A word by which jobs can select it; several are possible.
+    #[arg(long, value_name = "WORD")]
+    pub label: Vec<String>,
 }
 
 impl Start {
@@ -70,6 +73,9 @@ impl Start {
             if let Some(limit) = limit {
                 body.insert(key.into(), limit.into());
             }
+        }
+        if !self.label.is_empty() {
+            body.insert("labels".into(), self.label.into());
         }
         session.ui.say(format_args!("starting {}", self.app));
         let document = client.post_within("/v1/instances", &body, Some(INSTANCE_TIMEOUT))?;

@@ -17,7 +17,7 @@ pub struct Watch {
     /// Only on this instance.
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// Which events, with commas between: calls, instances, state, `call:ID`.
+    /// Which events, with commas between: calls, instances, state, jobs, `call:ID`.
     #[arg(
         long,
         value_name = "TOPICS",

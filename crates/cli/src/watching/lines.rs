@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use unicode_width::UnicodeWidthStr as _;
 use wire::event::{Event, Resync, Told, Why};
-use wire::{CallId, CallView, InstanceName, InstanceState, InstanceView};
+use wire::{CallId, CallView, InstanceName, InstanceState, InstanceView, JobStatus, JobView};
 
 use crate::ago::short_ms;
 use crate::outcome;
@@ -124,6 +124,9 @@ impl Lines {
         for instance in resync.instances.clone().into_iter().flatten() {
             self.instance_line(None, &instance);
         }
+        for job in resync.jobs.iter().flatten() {
+            self.job_line(None, job);
+        }
         for call in resync.calls.iter().flatten() {
             let known = Known::of(call);
             self.line(None, who(&known), outcome::status_words(call), FAINT);
@@ -162,6 +165,7 @@ impl Lines {
                 self.call_line(at, &Known::of(call), vec![end_words(call)], style)
             }
             Event::Instance { instance } => self.instance_event(at, instance),
+            Event::Job { job } => self.job_line(at, job),
             Event::State {
                 instance,
                 revision,
@@ -234,6 +238,30 @@ impl Lines {
         for what in what {
             self.line(at, who(call), what, style);
         }
+        true
+    }
+
+    fn job_line(&mut self, at: Option<&str>, job: &JobView) -> bool {
+        let on = job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str());
+        if !self.filter.takes(Some(job.app.as_str()), Some(on)) {
+            return false;
+        }
+        let mut what = format!("job {}", job.status.as_str());
+        if job.attempt > 1 {
+            what.push_str(&format!(" (attempt {})", job.attempt));
+        }
+        let problem = job.problem.as_ref().map(|problem| problem.message.clone());
+        if let Some(why) = job.why.clone().or(problem) {
+            what.push_str(&format!(": {why}"));
+        }
+        let style = match job.status {
+            JobStatus::Succeeded => GOOD,
+            JobStatus::Queued | JobStatus::Leased | JobStatus::Running => FAINT,
+            JobStatus::Cancelled => CAREFUL,
+            _ => BAD,
+        };
+        let who = [on.to_owned(), job.caller.clone(), job.command.clone()];
+        self.line(at, who, what, style);
         true
     }
 

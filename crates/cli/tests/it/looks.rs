@@ -34,10 +34,13 @@ fn answers(request: &Request) -> Reply {
             let mut call = ended("failed", json!(null));
             call["problem"] = json!({"code": "not_found", "message": "There is no object `Cub`.", "hint": "Did you mean `Cube`?", "severity": "error", "retryable": false});
             call["output"]["stdout"] = json!("looking\n");
+            call["args"] = json!({"name": "Cub", "password": "[masked]"});
             call
         }
         ("/v1/calls?limit=2&status=failed", true) => {
-            json!({"since": "2030-01-01T00:00:00Z", "calls": [call("running"), ended("succeeded", json!(1))]})
+            let mut done = ended("succeeded", json!(1));
+            done["args"] = json!({"code": "import bpy; print(len(bpy.data.objects))"});
+            json!({"since": "2030-01-01T00:00:00Z", "left_out": 3, "calls": [call("running"), done]})
         }
         ("/v1/recovery", true) => json!({"copies": [
             {"instance": "blender", "path": "/copies/b.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 1_234_567, "file": null},
@@ -48,6 +51,9 @@ fn answers(request: &Request) -> Reply {
         }
         ("/v1/tokens", false) => {
             json!({"name": "agent", "token": "s3cret", "scopes": ["read"], "ask": []})
+        }
+        (path, false) if path.starts_with("/v1/calls?before=20") => {
+            json!({"calls": 12, "jobs": 1, "blobs": 0})
         }
         ("/v1/instances/blender-2?force=true", false) => {
             json!({"stopped": "blender-2", "how": "killed"})
@@ -62,12 +68,13 @@ fn answers(request: &Request) -> Reply {
 fn tables_for_people() {
     let environment = Environment::new();
     let hub = FakeHub::start(&environment, answers);
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 11] = [
         ("status", &[]),
         ("apps", &["apps"]),
         ("state", &["state", "blender-2"]),
         ("call", &["history", "call_01J"]),
         ("history", &["history", "-n", "2", "--status", "failed"]),
+        ("purge", &["history", "purge", "--older-than", "30d"]),
         ("recover", &["recover"]),
         ("recover-one", &["recover", "2"]),
         ("tokens", &["token", "list"]),

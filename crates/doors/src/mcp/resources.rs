@@ -161,9 +161,9 @@ async fn contents(
     let json = |value: Value| text(value.to_string(), JSON);
     match named {
         Named::Call(id) => {
-            let call = hub.call(&id)?;
+            let call = hub.remembered_call(&id).await?;
             may_see(caller, &call)?;
-            return Ok(json(json!(hub.view(&call))));
+            return Ok(json(json!(hub.view_for(caller, &call))));
         }
         Named::Commands(app) => {
             let pages: Vec<String> = hub.commands(&app)?.iter().map(page).collect();

@@ -103,6 +103,7 @@ example) and `run`.
 - Every answer says what changed and the next useful step. `screenshot` shows the scene, `undo` takes a call back.
 - A failure names the reason and the names that exist: follow its hint instead of trying again unchanged.
 - Long work goes on by itself: after 45 s an answer gives a call id for `wait`; `cancel` ends it.
+- What must survive everything is a job: `durable` in `run` and `code`; `jobs` shows and changes them.
 - Destructive commands ask a person first.
 - The program's own API differs between versions: `docs` asks the running one.";
 
@@ -320,7 +321,9 @@ impl ServerHandler for Server {
         context: Context,
     ) -> Result<GetTaskResult, ErrorData> {
         let caller = self.caller(&context)?;
-        tasks::get(&self.mcp, &caller, &request.task_id).map(GetTaskResult::new)
+        tasks::get(&self.mcp, &caller, &request.task_id)
+            .await
+            .map(GetTaskResult::new)
     }
 
     async fn update_task(

@@ -4,6 +4,7 @@
 //! read what the hub knows and never wait for an app. No app is named here, only commands.
 
 mod calls;
+mod jobs;
 mod looks;
 
 use std::sync::LazyLock;
@@ -44,7 +45,8 @@ pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
         "describe" => looks::describe(asking),
         "docs" => docs(asking).await,
         "find" => looks::find(asking),
-        "history" => looks::history(asking),
+        "history" => looks::history(asking).await,
+        "jobs" => jobs::jobs(asking).await,
         "run" => run(asking).await,
         "screenshot" => screenshot(asking).await,
         "start" => calls::start(asking).await,
@@ -68,6 +70,8 @@ struct Run {
     #[serde(default)]
     check_only: bool,
     confirm: Option<String>,
+    #[serde(default)]
+    durable: bool,
 }
 
 async fn run(asking: &Asking<'_>) -> Answered {
@@ -81,6 +85,7 @@ async fn run(asking: &Asking<'_>) -> Answered {
         check_only: said.check_only,
         confirm: said.confirm,
         starts: true,
+        durable: said.durable,
     };
     work::run(asking, wish).await
 }
@@ -94,6 +99,8 @@ struct RunCode {
     namespace: Option<String>,
     timeout_ms: Option<u64>,
     confirm: Option<String>,
+    #[serde(default)]
+    durable: bool,
 }
 
 async fn code(asking: &Asking<'_>) -> Answered {
@@ -109,8 +116,9 @@ async fn code(asking: &Asking<'_>) -> Answered {
         args,
         timeout_ms: said.timeout_ms,
         confirm: said.confirm,
-        check_only: false,
         starts: true,
+        durable: said.durable,
+        ..Wish::default()
     };
     work::run(asking, wish).await
 }

@@ -54,6 +54,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         args,
         check_only: false,
         starts: true,
+        durable: false,
     };
     work::run(asking, wish).await
 }

@@ -17,7 +17,7 @@ use rmcp::model::CallToolResponse;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until};
 use wire::call::Wait;
-use wire::{AppId, CallId, CallRequest, CallView, Code, InstanceName, Problem};
+use wire::{AppId, CallId, CallRequest, CallView, Code, Durability, InstanceName, Problem};
 
 use super::asking::{Answered, Asking, Stop};
 use super::progress::Teller;
@@ -37,6 +37,8 @@ pub(crate) struct Wish {
     pub(crate) confirm: Option<String>,
     /// Whether a program is started for it where none is open.
     pub(crate) starts: bool,
+    /// Whether it is a job.
+    pub(crate) durable: bool,
 }
 
 /// Does it, as far as it gets within the time that a client waits.
@@ -51,15 +53,13 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
     let given = confirm::given(asking)?;
     let may_start = wish.starts && !wish.check_only;
     let request = CallRequest {
-        app,
         instance: wish.instance,
-        command: wish.command,
-        args: wish.args,
         timeout_ms: wish.timeout_ms,
         wait: Wait::Forever(false),
         check_only: wish.check_only,
-        correlation_id: None,
         confirm: given.or(wish.confirm),
+        durable: wish.durable.then(Durability::default),
+        ..CallRequest::new(app, wish.command, wish.args)
     };
     // Before the call can tell anything, so that nothing is missed.
     let mut teller = Teller::of(asking);
@@ -90,6 +90,10 @@ async fn take(
     let (mut note, mut since) = (None, asking.since);
     loop {
         let problem = match asking.mcp.hub.ask(&asking.caller, request.clone()) {
+            Ok(Asked::Job(storing)) => {
+                let call = storing.stored().await?.call;
+                return Ok(Taken::Calls(vec![call], note, since));
+            }
             Ok(Asked::Checked(checked)) => return Ok(Taken::Checked(checked)),
             Ok(Asked::One(call)) => return Ok(Taken::Calls(vec![call], note, since)),
             Ok(Asked::All(calls)) => return Ok(Taken::Calls(calls, note, since)),

@@ -45,7 +45,15 @@ pub(super) fn paths() -> Map<String, Value> {
                     query("app", json!({"type": "string"})), query("instance", json!({"type": "string"})),
                     query("status", reference("Status")), query("before", json!({"type": "string"}))
                 ],
-                "responses": with_problems(json!({"200": json_of("History", "What is remembered.")}), &["400", "401", "403"])
+                "responses": with_problems(json!({"200": json_of("History", "What is remembered.")}), &["400", "401", "403", "503"])
+            },
+            "delete": {
+                "operationId": "purge_history", "summary": "Forgets what was done",
+                "parameters": [
+                    query("before", json!({"type": "string", "format": "date-time", "description": "Calls that were asked before this."})),
+                    query("all", json!({"type": "boolean", "default": false, "description": "All that have ended."}))
+                ],
+                "responses": with_problems(json!({"200": json_of("Forgotten", "How much that was.")}), &["400", "401", "403", "503"])
             }
         },
         "/v1/calls/{id}": {
@@ -169,6 +177,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "call_id": {"type": "string"}, "correlation_id": text_or_null, "app": {"type": "string"},
                 "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
                 "status": reference("Status"), "asked_at": {"type": "string", "format": "date-time"},
+                "args": {"type": "object", "description": "In the history: without what is secret; large ones as `$blob`."},
                 "position": {"type": "integer"}, "behind": reference("Behind"),
                 "progress": {"type": "object", "properties": {
                     "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"}}},
@@ -187,7 +196,11 @@ pub(super) fn schemas() -> Map<String, Value> {
             "app": {"type": "string"}, "instance": {"type": "array", "items": {"type": "string"}},
             "command": {"type": "string"}, "args": {"type": "object"}, "effect": {"type": "string"}}},
         "History": {"type": "object", "required": ["since", "calls"], "properties": {
-            "since": {"type": "string", "format": "date-time"}, "calls": {"type": "array", "items": reference("Call")}}},
+            "since": {"type": "string", "format": "date-time"},
+            "left_out": {"type": "integer", "description": "Calls of this run that could not be written down."},
+            "calls": {"type": "array", "items": reference("Call")}}},
+        "Forgotten": {"type": "object", "required": ["calls", "jobs", "blobs"], "properties": {
+            "calls": {"type": "integer"}, "jobs": {"type": "integer"}, "blobs": {"type": "integer"}}},
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"}}},
         "App": {"type": "object", "properties": {"app": {"type": "string"}, "title": {"type": "string"},

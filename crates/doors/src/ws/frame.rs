@@ -8,7 +8,10 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use wire::{CallId, CallRequest, Code, Problem, Topic};
+use wire::job::QueueChange;
+use wire::{BatchRequest, CallId, CallRequest, Code, JobChange, Problem, Topic};
+
+use crate::jobs::ListQuery;
 
 /// Marks a piece of a blob, as in the bridge protocol.
 const BLOB_MARK: u8 = 1;
@@ -50,6 +53,11 @@ pub(crate) enum Said {
     Call(Box<CallRequest>),
     Cancel { call_id: CallId },
     Get(Get),
+    Jobs(Box<ListQuery>),
+    JobGet { call_id: CallId },
+    JobChange(Box<JobChanged>),
+    JobQueue(QueueChange),
+    Batch(Box<BatchRequest>),
     Subscribe(Subscribe),
     Unsubscribe,
     BlobGet(BlobGet),
@@ -62,6 +70,13 @@ pub(crate) struct Get {
     pub(crate) call_id: CallId,
     #[serde(default)]
     pub(crate) wait_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobChanged {
+    pub(crate) call_id: CallId,
+    pub(crate) change: JobChange,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +155,13 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
             call_id: body::<Named>(&kind, map)?.call_id,
         },
         "get" => Said::Get(body(&kind, map)?),
+        "jobs" => Said::Jobs(body(&kind, map)?),
+        "job_get" => Said::JobGet {
+            call_id: body::<Named>(&kind, map)?.call_id,
+        },
+        "job_change" => Said::JobChange(body(&kind, map)?),
+        "job_queue" => Said::JobQueue(body(&kind, map)?),
+        "batch" => Said::Batch(body(&kind, map)?),
         "subscribe" => Said::Subscribe(body(&kind, map)?),
         "unsubscribe" => body::<Nothing>(&kind, map).map(|_| Said::Unsubscribe)?,
         "blob_get" => Said::BlobGet(body(&kind, map)?),
@@ -160,8 +182,8 @@ fn body<T: DeserializeOwned>(kind: &str, map: Map<String, Value>) -> Result<T, P
 
 fn malformed(message: String) -> Problem {
     Problem::new(Code::BODY_MALFORMED, message).hint(
-        "The types are hello, call, cancel, get, subscribe, unsubscribe, blob_get and ping; \
-         docs/reference/websocket.md has their members.",
+        "The types are hello, call, batch, cancel, get, jobs, job_get, job_change, job_queue, subscribe, \
+         unsubscribe, blob_get and ping; docs/reference/websocket.md has their members.",
     )
 }
 

@@ -16,6 +16,7 @@ use futures_util::stream::{FuturesUnordered, SplitStream};
 use hub::call::Call;
 use hub::callers::Caller;
 use hub::feed::Subscription;
+use hub::jobs::Queued;
 use hub::{Asked as Taken, Hub};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -24,6 +25,7 @@ use wire::{CallId, CallRequest, CallView, Code, Problem};
 
 use super::blobs::{self, Uploads};
 use super::frame::{self, Asked, Get, Id, Said, Subscribe};
+use super::jobs;
 use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
 use crate::events::position;
@@ -47,8 +49,13 @@ pub(super) struct Session {
     uploads: Uploads,
     /// Answers that take a while.
     waiting: FuturesUnordered<BoxFuture<'static, Message>>,
+    /// Jobs that are being stored.
+    storing: FuturesUnordered<BoxFuture<'static, Stored>>,
     heard: Instant,
 }
+
+/// Whose request it was, whether its end is told, and the job.
+type Stored = (Id, bool, Result<Queued, Problem>);
 
 #[derive(Clone)]
 struct Request {
@@ -69,6 +76,7 @@ impl Session {
             subscriptions: Vec::new(),
             uploads: Uploads::default(),
             waiting: FuturesUnordered::new(),
+            storing: FuturesUnordered::new(),
             heard: Instant::now(),
         }
     }
@@ -91,7 +99,8 @@ impl Session {
         // Set when the hub stops: calls that end soon are still told.
         let mut ends_at: Option<Instant> = None;
         loop {
-            if ends_at.is_some() && self.follower.open() == 0 && self.waiting.is_empty() {
+            let is_done = self.waiting.is_empty() && self.storing.is_empty();
+            if ends_at.is_some() && self.follower.open() == 0 && is_done {
                 return going_away();
             }
             let has_events = self.subscriptions.iter().any(|(_, one)| one.has_more());
@@ -103,6 +112,9 @@ impl Session {
                     }
                 }
                 Some(news) = self.follower.next(), if follows => self.tell_news(news),
+                Some((id, follows, stored)) = self.storing.next(), if !self.storing.is_empty() => {
+                    self.queued(&id, follows, stored);
+                }
                 Some(answer) = self.waiting.next(), if !self.waiting.is_empty() => outbox.push(answer),
                 () = outbox.room(), if has_events => {
                     if let Some(close) = self.tell_events() {
@@ -157,6 +169,26 @@ impl Session {
                 let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
                 self.later(id, call);
             }
+            Said::Jobs(query) => {
+                let page = jobs::page(self.hub.clone(), self.caller.clone(), id.clone(), *query);
+                self.later(id, page);
+            }
+            Said::JobGet { call_id } => {
+                let job = jobs::show(self.hub.clone(), self.caller.clone(), id.clone(), call_id);
+                self.later(id, job);
+            }
+            Said::JobChange(wanted) => {
+                let job = jobs::change(self.hub.clone(), self.caller.clone(), id.clone(), *wanted);
+                self.later(id, job);
+            }
+            Said::JobQueue(wanted) => {
+                let queue = jobs::queue(self.hub.clone(), self.caller.clone(), id.clone(), wanted);
+                self.later(id, queue);
+            }
+            Said::Batch(wanted) => {
+                let batch = jobs::batch(self.hub.clone(), self.caller.clone(), id.clone(), *wanted);
+                self.later(id, batch);
+            }
             Said::Subscribe(wanted) => self.subscribe(id, wanted),
             Said::Unsubscribe => self.unsubscribe(&id),
             Said::BlobGet(wanted) => {
@@ -167,7 +199,7 @@ impl Session {
     }
 
     fn call(&mut self, id: Id, request: CallRequest) {
-        if self.follower.open() >= limits::WS_CALLS_MAX {
+        if self.follower.open() + self.storing.len() >= limits::WS_CALLS_MAX {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
@@ -186,6 +218,10 @@ impl Session {
         match self.hub.ask(&self.caller, request) {
             Err(problem) => self.refuse(&id, &problem),
             Ok(Taken::Checked(checked)) => self.outbox.push(frame::tell("checked", &id, &checked)),
+            Ok(Taken::Job(storing)) => {
+                let stored = async move { (id, follows, storing.stored().await) };
+                self.storing.push(Box::pin(stored));
+            }
             Ok(Taken::One(call)) => {
                 let view = self.follow(&id, &call, false, follows);
                 self.outbox.push(frame::tell("accepted", &id, &view));
@@ -197,6 +233,17 @@ impl Session {
                     .collect();
                 self.outbox
                     .push(frame::tell("accepted", &id, &json!({"calls": views})));
+            }
+        }
+    }
+
+    /// A job is stored, or is not.
+    fn queued(&mut self, id: &Id, follows: bool, stored: Result<Queued, Problem>) {
+        match stored {
+            Err(problem) => self.refuse(id, &problem),
+            Ok(queued) => {
+                let view = self.follow(id, &queued.call, false, follows);
+                self.outbox.push(frame::tell("accepted", id, &view));
             }
         }
     }
@@ -417,7 +464,7 @@ async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Prob
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(frame::tell("call", &id, &hub.view(&call)))
+    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 /// Resolves when the feed has something new. All subscriptions read the same feed, and this is asked only

@@ -52,6 +52,20 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
             let bytes = changes.as_ref().map_or(0, weight_of_map);
             (event.clone(), EVENT_BYTES + bytes)
         }
+        Event::Job { job } => {
+            // Its details can be a whole traceback; GET /v1/jobs/{id} has them.
+            let mut job = job.clone();
+            if let Some(problem) = &mut job.problem {
+                problem.details.clear();
+                problem.message = shortened(&problem.message, &job.call_id);
+            }
+            let words = job
+                .labels
+                .iter()
+                .map(|(name, value)| name.len() + value.len());
+            let bytes = EVENT_BYTES + words.sum::<usize>() + job.after.len() * ITEM_BYTES;
+            (Event::Job { job }, bytes)
+        }
         Event::CallQueued { .. } | Event::CallStarted { .. } | Event::Instance { .. } => {
             (event.clone(), EVENT_BYTES)
         }

@@ -5,7 +5,7 @@ use wire::{CallView, Outcome, Status};
 use super::*;
 
 fn feed() -> Arc<Feed> {
-    Arc::new(Feed::new("run"))
+    Arc::new(Feed::new("run", None))
 }
 
 fn progress(id: &str, text: &str) -> Event {

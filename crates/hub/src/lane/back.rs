@@ -14,16 +14,22 @@ use super::{Connection, InLane, Inner, Lane, ends};
 use crate::call::{Call, CallParts};
 use crate::callers::{Caller, Scopes};
 use crate::driver::Known;
+use crate::jobs::{Ran, Resumed};
 use crate::limits;
 
 impl Lane {
     /// Brings both sides to the same view after a handshake.
-    pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known) {
+    pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known, same_bridge: bool) {
         if known.complete {
             self.hand_over_anew(inner, known);
         }
         for id in inner.order.lost(known) {
-            self.settle(inner, &id, ends::unknown_to_bridge(&self.instance));
+            // The same process never saw what it does not know; one that was loaded anew may have.
+            let ran = match same_bridge && !self.has_started(inner, &id) {
+                true => Ran::No,
+                false => Ran::Maybe,
+            };
+            self.settle_as(inner, &id, ends::unknown_to_bridge(&self.instance), ran);
         }
         self.adopt(inner, known);
         let still_wedged = |id: &CallId| known.running.iter().any(|call| call.id == *id);
@@ -79,16 +85,30 @@ impl Lane {
             {
                 continue;
             }
-            let call = Arc::new(self.remake(known));
+            let call = match self.records.jobs.resume(&known.id, &self.instance) {
+                Resumed::Attempt(call) => call,
+                Resumed::Stale => {
+                    // Nobody wants it any more, and its outcome is only acknowledged.
+                    if let Connection::Up(driver) = &inner.connection {
+                        driver.cancel(&known.id, CancelReason::Cancelled);
+                    }
+                    continue;
+                }
+                Resumed::NoJob => Arc::new(self.remake(known)),
+            };
+            let is_job = call.front().is_some();
             let mut must_end = None;
             if started {
                 call.set_started();
+                self.records.started(&call, &self.instance);
                 let latest = Instant::now() + call.timeout + limits::WEDGED_AFTER;
                 must_end = Some(latest);
                 self.arm(inner, latest);
             }
             inner.order.adopt(known.id.clone(), started);
-            self.records.journal.asked(&call);
+            if !is_job {
+                self.records.journal.asked(&call);
+            }
             let entry = InLane {
                 call,
                 must_end,
@@ -100,7 +120,7 @@ impl Lane {
     }
 
     fn remake(&self, known: &KnownCall) -> Call {
-        Call::with_id(
+        let call = Call::with_id(
             known.id.clone(),
             CallParts {
                 correlation_id: None,
@@ -115,9 +135,15 @@ impl Lane {
                     asks: Scopes::NONE,
                 },
                 timeout: limits::CALL_TIMEOUT_MAX,
-                args: serde_json::Map::new(),
+                args: Arc::default(),
+                revision: None,
+                group: None,
+                marked: Arc::default(),
             },
-        )
+        );
+        // What was asked is not known here; the history may know it.
+        call.show_args(None);
+        call
     }
 
     /// Calls that were settled without the bridge and still wait there must not run any more.

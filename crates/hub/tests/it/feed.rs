@@ -17,6 +17,7 @@ fn short(event: &Event) -> String {
         Event::CallOutput { stream, text, .. } => format!("{stream} {text}"),
         Event::CallEnded { call } => format!("ended {}", call.status.as_str()),
         Event::Instance { instance } => format!("{} is {}", instance.name, instance.state.as_str()),
+        Event::Job { job } => format!("job {}", job.status.as_str()),
         Event::State { revision, .. } => format!("state {revision}"),
     }
 }

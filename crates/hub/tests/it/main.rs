@@ -3,12 +3,16 @@
 
 extern crate kapelle_hub as hub;
 
+mod batches;
 mod blobs;
 mod cancelling;
 mod choosing;
 mod ends;
 mod feed;
 mod handshake;
+mod jobs;
+mod jobs_after_crashes;
+
 mod journal;
 mod links;
 mod order;

@@ -29,6 +29,7 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         file: None,
         memory_mb,
         time_s,
+        labels: Vec::new(),
     }
 }
 

@@ -36,6 +36,7 @@ fn wanted(name: &str) -> LaunchRequest {
         file: None,
         memory_mb: None,
         time_s: None,
+        labels: Vec::new(),
     }
 }
 

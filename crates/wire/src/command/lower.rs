@@ -55,6 +55,9 @@ struct Arg {
     required: bool,
     #[serde(default)]
     nullable: bool,
+    /// Never stored, logged or told.
+    #[serde(default)]
+    secret: bool,
     default: Option<Value>,
     #[serde(rename = "enum")]
     choices: Option<Vec<Value>>,
@@ -162,6 +165,9 @@ fn schema_of(arg: &Arg) -> Result<Value, String> {
     if let Some(doc) = doc {
         map.insert("description".into(), doc.into());
     }
+    if arg.secret {
+        map.insert("writeOnly".into(), true.into());
+    }
     if let Some(unit) = &arg.unit {
         map.insert("x-unit".into(), unit.clone().into());
     }
@@ -227,6 +233,9 @@ mod tests {
         unit = "m"
         default = [0.0, 0.0, 0.0]
         doc = "Where."
+        [create.args.password]
+        type = "string"
+        secret = true
         [list]
         summary = "Lists."
         effect = "read"
@@ -245,6 +254,8 @@ mod tests {
             create.args["properties"]["location"]["description"],
             "Where. Unit: m."
         );
+        assert_eq!(create.args["properties"]["password"]["writeOnly"], true);
+        assert!(create.args["properties"]["kind"].get("writeOnly").is_none());
         assert!(!create.repeatable);
         assert!(
             specs

@@ -242,13 +242,14 @@ struct History {
     instance: Option<InstanceName>,
 }
 
-pub(crate) fn history(asking: &Asking<'_>) -> Answered {
+pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
     let said: History = asking.read()?;
     let hub = &asking.mcp.hub;
     if let Some(id) = said.call_id {
-        let call = hub.call(&id)?;
+        let call = hub.remembered_call(&id).await?;
         may_see(&asking.caller, &call)?;
-        return Ok(answer::calls(asking.mcp, &[hub.view(&call)], None).into());
+        let view = hub.view_for(&asking.caller, &call);
+        return Ok(answer::calls(asking.mcp, &[view], None).into());
     }
     require(&asking.caller, Scope::Read, || "see the history".to_owned())?;
     let wanted = Wanted {
@@ -256,8 +257,9 @@ pub(crate) fn history(asking: &Asking<'_>) -> Answered {
         instance: said.instance,
         ..Wanted::default()
     };
-    let (since, calls) = hub.history(&wanted);
-    let views: Vec<CallView> = calls.iter().map(|call| hub.view(call)).collect();
+    let remembered = hub.remembered(&wanted).await?;
+    let calls = remembered.calls.iter();
+    let views: Vec<CallView> = calls.map(|call| hub.masked_view(call)).collect();
     let mut text = String::new();
     for view in &views {
         let problem = view
@@ -278,7 +280,7 @@ pub(crate) fn history(asking: &Asking<'_>) -> Answered {
     }
     text.push_str(&format!(
         "(remembered since {})\nNext: history {{\"call_id\": …}} tells all of one; undo {{\"call\": …}} takes it back.",
-        hub::call::rfc3339(since)
+        hub::call::rfc3339(remembered.since)
     ));
     let ids: Vec<&CallId> = views.iter().map(|view| &view.call_id).collect();
     Ok(answer::plain(text, json!({ "calls": ids })).into())

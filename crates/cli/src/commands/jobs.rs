@@ -1,0 +1,479 @@
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+use wire::job::{Place, Retry};
+use wire::problem::exit;
+use wire::{JobChange, JobPage, JobStatus, JobView, Problem};
+
+use crate::ago::{ago, short_ms};
+use crate::answer::{Answer, Answered, Shown};
+use crate::client::{Client, segment};
+use crate::commands::run::object;
+use crate::commands::watch;
+use crate::job_words::{self, labels};
+use crate::pretty::Pretty;
+use crate::session::{Session, typed};
+use crate::table::{Cell, Table};
+use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
+use crate::{problems, watching};
+
+/// Show and change durable calls and their queues
+///
+/// `kapelle run … --job` makes one. Without a verb: `list`.
+#[derive(Args, Debug)]
+pub struct Jobs {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    List(List),
+    /// Show one job in full, with its attempts
+    Show(Named),
+    Watch(Watch),
+    /// Cancel jobs, wherever they are
+    Cancel(Several),
+    Retry(Retried),
+    Edit(Edit),
+    Move(Move),
+    /// Hold back a job, or all of an app
+    Pause(Which),
+    /// Let a job, or the queue of an app, go on; also one that is drained
+    Resume(Which),
+    /// Take no new jobs for an app; those that are there run
+    Drain(OfApp),
+    /// List the jobs that were tried as often as they may be
+    Dead(List),
+}
+
+/// List jobs, the newest first
+#[derive(Args, Debug, Default)]
+struct List {
+    /// Only of these statuses, with commas between.
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    status: Vec<String>,
+    /// Only of this app.
+    #[arg(long, value_name = "APP")]
+    app: Option<String>,
+    /// Only on this instance.
+    #[arg(long, short, value_name = "NAME")]
+    instance: Option<String>,
+    /// Only of this caller.
+    #[arg(long, value_name = "NAME")]
+    caller: Option<String>,
+    /// Only with this label.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
+    label: Option<(String, String)>,
+    /// How many.
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
+    limit: u32,
+    /// Go on where an earlier list ended.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// `queue`: those that wait, in their order.
+    #[arg(long, value_name = "ORDER", value_parser = ["newest", "queue"])]
+    order: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct Named {
+    /// Which job.
+    #[arg(value_name = "CALL_ID")]
+    job: String,
+}
+
+#[derive(Args, Debug)]
+struct Several {
+    /// Which jobs.
+    #[arg(value_name = "CALL_ID", required = true)]
+    jobs: Vec<String>,
+}
+
+/// Show what happens to jobs, or follow one to its end
+///
+/// With a job it ends with that job, with the exit code that the call would have had.
+#[derive(Args, Debug)]
+struct Watch {
+    /// Only this one.
+    #[arg(value_name = "CALL_ID")]
+    job: Option<String>,
+    /// End after so many events.
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    limit: Option<u64>,
+}
+
+/// Run ended jobs again
+#[derive(Args, Debug)]
+struct Retried {
+    /// Which jobs.
+    #[arg(value_name = "CALL_ID", required = true)]
+    jobs: Vec<String>,
+    /// With these arguments instead: a JSON object, `@file` or `@-`.
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+}
+
+/// Change what is asked of a job that waits
+#[derive(Args, Debug)]
+struct Edit {
+    /// Which job.
+    #[arg(value_name = "CALL_ID")]
+    job: String,
+    /// 0 to 9; 9 is first.
+    #[arg(long, value_name = "0-9", value_parser = clap::value_parser!(u8).range(0..=9))]
+    priority: Option<u8>,
+    /// Not before then; `none` takes it away.
+    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    not_before: Option<String>,
+    /// Only until then; `none` takes it away.
+    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    deadline: Option<String>,
+    /// Try again when it fails: how often, and how long to wait first.
+    #[arg(long, value_name = "MAX[:WAIT]", value_parser = job_words::retry)]
+    retry: Option<Retry>,
+    /// These labels instead of those that it has.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
+    label: Vec<(String, String)>,
+    /// These arguments instead: a JSON object, `@file` or `@-`.
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+}
+
+/// Give a job that waits another place
+#[derive(Args, Debug)]
+struct Move {
+    /// Which job.
+    #[arg(value_name = "CALL_ID")]
+    job: String,
+    /// `first`, `last`, or the job before which it is to run.
+    #[arg(value_name = "PLACE")]
+    place: String,
+}
+
+#[derive(Args, Debug)]
+struct Which {
+    /// A job, or an app for its whole queue.
+    #[arg(value_name = "CALL_ID|APP")]
+    which: String,
+}
+
+#[derive(Args, Debug)]
+struct OfApp {
+    /// Which app.
+    app: String,
+}
+
+impl Jobs {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let what = self.what.unwrap_or_else(|| What::List(List { limit: 20, ..List::default() }));
+        if let What::Watch(words) = &what {
+            return words.run(session);
+        }
+        let client = session.hub()?;
+        match what {
+            What::List(words) => words.run(&client),
+            What::Dead(mut words) => {
+                words.status = vec!["dead".to_owned()];
+                words.run(&client)
+            }
+            What::Show(words) => show(&client, &words.job),
+            What::Cancel(words) => each(&words.jobs, |id| client.delete(&path(id)?)),
+            What::Retry(words) => {
+                let change = JobChange {
+                    status: Some(JobStatus::Queued),
+                    args: words.args.as_deref().map(object).transpose()?,
+                    ..JobChange::default()
+                };
+                each(&words.jobs, |id| client.patch(&path(id)?, &change))
+            }
+            What::Edit(words) => words.run(&client),
+            What::Move(words) => {
+                let place = match words.place.as_str() {
+                    "first" => Place::First,
+                    "last" => Place::Last,
+                    other => Place::Before(segment("id of a job", other)?.into()),
+                };
+                let change = JobChange {
+                    place: Some(place),
+                    ..JobChange::default()
+                };
+                each(&[words.job], |id| client.patch(&path(id)?, &change))
+            }
+            What::Pause(words) => hold(&client, &words.which, true),
+            What::Resume(words) => hold(&client, &words.which, false),
+            What::Drain(words) => queue(&client, &json!({"app": words.app, "drain": true})),
+            What::Watch(_) => Ok(Box::new(crate::answer::Spoken)),
+        }
+    }
+}
+
+impl List {
+    fn run(self, client: &Client) -> Answered {
+        let mut query = vec![("limit", self.limit.to_string())];
+        let filters = [
+            ("status", Some(self.status.join(",")).filter(|all| !all.is_empty())),
+            ("app", self.app),
+            ("instance", self.instance),
+            ("caller", self.caller),
+            ("label", self.label.map(|(name, value)| format!("{name}:{value}"))),
+            ("cursor", self.cursor),
+            ("order", self.order),
+        ];
+        let given = filters.into_iter();
+        query.extend(given.filter_map(|(key, value)| Some((key, value?))));
+        let document = client.get_with("/v1/jobs", &query)?;
+        let page: JobPage = typed(&document)?;
+        Ok(Box::new(Listed { document, page }))
+    }
+}
+
+impl Watch {
+    fn run(&self, session: &Session) -> Answered {
+        let Some(id) = &self.job else {
+            let words = watch::Watch {
+                app: None,
+                instance: None,
+                topics: vec!["jobs".to_owned()],
+                limit: self.limit,
+            };
+            return watching::watch(session, &words);
+        };
+        crate::calling::follow_job(session, id)
+    }
+}
+
+impl Edit {
+    fn run(self, client: &Client) -> Answered {
+        let change = JobChange {
+            priority: self.priority,
+            not_before: self.not_before,
+            deadline: self.deadline,
+            retry: self.retry,
+            labels: (!self.label.is_empty()).then(|| labels(&self.label)),
+            args: self.args.as_deref().map(object).transpose()?,
+            ..JobChange::default()
+        };
+        if change == JobChange::default() {
+            return Err(problems::usage(
+                "Nothing is to be changed.".to_owned(),
+                "Say what, for example --priority 9",
+            ));
+        }
+        each(&[self.job], |id| client.patch(&path(id)?, &change))
+    }
+}
+
+fn path(id: &str) -> Result<String, Box<Problem>> {
+    Ok(format!("/v1/jobs/{}", segment("id of a job", id)?))
+}
+
+/// The same for each; one document for one.
+fn each(
+    ids: &[String],
+    ask: impl Fn(&str) -> Result<Value, Box<Problem>>,
+) -> Answered {
+    let mut documents = Vec::with_capacity(ids.len());
+    for id in ids {
+        documents.push(ask(id)?);
+    }
+    let jobs: Vec<JobView> = documents.iter().map(typed).collect::<Result<_, _>>()?;
+    let document = match documents.len() {
+        1 => documents.remove(0),
+        _ => json!({ "jobs": documents }),
+    };
+    Ok(Shown::boxed(document, move |out| {
+        jobs.iter()
+            .try_for_each(|job| writeln!(out, "{}: {}", job.call_id, words_of(job)))
+    }))
+}
+
+fn hold(client: &Client, which: &str, paused: bool) -> Answered {
+    if which.starts_with("call_") {
+        let change = JobChange {
+            paused: Some(paused),
+            ..JobChange::default()
+        };
+        return each(&[which.to_owned()], |id| client.patch(&path(id)?, &change));
+    }
+    let mut wanted = json!({"app": which, "paused": paused});
+    if !paused {
+        wanted["drain"] = false.into();
+    }
+    queue(client, &wanted)
+}
+
+fn queue(client: &Client, wanted: &Value) -> Answered {
+    let document = client.post("/v1/jobs/queue", wanted)?;
+    let queue: wire::job::QueueView = typed(&document)?;
+    let how = match (queue.paused, queue.draining) {
+        (true, true) => "is paused and takes no new jobs",
+        (true, false) => "is paused",
+        (false, true) => "takes no new jobs; those that are there run",
+        (false, false) => "runs",
+    };
+    let line = format!("the queue of {} {how}", queue.app);
+    Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")))
+}
+
+struct Listed {
+    document: Value,
+    page: JobPage,
+}
+
+impl Answer for Listed {
+    fn json(&self) -> Value {
+        self.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.page.jobs.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new([
+            "ASKED", "JOB", "APP", "COMMAND", "CALLER", "PRIORITY", "STATUS", "TRY", "TOOK", "WHY",
+        ]);
+        for job in &self.page.jobs {
+            let on = job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str());
+            let tries = (job.attempt > 1).then(|| job.attempt.to_string());
+            table.row([
+                ago(&job.asked_at).into(),
+                job.call_id.as_str().into(),
+                on.into(),
+                job.command.as_str().into(),
+                job.caller.as_str().into(),
+                job.priority.to_string().into(),
+                Cell::styled(job.status.as_str(), style_of(job.status)),
+                tries.unwrap_or_default().into(),
+                job.duration_ms.map(short_ms).unwrap_or_default().into(),
+                why(job).into(),
+            ]);
+        }
+        table.write(out)
+    }
+
+    fn remarks(&self, ui: Ui) {
+        let counts: Vec<String> = self
+            .page
+            .counts
+            .iter()
+            .map(|(status, count)| format!("{count} {}", status.as_str()))
+            .collect();
+        let counts = match counts.is_empty() {
+            true => "no jobs are kept".to_owned(),
+            false => counts.join(", "),
+        };
+        ui.say(format_args!("{FAINT}{counts}{FAINT:#}"));
+        for queue in &self.page.queues {
+            if queue.paused || queue.draining {
+                let how = if queue.paused { "paused" } else { "drained" };
+                ui.warn(format_args!(
+                    "the queue of {0} is {how}; `kapelle jobs resume {0}` opens it",
+                    queue.app
+                ));
+            }
+        }
+        if let Some(cursor) = &self.page.next_cursor {
+            ui.say(format_args!("{FAINT}more: --cursor {cursor}{FAINT:#}"));
+        }
+    }
+}
+
+fn show(client: &Client, id: &str) -> Answered {
+    let document = client.get(&path(id)?)?;
+    let job: JobView = typed(&document)?;
+    Ok(Shown::boxed(document, move |out| write_one(out, &job)))
+}
+
+fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
+    writeln!(
+        out,
+        "{HEADING}{}{HEADING:#} of {} on {}, asked {}: {}",
+        job.command,
+        job.caller,
+        job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str()),
+        ago(&job.asked_at),
+        words_of(job)
+    )?;
+    let line = |out: &mut dyn Write, name: &str, text: Option<String>| match text {
+        Some(text) => writeln!(out, "{FAINT}{name}{FAINT:#} {text}"),
+        None => Ok(()),
+    };
+    line(out, "priority", Some(job.priority.to_string()))?;
+    line(out, "position", job.position.map(|place| place.to_string()))?;
+    line(out, "not before", job.not_before.clone())?;
+    line(out, "deadline", job.deadline.clone())?;
+    line(out, "retries", job.retry.map(|retry| retry.max.to_string()))?;
+    line(out, "key", job.idempotency_key.clone())?;
+    let after: Vec<&str> = job.after.iter().map(|id| id.as_str()).collect();
+    line(out, "after", Some(after.join(", ")).filter(|all| !all.is_empty()))?;
+    let all: Vec<String> = job.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    line(out, "labels", Some(all.join(" ")).filter(|all| !all.is_empty()))?;
+    line(out, "select", job.select.as_ref().map(|select| json!(select).to_string()))?;
+    line(out, "durability", Some(job.durability.as_str().to_owned()))?;
+    line(out, "arguments", job.args.as_ref().map(|args: &Map<String, Value>| json!(args).to_string()))?;
+    for attempt in job.attempts.iter().flatten() {
+        let problem = attempt.problem.as_ref().map(|problem| format!(": {}", problem.message));
+        writeln!(
+            out,
+            "{FAINT}attempt {}{FAINT:#} {} on {}, {}{}",
+            attempt.attempt,
+            attempt.status.as_str(),
+            attempt.instance,
+            ago(&attempt.started_at),
+            problem.unwrap_or_default()
+        )?;
+    }
+    if let Some(problem) = &job.problem {
+        writeln!(out, "{}: {}", problem.code, problem.message)?;
+        if let Some(hint) = &problem.hint {
+            writeln!(out, "hint: {hint}")?;
+        }
+    }
+    for text in job.output.iter().flat_map(|output| [&output.stdout, &output.stderr]) {
+        if !text.is_empty() {
+            writeln!(out, "{}", text.trim_end_matches('\n'))?;
+        }
+    }
+    match &job.value {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(text)) => writeln!(out, "{text}"),
+        Some(value) => writeln!(out, "{}", Pretty(value)),
+    }
+}
+
+/// `queued: waits until an instance of blender is free`
+fn words_of(job: &JobView) -> String {
+    let style = style_of(job.status);
+    let reason = why(job);
+    let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+    format!("{style}{}{style:#}{reason}", job.status.as_str())
+}
+
+fn why(job: &JobView) -> String {
+    let progress = job.progress.as_ref().filter(|_| !job.status.is_end()).map(|progress| {
+        let part = progress.fraction.map(|part| format!("{:.0} % ", part * 100.0));
+        format!("{}{}", part.unwrap_or_default(), progress.text)
+    });
+    let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
+    job.why.clone().or(progress).or(problem).unwrap_or_default()
+}
+
+fn style_of(status: JobStatus) -> anstyle::Style {
+    match status {
+        JobStatus::Succeeded => GOOD,
+        JobStatus::Queued | JobStatus::Leased | JobStatus::Running => anstyle::Style::new(),
+        JobStatus::Cancelled => CAREFUL,
+        _ => BAD,
+    }
+}
+
+/// The exit code of a job that was followed to its end.
+pub(crate) fn exit_code(status: JobStatus) -> u8 {
+    match status {
+        JobStatus::Succeeded => 0,
+        JobStatus::Failed | JobStatus::Dead => exit::FAILED,
+        _ => exit::ENDED,
+    }
+}

@@ -1,0 +1,162 @@
+//! The tool about durable calls: one, with a verb, because agents read every tool's description.
+
+use hub::jobs::JobsAsked;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use wire::job::{Place, QueueChange};
+use wire::{AppId, CallId, Code, JobChange, JobStatus, JobView, Problem};
+
+use crate::jobs::ListQuery;
+use crate::mcp::answer;
+use crate::mcp::asking::{Answered, Asking, Stop};
+
+/// Jobs in one answer.
+const LIST_MAX: usize = 100;
+const LIST_DEFAULT: usize = 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Verb {
+    List,
+    Show,
+    Retry,
+    Edit,
+    Pause,
+    Resume,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    verb: Verb,
+    call_id: Option<CallId>,
+    status: Option<String>,
+    app: Option<AppId>,
+    limit: Option<usize>,
+    priority: Option<u8>,
+    args: Option<Map<String, Value>>,
+    place: Option<Place>,
+}
+
+pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
+    let said: Said = asking.read()?;
+    let mut wanted = JobChange {
+        priority: said.priority,
+        args: said.args.clone(),
+        place: said.place.clone(),
+        ..JobChange::default()
+    };
+    match said.verb {
+        Verb::List => return list(asking, said).await,
+        Verb::Show => return show(asking, &said.call_id).await,
+        Verb::Pause | Verb::Resume if said.call_id.is_none() => return queue(asking, said).await,
+        Verb::Pause => wanted.paused = Some(true),
+        Verb::Resume => wanted.paused = Some(false),
+        Verb::Retry => wanted.status = Some(JobStatus::Queued),
+        Verb::Edit => {}
+    }
+    let id = named(&said.call_id)?;
+    let job = asking
+        .mcp
+        .hub
+        .change_job(&asking.caller, &id, wanted)
+        .await?;
+    Ok(answer::plain(
+        format!("{}\nNext: wait {{\"call_id\": \"{id}\"}}", line(&job)),
+        json!(job),
+    )
+    .into())
+}
+
+async fn list(asking: &Asking<'_>, said: Said) -> Answered {
+    let query: ListQuery =
+        serde_json::from_value(json!({"status": said.status})).unwrap_or_default();
+    let asked = JobsAsked {
+        app: said.app,
+        limit: said.limit.unwrap_or(LIST_DEFAULT).min(LIST_MAX),
+        ..query.asked()?
+    };
+    let page = asking.mcp.hub.jobs(&asking.caller, asked).await?;
+    let counts: Vec<String> = page
+        .counts
+        .iter()
+        .map(|(status, count)| format!("{count} {}", status.as_str()))
+        .collect();
+    let counts = match counts.is_empty() {
+        true => "No jobs are kept".to_owned(),
+        false => counts.join(", "),
+    };
+    let lines: Vec<String> = page.jobs.iter().map(line).collect();
+    let text = format!(
+        "{counts}.\n{}\nNext: jobs {{\"verb\": \"show\", \"call_id\": \"…\"}} tells all of one.",
+        lines.join("\n")
+    );
+    let ids: Vec<Value> = page
+        .jobs
+        .iter()
+        .map(|job| json!({"call_id": job.call_id, "status": job.status}))
+        .collect();
+    Ok(answer::plain(text, json!({"jobs": ids, "counts": page.counts})).into())
+}
+
+async fn show(asking: &Asking<'_>, id: &Option<CallId>) -> Answered {
+    let id = named(id)?;
+    let job = asking.mcp.hub.job(&asking.caller, &id).await?;
+    let next = match job.status {
+        JobStatus::Dead | JobStatus::Interrupted | JobStatus::Failed => {
+            "jobs {\"verb\": \"retry\", …} runs it again, when what the problem names is mended."
+        }
+        status if status.is_end() => "history {} tells what was done besides.",
+        _ => "wait {\"call_id\": \"…\"} for its end.",
+    };
+    Ok(answer::value(&json!(job), next).into())
+}
+
+async fn queue(asking: &Asking<'_>, said: Said) -> Answered {
+    let Some(app) = said.app else {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            "Say which: `call_id` of a job, or `app` for its whole queue.",
+        )
+        .into());
+    };
+    let wanted = QueueChange {
+        app,
+        paused: Some(matches!(said.verb, Verb::Pause)),
+        drain: None,
+    };
+    let queue = asking.mcp.hub.change_queue(&asking.caller, wanted).await?;
+    let how = if queue.paused { "is paused" } else { "runs" };
+    let text = format!(
+        "The queue of {} {how}.\nNext: jobs {{\"verb\": \"list\"}}",
+        queue.app
+    );
+    Ok(answer::plain(text, json!(queue)).into())
+}
+
+fn named(id: &Option<CallId>) -> Result<CallId, Stop> {
+    id.clone().ok_or_else(|| {
+        Problem::new(Code::ARGUMENTS_INVALID, "This verb needs a `call_id`.")
+            .hint("jobs {\"verb\": \"list\"} has them.")
+            .into()
+    })
+}
+
+/// One job in one line.
+fn line(job: &JobView) -> String {
+    let why = job.why.as_deref().map(|why| format!(": {why}"));
+    let problem = job
+        .problem
+        .as_ref()
+        .map(|problem| format!(": {}", problem.message));
+    format!(
+        "{} {} {} (priority {}, attempt {}, {}){}",
+        job.call_id,
+        job.command,
+        job.status.as_str(),
+        job.priority,
+        job.attempt,
+        job.caller,
+        why.or(problem).unwrap_or_default()
+    )
+}

@@ -1,0 +1,213 @@
+//! Several calls as one: all are allowed before the first one runs, then they run one after the other.
+//!
+//! In come calls and what is to be done about an error; out goes a [`Batch`] that can be waited for. It goes
+//! on when its asker leaves. Calls to the same app are one undo step there ([`wire::link::Group`]). As jobs
+//! they are stored together, and each waits for the one before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use wire::batch::{BatchOutcome, BatchStatus, OnError};
+use wire::link::Group;
+use wire::{AppId, BatchRequest, BatchView, CallRequest, Code, Problem, Status};
+
+use crate::call::Call;
+use crate::callers::Caller;
+use crate::desk::{self, AllowedCall, Asked};
+use crate::home::random_hex;
+use crate::hub::Inner as Hub;
+use crate::limits;
+
+/// A batch that is under way.
+pub struct Batch {
+    pub id: String,
+    stage: watch::Receiver<Stage>,
+}
+
+#[derive(Clone, Default)]
+struct Stage {
+    asked: Vec<Result<Arc<Call>, Problem>>,
+    not_run: usize,
+    ended: bool,
+}
+
+impl Batch {
+    /// Waits for the end of all of it; `true` when it came in time.
+    pub async fn ended(&self, within: Option<Duration>) -> bool {
+        let mut stage = self.stage.clone();
+        let end = async { stage.wait_for(|stage| stage.ended).await.is_ok() };
+        match within {
+            None => end.await,
+            Some(within) => tokio::time::timeout(within, end).await.unwrap_or(false),
+        }
+    }
+
+    #[must_use]
+    pub fn view(&self, hub: &crate::Hub) -> BatchView {
+        let stage = self.stage.borrow().clone();
+        let is_well = |asked: &Result<Arc<Call>, Problem>| {
+            asked
+                .as_ref()
+                .is_ok_and(|call| call.status() == Status::Succeeded)
+        };
+        let status = match stage.ended {
+            false => BatchStatus::Running,
+            true if stage.not_run == 0 && stage.asked.iter().all(is_well) => BatchStatus::Succeeded,
+            true => BatchStatus::Failed,
+        };
+        let outcomes = stage.asked.into_iter().map(|asked| match asked {
+            Ok(call) => BatchOutcome::Call(Box::new(hub.view(&call))),
+            Err(problem) => BatchOutcome::Refused { problem },
+        });
+        BatchView {
+            batch_id: self.id.clone(),
+            status,
+            outcomes: outcomes.collect(),
+            not_run: stage.not_run,
+        }
+    }
+}
+
+/// Checks and allows all of it, then begins. Nothing has run when it gives a problem.
+pub(crate) async fn begin(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    request: BatchRequest,
+) -> Result<Batch, Problem> {
+    let id = format!("batch_{}", random_hex(8)?);
+    let stop = request.on_error == OnError::Stop;
+    let durable = request.durable.is_some();
+    let allowed = allow_all(hub, caller, request, &id)?;
+    let (tell, stage) = watch::channel(Stage::default());
+    if durable {
+        let calls = allowed.into_iter().map(AllowedCall::into_checked).collect();
+        let fronts = hub.records.jobs.take_all(calls, stop).await?;
+        tell.send_modify(|stage| stage.asked = fronts.iter().cloned().map(Ok).collect());
+        tokio::spawn(async move {
+            for front in fronts {
+                front.ended(None).await;
+            }
+            tell.send_modify(|stage| stage.ended = true);
+        });
+    } else {
+        tokio::spawn(run(Arc::clone(hub), allowed, stop, tell));
+    }
+    Ok(Batch { id, stage })
+}
+
+async fn run(hub: Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: watch::Sender<Stage>) {
+    let mut left = allowed.len();
+    for call in allowed {
+        left -= 1;
+        let asked = match hub
+            .refuse_when_stopping()
+            .and_then(|()| desk::go(&hub, call))
+        {
+            Ok(Asked::One(call)) => Ok(call),
+            Ok(_) => Err(Problem::new(
+                Code::INTERNAL,
+                "A call of a batch is not one call.",
+            )),
+            Err(problem) => Err(problem),
+        };
+        tell.send_modify(|stage| stage.asked.push(asked.clone()));
+        let is_well = match asked {
+            Ok(call) => {
+                call.ended(None).await;
+                call.status() == Status::Succeeded
+            }
+            Err(_) => false,
+        };
+        if stop && !is_well {
+            tell.send_modify(|stage| stage.not_run = left);
+            break;
+        }
+    }
+    tell.send_modify(|stage| stage.ended = true);
+}
+
+fn allow_all(
+    hub: &Hub,
+    caller: &Caller,
+    request: BatchRequest,
+    id: &str,
+) -> Result<Vec<AllowedCall>, Problem> {
+    let count = request.calls.len();
+    if count == 0 || count > limits::BATCH_CALLS_MAX {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "A batch has 1 to {} calls, not {count}.",
+                limits::BATCH_CALLS_MAX
+            ),
+        )
+        .hint("Send several batches."));
+    }
+    let last: HashMap<AppId, usize> = request
+        .calls
+        .iter()
+        .enumerate()
+        .map(|(at, call)| (call.app.clone(), at))
+        .collect();
+    let stop = request.on_error == OnError::Stop;
+    let (mut allowed, mut unconfirmed) = (Vec::with_capacity(count), Vec::new());
+    for (at, mut call) in request.calls.into_iter().enumerate() {
+        call.durable = request.durable;
+        call.correlation_id.get_or_insert_with(|| id.to_owned());
+        one_call(&call).map_err(|problem| problem.detail("call", at))?;
+        let group = Group {
+            id: id.to_owned(),
+            last: last.get(&call.app) == Some(&at),
+            stop,
+        };
+        match desk::allow(hub, caller, call, Some(group)) {
+            Ok(call) => allowed.push(call),
+            Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
+                unconfirmed.push((at, problem));
+            }
+            Err(problem) => return Err(problem.detail("call", at)),
+        }
+    }
+    if unconfirmed.is_empty() {
+        return Ok(allowed);
+    }
+    Err(confirm_all(unconfirmed))
+}
+
+fn one_call(call: &CallRequest) -> Result<(), Problem> {
+    let wrong = |message: &str| Err(Problem::new(Code::ARGUMENTS_INVALID, message));
+    if call
+        .instance
+        .as_ref()
+        .is_some_and(|name| name.as_str() == "*")
+    {
+        return wrong("A call of a batch runs on one instance, not on `*`.");
+    }
+    if call.check_only {
+        return wrong("`check_only` is for single calls.");
+    }
+    if call.idempotency_key.is_some() {
+        return wrong(
+            "`idempotency_key` is for single jobs; a batch is stored in whole or not at all.",
+        );
+    }
+    Ok(())
+}
+
+/// All that a person has to say yes to, in one problem.
+fn confirm_all(unconfirmed: Vec<(usize, Problem)>) -> Problem {
+    let confirms: Vec<Value> = unconfirmed
+        .iter()
+        .map(|(at, problem)| json!({"call": at, "confirm": problem.details.get("confirm")}))
+        .collect();
+    let messages: Vec<&str> = unconfirmed
+        .iter()
+        .map(|(_, problem)| problem.message.as_str())
+        .collect();
+    Problem::new(Code::CONFIRMATION_REQUIRED, messages.join(" "))
+        .hint("Show the person what will happen; then send the same batch again, with the `confirm` value of `details.confirms` in each of these calls, within five minutes.")
+        .detail("confirms", confirms)
+}

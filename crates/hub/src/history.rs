@@ -1,0 +1,217 @@
+//! What was done, written down for later runs of the hub: masked, bounded, and never in the way of a call.
+//!
+//! In come ended calls, from whoever settles them, under a lane's lock: they are put into a bounded queue or
+//! counted as left out, nothing else. A thread of its own makes records of them (secrets masked, large
+//! arguments moved to a blob, large values left out) and hands those to the [`HistoryStore`]. It decides
+//! nothing and answers nobody: [`crate::hub`] reads the store.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+use wire::call::OutcomeBody;
+use wire::{Code, Problem};
+
+use crate::blobs::Blobs;
+use crate::call::Call;
+use crate::limits;
+use crate::secrets::{Marked, Masking};
+use crate::store::{CallRecord, HistoryStore};
+
+mod bounds;
+
+pub(crate) use bounds::weight_up_to;
+
+/// Hands ended calls to the store.
+pub(crate) struct History {
+    queue: Mutex<SyncSender<News>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn HistoryStore>,
+    masking: Arc<Masking>,
+    blobs: Arc<Blobs>,
+    /// Bytes that wait in the queue, roughly.
+    waiting: AtomicUsize,
+    left_out: AtomicU64,
+}
+
+enum News {
+    Ended(Arc<Call>, usize),
+    Flush(oneshot::Sender<()>),
+}
+
+impl History {
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn open(
+        store: Arc<dyn HistoryStore>,
+        masking: Arc<Masking>,
+        blobs: Arc<Blobs>,
+    ) -> Result<Self, Problem> {
+        let (queue, news) = sync_channel(limits::HISTORY_WAITING_MAX);
+        let shared = Arc::new(Shared {
+            store,
+            masking,
+            blobs,
+            waiting: AtomicUsize::new(0),
+            left_out: AtomicU64::new(0),
+        });
+        let writes = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("kapelle-history".to_owned())
+            .spawn(move || write_down(&writes, &news))
+            .map_err(|error| {
+                Problem::new(
+                    Code::INTERNAL,
+                    format!("No thread can be started: {error}."),
+                )
+            })?;
+        Ok(Self {
+            queue: Mutex::new(queue),
+            shared,
+        })
+    }
+
+    /// Returns at once, whatever the disk does.
+    pub(crate) fn ended(&self, call: &Arc<Call>) {
+        let bytes = bounds::weight_of(call);
+        let waiting = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let has_room = waiting == 0 || waiting + bytes <= limits::HISTORY_WAITING_BYTES_MAX;
+        if has_room && self.send(News::Ended(Arc::clone(call), bytes)) {
+            return;
+        }
+        self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+        call.show_args(None);
+    }
+
+    /// Resolves when everything that ended before is stored or counted as left out.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) async fn flush(&self) -> Result<(), Problem> {
+        let (done, written) = oneshot::channel();
+        let queue = self.lock().clone();
+        // The queue may be full: that wait belongs on a thread that may wait.
+        let sent = tokio::task::spawn_blocking(move || queue.send(News::Flush(done)).is_ok());
+        if sent.await.unwrap_or(false) {
+            written.await.ok();
+        }
+        self.shared.store.flush().await
+    }
+
+    /// How many calls of this run are not, and will not be, in the store.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.shared.left_out.load(Ordering::Relaxed) + self.shared.store.left_out()
+    }
+
+    pub(crate) fn store(&self) -> &dyn HistoryStore {
+        &*self.shared.store
+    }
+
+    fn send(&self, news: News) -> bool {
+        self.lock().try_send(news).is_ok()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, SyncSender<News>> {
+        self.queue
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Arguments as everybody may see them, while nothing is written down yet; large ones as a note.
+pub(crate) fn shown(
+    masking: &Masking,
+    marked: &Marked,
+    args: &Map<String, Value>,
+) -> Arc<Map<String, Value>> {
+    if weight_up_to(args, limits::HISTORY_ARGS_BYTES_MAX).is_none() {
+        return Arc::new(Map::from_iter([(
+            "$omitted".to_owned(),
+            json!({"why": "the arguments are large and not written down yet"}),
+        )]));
+    }
+    Arc::new(masking.args(marked, args))
+}
+
+/// The thread's life: until every sender is gone.
+fn write_down(shared: &Shared, news: &Receiver<News>) {
+    while let Ok(news) = news.recv() {
+        match news {
+            News::Ended(call, bytes) => {
+                if let Some(record) = record(shared, &call) {
+                    shared.store.keep(Box::new(record));
+                }
+                shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            }
+            News::Flush(done) => {
+                done.send(()).ok();
+            }
+        }
+    }
+}
+
+fn record(shared: &Shared, call: &Call) -> Option<CallRecord> {
+    let mut view = call.view();
+    let outcome: Arc<OutcomeBody> = view.outcome.take()?;
+    view.outcome = Some(shared.masking.outcome(&bounds::bounded(&outcome)));
+    let mut args_blob = None;
+    view.args = call.given_args().map(|args| {
+        let (args, blob) = written_args(shared, call, &args);
+        args_blob = blob;
+        Arc::new(args)
+    });
+    call.show_args(view.args.clone());
+    Some(CallRecord {
+        view,
+        effect: call.effect,
+        asked_at: call.asked_at,
+        args_blob,
+    })
+}
+
+/// Masked; beyond the bound the name of a blob that holds them.
+fn written_args(
+    shared: &Shared,
+    call: &Call,
+    args: &Map<String, Value>,
+) -> (Map<String, Value>, Option<String>) {
+    let masked = shared.masking.args(&call.marked, args);
+    if weight_up_to(&masked, limits::HISTORY_ARGS_BYTES_MAX).is_some() {
+        return (masked, None);
+    }
+    let text = Value::Object(masked).to_string();
+    let bytes = text.len();
+    match store_blob(&shared.blobs, text.as_bytes()) {
+        Ok(name) => {
+            let note = json!({"$blob": name, "bytes": bytes});
+            (as_map(note), Some(name))
+        }
+        Err(problem) => {
+            tracing::warn!(call = %call.id, %problem, "large arguments are not kept");
+            let note = json!({"$omitted": {"bytes": bytes, "why": problem.message}});
+            (as_map(note), None)
+        }
+    }
+}
+
+fn store_blob(blobs: &Blobs, bytes: &[u8]) -> Result<String, Problem> {
+    let mut draft = blobs.draft()?;
+    draft.write(bytes)?;
+    draft.finish(None)
+}
+
+fn as_map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,538 @@
+//! From an allowed call to a stored job.
+//!
+//! In comes a call that asks to be a job; out comes its front when the store has it, or the job that the
+//! same caller stored under the same key before. The storing is a task of its own: a caller that goes away
+//! meanwhile leaves no half a job.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+use wire::job::{PRIORITY_DEFAULT, PRIORITY_MAX, Retry};
+use wire::{CallId, CallRequest, Code, Durability, Event, JobStatus, Problem};
+
+use super::order::Millis;
+use super::record::{Notes, Open, millis_of, now_millis};
+use super::{Jobs, ended_front, front_of};
+use crate::call::{Call, fresh_id};
+use crate::desk::CheckedCall;
+use crate::limits;
+use crate::secrets::Marked;
+use crate::store::{Job, JobWrite, Key, Parts};
+
+/// What a call asks for as a job, in bounds.
+#[derive(Clone, Debug)]
+pub(crate) struct JobWish {
+    durability: Durability,
+    priority: u8,
+    not_before: Option<Millis>,
+    deadline: Option<Millis>,
+    retry: Option<Retry>,
+    key: Option<String>,
+    labels: BTreeMap<String, String>,
+    after: Vec<CallId>,
+    timeout_ms: Option<u64>,
+}
+
+/// A job that is being stored.
+#[derive(Debug)]
+pub struct Storing(oneshot::Receiver<Result<Queued, Problem>>);
+
+/// A job that is stored.
+#[derive(Clone)]
+pub struct Queued {
+    /// What people wait for.
+    pub call: Arc<Call>,
+    /// It was stored by an earlier request with the same key.
+    pub again: bool,
+}
+
+impl std::fmt::Debug for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queued").field("id", &self.call.id).finish()
+    }
+}
+
+impl Storing {
+    /// Waits for the store.
+    ///
+    /// # Errors
+    /// What kept it from being stored: `job_key_taken`, `disk_full`, `store_busy` …
+    pub async fn stored(self) -> Result<Queued, Problem> {
+        self.0.await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                Code::HUB_STOPPING,
+                "The hub stopped before the job was stored.",
+            )
+            .hint("Ask again when it is back; with an `idempotency_key` nothing runs twice."))
+        })
+    }
+}
+
+impl JobWish {
+    /// What a request says of it; nothing when it is to be no job.
+    pub(crate) fn of(request: &CallRequest) -> Result<Option<Self>, Problem> {
+        let Some(durability) = request.durable else {
+            return match request.first_word_of_a_job() {
+                None => Ok(None),
+                Some(word) => Err(Problem::new(
+                    Code::ARGUMENTS_INVALID,
+                    format!("`{word}` is for jobs, and this call is none."),
+                )
+                .hint("Add `\"durable\": true`.")),
+            };
+        };
+        let time = |name: &str, text: &Option<String>| {
+            text.as_ref().map(|text| millis_of(name, text)).transpose()
+        };
+        let wish = Self {
+            durability,
+            priority: request.priority.unwrap_or(PRIORITY_DEFAULT),
+            not_before: time("not_before", &request.not_before)?,
+            deadline: time("deadline", &request.deadline)?,
+            retry: request.retry,
+            key: request.idempotency_key.clone(),
+            labels: request.labels.clone(),
+            after: request.after.clone(),
+            timeout_ms: request.timeout_ms,
+        };
+        wish.in_bounds()?;
+        Ok(Some(wish))
+    }
+
+    fn in_bounds(&self) -> Result<(), Problem> {
+        priority_in_bounds(self.priority)?;
+        labels_in_bounds(&self.labels)?;
+        retry_in_bounds(self.retry)?;
+        if self.deadline.is_some_and(|at| at <= now_millis()) {
+            return Err(invalid("`deadline` has passed already.".to_owned()));
+        }
+        if self.after.len() > limits::JOB_AFTER_MAX {
+            return Err(invalid(format!(
+                "`after` names {} jobs; {} is the most.",
+                self.after.len(),
+                limits::JOB_AFTER_MAX
+            )));
+        }
+        let key = self.key.as_deref().unwrap_or("key");
+        if key.is_empty() || key.len() > limits::JOB_WORD_BYTES_MAX {
+            return Err(invalid(format!(
+                "`idempotency_key` has 1 to {} bytes.",
+                limits::JOB_WORD_BYTES_MAX
+            )));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn priority_in_bounds(priority: u8) -> Result<(), Problem> {
+    if priority > PRIORITY_MAX {
+        return Err(invalid(format!(
+            "`priority` is from 0 to {PRIORITY_MAX}; {PRIORITY_MAX} is first."
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn retry_in_bounds(retry: Option<Retry>) -> Result<(), Problem> {
+    let retry = retry.unwrap_or_default();
+    let backoff_max = crate::call::millis(limits::JOB_BACKOFF_MAX);
+    if retry.max > limits::JOB_RETRIES_MAX || retry.backoff_ms.is_some_and(|ms| ms > backoff_max) {
+        return Err(invalid(format!(
+            "`retry.max` is at most {}, `retry.backoff_ms` at most {backoff_max}.",
+            limits::JOB_RETRIES_MAX
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
+    let fits = |word: &String| word.len() <= limits::JOB_WORD_BYTES_MAX;
+    let all_fit = labels
+        .iter()
+        .all(|(name, value)| !name.is_empty() && fits(name) && fits(value));
+    if labels.len() > limits::JOB_LABELS_MAX || !all_fit {
+        return Err(invalid(format!(
+            "There are at most {} labels; their names and values have at most {} bytes.",
+            limits::JOB_LABELS_MAX,
+            limits::JOB_WORD_BYTES_MAX
+        )));
+    }
+    Ok(())
+}
+
+/// The arguments of a job are stored, so they are bounded more narrowly than a call's.
+pub(super) fn args_in_bounds(args: &Map<String, Value>) -> Result<(), Problem> {
+    let bytes = serde_json::to_vec(args).map_or(0, |text| text.len());
+    if bytes > limits::JOB_ARGS_BYTES_MAX {
+        return Err(Problem::new(
+            Code::BODY_TOO_LARGE,
+            format!(
+                "The arguments have {bytes} bytes as JSON; those of a job have at most {}.",
+                limits::JOB_ARGS_BYTES_MAX
+            ),
+        )
+        .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}."));
+    }
+    Ok(())
+}
+
+fn invalid(message: String) -> Problem {
+    Problem::new(Code::ARGUMENTS_INVALID, message)
+}
+
+impl Jobs {
+    /// Whether it would be taken now.
+    pub(crate) fn takes(&self, call: &CheckedCall) -> Result<(), Problem> {
+        self.holds_no_secret(&call.command.marked, &call.args)?;
+        args_in_bounds(&call.args)?;
+        let room = self.lock();
+        if room.draining.contains(&call.app.id) {
+            return Err(Problem::new(
+                Code::QUEUE_DRAINING,
+                format!(
+                    "The queue of {} is drained and takes no new jobs.",
+                    call.app.id
+                ),
+            )
+            .hint(format!(
+                "Open it again: kapelle jobs resume {}",
+                call.app.id
+            )));
+        }
+        if room.open.len() + room.storing >= limits::JOBS_OPEN_MAX {
+            return Err(Problem::new(
+                Code::QUEUE_FULL,
+                format!("{} jobs are open already.", limits::JOBS_OPEN_MAX),
+            )
+            .hint("Wait for some of them, or cancel some: kapelle jobs list"));
+        }
+        Ok(())
+    }
+
+    /// What is stored must run later as it was asked, so it cannot be stored without its secrets.
+    pub(super) fn holds_no_secret(
+        &self,
+        marked: &Marked,
+        args: &Map<String, Value>,
+    ) -> Result<(), Problem> {
+        let found = self.kept.masking.found(marked, args);
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "The arguments hold a secret ({}), and a job is stored.",
+                found.join(", ")
+            ),
+        )
+        .hint("Ask for it as a call, without `durable`, or let the app read the secret from where it is kept."))
+    }
+
+    /// Has it stored.
+    pub(crate) fn take(self: &Arc<Self>, call: CheckedCall) -> Result<Storing, Problem> {
+        let Some(wish) = call.job.clone() else {
+            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+        };
+        let place = {
+            let mut room = self.lock();
+            room.storing += 1;
+            room.order.place_last()
+        };
+        let (answer, storing) = oneshot::channel();
+        let jobs = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let stored = jobs.put(&call, wish, place).await;
+            jobs.lock().storing -= 1;
+            // Whoever asked may have left.
+            answer.send(stored).ok();
+        });
+        Ok(Storing(storing))
+    }
+
+    /// Has several stored together or not at all; with `one_after_the_other` each waits for the success
+    /// of the one before.
+    pub(crate) async fn take_all(
+        self: &Arc<Self>,
+        calls: Vec<CheckedCall>,
+        one_after_the_other: bool,
+    ) -> Result<Vec<Arc<Call>>, Problem> {
+        let (answer, stored) = oneshot::channel();
+        let jobs = Arc::clone(self);
+        // A task of its own, as for one.
+        self.tasks.spawn(async move {
+            answer
+                .send(jobs.put_all(&calls, one_after_the_other).await)
+                .ok();
+        });
+        stored.await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                Code::HUB_STOPPING,
+                "The hub stopped before the jobs were stored.",
+            ))
+        })
+    }
+
+    async fn put_all(
+        self: &Arc<Self>,
+        calls: &[CheckedCall],
+        one_after_the_other: bool,
+    ) -> Result<Vec<Arc<Call>>, Problem> {
+        let mut jobs: Vec<(Job, Vec<CallId>)> = Vec::with_capacity(calls.len());
+        let mut writes = Vec::with_capacity(calls.len());
+        let mut durability = Durability::Journal;
+        for call in calls {
+            let Some(mut wish) = call.job.clone() else {
+                return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+            };
+            let mut after = self.earlier(&wish.after).await?;
+            if let Some((before, _)) = jobs.last().filter(|_| one_after_the_other) {
+                wish.after.push(before.id.clone());
+                after.push(before.id.clone());
+            }
+            let place = self.lock().order.place_last();
+            let job = new_job(call, &wish, place, None);
+            durability = durability.max(job.durability);
+            let row = Job {
+                args: Some(Arc::new(call.args.clone())),
+                ..job.clone()
+            };
+            writes.push(JobWrite::Insert(Box::new(row)));
+            jobs.push((job, after));
+        }
+        self.kept.store.write(writes, durability).await?;
+        // The last one first: none may begin and end before those that wait for it are there.
+        let mut fronts: Vec<Arc<Call>> = jobs
+            .into_iter()
+            .rev()
+            .map(|(job, after)| self.enter_with(job, after).call)
+            .collect();
+        fronts.reverse();
+        Ok(fronts)
+    }
+
+    async fn put(
+        self: &Arc<Self>,
+        call: &CheckedCall,
+        wish: JobWish,
+        place: i64,
+    ) -> Result<Queued, Problem> {
+        let key = wish.key.as_ref().map(|text| Key {
+            text: text.clone(),
+            request_hash: request_hash(call, &wish),
+        });
+        if let Some(key) = &key
+            && let Some(known) = self.by_key(call, key).await?
+        {
+            return Ok(known);
+        }
+        let after = self.earlier(&wish.after).await?;
+        let job = new_job(call, &wish, place, key.clone());
+        let args = Arc::new(call.args.clone());
+        let row = Job {
+            args: Some(args),
+            ..job.clone()
+        };
+        let stored = self
+            .kept
+            .store
+            .write(vec![JobWrite::Insert(Box::new(row))], job.durability)
+            .await;
+        if let Err(problem) = stored {
+            // Somebody was quicker with the same key.
+            if problem.code == Code::JOB_KEY_TAKEN
+                && let Some(key) = &key
+                && let Some(known) = self.by_key(call, key).await?
+            {
+                return Ok(known);
+            }
+            return Err(problem);
+        }
+        Ok(self.enter(job, after))
+    }
+
+    /// The job is stored: it is in the queue from here on.
+    fn enter(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
+        // One that has ended since it was looked at: how it ended is seen to.
+        let some_ended = {
+            let room = self.lock();
+            after.iter().any(|earlier| !room.open.contains_key(earlier))
+        };
+        let queued = self.enter_with(job, after);
+        if some_ended {
+            let jobs = Arc::clone(self);
+            self.tasks
+                .spawn(async move { jobs.look_at_earlier().await });
+        }
+        queued
+    }
+
+    fn enter_with(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
+        let id = job.id.clone();
+        let mut room = self.lock();
+        let room = &mut *room;
+        let mut open = Open::new(job);
+        let front = front_of(&mut open);
+        room.order.add(open.entry(after), now_millis());
+        room.open.insert(id.clone(), open);
+        self.note_wanted(room);
+        self.kept.feed.tell(|| Event::CallQueued {
+            call: Box::new(front.view()),
+        });
+        self.tell(room, &id);
+        self.wake.notify_one();
+        Queued {
+            call: front,
+            again: false,
+        }
+    }
+
+    /// The jobs among these that have not ended; the others must have succeeded.
+    async fn earlier(&self, after: &[CallId]) -> Result<Vec<CallId>, Problem> {
+        let ended: Vec<CallId> = {
+            let room = self.lock();
+            after
+                .iter()
+                .filter(|id| !room.open.contains_key(*id))
+                .cloned()
+                .collect()
+        };
+        if ended.is_empty() {
+            return Ok(after.to_vec());
+        }
+        let jobs = self.kept.store.jobs(ended.clone(), Parts::NONE).await?;
+        for id in &ended {
+            let Some(job) = jobs.iter().find(|job| job.id == *id) else {
+                return Err(Problem::new(
+                    Code::JOB_UNKNOWN,
+                    format!("`after` names {id}, and no such job is kept."),
+                )
+                .hint("Only jobs can come before a job: kapelle jobs list"));
+            };
+            if job.status.is_end() && job.status != JobStatus::Succeeded {
+                return Err(Problem::new(
+                    Code::ARGUMENTS_INVALID,
+                    format!(
+                        "`after` names {id}, which ended `{}`; nothing can come after its success.",
+                        job.status.as_str()
+                    ),
+                )
+                .hint(format!("Mend it and run it again: kapelle jobs retry {id}")));
+            }
+        }
+        let succeeded = |id: &CallId| {
+            jobs.iter()
+                .any(|job| job.id == *id && job.status == JobStatus::Succeeded)
+        };
+        Ok(after.iter().filter(|id| !succeeded(id)).cloned().collect())
+    }
+
+    /// What the caller stored under that key before.
+    async fn by_key(&self, call: &CheckedCall, key: &Key) -> Result<Option<Queued>, Problem> {
+        let store = &self.kept.store;
+        let Some(found) = store.by_key(&call.caller.name, &key.text).await? else {
+            return Ok(None);
+        };
+        let same = found
+            .key
+            .as_ref()
+            .is_some_and(|own| own.request_hash == key.request_hash);
+        if !same {
+            return Err(Problem::new(
+                Code::JOB_KEY_TAKEN,
+                format!(
+                    "`{}` has asked for something else under the key `{}`.",
+                    call.caller.name, key.text
+                ),
+            )
+            .hint(format!(
+                "Use another key; the job under this one: kapelle jobs show {}",
+                found.id
+            ))
+            .of_call(&found.id));
+        }
+        let front = match self.front(&found.id) {
+            Some(front) => front,
+            None => {
+                let whole = store
+                    .job(
+                        &found.id,
+                        Parts {
+                            args: false,
+                            outcome: true,
+                        },
+                    )
+                    .await?;
+                ended_front(&whole.unwrap_or(found))
+            }
+        };
+        Ok(Some(Queued {
+            call: front,
+            again: true,
+        }))
+    }
+}
+
+fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> Job {
+    let notes = Notes {
+        correlation_id: call.correlation_id.clone(),
+        instance: call.instance.clone(),
+        select: call.select.clone(),
+        timeout_ms: wish.timeout_ms,
+        not_before: wish.not_before,
+        deadline: wish.deadline,
+        retry: wish.retry,
+        after: wish.after.clone(),
+        revision: call.revision,
+        group: call.group.clone(),
+        repeatable: call.command.spec.repeatable,
+        ..Notes::default()
+    };
+    Job {
+        id: fresh_id(),
+        app: call.app.id.clone(),
+        instance: call.instance.clone(),
+        command: call.command.spec.name.clone(),
+        caller: call.caller.name.clone(),
+        asked_at: OffsetDateTime::now_utc(),
+        durability: wish.durability,
+        key,
+        labels: wish.labels.clone(),
+        request: notes.to_map(),
+        args: None,
+        status: JobStatus::Queued,
+        priority: wish.priority,
+        place,
+        paused: false,
+        attempt: 0,
+        lease: None,
+        end: None,
+        outcome: None,
+    }
+}
+
+/// Tells whether two requests ask for the same thing. How they wait does not matter.
+fn request_hash(call: &CheckedCall, wish: &JobWish) -> String {
+    let asked = json!({
+        "app": call.app.id,
+        "instance": call.instance,
+        "select": call.select,
+        "command": call.command.spec.name,
+        "revision": call.revision,
+        "priority": wish.priority,
+        "not_before": wish.not_before,
+        "deadline": wish.deadline,
+        "retry": wish.retry,
+        "labels": wish.labels,
+        "after": wish.after,
+        "timeout_ms": wish.timeout_ms,
+    });
+    let mut hasher = Sha256::new();
+    hasher.update(asked.to_string());
+    hasher.update(crate::policy::hash(&call.args));
+    hex::encode(hasher.finalize())
+}

@@ -1,0 +1,283 @@
+//! What becomes of a job whose attempt has ended: a pure decision, and the words for ends of its own.
+//!
+//! | the attempt | the job |
+//! |---|---|
+//! | certainly did not start | queued again, nothing is counted |
+//! | succeeded | `succeeded` |
+//! | failed, timed out | again while `retry` allows, then `dead`; without `retry` as the attempt ended |
+//! | its process ended under it | may run twice: again, `dead` after [`limits::JOB_CRASHES_MAX`]; else `interrupted` |
+//! | any of these, and somebody cancelled it | as the attempt ended |
+
+use wire::{CallId, Code, JobStatus, Outcome, Problem, Status};
+
+use super::Ran;
+use super::order::Millis;
+use super::record::Notes;
+use crate::limits;
+
+/// What is to be done with a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    End(JobStatus),
+    /// With what is counted from now on.
+    Again {
+        after_ms: Millis,
+        retries: u32,
+        crashes: u32,
+    },
+}
+
+/// `cancelled`: somebody wants the job to end.
+pub(super) fn next(notes: &Notes, cancelled: bool, outcome: &Outcome, ran: Ran) -> Next {
+    let as_it_ended = Next::End(outcome.status.into());
+    match (outcome.status, ran) {
+        (Status::Succeeded, _) => as_it_ended,
+        _ if cancelled && ran == Ran::No => Next::End(JobStatus::Cancelled),
+        _ if cancelled => as_it_ended,
+        (Status::Interrupted, Ran::No) => Next::Again {
+            after_ms: millis(limits::JOB_AGAIN_UNSTARTED),
+            retries: notes.retries,
+            crashes: notes.crashes,
+        },
+        (Status::Interrupted, _) => crashed(notes),
+        (Status::Failed | Status::TimedOut, _) => {
+            let retry = notes.retry.unwrap_or_default();
+            if retry.max == 0 {
+                return as_it_ended;
+            }
+            if notes.retries >= retry.max {
+                return Next::End(JobStatus::Dead);
+            }
+            let first = retry
+                .backoff_ms
+                .unwrap_or(millis(limits::JOB_BACKOFF_DEFAULT));
+            Next::Again {
+                after_ms: doubled(first, notes.retries),
+                retries: notes.retries + 1,
+                crashes: notes.crashes,
+            }
+        }
+        _ => as_it_ended,
+    }
+}
+
+fn crashed(notes: &Notes) -> Next {
+    if !notes.repeatable {
+        return Next::End(JobStatus::Interrupted);
+    }
+    let crashes = notes.crashes + 1;
+    if crashes >= limits::JOB_CRASHES_MAX {
+        return Next::End(JobStatus::Dead);
+    }
+    Next::Again {
+        after_ms: doubled(millis(limits::JOB_AGAIN_CRASHED), notes.crashes),
+        retries: notes.retries,
+        crashes,
+    }
+}
+
+fn doubled(first: Millis, times: u32) -> Millis {
+    let factor = 1u64.checked_shl(times).unwrap_or(u64::MAX);
+    first
+        .saturating_mul(factor)
+        .min(millis(limits::JOB_BACKOFF_MAX))
+}
+
+fn millis(duration: std::time::Duration) -> Millis {
+    crate::call::millis(duration)
+}
+
+/// Why a job is dead, for people.
+pub(super) fn why_dead(notes: &Notes, outcome: &Outcome) -> String {
+    if outcome.status == Status::Interrupted {
+        return format!(
+            "its process ended under it {} times",
+            limits::JOB_CRASHES_MAX
+        );
+    }
+    format!(
+        "it was tried {} times and {} each time",
+        notes.retries + 1,
+        match outcome.status {
+            Status::TimedOut => "timed out",
+            _ => "failed",
+        }
+    )
+}
+
+/// How a call ended that stands for such a job.
+pub(super) fn call_status(status: JobStatus, problem: Option<&Problem>) -> Status {
+    match status {
+        JobStatus::Queued | JobStatus::Leased => Status::Queued,
+        JobStatus::Running => Status::Running,
+        JobStatus::Succeeded => Status::Succeeded,
+        JobStatus::TimedOut => Status::TimedOut,
+        JobStatus::Cancelled => Status::Cancelled,
+        JobStatus::Interrupted => Status::Interrupted,
+        JobStatus::Dead if problem.is_some_and(|p| p.code == Code::INTERRUPTED) => {
+            Status::Interrupted
+        }
+        JobStatus::Failed | JobStatus::Dead => Status::Failed,
+    }
+}
+
+pub(super) fn cancelled() -> Outcome {
+    let problem = Problem::new(
+        Code::CANCELLED,
+        "The job was cancelled before it started; nothing ran.",
+    );
+    Outcome::without_value(Status::Cancelled, problem)
+}
+
+/// Of a job that a process has which cannot be told.
+pub(super) fn cancelled_unheard() -> Outcome {
+    let problem = Problem::new(
+        Code::CANCELLED,
+        "The job was cancelled while its process was not heard of; what it did is not known.",
+    )
+    .hint("Should the process be heard of again, it is told to end the job.");
+    Outcome::without_value(Status::Cancelled, problem)
+}
+
+pub(super) fn deadline_passed(id: &CallId) -> Outcome {
+    let problem = Problem::new(
+        Code::DEADLINE_PASSED,
+        "The deadline passed before an instance was free; nothing ran.",
+    )
+    .hint(format!(
+        "Run it after all: kapelle jobs edit {id} --deadline none, then kapelle jobs retry {id}"
+    ));
+    Outcome::without_value(Status::TimedOut, problem)
+}
+
+pub(super) fn after_failed(earlier: &CallId, status: JobStatus) -> Outcome {
+    let problem = Problem::new(
+        Code::AFTER_FAILED,
+        format!(
+            "{earlier} had to succeed before this job and ended `{}`; nothing ran.",
+            status.as_str()
+        ),
+    )
+    .hint(format!(
+        "See why: kapelle jobs show {earlier}; when that is mended, retry it and then this one."
+    ));
+    Outcome::without_value(Status::Cancelled, problem)
+}
+
+/// A process is gone that had been given a job, and nobody can say how far it came.
+pub(super) fn process_gone(repeatable: bool) -> Outcome {
+    let mut problem = Problem::new(
+        Code::INTERRUPTED,
+        "The process that had this job ended while no hub was there; what the job did until then is not known.",
+    );
+    if !repeatable {
+        problem = problem.hint(
+            "Its command must not run twice by itself. Look at what it did, then decide: kapelle jobs retry",
+        );
+    }
+    Outcome::without_value(Status::Interrupted, problem)
+}
+
+pub(super) fn never_seen() -> Outcome {
+    let problem = Problem::new(
+        Code::INSTANCE_NOT_CONNECTED,
+        "The instance never got this job.",
+    );
+    Outcome::without_value(Status::Interrupted, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::job::Retry;
+
+    use super::*;
+
+    fn outcome(status: Status) -> Outcome {
+        Outcome::without_value(status, Problem::new(Code::CALL_FAILED, "no"))
+    }
+
+    fn notes(retry: Option<u32>, repeatable: bool) -> Notes {
+        Notes {
+            retry: retry.map(|max| Retry {
+                max,
+                backoff_ms: Some(100),
+            }),
+            repeatable,
+            ..Notes::default()
+        }
+    }
+
+    #[test]
+    fn retries_wait_longer_each_time_and_end_in_the_dead_letters() {
+        let mut notes = notes(Some(2), false);
+        for (retries, after_ms) in [(1, 100), (2, 200)] {
+            let next = next(&notes, false, &outcome(Status::Failed), Ran::Yes);
+            let again = Next::Again {
+                after_ms,
+                retries,
+                crashes: 0,
+            };
+            assert_eq!(next, again);
+            notes.retries = retries;
+        }
+        let end = next(&notes, false, &outcome(Status::TimedOut), Ran::Yes);
+        assert_eq!(end, Next::End(JobStatus::Dead));
+        let end = next(
+            &self::notes(None, true),
+            false,
+            &outcome(Status::Failed),
+            Ran::Yes,
+        );
+        assert_eq!(end, Next::End(JobStatus::Failed));
+    }
+
+    #[test]
+    fn only_what_may_run_twice_runs_again_after_a_crash() {
+        for ran in [Ran::Yes, Ran::Maybe] {
+            let end = next(
+                &notes(Some(5), false),
+                false,
+                &outcome(Status::Interrupted),
+                ran,
+            );
+            assert_eq!(end, Next::End(JobStatus::Interrupted));
+            let again = next(
+                &notes(None, true),
+                false,
+                &outcome(Status::Interrupted),
+                ran,
+            );
+            assert!(
+                matches!(
+                    again,
+                    Next::Again {
+                        crashes: 1,
+                        retries: 0,
+                        ..
+                    }
+                ),
+                "{again:?}"
+            );
+        }
+        for repeatable in [true, false] {
+            let notes = notes(None, repeatable);
+            let again = next(&notes, false, &outcome(Status::Interrupted), Ran::No);
+            assert!(matches!(again, Next::Again { crashes: 0, .. }), "{again:?}");
+        }
+        let mut poison = notes(None, true);
+        poison.crashes = limits::JOB_CRASHES_MAX - 1;
+        let end = next(&poison, false, &outcome(Status::Interrupted), Ran::Yes);
+        assert_eq!(end, Next::End(JobStatus::Dead));
+    }
+
+    #[test]
+    fn a_cancelled_job_is_not_tried_again() {
+        let notes = notes(Some(5), true);
+        let end = next(&notes, true, &outcome(Status::Interrupted), Ran::No);
+        assert_eq!(end, Next::End(JobStatus::Cancelled));
+        let end = next(&notes, true, &outcome(Status::Failed), Ran::Yes);
+        assert_eq!(end, Next::End(JobStatus::Failed));
+        let end = next(&notes, true, &outcome(Status::Succeeded), Ran::Yes);
+        assert_eq!(end, Next::End(JobStatus::Succeeded));
+    }
+}

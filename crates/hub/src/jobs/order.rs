@@ -1,0 +1,547 @@
+//! Which job is next for an instance: a pure state machine without clock, locks or I/O.
+//!
+//! In come jobs, what instances offer, and the time; out goes the job that an instance should run now.
+//! Higher priorities come first. Within a priority callers take turns: whoever has the fewest jobs
+//! running is next, then whoever was served longest ago; a caller's own jobs keep their order. A job that
+//! was put in front (a place below 0) comes before all turns of its priority.
+//!
+//! Jobs that can run now stand in *lines*, one for each set of [`Needs`]; an instance looks into the few
+//! lines that it fits, by name. So a claim costs the same with ten jobs and with 100,000.
+//!
+//! ```text
+//!             time, earlier jobs, pause
+//! add ─> held ─────────────────────────> ready ─ claim ─> claimed ─ end ─> out
+//!          └────────── take ───────────────┴──────────────────┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use wire::job::Select;
+use wire::{AppId, CallId, CallerName, InstanceName, Mode};
+
+/// Milliseconds since 1970.
+pub(crate) type Millis = u64;
+
+/// Between two places that follow each other, so that some fit between.
+pub(crate) const PLACE_GAP: i64 = 1 << 32;
+
+/// What an instance must have to run a job. Equal needs share a line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Needs {
+    pub(crate) app: AppId,
+    pub(crate) instance: Option<InstanceName>,
+    pub(crate) version: Option<String>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) label: Option<String>,
+    pub(crate) file: Option<String>,
+}
+
+/// What an instance is.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) app: AppId,
+    pub(crate) instance: InstanceName,
+    pub(crate) version: Option<String>,
+    pub(crate) mode: Mode,
+    pub(crate) labels: Vec<String>,
+    pub(crate) file: Option<String>,
+}
+
+/// A job as the queue sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: CallId,
+    pub(crate) needs: Needs,
+    /// In whose turns it runs.
+    pub(crate) turn_of: CallerName,
+    pub(crate) priority: u8,
+    pub(crate) place: i64,
+    pub(crate) not_before: Option<Millis>,
+    pub(crate) deadline: Option<Millis>,
+    /// Jobs that have not ended yet and must have.
+    pub(crate) after: Vec<CallId>,
+    pub(crate) paused: bool,
+}
+
+/// Why a queued job is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Paused,
+    After(CallId),
+    Until(Millis),
+}
+
+/// All jobs that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    jobs: HashMap<CallId, Slot>,
+    lines: HashMap<Needs, Line>,
+    /// By app, priority (first ones first) and place: what is queued, ready or not.
+    queued: BTreeSet<(AppId, u8, i64, CallId)>,
+    timed: BTreeSet<(Millis, CallId)>,
+    deadlines: BTreeSet<(Millis, CallId)>,
+    followers: HashMap<CallId, Vec<CallId>>,
+    running: HashMap<(AppId, CallerName), usize>,
+    served: HashMap<(AppId, CallerName), u64>,
+    serves: u64,
+    paused: HashSet<AppId>,
+    last_place: i64,
+    first_place: i64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    entry: Entry,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Held,
+    Ready,
+    Claimed,
+}
+
+/// Ready jobs of equal needs, by priority (first ones first) and by who has the turn.
+#[derive(Debug, Default)]
+struct Line(BTreeMap<u8, BTreeMap<CallerName, BTreeSet<(i64, CallId)>>>);
+
+impl Order {
+    /// Takes a job in; one of that id takes the place of the earlier one.
+    pub(crate) fn add(&mut self, entry: Entry, now: Millis) {
+        self.take(&entry.id.clone());
+        self.last_place = self.last_place.max(entry.place);
+        self.first_place = self.first_place.min(entry.place);
+        let id = entry.id.clone();
+        if let Some(at) = entry.deadline {
+            self.deadlines.insert((at, id.clone()));
+        }
+        for earlier in &entry.after {
+            let followers = self.followers.entry(earlier.clone()).or_default();
+            followers.push(id.clone());
+        }
+        self.queued.insert(rank_of(&entry));
+        let slot = Slot {
+            entry,
+            state: State::Held,
+        };
+        self.jobs.insert(id.clone(), slot);
+        self.settle(&id, now);
+    }
+
+    /// As [`Self::add`], for a job that an instance has already.
+    pub(crate) fn add_claimed(&mut self, entry: Entry) {
+        let (id, key) = (entry.id.clone(), turn_key(&entry));
+        self.add(entry, 0);
+        self.unready(&id);
+        if let Some(slot) = self.jobs.get_mut(&id) {
+            self.queued.remove(&rank_of(&slot.entry));
+            self.timed.retain(|(_, timed)| *timed != id);
+            slot.state = State::Claimed;
+            *self.running.entry(key).or_default() += 1;
+        }
+    }
+
+    /// The job that the instance should run now; it is claimed from here on.
+    pub(crate) fn claim(&mut self, offer: &Offer) -> Option<CallId> {
+        if self.paused.contains(&offer.app) {
+            return None;
+        }
+        let lines: Vec<&Line> = offer
+            .meets()
+            .filter_map(|needs| self.lines.get(&needs))
+            .collect();
+        let first = lines.iter().filter_map(|line| line.0.keys().next()).min()?;
+        let (_, id) = lines
+            .iter()
+            .filter_map(|line| line.0.get(first))
+            .flatten()
+            .filter_map(|(caller, jobs)| jobs.first().map(|job| (caller, job)))
+            .map(|(caller, (place, id))| (self.turn(&offer.app, caller, *place), id.clone()))
+            .min()?;
+        self.unready(&id);
+        let slot = self.jobs.get_mut(&id)?;
+        slot.state = State::Claimed;
+        self.queued.remove(&rank_of(&slot.entry));
+        let key = turn_key(&slot.entry);
+        self.serves += 1;
+        self.served.insert(key.clone(), self.serves);
+        *self.running.entry(key).or_default() += 1;
+        Some(id)
+    }
+
+    /// A claimed job goes back to its place, from a time on.
+    pub(crate) fn give_back(&mut self, id: &CallId, not_before: Option<Millis>, now: Millis) {
+        if let Some(mut entry) = self.take(id) {
+            entry.not_before = not_before;
+            self.add(entry, now);
+        }
+    }
+
+    /// No instance gets a queued job any more; it is on its way out.
+    pub(crate) fn hold(&mut self, id: &CallId) {
+        self.unready(id);
+        if let Some(slot) = self.jobs.get_mut(id) {
+            slot.entry.paused = true;
+        }
+    }
+
+    /// Takes a job out, wherever it is. Those that wait for it go on waiting.
+    pub(crate) fn take(&mut self, id: &CallId) -> Option<Entry> {
+        self.unready(id);
+        let Slot { entry, state } = self.jobs.remove(id)?;
+        if state == State::Claimed {
+            let key = turn_key(&entry);
+            if let Some(count) = self.running.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.running.remove(&key);
+                }
+            }
+        }
+        self.queued.remove(&rank_of(&entry));
+        if let Some(at) = entry.deadline {
+            self.deadlines.remove(&(at, id.clone()));
+        }
+        if let Some(at) = entry.not_before {
+            self.timed.remove(&(at, id.clone()));
+        }
+        for earlier in &entry.after {
+            if let Some(followers) = self.followers.get_mut(earlier) {
+                followers.retain(|follower| follower != id);
+                if followers.is_empty() {
+                    self.followers.remove(earlier);
+                }
+            }
+        }
+        Some(entry)
+    }
+
+    /// A job has succeeded: whoever waited for it waits no longer.
+    pub(crate) fn succeeded(&mut self, id: &CallId, now: Millis) {
+        for follower in self.followers.remove(id).unwrap_or_default() {
+            if let Some(slot) = self.jobs.get_mut(&follower) {
+                slot.entry.after.retain(|earlier| earlier != id);
+            }
+            self.settle(&follower, now);
+        }
+    }
+
+    /// Who waits for that job.
+    pub(crate) fn followers(&self, id: &CallId) -> Vec<CallId> {
+        self.followers.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Brings up what time brings: jobs whose time has come are ready. Gives those that wait and whose
+    /// deadline has passed; they are still here.
+    pub(crate) fn tick(&mut self, now: Millis) -> Vec<CallId> {
+        while let Some((at, id)) = self.timed.first().filter(|(at, _)| *at <= now).cloned() {
+            self.timed.remove(&(at, id.clone()));
+            self.settle(&id, now);
+        }
+        let over = self.deadlines.iter().take_while(|(at, _)| *at <= now);
+        let late: Vec<(Millis, CallId)> = over.cloned().collect();
+        let mut passed = Vec::new();
+        for due in late {
+            self.deadlines.remove(&due);
+            let slot = self.jobs.get(&due.1);
+            // The one that an instance has ends by its own time limit.
+            if slot.is_some_and(|slot| slot.state != State::Claimed) {
+                passed.push(due.1);
+            }
+        }
+        passed
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn next_time(&self) -> Option<Millis> {
+        let first = |set: &BTreeSet<(Millis, CallId)>| set.first().map(|(at, _)| *at);
+        first(&self.timed)
+            .into_iter()
+            .chain(first(&self.deadlines))
+            .min()
+    }
+
+    pub(crate) fn pause_app(&mut self, app: &AppId, paused: bool) {
+        if paused {
+            self.paused.insert(app.clone());
+        } else {
+            self.paused.remove(app);
+        }
+    }
+
+    pub(crate) fn is_app_paused(&self, app: &AppId) -> bool {
+        self.paused.contains(app)
+    }
+
+    pub(crate) fn entry(&self, id: &CallId) -> Option<&Entry> {
+        self.jobs.get(id).map(|slot| &slot.entry)
+    }
+
+    pub(crate) fn is_claimed(&self, id: &CallId) -> bool {
+        self.jobs
+            .get(id)
+            .is_some_and(|slot| slot.state == State::Claimed)
+    }
+
+    /// Why a queued job is not ready; nothing when it is.
+    pub(crate) fn held(&self, id: &CallId, now: Millis) -> Option<Held> {
+        held(&self.jobs.get(id)?.entry, now)
+    }
+
+    /// Queued jobs in the order in which they stand, without regard to whose turn it is.
+    pub(crate) fn queue(&self) -> impl Iterator<Item = &CallId> {
+        self.queued.iter().map(|(_, _, _, id)| id)
+    }
+
+    /// The same of one app.
+    pub(crate) fn queue_of<'a>(&'a self, app: &'a AppId) -> impl Iterator<Item = &'a CallId> {
+        let first = (app.clone(), 0, i64::MIN, CallId::new(""));
+        self.queued
+            .range(first..)
+            .take_while(move |(other, ..)| other == app)
+            .map(|(_, _, _, id)| id)
+    }
+
+    /// Whether some job could run, given an instance.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.lines
+            .keys()
+            .any(|needs| !self.paused.contains(&needs.app))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// The place behind all others.
+    pub(crate) fn place_last(&mut self) -> i64 {
+        self.last_place = self.last_place.max(0) + PLACE_GAP;
+        self.last_place
+    }
+
+    /// The place before all others.
+    pub(crate) fn place_first(&mut self) -> i64 {
+        self.first_place = self.first_place.min(0) - PLACE_GAP;
+        self.first_place
+    }
+
+    /// A place just before a queued job, with that job's priority and turn. Where there is no room
+    /// between two neighbours, those before move on; they are given too, with their new places.
+    pub(crate) fn place_before(&self, id: &CallId) -> Option<(Before, Vec<(CallId, i64)>)> {
+        let target = &self.jobs.get(id)?.entry;
+        let (app, class, place, _) = rank_of(target);
+        // Nobody slips in front of the turns, nor out of there.
+        let is_in_front = |place: i64| place < 0;
+        let earlier: Vec<(i64, &CallId)> = self
+            .queued
+            .range((app, class, i64::MIN, CallId::new(""))..rank_of(target))
+            .rev()
+            .map(|(_, _, place, id)| (*place, id))
+            .take_while(|(other, _)| is_in_front(*other) == is_in_front(place))
+            .take(PLACES_MOVED_MAX)
+            .collect();
+        // Back to the first gap with room for those behind it and for the new one.
+        let room = |moved: usize, floor: i64| (place - floor) / (moved as i64 + 2);
+        let far = if is_in_front(place) {
+            place.saturating_sub(PLACE_GAP)
+        } else {
+            -1
+        };
+        let floors = earlier.iter().map(|(place, _)| *place).chain([far]);
+        let (moved, floor) = floors
+            .enumerate()
+            .find(|(moved, floor)| room(*moved, *floor) > 0)?;
+        let step = room(moved, floor);
+        let moved: Vec<(CallId, i64)> = earlier[..moved]
+            .iter()
+            .rev()
+            .zip(1..)
+            .map(|((_, id), at)| ((*id).clone(), floor + step * at))
+            .collect();
+        let before = Before {
+            place: floor + step * (moved.len() as i64 + 1),
+            priority: target.priority,
+            turn_of: target.turn_of.clone(),
+        };
+        Some((before, moved))
+    }
+
+    /// Another place for a queued job.
+    pub(crate) fn set_place(&mut self, id: &CallId, place: i64, now: Millis) {
+        if let Some(mut entry) = self.take(id) {
+            entry.place = place;
+            self.add(entry, now);
+        }
+    }
+
+    /// Whose turn: lower is sooner.
+    fn turn(&self, app: &AppId, caller: &CallerName, place: i64) -> Turn {
+        if place < 0 {
+            return (0, 0, 0, place);
+        }
+        let key = (app.clone(), caller.clone());
+        let running = self.running.get(&key).copied().unwrap_or_default();
+        let served = self.served.get(&key).copied().unwrap_or_default();
+        (1, running, served, place)
+    }
+
+    /// Puts a job where it belongs now.
+    fn settle(&mut self, id: &CallId, now: Millis) {
+        let Some(slot) = self.jobs.get_mut(id) else {
+            return;
+        };
+        if slot.state == State::Claimed {
+            return;
+        }
+        let entry = &slot.entry;
+        match held(entry, now) {
+            Some(Held::Until(at)) => {
+                self.timed.insert((at, id.clone()));
+            }
+            Some(_) => {}
+            None if slot.state == State::Ready => {}
+            None => {
+                slot.state = State::Ready;
+                let line = self.lines.entry(entry.needs.clone()).or_default();
+                let level = line.0.entry(class_of(entry.priority)).or_default();
+                let turns = level.entry(entry.turn_of.clone()).or_default();
+                turns.insert((entry.place, id.clone()));
+            }
+        }
+    }
+
+    /// Takes a ready job out of its line.
+    fn unready(&mut self, id: &CallId) {
+        let Some(slot) = self.jobs.get_mut(id) else {
+            return;
+        };
+        if slot.state != State::Ready {
+            return;
+        }
+        slot.state = State::Held;
+        let entry = &slot.entry;
+        let class = class_of(entry.priority);
+        let Some(line) = self.lines.get_mut(&entry.needs) else {
+            return;
+        };
+        if let Some(level) = line.0.get_mut(&class) {
+            if let Some(jobs) = level.get_mut(&entry.turn_of) {
+                jobs.remove(&(entry.place, id.clone()));
+                if jobs.is_empty() {
+                    level.remove(&entry.turn_of);
+                }
+            }
+            if level.is_empty() {
+                line.0.remove(&class);
+            }
+        }
+        if line.0.is_empty() {
+            self.lines.remove(&entry.needs);
+        }
+    }
+}
+
+/// Jobs that one move may shift to make room.
+const PLACES_MOVED_MAX: usize = 256;
+
+/// (in its turn or before all turns, running, served, place)
+type Turn = (u8, usize, u64, i64);
+
+/// A place before another job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) place: i64,
+    pub(crate) priority: u8,
+    pub(crate) turn_of: CallerName,
+}
+
+impl Offer {
+    /// Whether it is what is asked for.
+    pub(crate) fn fits(&self, wanted: &Select) -> bool {
+        let version = |wanted: &String| {
+            let own = self.version.as_deref().map_or(Vec::new(), prefixes);
+            own.contains(wanted)
+        };
+        wanted.version.as_ref().is_none_or(version)
+            && wanted.mode.is_none_or(|mode| mode == self.mode)
+            && wanted
+                .label
+                .as_ref()
+                .is_none_or(|label| self.labels.contains(label))
+            && wanted
+                .file
+                .as_ref()
+                .is_none_or(|file| self.file.as_ref() == Some(file))
+    }
+
+    /// All needs that this instance meets; some dozens.
+    fn meets(&self) -> impl Iterator<Item = Needs> {
+        fn or_none<T: Clone>(all: &[T]) -> Vec<Option<T>> {
+            all.iter().cloned().map(Some).chain([None]).collect()
+        }
+        let versions = or_none(&self.version.as_deref().map_or(Vec::new(), prefixes));
+        let labels = or_none(&self.labels);
+        let files = or_none(self.file.as_slice());
+        let mut fits = Vec::new();
+        for instance in [Some(self.instance.clone()), None] {
+            for version in &versions {
+                for mode in [Some(self.mode), None] {
+                    for label in &labels {
+                        for file in &files {
+                            fits.push(Needs {
+                                app: self.app.clone(),
+                                instance: instance.clone(),
+                                version: version.clone(),
+                                mode,
+                                label: label.clone(),
+                                file: file.clone(),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        fits.into_iter()
+    }
+}
+
+/// `4.5.3` is also `4.5` and `4`.
+fn prefixes(version: &str) -> Vec<String> {
+    let dots = version.match_indices('.').map(|(at, _)| at);
+    dots.chain([version.len()])
+        .map(|end| version[..end].to_owned())
+        .collect()
+}
+
+fn held(entry: &Entry, now: Millis) -> Option<Held> {
+    if entry.paused {
+        return Some(Held::Paused);
+    }
+    if let Some(earlier) = entry.after.first() {
+        return Some(Held::After(earlier.clone()));
+    }
+    entry.not_before.filter(|at| *at > now).map(Held::Until)
+}
+
+/// Sorts the highest priority first.
+fn class_of(priority: u8) -> u8 {
+    u8::MAX - priority
+}
+
+fn rank_of(entry: &Entry) -> (AppId, u8, i64, CallId) {
+    (
+        entry.needs.app.clone(),
+        class_of(entry.priority),
+        entry.place,
+        entry.id.clone(),
+    )
+}
+
+fn turn_key(entry: &Entry) -> (AppId, CallerName) {
+    (entry.needs.app.clone(), entry.turn_of.clone())
+}
+
+#[cfg(test)]
+mod tests;

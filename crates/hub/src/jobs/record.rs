@@ -1,0 +1,219 @@
+//! What the queue notes of a job beside the store's columns, and a job that has not ended as it stands in memory.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use wire::job::{Retry, Select};
+use wire::link::Group;
+use wire::{CallId, CallerName, Code, InstanceName, Problem};
+
+use super::order::{Entry, Millis, Needs};
+use crate::call::Call;
+use crate::store::{Job, Lease};
+
+/// The rest of what was asked and the queue's own notes; the store keeps it as one object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Notes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) correlation_id: Option<String>,
+    /// The instance that was asked for by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<InstanceName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) select: Option<Select>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) not_before: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deadline: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry: Option<Retry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) after: Vec<CallId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revision: Option<u64>,
+    /// Whether its command may run twice, as it was described when it was asked for.
+    #[serde(default)]
+    pub(crate) repeatable: bool,
+    /// The calls that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<Group>,
+    /// In whose turns it runs, if not in its caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) turn_of: Option<CallerName>,
+    /// Retries that were used up.
+    #[serde(default)]
+    pub(crate) retries: u32,
+    /// How often its process ended under it.
+    #[serde(default)]
+    pub(crate) crashes: u32,
+    /// The next attempt is not before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) again_at: Option<Millis>,
+    /// Why it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+}
+
+impl Notes {
+    pub(crate) fn of(job: &Job) -> Self {
+        let value = Value::Object((*job.request).clone());
+        serde_json::from_value(value).unwrap_or_else(|error| {
+            tracing::error!(%error, job = %job.id, "the notes of a job cannot be read");
+            Self::default()
+        })
+    }
+
+    pub(crate) fn to_map(&self) -> Arc<Map<String, Value>> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => Arc::new(map),
+            _ => Arc::default(),
+        }
+    }
+}
+
+/// A job that has not ended.
+pub(crate) struct Open {
+    /// Without arguments.
+    pub(crate) job: Job,
+    pub(crate) notes: Notes,
+    /// For those who wait; made when the first one asks.
+    pub(crate) front: Option<Arc<Call>>,
+    /// Somebody wants it to end.
+    pub(crate) cancelled: bool,
+    /// When the current attempt was handed over.
+    pub(crate) handed_at: Option<OffsetDateTime>,
+}
+
+impl Open {
+    pub(crate) fn new(job: Job) -> Self {
+        Self {
+            notes: Notes::of(&job),
+            job,
+            front: None,
+            cancelled: false,
+            handed_at: None,
+        }
+    }
+
+    /// As the order sees it. `after`: the earlier jobs that have not ended.
+    pub(crate) fn entry(&self, after: Vec<CallId>) -> Entry {
+        let (job, notes) = (&self.job, &self.notes);
+        let select = notes.select.clone().unwrap_or_default();
+        let turn_of = notes.turn_of.as_ref().unwrap_or(&job.caller);
+        Entry {
+            id: job.id.clone(),
+            needs: Needs {
+                app: job.app.clone(),
+                instance: notes.instance.clone(),
+                version: select.version,
+                mode: select.mode,
+                label: select.label,
+                file: select.file,
+            },
+            turn_of: turn_of.clone(),
+            priority: job.priority,
+            place: job.place,
+            not_before: notes.not_before.into_iter().chain(notes.again_at).max(),
+            deadline: notes.deadline,
+            after,
+            paused: job.paused,
+        }
+    }
+}
+
+/// The id of an attempt on the link: the job's own for the first, then with a number.
+pub(crate) fn attempt_id(job: &CallId, number: u32) -> CallId {
+    match number {
+        0 | 1 => job.clone(),
+        _ => CallId::from(format!("{job}.{number}")),
+    }
+}
+
+/// The job and the number of an attempt's id.
+pub(crate) fn job_of(attempt: &CallId) -> (CallId, u32) {
+    let parts = attempt.as_str().rsplit_once('.');
+    match parts.and_then(|(job, number)| Some((job, number.parse().ok()?))) {
+        Some((job, number)) => (CallId::new(job), number),
+        None => (attempt.clone(), 1),
+    }
+}
+
+/// Which process a job was given to: the mark of its bridge, its number and when it was born.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProcessMark {
+    pub(crate) session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) born: Option<u64>,
+}
+
+impl ProcessMark {
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub(crate) fn of(lease: &Lease) -> Option<Self> {
+        serde_json::from_str(&lease.process).ok()
+    }
+}
+
+/// Milliseconds since 1970 of a time on the wire.
+///
+/// # Errors
+/// `arguments_invalid` when it is no RFC 3339 time.
+pub(crate) fn millis_of(name: &str, text: &str) -> Result<Millis, Problem> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("`{name}` is no time: {error}."),
+        )
+        .hint("Write it as RFC 3339, for example 2031-05-04T22:00:00Z.")
+    })?;
+    Ok(to_millis(time))
+}
+
+pub(crate) fn to_millis(time: OffsetDateTime) -> Millis {
+    Millis::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}
+
+pub(crate) fn now_millis() -> Millis {
+    to_millis(OffsetDateTime::now_utc())
+}
+
+/// A time as the wire shows it.
+pub(crate) fn shown(at: Millis) -> String {
+    let nanos = i128::from(at) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .map_or_else(|_| String::new(), crate::call::rfc3339)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_names_its_job() {
+        let job = CallId::new("call_01J");
+        assert_eq!(attempt_id(&job, 1), job);
+        assert_eq!(job_of(&attempt_id(&job, 12)), (job.clone(), 12));
+        assert_eq!(job_of(&job), (job, 1));
+    }
+
+    #[test]
+    fn times_are_read_and_shown() {
+        let at = millis_of("deadline", "2031-05-04T22:00:00.5Z").unwrap();
+        assert_eq!(shown(at), "2031-05-04T22:00:00.5Z");
+        assert!(
+            millis_of("deadline", "tomorrow")
+                .unwrap_err()
+                .message
+                .contains("deadline")
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! Jobs that an earlier hub, or an earlier link, had handed over: what became of them.
+//!
+//! In come the store's open jobs at the start, bridges that are back with what they know, processes that
+//! are gone. A job whose own process knows it goes on there; one that its process does not know certainly
+//! never started and is queued again; one whose process is gone may have run, and [`super::ends`] decides.
+//! As long as the process lives and does not speak, the job waits for it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wire::link::Announcement;
+use wire::{CallId, InstanceName, JobStatus, Problem};
+
+use super::record::{Open, ProcessMark, attempt_id, job_of, now_millis};
+use super::{Jobs, News, Ran, ends, front_of};
+use crate::call::{Call, CallParts};
+use crate::callers::{Caller, Scopes};
+use crate::limits;
+use crate::roster::{birth, is_alive};
+use crate::store::Parts;
+
+/// What a call is that a bridge knows from before.
+pub(crate) enum Resumed {
+    /// An attempt that goes on there.
+    Attempt(Arc<Call>),
+    /// An attempt of a job that is elsewhere by now, or has ended.
+    Stale,
+    NoJob,
+}
+
+impl Jobs {
+    /// Takes in what the store has. Blocks on the disk.
+    pub(super) fn recover(&self) -> Result<(), Problem> {
+        let store = &self.kept.store;
+        let (open_jobs, queues) = (store.open_jobs()?, store.queues()?);
+        let mut room = self.lock();
+        let room = &mut *room;
+        let now = now_millis();
+        for queue in queues {
+            room.order.pause_app(&queue.app, queue.paused);
+            if queue.draining {
+                room.draining.insert(queue.app);
+            }
+        }
+        for job in open_jobs {
+            let open = Open::new(job);
+            let id = open.job.id.clone();
+            if open.job.status == JobStatus::Queued {
+                room.order.add(open.entry(open.notes.after.clone()), now);
+            } else {
+                room.order.add_claimed(open.entry(Vec::new()));
+                room.unsettled.insert(id.clone(), Unsettled::of(&open));
+            }
+            room.open.insert(id, open);
+        }
+        Ok(())
+    }
+
+    /// Jobs that wait for others which have ended meanwhile.
+    pub(super) async fn look_at_earlier(self: &Arc<Self>) {
+        let store = &self.kept.store;
+        let mut ended: Vec<CallId> = {
+            let room = self.lock();
+            let waited_for = room.open.values().flat_map(|open| &open.notes.after);
+            waited_for
+                .filter(|earlier| !room.open.contains_key(*earlier))
+                .cloned()
+                .collect()
+        };
+        ended.sort_unstable();
+        ended.dedup();
+        let jobs = match store.jobs(ended.clone(), Parts::NONE).await {
+            Ok(jobs) => jobs,
+            Err(problem) => {
+                tracing::warn!(%problem, "what came of earlier jobs cannot be read");
+                return;
+            }
+        };
+        for id in ended {
+            let status = jobs.iter().find(|job| job.id == id).map(|job| job.status);
+            self.earlier_ended(&id, status.unwrap_or(JobStatus::Succeeded));
+        }
+    }
+
+    /// One that is not kept any more ended long ago; that it succeeded was seen when the other was asked for
+    /// or it was cancelled then.
+    fn earlier_ended(self: &Arc<Self>, id: &CallId, status: JobStatus) {
+        if status == JobStatus::Succeeded {
+            return self.lock().order.succeeded(id, now_millis());
+        }
+        let followers = self.lock().order.followers(id);
+        for follower in followers {
+            self.end_unclaimed(&follower, ends::after_failed(id, status));
+        }
+    }
+
+    /// A bridge knows that call. Under its lane's lock.
+    pub(crate) fn resume(&self, known: &CallId, instance: &InstanceName) -> Resumed {
+        let (id, number) = job_of(known);
+        let mut room = self.lock();
+        let room = &mut *room;
+        let Some(open) = room.open.get_mut(&id) else {
+            return match number {
+                1 => Resumed::NoJob,
+                _ => Resumed::Stale,
+            };
+        };
+        if open.job.attempt != number || !room.unsettled.contains_key(&id) {
+            return Resumed::Stale;
+        }
+        room.unsettled.remove(&id);
+        room.taken.insert(instance.clone(), id.clone());
+        let front = front_of(open);
+        front.set_instance(instance);
+        let parts = CallParts {
+            correlation_id: None,
+            app: open.job.app.clone(),
+            instance: instance.clone(),
+            command: open.job.command.clone(),
+            effect: wire::Effect::Write,
+            concurrent: false,
+            caller: Caller {
+                name: open.job.caller.clone(),
+                scopes: Scopes::NONE,
+                asks: Scopes::NONE,
+            },
+            timeout: open
+                .notes
+                .timeout_ms
+                .map_or(limits::CALL_TIMEOUT_MAX, std::time::Duration::from_millis),
+            args: Arc::default(),
+            revision: None,
+            marked: Arc::default(),
+            group: None,
+        };
+        self.kept.journal.asked(&front);
+        Resumed::Attempt(Arc::new(
+            Call::with_id(known.clone(), parts).attempt_of(&front),
+        ))
+    }
+
+    /// A bridge has said all that it knows: what it was given and does not know never started. One that was
+    /// loaded anew in the same process has forgotten what the earlier one knew.
+    pub(crate) fn bridge_is_back(&self, said: &Announcement) {
+        let born = said.pid.and_then(birth);
+        let mut room = self.lock();
+        let mut found = Vec::new();
+        for (id, unsettled) in &room.unsettled {
+            let Some(mark) = &unsettled.mark else {
+                continue;
+            };
+            if mark.session == said.session {
+                found.push((id.clone(), Ran::No));
+            } else if said.pid.is_some() && mark.pid == said.pid && mark.born == born {
+                found.push((id.clone(), Ran::Maybe));
+            }
+        }
+        for (id, ran) in found {
+            let Some(open) = room.open.get(&id) else {
+                continue;
+            };
+            let outcome = match ran {
+                Ran::No => ends::never_seen(),
+                _ => ends::process_gone(open.notes.repeatable),
+            };
+            let attempt = attempt_id(&id, open.job.attempt);
+            room.unsettled.remove(&id);
+            room.news.push(News::Ended(attempt, Box::new(outcome), ran));
+        }
+        drop(room);
+        self.wake.notify_one();
+    }
+
+    /// Processes that are gone with jobs of theirs.
+    pub(super) fn look_at_unsettled(&self) {
+        let mut room = self.lock();
+        let gone: Vec<CallId> = room
+            .unsettled
+            .iter()
+            .filter(|(_, unsettled)| !unsettled.lives())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in gone {
+            room.unsettled.remove(&id);
+            if let Some(open) = room.open.get(&id) {
+                let outcome = ends::process_gone(open.notes.repeatable);
+                let attempt = attempt_id(&id, open.job.attempt);
+                let news = News::Ended(attempt, Box::new(outcome), Ran::Maybe);
+                room.news.push(news);
+                self.wake.notify_one();
+            }
+        }
+    }
+}
+
+/// A job that a process was given and that nobody has heard of since.
+pub(super) struct Unsettled {
+    mark: Option<ProcessMark>,
+    since: Instant,
+}
+
+impl Unsettled {
+    pub(super) fn of(open: &Open) -> Self {
+        Self {
+            mark: open.job.lease.as_ref().and_then(ProcessMark::of),
+            since: Instant::now(),
+        }
+    }
+
+    /// One whose process says no number is waited for as long as a link is.
+    fn lives(&self) -> bool {
+        let Some(mark) = &self.mark else { return false };
+        match mark.pid {
+            Some(pid) => is_alive(pid) && birth(pid) == mark.born,
+            None => self.since.elapsed() < limits::JOB_SILENT_MAX,
+        }
+    }
+
+    /// Who is waited for, for people.
+    pub(super) fn who(&self) -> String {
+        let pid = self.mark.as_ref().and_then(|mark| mark.pid);
+        pid.map_or_else(|| "its process".to_owned(), |pid| format!("process {pid}"))
+    }
+}

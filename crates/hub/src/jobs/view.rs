@@ -1,0 +1,356 @@
+//! Jobs as doors show them: one, or a page of many with counts.
+//!
+//! In come rows of the store and jobs in memory; out come views. What is in memory is newer than what the
+//! store has and goes over it. It changes nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wire::job::{Attempt, QueueView};
+use wire::{AppId, CallId, CallerName, InstanceName, JobPage, JobStatus, JobView, Problem};
+
+use super::change::unknown;
+use super::order::{Held, Needs, Offer};
+use super::record::{Notes, Open, now_millis, shown};
+use super::{Jobs, Room, ended_front};
+use crate::call::{Call, rfc3339};
+use crate::hub::Inner as Hub;
+use crate::limits;
+use crate::store::{self, JobsWanted, Parts};
+
+/// Which jobs a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct JobsAsked {
+    pub statuses: Vec<JobStatus>,
+    pub app: Option<AppId>,
+    pub instance: Option<InstanceName>,
+    pub caller: Option<CallerName>,
+    pub label: Option<(String, String)>,
+    pub limit: usize,
+    pub cursor: Option<String>,
+    /// Queued ones in the order in which they stand, instead of all by age.
+    pub in_queue_order: bool,
+}
+
+/// What a job waits for, as far as the instances are concerned.
+struct Around {
+    offers: Vec<Offer>,
+    positions: HashMap<CallId, usize>,
+    now: u64,
+}
+
+impl Jobs {
+    /// One job in whole.
+    pub(crate) async fn show(&self, hub: &Hub, id: &CallId) -> Result<JobView, Problem> {
+        let store = &self.kept.store;
+        let whole = store.job(id, Parts::ALL).await?;
+        let attempts = store.attempts(id).await?;
+        let mut whole = whole.ok_or_else(|| unknown(id))?;
+        let args = whole.args.take();
+        let offers = offers(hub);
+        let room = self.lock();
+        let around = Around::of(offers, &room);
+        let mut told = match room.open.get(id) {
+            Some(open) => with_reason(of_open(open), open, &room, &around),
+            None => of_row(&whole, &Notes::of(&whole)),
+        };
+        drop(room);
+        if let Some(outcome) = &whole.outcome
+            && told.status.is_end()
+        {
+            told.value = Some(outcome.value.clone());
+            told.output = Some(outcome.output.clone());
+            told.changes = Some(outcome.changes.clone());
+            told.memory = Some(outcome.memory);
+        }
+        told.started_at = attempts.last().map(|last| rfc3339(last.started_at));
+        told.attempts = Some(attempts.into_iter().map(of_attempt).collect());
+        told.args = args.map(|args| (*args).clone());
+        Ok(told)
+    }
+
+    /// A page of jobs.
+    pub(crate) async fn list(&self, hub: &Hub, asked: JobsAsked) -> Result<JobPage, Problem> {
+        let store = &self.kept.store;
+        let counts = store.counts(asked.app.clone()).await?;
+        let (jobs, next_cursor) = if asked.in_queue_order {
+            self.queue_page(hub, &asked)
+        } else {
+            let wanted = JobsWanted {
+                statuses: asked.statuses.clone(),
+                app: asked.app.clone(),
+                instance: asked.instance.clone(),
+                caller: asked.caller.clone(),
+                label: asked.label.clone(),
+                limit: asked.limit.clamp(1, limits::JOBS_PAGE_MAX),
+                cursor: asked.cursor.clone(),
+            };
+            let page = store.list(wanted).await?;
+            let offers = offers(hub);
+            let room = self.lock();
+            let around = Around::of(offers, &room);
+            let told = page.jobs.iter().map(|job| match room.open.get(&job.id) {
+                Some(open) => with_reason(of_open(open), open, &room, &around),
+                None => of_row(job, &Notes::of(job)),
+            });
+            (told.collect(), page.next_cursor)
+        };
+        Ok(JobPage {
+            jobs,
+            next_cursor,
+            counts,
+            queues: self.queues(hub),
+        })
+    }
+
+    /// A job that has ended, as the call that people waited for.
+    pub(crate) async fn ended_call(&self, id: &CallId) -> Option<Arc<Call>> {
+        let store = &self.kept.store;
+        let (id, _) = super::record::job_of(id);
+        let parts = Parts {
+            args: false,
+            outcome: true,
+        };
+        let found = store.job(&id, parts).await.ok()??;
+        if let Some(front) = self.front(&id) {
+            return Some(front);
+        }
+        found.status.is_end().then(|| ended_front(&found))
+    }
+
+    /// Jobs that have not ended, those that are next first, for who begins to listen.
+    pub(crate) fn snapshot(&self, hub: &Hub) -> Vec<JobView> {
+        let offers = offers(hub);
+        let room = self.lock();
+        let around = Around::of(offers, &room);
+        let with_instances = room
+            .open
+            .values()
+            .filter(|open| room.order.is_claimed(&open.job.id));
+        let queued = room.order.queue().filter_map(|id| room.open.get(id));
+        with_instances
+            .chain(queued)
+            .take(limits::SNAPSHOT_CALLS_MAX)
+            .map(|open| with_reason(of_open(open), open, &room, &around))
+            .collect()
+    }
+
+    /// The place of a queued job, and why it waits.
+    pub(crate) fn place_of(&self, id: &CallId) -> Option<usize> {
+        let room = self.lock();
+        let app = &room.open.get(id)?.job.app;
+        let ahead = room.order.queue_of(app);
+        ahead
+            .take(limits::JOBS_POSITIONS_MAX)
+            .position(|other| other == id)
+    }
+
+    fn queue_page(&self, hub: &Hub, asked: &JobsAsked) -> (Vec<JobView>, Option<String>) {
+        let offers = offers(hub);
+        let room = self.lock();
+        let around = Around::of(offers, &room);
+        let limit = asked.limit.clamp(1, limits::JOBS_PAGE_MAX);
+        let mut queue = room
+            .order
+            .queue()
+            .filter_map(|id| room.open.get(id))
+            .filter(|open| asked.takes(&open.job));
+        if let Some(cursor) = &asked.cursor {
+            // Behind the one that was last told; if it has left the queue, from the front again.
+            let is_there = room.order.entry(&cursor.as_str().into()).is_some();
+            if is_there {
+                queue.by_ref().find(|open| open.job.id.as_str() == cursor);
+            }
+        }
+        let page: Vec<&Open> = queue.by_ref().take(limit).collect();
+        let more = queue.next().is_some();
+        let cursor = page
+            .last()
+            .filter(|_| more)
+            .map(|open| open.job.id.to_string());
+        let told = page
+            .into_iter()
+            .map(|open| with_reason(of_open(open), open, &room, &around))
+            .collect();
+        (told, cursor)
+    }
+
+    /// How the queue of each app stands.
+    pub(crate) fn queues(&self, hub: &Hub) -> Vec<QueueView> {
+        let apps = hub.catalog.apps();
+        let room = self.lock();
+        let apps = apps.iter().map(|app| app.id.clone());
+        apps.map(|app| QueueView {
+            paused: room.order.is_app_paused(&app),
+            draining: room.draining.contains(&app),
+            app,
+        })
+        .collect()
+    }
+}
+
+impl JobsAsked {
+    fn takes(&self, job: &store::Job) -> bool {
+        let fits_label = |(name, value): &(String, String)| job.labels.get(name) == Some(value);
+        (self.statuses.is_empty() || self.statuses.contains(&job.status))
+            && self.app.as_ref().is_none_or(|app| *app == job.app)
+            && self
+                .instance
+                .as_ref()
+                .is_none_or(|name| job.instance.as_ref() == Some(name))
+            && self.caller.as_ref().is_none_or(|name| *name == job.caller)
+            && self.label.as_ref().is_none_or(fits_label)
+    }
+}
+
+/// What all instances are. Before the room's lock is taken: the roster has locks of its own.
+fn offers(hub: &Hub) -> Vec<Offer> {
+    let all = hub.roster.all();
+    all.iter().map(|instance| instance.offer()).collect()
+}
+
+impl Around {
+    fn of(offers: Vec<Offer>, room: &Room) -> Self {
+        let mut positions = HashMap::new();
+        let mut of_app: HashMap<AppId, usize> = HashMap::new();
+        for id in room.order.queue() {
+            let Some(entry) = room.order.entry(id) else {
+                continue;
+            };
+            let place = of_app.entry(entry.needs.app.clone()).or_default();
+            if *place < limits::JOBS_POSITIONS_MAX {
+                positions.insert(id.clone(), *place);
+            }
+            *place += 1;
+            if positions.len() >= limits::JOBS_POSITIONS_MAX {
+                break;
+            }
+        }
+        Self {
+            offers,
+            positions,
+            now: now_millis(),
+        }
+    }
+
+    /// Why a job that could run does not.
+    fn why_ready(&self, needs: &Needs) -> String {
+        let select = wire::job::Select {
+            version: needs.version.clone(),
+            mode: needs.mode,
+            label: needs.label.clone(),
+            file: needs.file.clone(),
+        };
+        let of_app: Vec<&Offer> = self
+            .offers
+            .iter()
+            .filter(|offer| offer.app == needs.app)
+            .collect();
+        if let Some(name) = &needs.instance {
+            return match of_app.iter().any(|offer| offer.instance == *name) {
+                true => format!("waits until `{name}` is free"),
+                false => format!("`{name}` is not there"),
+            };
+        }
+        if of_app.is_empty() {
+            return format!("no {0} is there: kapelle start {0}", needs.app);
+        }
+        match of_app.iter().any(|offer| offer.fits(&select)) {
+            true => format!("waits until an instance of {} is free", needs.app),
+            false => format!("no instance of {} is there that fits `select`", needs.app),
+        }
+    }
+}
+
+/// A job in memory, as its row would be told.
+pub(super) fn of_open(open: &Open) -> JobView {
+    let mut told = of_row(&open.job, &open.notes);
+    told.progress = open.front.as_ref().and_then(|front| front.stage().progress);
+    if open.job.status != JobStatus::Queued {
+        told.started_at = open.handed_at.map(rfc3339);
+    }
+    told
+}
+
+/// Adds where it stands in its queue and what it waits for.
+fn with_reason(mut told: JobView, open: &Open, room: &Room, around: &Around) -> JobView {
+    let id = &open.job.id;
+    if let Some(unsettled) = room.unsettled.get(id) {
+        told.why = Some(format!(
+            "{} had it when the hub or the link went; waiting to hear of it",
+            unsettled.who()
+        ));
+        return told;
+    }
+    if told.status != JobStatus::Queued {
+        return told;
+    }
+    told.position = around.positions.get(id).copied();
+    told.why = Some(match room.order.held(id, around.now) {
+        Some(Held::Paused) => "it is paused".to_owned(),
+        Some(Held::After(earlier)) => format!("waits for {earlier}"),
+        Some(Held::Until(at)) if open.notes.again_at == Some(at) => {
+            format!("is tried again at {}", shown(at))
+        }
+        Some(Held::Until(at)) => format!("not before {}", shown(at)),
+        None if room.order.is_app_paused(&open.job.app) => {
+            format!("the queue of {} is paused", open.job.app)
+        }
+        None => match room.order.entry(id) {
+            Some(entry) => around.why_ready(&entry.needs),
+            None => String::new(),
+        },
+    });
+    told
+}
+
+/// A job as the store has it.
+fn of_row(job: &store::Job, notes: &Notes) -> JobView {
+    let end = job.end.as_ref();
+    JobView {
+        call_id: job.id.clone(),
+        correlation_id: notes.correlation_id.clone(),
+        app: job.app.clone(),
+        instance: job.instance.clone(),
+        command: job.command.clone(),
+        caller: job.caller.to_string(),
+        status: job.status,
+        why: notes.why.clone().filter(|_| job.status == JobStatus::Dead),
+        asked_at: rfc3339(job.asked_at),
+        started_at: None,
+        ended_at: end.map(|end| rfc3339(end.at)),
+        position: None,
+        progress: None,
+        priority: job.priority,
+        not_before: notes.not_before.map(shown),
+        deadline: notes.deadline.map(shown),
+        timeout_ms: notes.timeout_ms,
+        retry: notes.retry,
+        idempotency_key: job.key.as_ref().map(|key| key.text.clone()),
+        labels: job.labels.clone(),
+        after: notes.after.clone(),
+        select: notes.select.clone(),
+        durability: job.durability,
+        attempt: job.attempt,
+        paused: job.paused,
+        value: None,
+        output: None,
+        duration_ms: end.map(|end| end.duration_ms),
+        changes: None,
+        memory: None,
+        problem: end.and_then(|end| end.problem.clone()),
+        attempts: None,
+        args: None,
+    }
+}
+
+fn of_attempt(row: store::Attempt) -> Attempt {
+    Attempt {
+        attempt: row.number,
+        instance: row.instance,
+        started_at: rfc3339(row.started_at),
+        ended_at: row.ended_at.map(rfc3339),
+        status: row.status,
+        problem: row.problem,
+    }
+}

@@ -1,0 +1,181 @@
+//! What the hub remembers: the calls of this run and those of earlier ones as one history, and how it is
+//! purged.
+//!
+//! In come wishes of doors; out come calls. Those of this run are in memory, with all that they gave; what is
+//! older comes from the store, masked and bounded. It writes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use time::OffsetDateTime;
+use wire::{CallId, CallView, Problem};
+
+use crate::call::Call;
+use crate::callers::{Caller, Scope};
+use crate::hub::{Hub, Inner};
+use crate::journal::Wanted;
+use crate::limits;
+use crate::policy;
+
+/// A part of the history.
+pub struct Remembered {
+    /// From when on every ended call is remembered, but for those left out.
+    pub since: OffsetDateTime,
+    /// Calls of this run that could not be written down; they are forgotten with this run.
+    pub left_out: u64,
+    /// Newest first.
+    pub calls: Vec<Arc<Call>>,
+}
+
+/// What a purge has taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Forgotten {
+    pub calls: u64,
+    pub jobs: u64,
+    pub blobs: u64,
+}
+
+impl Hub {
+    /// Calls of this and of earlier runs, newest first.
+    ///
+    /// # Errors
+    /// `store_failed`.
+    pub async fn remembered(&self, wanted: &Wanted) -> Result<Remembered, Problem> {
+        let history = &self.0.records.history;
+        let (_, recent) = self.history(wanted);
+        let mut calls: BTreeMap<CallId, Arc<Call>> = history
+            .store()
+            .list(wanted.clone())
+            .await?
+            .into_iter()
+            .map(|record| {
+                (
+                    record.view.call_id.clone(),
+                    Arc::new(Call::remembered(record)),
+                )
+            })
+            .collect();
+        // What memory has is newer and whole.
+        calls.extend(recent.into_iter().map(|call| (call.id.clone(), call)));
+        Ok(Remembered {
+            since: self.remembers_since(),
+            left_out: history.left_out(),
+            calls: calls.into_values().rev().take(wanted.limit).collect(),
+        })
+    }
+
+    /// A call of this run or an earlier one.
+    ///
+    /// # Errors
+    /// `call_unknown`, `store_failed`.
+    pub async fn remembered_call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
+        match self.past_call(id).await? {
+            Some(call) => Ok(call),
+            None => self.call(id),
+        }
+    }
+
+    /// How everybody may see a call: with its arguments, without secrets.
+    #[must_use]
+    pub fn masked_view(&self, call: &Call) -> CallView {
+        let mut view = self.view(call);
+        view.args = call.shown_args(&self.0.masking);
+        view.outcome = view.outcome.map(|outcome| self.0.masking.outcome(&outcome));
+        view
+    }
+
+    /// How that caller may see a call: who asked gets what the app gave.
+    #[must_use]
+    pub fn view_for(&self, caller: &Caller, call: &Call) -> CallView {
+        let mut view = self.masked_view(call);
+        if call.caller.name == caller.name {
+            view.outcome = call.stage().outcome;
+        }
+        view
+    }
+
+    /// Forgets ended calls and jobs that were asked before that time; without one, all.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `store_failed`.
+    pub async fn purge_history(
+        &self,
+        caller: &Caller,
+        before: Option<OffsetDateTime>,
+    ) -> Result<Forgotten, Problem> {
+        policy::require(caller, Scope::Admin, || "purge the history".to_owned())?;
+        let history = &self.0.records.history;
+        // What waits to be written down is older than the purge.
+        history.flush().await?;
+        let purged = history.store().purge(before).await?;
+        let until = before.unwrap_or_else(OffsetDateTime::now_utc);
+        let jobs = self.0.stores.jobs.forget_ended(until, true).await?;
+        let recent = self.0.records.journal.forget(before);
+        let blobs = self.remove_blobs(purged.blobs).await;
+        tracing::info!(caller = %caller.name, calls = purged.calls, jobs, "the history was purged");
+        Ok(Forgotten {
+            calls: purged.calls.max(recent.len() as u64),
+            jobs,
+            blobs,
+        })
+    }
+
+    /// Keeps the bounds of the configuration, now and then, for as long as the hub lives.
+    pub(crate) async fn keep_bounds(inner: Weak<Inner>) {
+        while let Some(hub) = inner.upgrade().map(Self) {
+            let stopping = hub.0.stopping.clone();
+            if let Err(problem) = hub.forget_old().await {
+                tracing::warn!(%problem, "the history is not kept in its bounds");
+            }
+            drop(hub);
+            tokio::select! {
+                () = tokio::time::sleep(limits::HISTORY_LOOK) => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+
+    async fn forget_old(&self) -> Result<(), Problem> {
+        let bounds = &self.0.config.history;
+        let days = time::Duration::days(bounds.keep_days.into());
+        let before = OffsetDateTime::now_utc().checked_sub(days);
+        let store = self.0.records.history.store();
+        let mut purged = store
+            .shrink(bounds.keep_mb.saturating_mul(1_000_000))
+            .await?;
+        if let Some(before) = before {
+            let old = store.purge(Some(before)).await?;
+            purged.calls += old.calls;
+            purged.blobs.extend(old.blobs);
+            let jobs = self.0.stores.jobs.forget_ended(before, false).await?;
+            if purged.calls + jobs > 0 {
+                tracing::info!(calls = purged.calls, jobs, "what is old was forgotten");
+            }
+        }
+        self.remove_blobs(purged.blobs).await;
+        Ok(())
+    }
+
+    async fn remove_blobs(&self, names: Vec<String>) -> u64 {
+        let blobs = Arc::clone(&self.0.blobs);
+        let removing = tokio::task::spawn_blocking(move || {
+            names.iter().filter(|name| blobs.remove(name)).count()
+        });
+        removing.await.unwrap_or(0) as u64
+    }
+
+    /// From when on ended calls are remembered.
+    pub(crate) fn remembers_since(&self) -> OffsetDateTime {
+        let stored = self.0.records.history.store().since();
+        stored.min(self.0.records.journal.since())
+    }
+
+    /// One of an earlier run; nothing when it is of this one or unknown.
+    pub(crate) async fn past_call(&self, id: &CallId) -> Result<Option<Arc<Call>>, Problem> {
+        if self.0.records.journal.get(id).is_some() {
+            return Ok(None);
+        }
+        let record = self.0.records.history.store().get(id).await?;
+        Ok(record.map(|record| Arc::new(Call::remembered(record))))
+    }
+}

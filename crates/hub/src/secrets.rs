@@ -1,0 +1,221 @@
+//! What must not be written down: values that a command's description marks as secret, and texts that
+//! have the form of a token wherever they stand.
+//!
+//! In come arguments, outcomes and texts; out come the same with `[masked]` in the places of secrets. It
+//! changes nothing that is run and nothing that the caller who asked gets back: only what is stored, told on
+//! the feed, or shown to others. A token of an unknown form in an unmarked argument is not recognised.
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use regex::{Captures, Regex};
+use serde_json::{Map, Value};
+use wire::call::OutcomeBody;
+use wire::{CommandSpec, Event, Problem};
+
+use crate::callers::Callers;
+
+mod marked;
+
+pub use marked::Marked;
+
+/// What stands in the place of a secret.
+pub const MASKED: &str = "[masked]";
+
+/// Forms of tokens. Each has a beginning that nothing else has, so that ordinary texts are left alone.
+static FORMS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let forms = [
+        // Keep the word, so that a reader knows what stood here.
+        r"(?P<keep>(?i:bearer)[ \t]+)[A-Za-z0-9._~+/=-]{12,}",
+        // Our own, if they are among those that this hub knows; a blob's name is no token.
+        r"\b(?P<own>[0-9a-f]{64})\b",
+        r"\bsk-[A-Za-z0-9_-]{16,}",
+        r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}",
+        r"\bgh[pousr]_[A-Za-z0-9]{20,}",
+        r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+        r"\bglpat-[A-Za-z0-9_-]{16,}",
+        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+        r"\bAIza[A-Za-z0-9_-]{35}",
+        r"\bhf_[A-Za-z0-9]{20,}",
+        r"\bnpm_[A-Za-z0-9]{30,}",
+        r"\bpypi-[A-Za-z0-9_-]{40,}",
+        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+        // A password in an address.
+        r"(?P<address>\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+@",
+    ];
+    // A pattern that cannot be compiled is a fault of this file, and its tests say so.
+    Regex::new(&forms.join("|")).ok()
+});
+
+/// Finds and masks. Knows this hub's own tokens by their hashes.
+pub struct Masking {
+    callers: Arc<Callers>,
+    bridge_token: String,
+}
+
+impl Masking {
+    #[must_use]
+    pub fn new(callers: Arc<Callers>, bridge_token: String) -> Self {
+        Self {
+            callers,
+            bridge_token,
+        }
+    }
+
+    /// The text without tokens; the same text when there is none.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(forms) = FORMS.as_ref() else {
+            return Cow::Borrowed(MASKED);
+        };
+        if !forms.is_match(text) {
+            return Cow::Borrowed(text);
+        }
+        forms.replace_all(text, |found: &Captures<'_>| self.instead(found))
+    }
+
+    /// Arguments as they may be stored and shown.
+    #[must_use]
+    pub fn args(&self, marked: &Marked, args: &Map<String, Value>) -> Map<String, Value> {
+        let mut args = args.clone();
+        marked.mask(&mut args);
+        args.values_mut().for_each(|value| self.value(value));
+        args
+    }
+
+    /// The names of arguments that hold something secret: a job with such would have to store it.
+    #[must_use]
+    pub fn found(&self, marked: &Marked, args: &Map<String, Value>) -> Vec<String> {
+        let has_form = |value: &Value| {
+            let mut masked = value.clone();
+            self.value(&mut masked);
+            masked != *value
+        };
+        args.iter()
+            .filter(|(name, value)| marked.is_in(name, value) || has_form(value))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// An outcome as it may be stored and told; the same one when there is no secret in it.
+    #[must_use]
+    pub fn outcome(&self, outcome: &Arc<OutcomeBody>) -> Arc<OutcomeBody> {
+        if !self.is_in_outcome(outcome) {
+            return Arc::clone(outcome);
+        }
+        let mut masked = OutcomeBody::clone(outcome);
+        self.value(&mut masked.value);
+        self.string(&mut masked.output.stdout);
+        self.string(&mut masked.output.stderr);
+        for log in &mut masked.output.logs {
+            self.string(&mut log.text);
+        }
+        if let Some(problem) = &mut masked.problem {
+            self.problem(problem);
+        }
+        Arc::new(masked)
+    }
+
+    /// An event as everybody may hear it.
+    pub(crate) fn event(&self, event: &mut Event) {
+        match event {
+            Event::CallEnded { call } | Event::CallQueued { call } => {
+                call.outcome = call.outcome.as_ref().map(|outcome| self.outcome(outcome));
+            }
+            Event::CallProgress { progress, .. } => self.string(&mut progress.text),
+            Event::CallOutput { text, .. } => self.string(text),
+            Event::Job { job } => {
+                if let Some(problem) = &mut job.problem {
+                    self.problem(problem);
+                }
+                if let Some(progress) = &mut job.progress {
+                    self.string(&mut progress.text);
+                }
+            }
+            Event::State {
+                changes: Some(changes),
+                ..
+            } => changes.values_mut().for_each(|value| self.value(value)),
+            _ => {}
+        }
+    }
+
+    /// Masks every text in a value.
+    pub fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.string(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn problem(&self, problem: &mut Problem) {
+        self.string(&mut problem.message);
+        if let Some(hint) = &mut problem.hint {
+            self.string(hint);
+        }
+        let details = problem.details.values_mut();
+        details.for_each(|value| self.value(value));
+    }
+
+    fn string(&self, text: &mut String) {
+        if let Cow::Owned(masked) = self.text(text) {
+            *text = masked;
+        }
+    }
+
+    fn is_in_outcome(&self, outcome: &OutcomeBody) -> bool {
+        let is_in = |text: &str| matches!(self.text(text), Cow::Owned(_));
+        is_in(&outcome.output.stdout)
+            || is_in(&outcome.output.stderr)
+            || outcome.output.logs.iter().any(|log| is_in(&log.text))
+            || self.is_in_value(&outcome.value)
+            || outcome.problem.as_ref().is_some_and(|problem| {
+                is_in(&problem.message)
+                    || problem.hint.as_deref().is_some_and(is_in)
+                    || problem
+                        .details
+                        .values()
+                        .any(|value| self.is_in_value(value))
+            })
+    }
+
+    fn is_in_value(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => matches!(self.text(text), Cow::Owned(_)),
+            Value::Array(items) => items.iter().any(|item| self.is_in_value(item)),
+            Value::Object(map) => map.values().any(|value| self.is_in_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    fn instead(&self, found: &Captures<'_>) -> String {
+        let group = |name: &str| found.name(name).map(|found| found.as_str());
+        if let Some(own) = group("own") {
+            return match self.is_own(own) {
+                true => MASKED.to_owned(),
+                false => own.to_owned(),
+            };
+        }
+        if let Some(address) = group("address") {
+            return format!("{address}{MASKED}@");
+        }
+        format!("{}{MASKED}", group("keep").unwrap_or_default())
+    }
+
+    fn is_own(&self, candidate: &str) -> bool {
+        candidate == self.bridge_token || self.callers.authenticate(candidate).is_some()
+    }
+}
+
+/// What a description marks as secret.
+#[must_use]
+pub fn marked(spec: &CommandSpec) -> Marked {
+    Marked::of(&spec.args)
+}
+
+#[cfg(test)]
+mod tests;
