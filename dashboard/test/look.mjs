@@ -81,7 +81,7 @@ try {
     await page.locator('.code.ready').waitFor();
     await page.locator('.cm-content').click();
     await page.keyboard.insertText(
-      'from math import cos, sin, tau\n\nfor i in range(12):\n    at = (3 * cos(tau * i / 12), 3 * sin(tau * i / 12), -0.7)\n    bpy.ops.mesh.primitive_ico_sphere_add(radius=0.25, location=at)\n    print("pearl", i + 1, "at", [round(x, 2) for x in at])\n\nlen(bpy.data.objects)',
+      'from math import cos, sin, tau\n\nfor i in range(8):\n    a = tau * i / 8\n    at = (3 * cos(a), 3 * sin(a), -0.7)\n    bpy.ops.mesh.primitive_ico_sphere_add(\n        radius=0.25, location=at)\n    print("pearl", i + 1)\n\nlen(bpy.data.objects)',
     );
     await page.keyboard.press('Control+Enter');
     await page.getByText('Value', { exact: true }).waitFor();
