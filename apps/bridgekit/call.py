@@ -32,16 +32,38 @@ class Deferred:
         self.run = run
 
 
+class Group:
+    """Calls that belong together: what they change is one undo step.
+
+    `id`; `last`: no further call of the group comes; `stop`: none comes if this one does not succeed.
+    """
+
+    __slots__ = ("id", "last", "stop")
+
+    def __init__(self, id, last=False, stop=False):
+        self.id = id
+        self.last = last
+        self.stop = stop
+
+    @classmethod
+    def of(cls, told):
+        """The group of a `call` message, or None."""
+        if not isinstance(told, dict) or not isinstance(told.get("id"), str):
+            return None
+        return cls(told["id"], bool(told.get("last")), bool(told.get("stop")))
+
+
 class Call:
     """One request to run a command.
 
     `id`, `command`, `args`, `owner` (who asks), `scopes` (frozenset of read, write, destructive, code,
-    admin), `timeout_ms` (from the start of the run, or None), `cancelled` (true once somebody cancelled
+    admin), `timeout_ms` (from the start of the run, or None), `revision` (at which the state must still be, or
+    None), `group` (a `Group` of calls that belong together, or None), `cancelled` (true once somebody cancelled
     it or its time is over; safe to read from any thread).
     """
 
     __slots__ = (
-        "id", "command", "args", "owner", "scopes", "timeout_ms", "cancelled", "entry", "ending",
+        "id", "command", "args", "owner", "scopes", "timeout_ms", "revision", "group", "cancelled", "entry", "ending",
         "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged", "settled", "capture",
         "port", "blobs", "incoming", "logs", "logs_left_out", "fresh_logs", "fresh_progress",
         "told_progress", "_on_cancel", "_blob_bytes",
@@ -54,6 +76,8 @@ class Call:
         self.owner = owner
         self.scopes = frozenset(scopes)
         self.timeout_ms = timeout_ms
+        self.revision = None
+        self.group = None
         self.cancelled = False
         # What follows belongs to the executor and the link.
         self.entry = None
@@ -88,7 +112,11 @@ class Call:
             timeout_ms = None
         scopes = item.get("scopes")
         scopes = [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else ()
-        return cls(call_id, command, args, str(item.get("owner") or ""), scopes, timeout_ms)
+        call = cls(call_id, command, args, str(item.get("owner") or ""), scopes, timeout_ms)
+        revision = item.get("revision")
+        call.revision = revision if isinstance(revision, int) else None
+        call.group = Group.of(item.get("group"))
+        return call
 
     def progress(self, fraction, text=""):
         """Says how far the call is: `fraction` from 0 to 1 or None, and a short text."""

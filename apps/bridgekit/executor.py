@@ -309,6 +309,8 @@ class Executor:
         """(token, None), or (None, the Problem with which the host or the arguments refuse the call)."""
         try:
             call.entry.check(call.args)
+            if call.revision is not None:
+                faults.at_revision(call.revision, self.host.revision_now())
             return self.host.before(call, call.entry.effect), None
         except Problem as refusal:
             return None, refusal

@@ -47,3 +47,14 @@ def unexpected(call, error, host=None):
         details={"type": name, "traceback": format_error(error)},
         severity="error" if hint else "bug",
     )
+
+
+def at_revision(wanted, now):
+    """Raises the Problem of a call whose state has moved on."""
+    if now is not None and now != wanted:
+        raise Problem(
+            "revision_changed",
+            "The state is at revision %d, not at %d; nothing ran." % (now, wanted),
+            hint="Look at what changed, then ask again with the new revision.",
+            details={"revision": now},
+        )

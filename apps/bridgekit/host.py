@@ -14,6 +14,10 @@ class Host:
         """Fresh globals for a caller's code, such as the application's modules."""
         return {}
 
+    def revision_now(self):
+        """The revision of the application's state, brought up to date, or None if it has none."""
+        return
+
     def before(self, call, effect):
         """Called before a call runs. Returns a token for `after`. Raise a Problem to refuse the call."""
         return

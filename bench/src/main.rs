@@ -20,6 +20,7 @@ mod echo;
 mod floor;
 mod goals;
 mod http;
+mod jobs;
 mod kapelle;
 mod machine;
 mod mcp;
@@ -29,6 +30,7 @@ mod rounds;
 mod scene;
 mod single;
 mod stats;
+mod store;
 mod window;
 
 /// What went wrong, as a sentence for the person who runs this.
@@ -71,6 +73,10 @@ struct Words {
 enum Role {
     /// Runs `1+1` at the hub of `KAPELLE_HOME` without end, one client: something to profile.
     Hammer,
+    /// What is stored: enqueueing jobs beside bare SQLite, and what the history costs a call.
+    Store,
+    /// Jobs: a claim with ten and with 100,000 queued, and what they cost an interactive call.
+    Jobs,
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -89,6 +95,8 @@ fn main() -> ExitCode {
     let words = Words::parse();
     let done = match words.role {
         Some(Role::Hammer) => hammer(),
+        Some(Role::Store) => store::measure(words.kapelle, words.quick),
+        Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),

@@ -6,4 +6,6 @@ import './style/tokens.css';
 import './style/base.css';
 
 const target = document.getElementById('page');
+// What stood there until now was the first thing to be seen.
+target?.replaceChildren();
 if (target) mount(App, { target });

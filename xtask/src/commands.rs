@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use wire::CommandSpec;
+use wire::{CommandSpec, Repeatable};
 
 pub(crate) fn page(title: &str, app: &str, specs: &[CommandSpec]) -> String {
     let mut page = format!(
@@ -39,8 +39,16 @@ fn write_command(page: &mut String, app: &str, spec: &CommandSpec) {
     if spec.concurrent {
         marks.push("does not wait for the calls before it".to_owned());
     }
-    if spec.repeatable {
-        marks.push("may run twice".to_owned());
+    match &spec.repeatable {
+        Repeatable::Flat(true) => marks.push("may run twice".to_owned()),
+        Repeatable::Flat(false) => {}
+        Repeatable::When(wanted) => {
+            let words: Vec<String> = wanted
+                .iter()
+                .map(|(name, value)| format!("`{name}` is `{value}`"))
+                .collect();
+            marks.push(format!("may run twice when {}", words.join(" and ")));
+        }
     }
     writeln!(page, "\n{}\n", marks.join(" · ")).ok();
     if spec.properties().next().is_some() {

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "crates/wire/src/frame.rs",
     "crates/hub/src/limits.rs",
+    "crates/store/src/limits.rs",
     "crates/doors/src/lib.rs",
 ];
 
@@ -20,7 +21,10 @@ pub(crate) fn page(root: &Path) -> String {
         for line in text.lines().map(str::trim) {
             if let Some(words) = line.strip_prefix("/// ") {
                 comment.push(words.to_owned());
-            } else if let Some(rest) = line.strip_prefix("pub const ") {
+            } else if let Some(rest) = line
+                .strip_prefix("pub const ")
+                .or_else(|| line.strip_prefix("pub(crate) const "))
+            {
                 if let Some((name, value)) = rest.split_once(':')
                     && let Some((_, value)) = value.split_once('=')
                 {

@@ -52,7 +52,12 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn the_hub_and_the_doors_name_no_app() {
-    for folder in ["crates/wire/src", "crates/hub/src", "crates/doors/src"] {
+    for folder in [
+        "crates/wire/src",
+        "crates/hub/src",
+        "crates/store/src",
+        "crates/doors/src",
+    ] {
         for path in below(&root().join(folder)) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let is_test = path.ends_with("tests.rs");
@@ -80,10 +85,12 @@ fn only_doors_know_http_and_only_the_hub_knows_tokio_below_them() {
     for path in [
         "crates/wire/Cargo.toml",
         "crates/hub/Cargo.toml",
+        "crates/store/Cargo.toml",
         "apps/Cargo.toml",
     ] {
         assert!(!manifest(path).contains("axum"), "{path}");
     }
+    assert!(!manifest("crates/hub/Cargo.toml").contains("rusqlite"));
     assert!(!manifest("crates/doors/Cargo.toml").contains("apps"));
     assert!(!manifest("apps/Cargo.toml").contains("doors"));
 }

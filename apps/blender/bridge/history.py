@@ -225,8 +225,8 @@ class History:
         """What the calls of these steps changed and the steps do not hold."""
         told = []
         for step in steps:
-            done = self._call_of(step) if step.kind != WHOLE else None
-            told += [one for one in (done.outside if done is not None else ()) if one not in told]
+            done = self._calls_of(step) if step.kind != WHOLE else []
+            told += [thing for one in done for thing in one.outside if thing not in told]
         return told
 
     # --- reading and going ---
@@ -290,11 +290,11 @@ class History:
         """(type, name) of all that these steps changed, or None where one of them is not a call's."""
         things = set()
         for step in steps:
-            done = self._call_of(step)
-            if done is None or done.changes is None:
+            done = self._calls_of(step)
+            if not done or any(one.changes is None for one in done):
                 return None
             for kind in ("added", "changed", "removed"):
-                things.update((one["type"], one["name"]) for one in done.changes[kind])
+                things.update((one["type"], one["name"]) for call in done for one in call.changes[kind])
         return things
 
     def _call_of(self, step):
@@ -302,13 +302,19 @@ class History:
             return None
         return next((one for one in reversed(self._done) if one.label == step.label), None)
 
+    def _calls_of(self, step):
+        """The calls of that step, newest first: several where they were one group."""
+        if number_of(step.label) is None:
+            return []
+        return [one for one in reversed(self._done) if one.label == step.label]
+
     def _listed(self, steps):
         """What these steps are, without those that Blender passes over."""
         told = []
         for step in steps:
-            done = self._call_of(step)
-            if done is not None:
-                told.append(done.told())
+            done = self._calls_of(step)
+            if done:
+                told += [one.told() for one in done]
             elif step.label == BASE or step.hidden:
                 continue
             else:

@@ -144,8 +144,13 @@ class BlenderHost(Host):
     def namespace(self):
         return {"bpy": bpy, "bmesh": bmesh, "mathutils": mathutils}
 
+    def revision_now(self):
+        self.look()
+        return self.revision
+
     def before(self, call, effect):
         self.look()
+        self.undo.close(unless=None if call.command.startswith("history.") else call)
         self._call = call
         self._events_before = self.watch.events
         if effect == "read" or call.command in LEAVE_ALONE:
@@ -164,6 +169,11 @@ class BlenderHost(Host):
         return effect
 
     def after(self, call, token, ended_well):
+        told = self._after(call, token, ended_well)
+        self.undo.ended(call, ended_well)
+        return told
+
+    def _after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
         overriding.forget()
@@ -201,8 +211,15 @@ class BlenderHost(Host):
             why = "Its caller wanted no undo step for it."
         else:
             label = self.undo.push(call)
+            self._watch_group()
         status = "succeeded" if ended_well else call.ending or "failed"
         self.history.note(call, status, label, told, why)
+
+    def _watch_group(self):
+        """An artist's undo needs the step of a group also when its last call never comes."""
+        timers = bpy.app.timers
+        if not bpy.app.background and self.undo.has_open_group and not timers.is_registered(self.undo.close_if_left):
+            timers.register(self.undo.close_if_left, first_interval=undo.GROUP_IDLE_S)
 
     def _tell_invalid(self, call):
         names = kept.of_owner(self.namespaces, call.owner) if self.namespaces is not None else []

@@ -4,14 +4,17 @@ use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec};
 
 mod dashboard;
+mod jobs;
 mod routes;
 
 /// OpenAPI 3.1 for these apps. Pure: the same in gives the same out.
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
+    schemas.extend(jobs::schemas());
     schemas.extend(dashboard::schemas());
     let mut paths = routes::paths();
+    paths.extend(jobs::paths());
     paths.extend(dashboard::paths());
     let mut variants = Vec::new();
     for (app, specs) in apps {
@@ -58,6 +61,7 @@ fn command_schema(app: &AppId, spec: &CommandSpec) -> Value {
     properties.insert("command".into(), json!({"const": spec.name}));
     properties.insert("args".into(), spec.args.clone());
     properties.extend(routes::call_options());
+    properties.extend(jobs::call_options());
     let mut schema = json!({
         "type": "object",
         "title": format!("{app} {}", spec.name),

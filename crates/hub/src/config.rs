@@ -35,7 +35,7 @@ pub struct OfApp {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct History {
-    /// How many days ended calls and jobs are kept.
+    /// How many days ended calls and jobs are kept; 0: calls are not written down at all.
     pub keep_days: u32,
     /// How much room ended calls may take, in MB of 1,000,000 bytes; the oldest go first.
     pub keep_mb: u64,

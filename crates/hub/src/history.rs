@@ -27,6 +27,8 @@ pub(crate) use bounds::weight_up_to;
 /// Hands ended calls to the store.
 pub(crate) struct History {
     queue: Mutex<SyncSender<News>>,
+    /// Whether anything is written down at all.
+    keeps: bool,
     shared: Arc<Shared>,
 }
 
@@ -51,6 +53,7 @@ impl History {
         store: Arc<dyn HistoryStore>,
         masking: Arc<Masking>,
         blobs: Arc<Blobs>,
+        keeps: bool,
     ) -> Result<Self, Problem> {
         let (queue, news) = sync_channel(limits::HISTORY_WAITING_MAX);
         let shared = Arc::new(Shared {
@@ -72,12 +75,17 @@ impl History {
             })?;
         Ok(Self {
             queue: Mutex::new(queue),
+            keeps,
             shared,
         })
     }
 
     /// Returns at once, whatever the disk does.
     pub(crate) fn ended(&self, call: &Arc<Call>) {
+        if !self.keeps {
+            bounds::forget_large_args(call);
+            return;
+        }
         let bytes = bounds::weight_of(call);
         let waiting = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
         let has_room = waiting == 0 || waiting + bytes <= limits::HISTORY_WAITING_BYTES_MAX;
@@ -131,10 +139,7 @@ pub(crate) fn shown(
     args: &Map<String, Value>,
 ) -> Arc<Map<String, Value>> {
     if weight_up_to(args, limits::HISTORY_ARGS_BYTES_MAX).is_none() {
-        return Arc::new(Map::from_iter([(
-            "$omitted".to_owned(),
-            json!({"why": "the arguments are large and not written down yet"}),
-        )]));
+        return Arc::new(bounds::omitted_args());
     }
     Arc::new(masking.args(marked, args))
 }

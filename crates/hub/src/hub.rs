@@ -30,7 +30,7 @@ use crate::feed::{Feed, Subscription};
 use crate::find::{self, Found};
 use crate::history::History;
 use crate::home::{Home, random_hex};
-use crate::jobs::{Jobs, JobsAsked, Kept};
+use crate::jobs::{self, Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
@@ -91,6 +91,7 @@ impl Hub {
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
     pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let config = Config::read(&home)?;
         let callers = Arc::new(Callers::open(&home)?);
         let bridge_token = home.secret(&home.bridge_token_file())?;
         let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
@@ -101,6 +102,7 @@ impl Hub {
             Arc::clone(&stores.history),
             Arc::clone(&masking),
             Arc::clone(&blobs),
+            config.history.keep_days > 0,
         )?);
         let jobs = Jobs::open(Kept {
             store: Arc::clone(&stores.jobs),
@@ -110,7 +112,7 @@ impl Hub {
             feed: Arc::clone(&feed),
         })?;
         let inner = Inner {
-            config: Config::read(&home)?,
+            config,
             callers,
             sessions: Sessions::open(&home),
             bridge_token,
@@ -367,8 +369,12 @@ impl Hub {
             policy::require(caller, Scope::from(command.spec.effect), || {
                 format!("run `{}`", command.spec.name)
             })?;
-            let args = wanted.args.clone().map(|args| command.check(args));
-            Ok(args.transpose()?.map(Arc::new))
+            let args = wanted.args.clone().map(|args| command.check(args)).transpose()?;
+            Ok(args.map(|args| jobs::Checked {
+                repeatable: command.spec.repeatable.with(&args),
+                marked: Arc::clone(&command.marked),
+                args: Arc::new(args),
+            }))
         };
         self.0.records.jobs.change(caller, id, wanted, check).await
     }

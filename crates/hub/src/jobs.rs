@@ -40,13 +40,14 @@ mod ask;
 mod change;
 mod ends;
 mod hand;
-mod order;
+pub mod order;
 mod record;
 mod recover;
 mod view;
 
-pub(crate) use ask::JobWish;
 pub use ask::{Queued, Storing};
+pub(crate) use ask::JobWish;
+pub(crate) use change::Checked;
 pub(crate) use order::Offer;
 pub(crate) use record::ProcessMark;
 pub(crate) use recover::Resumed;
@@ -252,10 +253,15 @@ impl Jobs {
         }
     }
 
-    /// Whether lanes should tell when they are free.
-    fn note_wanted(&self, room: &Room) {
-        let wanted = room.order.has_ready();
-        self.wanted.store(wanted, Ordering::SeqCst);
+    /// Something may run now that could not before: the next turn looks.
+    fn look_again(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// What an instance is has changed.
+    pub(crate) fn instance_changed(&self) {
+        self.look_again();
     }
 }
 
@@ -311,15 +317,9 @@ fn ended_front(job: &store::Job) -> Arc<Call> {
     let outcome = Outcome {
         status: ends::call_status(job.status, problem.as_ref()),
         value: body.as_ref().map_or(Value::Null, |body| body.value.clone()),
-        output: body
-            .as_ref()
-            .map(|body| body.output.clone())
-            .unwrap_or_default(),
+        output: body.as_ref().map(|body| body.output.clone()).unwrap_or_default(),
         duration_ms: job.end.as_ref().map_or(0.0, |end| end.duration_ms),
-        changes: body
-            .as_ref()
-            .map(|body| body.changes.clone())
-            .unwrap_or_default(),
+        changes: body.as_ref().map(|body| body.changes.clone()).unwrap_or_default(),
         memory: body.as_ref().map(|body| body.memory).unwrap_or_default(),
         problem,
     };
@@ -346,7 +346,12 @@ fn attempt_row(open: &Open, status: JobStatus, problem: Option<Problem>) -> Opti
 }
 
 /// The change that gives a job its end.
-fn end_change(masking: &Masking, id: &CallId, status: JobStatus, outcome: &Outcome) -> JobChange {
+fn end_change(
+    masking: &Masking,
+    id: &CallId,
+    status: JobStatus,
+    outcome: &Outcome,
+) -> JobChange {
     let body = masking.outcome(&Arc::new(outcome.clone().into()));
     let end = JobEnd {
         at: OffsetDateTime::now_utc(),

@@ -262,13 +262,12 @@ impl Lane {
     }
 
     /// A bridge has connected. Gives the epoch that its news must carry.
-    /// `same_bridge`: it is the one that was here last, so it remembers what it was given.
-    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known, same_bridge: bool) -> u64 {
+    pub(crate) fn up(&self, driver: Arc<dyn Driver>, known: &Known) -> u64 {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.heard = Instant::now();
         inner.connection = Connection::Up(driver);
-        self.settle_by(&mut inner, known, same_bridge);
+        self.settle_by(&mut inner, known);
         self.pump(&mut inner);
         self.records.jobs.lane_is_free();
         inner.epoch
@@ -523,15 +522,20 @@ impl Lane {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
         }
-        if inner.calls.contains_key(id) {
+        let is_job = inner.calls.get(id).map(|entry| entry.call.front().is_some());
+        if is_job.is_some() {
             self.settle(inner, id, outcome);
         } else {
             tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");
         }
         // Only now: what was acknowledged must be recorded, and the caller need not wait for it. The outcome
         // of a job is not recorded yet; who records it says so.
+        let is_recorded = match is_job {
+            Some(is_job) => !is_job,
+            None => !self.records.jobs.owes(id),
+        };
         if let Connection::Up(driver) = &inner.connection
-            && !self.records.jobs.owes(id)
+            && is_recorded
         {
             driver.acknowledge(id);
         }

@@ -77,15 +77,15 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     });
     outbox.use_blobs(Arc::clone(&hub.blobs));
     let mut announcement = announcement;
+    let complete = announcement.calls.complete;
     // What another session of the same process has heard, this one cannot know.
-    announcement.calls.complete &= instance.is_session(&announcement.session);
+    announcement.calls.complete &= instance.is_of_session(&announcement.session);
     let epoch = instance.lane.up(
         Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
         &announcement.calls,
-        instance.is_session(&announcement.session),
     );
     instance.connected(&announcement, &hub);
-    hub.records.jobs.bridge_is_back(&announcement);
+    hub.records.jobs.bridge_is_back(&announcement, complete);
     hub.joined.notify_waiters();
     tracing::info!(instance = %instance.name, peer, pid = announcement.pid, "connected");
     let why = live(&hub, &instance, epoch, &mut reader, &outbox).await;

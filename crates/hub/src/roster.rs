@@ -295,7 +295,11 @@ impl Instance {
         {
             let mut facts = self.facts();
             if let Some(file) = state.get("file") {
-                facts.file = file.as_str().map(str::to_owned);
+                let file = file.as_str().map(str::to_owned);
+                if facts.file != file {
+                    facts.file = file;
+                    hub.records.jobs.instance_changed();
+                }
             }
             facts.known = Some(Snapshot {
                 revision,
@@ -385,11 +389,6 @@ impl Instance {
         seen.into_iter().chain(said).reduce(f64::max)
     }
 
-    /// Whether the bridge that was here last is that one.
-    pub(crate) fn is_session(&self, session: &str) -> bool {
-        self.facts().session.as_deref() == Some(session)
-    }
-
     /// Which process it is now; nothing before its first handshake.
     pub(crate) fn process(&self) -> Option<ProcessMark> {
         let facts = self.facts();
@@ -415,6 +414,11 @@ impl Instance {
 
     pub(crate) fn set_labels(&self, labels: &[String]) {
         self.facts().labels = labels.to_vec();
+    }
+
+    /// Whether the bridge that was connected last was this one.
+    pub(crate) fn is_of_session(&self, session: &str) -> bool {
+        self.facts().session.as_deref() == Some(session)
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {

@@ -119,12 +119,13 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     }
     connection.execute_batch(&format!(
         // The writer decides itself when the log goes into the file. No mmap: a fault of the disk would
-        // end the process.
+        // end the process. What is forgotten is gone from the disk, not only from the tables.
         "PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {};
          PRAGMA synchronous = FULL;
          PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;",
         limits::LOG_BYTES

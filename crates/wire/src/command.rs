@@ -38,6 +38,37 @@ impl Effect {
     }
 }
 
+/// Whether a command may run twice with the same arguments: it leaves then what once would have left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Repeatable {
+    /// Whatever its arguments are.
+    Flat(bool),
+    /// When these arguments have these values; a list stands for any of its values.
+    When(Map<String, Value>),
+}
+
+impl Default for Repeatable {
+    fn default() -> Self {
+        Self::Flat(false)
+    }
+}
+
+impl Repeatable {
+    /// `args`: with their defaults filled in.
+    #[must_use]
+    pub fn with(&self, args: &Map<String, Value>) -> bool {
+        let fits = |(name, wanted): (&String, &Value)| match (args.get(name), wanted) {
+            (Some(value), Value::Array(any)) => any.contains(value),
+            (value, wanted) => value == Some(wanted),
+        };
+        match self {
+            Self::Flat(may) => *may,
+            Self::When(wanted) => wanted.iter().all(fits),
+        }
+    }
+}
+
 /// A described, checked action of an app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandSpec {
@@ -59,9 +90,9 @@ pub struct CommandSpec {
     /// Does not wait for the calls before it.
     #[serde(default)]
     pub concurrent: bool,
-    /// May run twice after a crash.
+    /// Whether it may run twice: after a crash nobody may know how far it came.
     #[serde(default)]
-    pub repeatable: bool,
+    pub repeatable: Repeatable,
     /// Words that people use for it and that its name and summary lack; for finding it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,

@@ -80,8 +80,8 @@ class Instance:
         """What Blender runs to start the bridge."""
         return package / "boot.py"
 
-    def send(self, command, args=None, scopes=SCOPES, owner="tester", timeout_ms=None):
-        """Sends a call and returns its id."""
+    def send(self, command, args=None, scopes=SCOPES, owner="tester", timeout_ms=None, **more):
+        """Sends a call and returns its id. `more`: further members of the message."""
         self._count += 1
         call_id = "call_%d" % self._count
         self.hub.send(
@@ -93,6 +93,7 @@ class Instance:
                 "owner": owner,
                 "scopes": list(scopes),
                 "timeout_ms": timeout_ms,
+                **more,
             }
         )
         return call_id

@@ -44,6 +44,40 @@ def test_the_list_tells_calls_that_changed_something(blender):
     assert len(calls(blender, limit=1)) == 1
 
 
+def test_calls_of_a_group_are_one_step(blender):
+    def of_group(name, **group):
+        return create(blender, name, group=dict({"id": "batch_1", "last": False, "stop": True}, **group))
+
+    before = create(blender, "Before")
+    ids = [of_group("G1"), of_group("G2"), of_group("G3", last=True)]
+    told = calls(blender, limit=4)
+    assert [one["call"] for one in told] == [*ids[::-1], before]
+    assert len({one["label"] for one in told[:3]}) == 1 and " and more" in told[0]["label"]
+    assert [one["can_revert"] for one in told] == [True, True, True, False]
+    undone = blender.run("history.undo")["undone"]
+    assert [one["call"] for one in undone] == ids[::-1]
+    assert {"G1", "G2", "G3"}.isdisjoint(names(blender)) and "Before" in names(blender)
+    blender.run("history.redo")
+    assert {"G1", "G2", "G3"} <= names(blender)
+    # One of them that fails, where the others are not run then, ends the group; so does whatever comes between.
+    first = of_group("H1", id="batch_2")
+    failed = blender.send("code.run", {"code": "1/0"}, group={"id": "batch_2", "last": False, "stop": True})
+    assert blender.outcome(failed)["status"] == "failed"
+    assert [one["call"] for one in blender.run("history.undo")["undone"]] == [first]
+    first = of_group("I1", id="batch_3")
+    between = create(blender, "Between")
+    last = of_group("I2", id="batch_3", last=True)
+    assert [blender.run("history.undo")["undone"][0]["call"] for _ in range(3)] == [last, between, first]
+
+
+def test_a_call_for_another_revision_does_not_run(blender):
+    revision = blender.run("state.get")["revision"]
+    blender.value(blender.call("object.create", {"kind": "empty", "name": "R1"}, revision=revision))
+    problem = blender.problem("object.create", {"kind": "empty", "name": "R2"}, revision=revision)
+    assert problem["code"] == "revision_changed" and problem["details"]["revision"] > revision
+    assert "R2" not in names(blender)
+
+
 def test_undo_and_redo_of_one_step_and_of_several(blender):
     ids = [create(blender, name) for name in ("A", "B", "C")]
     outcome = blender.run_outcome("history.undo")

@@ -253,3 +253,113 @@ fn plain_words_find_a_command() {
     assert_eq!(unknown.exit, Some(2), "{unknown:?}");
     assert!(unknown.err.contains("blender"), "{}", unknown.err);
 }
+
+fn stop(environment: &Environment, child: &mut Child) {
+    assert_eq!(environment.run(&["stop", "--hub"]).exit, Some(0));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A bridge of somebody else, with a command that takes a password.
+async fn shelf(environment: &Environment) -> testkit::FakeBridge {
+    let read = |path: &str| std::fs::read_to_string(environment.home().join(path)).unwrap();
+    let run: Value = serde_json::from_str(&read("run/hub.json")).unwrap();
+    let address = run["bridge"].as_str().unwrap().parse().unwrap();
+    let text = "[put]\nsummary = \"Puts.\"\neffect = \"write\"\n\
+        [put.args.password]\ntype = \"string\"\nsecret = true\n[put.args.text]\ntype = \"string\"\n";
+    let commands = wire::CommandSpec::from_toml("shelf", text).unwrap();
+    testkit::Dial::with(address, read("tokens/bridge").trim().to_owned())
+        .app("shelf")
+        .commands(commands)
+        .connect(|_| testkit::Reply::Value(serde_json::json!("done")))
+        .await
+        .unwrap()
+}
+
+/// Whether any file below the home holds the text.
+fn is_written(environment: &Environment, text: &str) -> bool {
+    let mut folders = vec![environment.home()];
+    let mut found = false;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                found |= bytes
+                    .windows(text.len())
+                    .any(|part| part == text.as_bytes());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_was_done_outlives_the_hub_without_secrets_until_it_is_purged() {
+    let environment = Environment::new();
+    let _ends = HubEnds(&environment);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut child, _) = serve(&environment);
+    let bridge = runtime.block_on(shelf(&environment));
+    let words = [
+        "run",
+        "shelf",
+        "shelf.put",
+        "password=hunter2",
+        "text=visible",
+        "--json",
+    ];
+    let ran = environment.run(&words);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    let id = ran.document()["call_id"].as_str().unwrap().to_owned();
+    drop(bridge);
+    stop(&environment, &mut child);
+    assert!(is_written(&environment, "visible") && !is_written(&environment, "hunter2"));
+
+    let (mut child, _) = serve(&environment);
+    let page = environment.run(&["history", "--json"]).document();
+    assert_eq!(page["calls"][0]["call_id"], id.as_str(), "{page}");
+    assert_eq!(page["calls"][0]["args"]["password"], "[masked]");
+    let one = environment.run(&["history", &id]);
+    assert!(
+        one.out.contains("visible") && one.out.contains("done"),
+        "{one:?}"
+    );
+    let purged = environment.run(&["history", "purge", "--all"]);
+    assert_eq!(
+        (purged.exit, purged.out.as_str()),
+        (Some(0), "forgotten: 1 calls, 0 jobs\n")
+    );
+    assert_eq!(environment.run(&["history", &id]).exit, Some(2));
+    stop(&environment, &mut child);
+    assert!(
+        !is_written(&environment, "visible"),
+        "it is gone from the disk as well"
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_named_and_left_alone() {
+    let environment = Environment::new();
+    let _ends = HubEnds(&environment);
+    let (mut child, _) = serve(&environment);
+    stop(&environment, &mut child);
+    let letter =
+        "a letter to somebody, longer than a header, that nobody wants to lose. ".repeat(9);
+    environment.write("home/store/history.db", &letter);
+    let ran = environment.run(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+    let problem = ran.document();
+    assert_eq!(
+        (ran.exit, &problem["code"]),
+        (Some(1), &Value::from("store_unusable"))
+    );
+    assert!(
+        problem["hint"].as_str().unwrap().contains("mv "),
+        "{problem}"
+    );
+    let path = environment.home().join("store/history.db");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), letter);
+}

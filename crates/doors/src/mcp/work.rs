@@ -180,9 +180,13 @@ async fn ended(calls: &[Arc<Call>]) {
     }
 }
 
-/// The client left or took its wish back, so nobody wants these.
+/// The client left or took its wish back, so nobody wants these. A job is wanted until somebody says otherwise.
 async fn cancel(asking: &Asking<'_>, calls: &[Arc<Call>]) {
-    for call in calls {
+    let calls: Vec<&Arc<Call>> = calls
+        .iter()
+        .filter(|call| call.durability.is_none())
+        .collect();
+    for call in &calls {
         asking.mcp.hub.cancel(&asking.caller, &call.id).ok();
     }
     for call in calls {

@@ -110,7 +110,7 @@ pub(super) fn paths() -> Map<String, Value> {
             "operationId": "events", "summary": "The feed as a stream of events, by topic; resumed by Last-Event-ID",
             "parameters": [
                 query("topics", json!({"type": "string", "default": "calls,instances,state",
-                    "description": "With commas: calls, instances, state, call:<id>."})),
+                    "description": "With commas: calls, instances, state, jobs, call:<id>."})),
                 query("epoch", json!({"type": "string"})), query("since", json!({"type": "integer", "minimum": 0}))
             ],
             "responses": with_problems(json!({"200": {"description": "Each event's data is an Event, or a Resync where events were missed.",
@@ -161,7 +161,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     let items = json!({"type": "array", "items": {"type": "object", "required": ["type", "name"],
         "properties": {"type": {"type": "string"}, "name": {"type": "string"}}}});
     let scopes = json!({"type": "array", "items": {"enum": ["read", "write", "destructive", "code", "admin"]}});
-    let text_or_null = json!({"type": ["string", "null"]});
+    let text_or_null = text_or_null();
     map(json!({
         "Status": {"enum": ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "interrupted"]},
         "Problem": {"type": "object", "required": ["code", "message", "severity", "retryable"], "properties": {
@@ -172,7 +172,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "properties": {"call_id": {"type": "string"}, "command": {"type": "string"},
             "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
-        "Call": {"type": "object", "required": ["call_id", "app", "instance", "command", "caller", "status", "asked_at"],
+        "Call": {"type": "object", "required": ["call_id", "app", "command", "caller", "status", "asked_at"],
             "properties": {
                 "call_id": {"type": "string"}, "correlation_id": text_or_null, "app": {"type": "string"},
                 "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
@@ -211,7 +211,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "object"},
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
-            "concurrent": {"type": "boolean"}, "repeatable": {"type": "boolean"},
+            "concurrent": {"type": "boolean"}, "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."},
             "keywords": {"type": "array", "items": {"type": "string"}}}},
         "Commands": list("commands", "Command"),
         "Instance": {"type": "object", "required": ["name", "app", "state", "since", "mode", "started_by_hub", "queued"],
@@ -219,7 +219,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "state": {"enum": ["starting", "idle", "busy", "wedged", "disconnected", "failed"]},
                 "why": {"type": "string"}, "since": {"type": "string", "format": "date-time"},
                 "pid": {"type": ["integer", "null"]}, "version": text_or_null, "bridge_version": text_or_null,
-                "mode": reference("Mode"), "file": text_or_null, "started_by_hub": {"type": "boolean"},
+                "mode": reference("Mode"), "labels": {"type": "array", "items": {"type": "string"}}, "file": text_or_null, "started_by_hub": {"type": "boolean"},
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
                 "rss_mb": {"type": "number"}, "limits": reference("Limits"), "notice": {"type": "string"}}},
@@ -236,7 +236,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
-            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1}}},
+            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
+            "labels": {"type": "array", "items": {"type": "string"}}}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
@@ -247,7 +248,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Copies": list("copies", "Copy"),
         "Event": {"type": "object", "required": ["epoch", "seq", "at", "event"], "properties": {
             "epoch": {"type": "string"}, "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"},
-            "event": {"enum": ["call_queued", "call_started", "call_progress", "call_output", "call_ended", "instance", "state"]},
+            "event": {"enum": ["call_queued", "call_started", "call_progress", "call_output", "call_ended", "instance", "job", "state"]},
+            "job": reference("Job"),
             "call": reference("Call"), "call_id": {"type": "string"},
             "instance": {"anyOf": [reference("Instance"), {"type": "string"}]},
             "progress": {"type": "object"}, "stream": {"type": "string"}, "text": {"type": "string"},
@@ -255,7 +257,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Resync": {"type": "object", "required": ["epoch", "seq", "why"], "properties": {
             "epoch": {"type": "string"}, "seq": {"type": "integer"}, "why": {"enum": ["start", "epoch", "window"]},
             "instances": {"type": "array", "items": reference("Instance")},
-            "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"}}},
+            "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"},
+            "jobs": {"type": "array", "items": reference("Job")}}},
         "Blob": {"type": "object", "required": ["$blob", "bytes"], "properties": {
             "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
         "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
@@ -269,11 +272,15 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+pub(super) fn text_or_null() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
 pub(super) fn json_of(name: &str, description: &str) -> Value {
     json!({"description": description, "content": {"application/json": {"schema": reference(name)}}})
 }
 
-fn query(name: &str, schema: Value) -> Value {
+pub(super) fn query(name: &str, schema: Value) -> Value {
     json!({"name": name, "in": "query", "schema": schema})
 }
 

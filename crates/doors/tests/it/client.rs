@@ -56,6 +56,12 @@ impl Client {
             .await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        self.send("PATCH", path, &json, body.to_string().as_bytes())
+            .await
+    }
+
     pub(crate) async fn put(&self, path: &str, body: &[u8]) -> Answer {
         self.send("PUT", path, &[], body).await
     }

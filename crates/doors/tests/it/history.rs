@@ -112,3 +112,41 @@ async fn a_query_that_cannot_be_read_says_why() {
         assert!(answer.json()["hint"].is_string());
     }
 }
+
+#[tokio::test]
+async fn the_list_shows_what_was_asked_and_a_purge_takes_it_away() {
+    let house = House::open().await;
+    let _bridge = house.echo().await;
+    let owner = house.owner();
+    let token = "ghp_Abcdefghij0123456789Abcd";
+    let body = call("toy.echo", json!({"text": token, "data": 7}));
+    let answer = owner.post("/v1/calls", &body).await.json();
+    assert!(
+        answer.to_string().contains(token),
+        "who asked gets it whole"
+    );
+    let page = owner.get("/v1/calls").await.json();
+    assert_eq!(page["left_out"], 0);
+    assert_eq!(
+        page["calls"][0]["args"],
+        json!({"text": "[masked]", "data": 7})
+    );
+    assert!(!page.to_string().contains(token));
+
+    let reader = house.caller("reader", &["read"], &[]).await;
+    assert_eq!(reader.delete("/v1/calls?all=true").await.status, 403);
+    for wrong in [
+        "/v1/calls",
+        "/v1/calls?all=false",
+        "/v1/calls?before=yesterday",
+        "/v1/calls?all=true&before=2030-01-01T00:00:00Z",
+    ] {
+        assert_eq!(owner.delete(wrong).await.status, 400, "{wrong}");
+    }
+    let kept = owner.delete("/v1/calls?before=2020-01-01T00:00:00Z").await;
+    assert_eq!(kept.json(), json!({"calls": 0, "jobs": 0, "blobs": 0}));
+    assert_eq!(ids(&owner.get("/v1/calls").await.json()).len(), 1);
+    let gone = owner.delete("/v1/calls?all=true").await;
+    assert_eq!((gone.status, &gone.json()["calls"]), (200, &json!(1)));
+    assert!(ids(&owner.get("/v1/calls").await.json()).is_empty());
+}

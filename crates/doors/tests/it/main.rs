@@ -11,6 +11,7 @@ mod dashboard;
 mod events;
 mod guard;
 mod history;
+mod jobs;
 mod mcp_calls;
 mod mcp_client;
 mod mcp_confirm;

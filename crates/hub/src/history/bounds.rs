@@ -33,6 +33,20 @@ pub(super) fn weight_of(call: &Call) -> usize {
     CALL_BYTES + args.unwrap_or(flat) + value.unwrap_or(flat)
 }
 
+/// In the place of arguments that are too large for memory.
+pub(super) fn omitted_args() -> Map<String, Value> {
+    let why = json!({"why": "the arguments are large and not written down"});
+    Map::from_iter([("$omitted".to_owned(), why)])
+}
+
+/// The memory of this run keeps what is small.
+pub(super) fn forget_large_args(call: &Call) {
+    let args = call.given_args().unwrap_or_default();
+    if weight_up_to(&args, limits::HISTORY_ARGS_BYTES_MAX).is_none() {
+        call.show_args(Some(Arc::new(omitted_args())));
+    }
+}
+
 /// A call's names, ids and times, in bytes.
 const CALL_BYTES: usize = 512;
 

@@ -57,6 +57,10 @@ struct House {
 }
 
 fn house() -> House {
+    house_that(true)
+}
+
+fn house_that(keeps: bool) -> House {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::open(dir.path()).unwrap();
     let callers = Arc::new(Callers::open(&home).unwrap());
@@ -69,6 +73,7 @@ fn house() -> House {
         Arc::clone(&store) as Arc<dyn HistoryStore>,
         Arc::new(Masking::new(callers, "b".repeat(64))),
         Arc::clone(&blobs),
+        keeps,
     )
     .unwrap();
     House {
@@ -183,4 +188,20 @@ async fn few_large_calls_wait_at_once() {
         left_out,
         "there is room again"
     );
+}
+
+#[tokio::test]
+async fn a_hub_that_keeps_nothing_writes_nothing_down() {
+    let house = house_that(false);
+    let small = ended(json!({"password": "hunter2"}), json!(1), "");
+    let long = "x".repeat(limits::HISTORY_ARGS_BYTES_MAX);
+    let large = ended(json!({ "data": long }), json!(1), "");
+    house.history.ended(&small);
+    house.history.ended(&large);
+    house.history.flush().await.unwrap();
+    assert!(house.store.kept.lock().unwrap().is_empty());
+    assert_eq!(house.history.left_out(), 0);
+    let shown = small.shown_args(&house.history.shared.masking).unwrap();
+    assert_eq!(shown["password"], "[masked]");
+    assert!(large.given_args().is_none(), "memory is not filled by it");
 }

@@ -379,7 +379,7 @@ impl Jobs {
         let front = front_of(&mut open);
         room.order.add(open.entry(after), now_millis());
         room.open.insert(id.clone(), open);
-        self.note_wanted(room);
+        self.look_again();
         self.kept.feed.tell(|| Event::CallQueued {
             call: Box::new(front.view()),
         });
@@ -489,7 +489,7 @@ fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> 
         after: wish.after.clone(),
         revision: call.revision,
         group: call.group.clone(),
-        repeatable: call.command.spec.repeatable,
+        repeatable: call.command.spec.repeatable.with(&call.args),
         ..Notes::default()
     };
     Job {

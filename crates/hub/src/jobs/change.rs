@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
@@ -15,7 +16,16 @@ use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::hub::Inner as Hub;
 use crate::policy;
+use crate::secrets::Marked;
 use crate::store::{Job, JobChange, JobWrite, Parts, QueueState, Stored};
+
+/// Arguments that a job is given instead of its own.
+pub(crate) struct Checked {
+    pub(crate) args: Arc<Map<String, Value>>,
+    pub(crate) marked: Arc<Marked>,
+    /// Whether the command may run twice with them.
+    pub(crate) repeatable: bool,
+}
 
 impl Jobs {
     /// Wants a job to end. Nothing when it is not open; gives its front without waiting for the end.
@@ -60,11 +70,7 @@ impl Jobs {
         caller: &Caller,
         id: &CallId,
         wanted: Wanted,
-        check: impl Fn(
-            &Job,
-            &Wanted,
-        )
-            -> Result<Option<Arc<serde_json::Map<String, serde_json::Value>>>, Problem>,
+        check: impl Fn(&Job, &Wanted) -> Result<Option<Checked>, Problem>,
     ) -> Result<JobView, Problem> {
         self.may_change(caller, id).await?;
         if let Some(priority) = wanted.priority {
@@ -86,11 +92,9 @@ impl Jobs {
             }
         }
         let job = self.without_args(id).await?;
-        let args = check(&job, &wanted)?;
-        if let Some(args) = &args {
-            args_in_bounds(args)?;
-        }
-        let (stored, moved) = self.apply(id, &wanted, args)?;
+        let checked = check(&job, &wanted)?;
+        self.may_keep(checked.as_ref())?;
+        let (stored, moved) = self.apply(id, &wanted, checked)?;
         for one in moved {
             one.await?;
         }
@@ -138,6 +142,14 @@ impl Jobs {
         Ok(queue)
     }
 
+    fn may_keep(&self, checked: Option<&Checked>) -> Result<(), Problem> {
+        let Some(checked) = checked else {
+            return Ok(());
+        };
+        args_in_bounds(&checked.args)?;
+        self.holds_no_secret(&checked.marked, &checked.args)
+    }
+
     /// One's own jobs can be changed by everybody, others' with the scope `admin`.
     async fn may_change(&self, caller: &Caller, id: &CallId) -> Result<(), Problem> {
         let job = self.without_args(id).await?;
@@ -161,30 +173,25 @@ impl Jobs {
         &self,
         id: &CallId,
         wanted: &Wanted,
-        args: Option<Arc<serde_json::Map<String, serde_json::Value>>>,
+        checked: Option<Checked>,
     ) -> Result<(Stored, Vec<Stored>), Problem> {
         let mut room = self.lock();
         let room = &mut *room;
         let claimed = room.order.is_claimed(id);
-        let open = room
-            .open
-            .get_mut(id)
-            .ok_or_else(|| not_open(id, "has ended"))?;
+        let open = room.open.get_mut(id).ok_or_else(|| not_open(id, "has ended"))?;
         let labels_only = Wanted {
             labels: wanted.labels.clone(),
             ..Wanted::default()
         };
         if (claimed || open.cancelled) && *wanted != labels_only {
-            return Err(not_open(
-                id,
-                "is with an instance, or on its way there or out",
-            ));
+            return Err(not_open(id, "is with an instance, or on its way there or out"));
         }
         let mut notes = open.notes.clone();
         times(&mut notes, wanted)?;
         notes.retry = wanted.retry.or(notes.retry);
-        let (mut priority, mut place) =
-            (wanted.priority.unwrap_or(open.job.priority), open.job.place);
+        notes.repeatable = checked.as_ref().map_or(notes.repeatable, |one| one.repeatable);
+        let args = checked.map(|one| one.args);
+        let (mut priority, mut place) = (wanted.priority.unwrap_or(open.job.priority), open.job.place);
         let mut moved = Vec::new();
         match &wanted.place {
             None => {}
@@ -231,12 +238,9 @@ impl Jobs {
         if !claimed && let Some(old) = room.order.take(id) {
             room.order.add(open.entry(old.after), now);
         }
-        self.note_wanted(room);
+        self.look_again();
         self.tell(room, id);
-        let durability = room
-            .open
-            .get(id)
-            .map_or(wire::Durability::Fsync, |open| open.job.durability);
+        let durability = room.open.get(id).map_or(wire::Durability::Fsync, |open| open.job.durability);
         let write = JobWrite::Change(Box::new(change));
         Ok((store.write(vec![write], durability), stored))
     }
@@ -246,21 +250,17 @@ impl Jobs {
         self: &Arc<Self>,
         id: &CallId,
         wanted: Wanted,
-        check: impl Fn(
-            &Job,
-            &Wanted,
-        )
-            -> Result<Option<Arc<serde_json::Map<String, serde_json::Value>>>, Problem>,
+        check: impl Fn(&Job, &Wanted) -> Result<Option<Checked>, Problem>,
     ) -> Result<JobView, Problem> {
         if self.lock().open.contains_key(id) {
             return Err(not_open(id, "has not ended, so it cannot be tried again"));
         }
         let mut job = self.without_args(id).await?;
-        let args = check(&job, &wanted)?;
-        if let Some(args) = &args {
-            args_in_bounds(args)?;
-        }
+        let checked = check(&job, &wanted)?;
+        self.may_keep(checked.as_ref())?;
         let mut notes = Notes::of(&job);
+        notes.repeatable = checked.as_ref().map_or(notes.repeatable, |one| one.repeatable);
+        let args = checked.map(|one| one.args);
         times(&mut notes, &wanted)?;
         notes.deadline = notes.deadline.filter(|at| *at > now_millis());
         notes.retry = wanted.retry.or(notes.retry);
@@ -303,7 +303,7 @@ impl Jobs {
         let told = view::of_open(&open);
         room.order.add(open.entry(Vec::new()), now_millis());
         room.open.insert(id.clone(), open);
-        self.note_wanted(room);
+        self.look_again();
         self.tell(room, id);
         self.wake.notify_one();
         Ok(told)

@@ -5,6 +5,7 @@
 //! caller's token is gone) it acts upon before the lane gets the attempt.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -32,26 +33,28 @@ struct Handed {
 }
 
 impl Jobs {
-    /// A job for every lane that is free.
+    /// A job for every lane that is free. Lanes that are not tell when they are, if there is a job for them.
     pub(super) fn hand_out(self: &Arc<Self>, hub: &Arc<Hub>) {
-        {
-            let room = self.lock();
-            self.note_wanted(&room);
-            if !room.order.has_ready() {
-                return;
-            }
-        }
+        // Before the look: who gets free meanwhile is looked at again.
+        self.wanted.store(true, Ordering::SeqCst);
+        let mut wanted = false;
         for instance in hub.roster.all() {
-            let is_taken = self.lock().taken.contains_key(&instance.name);
-            if is_taken || !instance.lane.is_free() {
-                continue;
+            let offer = instance.offer();
+            {
+                let room = self.lock();
+                if room.taken.contains_key(&instance.name) || !room.order.has_for(&offer) {
+                    continue;
+                }
             }
-            if let Some((handed, stored)) = self.lease(&instance) {
+            if !instance.lane.is_free() {
+                wanted = true;
+            } else if let Some((handed, stored)) = self.lease(&instance) {
                 let (jobs, hub) = (Arc::clone(self), Arc::clone(hub));
                 self.tasks
                     .spawn(async move { jobs.hand_over(&hub, handed, stored).await });
             }
         }
+        self.wanted.store(wanted, Ordering::SeqCst);
     }
 
     /// Chooses the job for an instance, and has it stored that it is leased.

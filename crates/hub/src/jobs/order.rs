@@ -20,52 +20,52 @@ use wire::job::Select;
 use wire::{AppId, CallId, CallerName, InstanceName, Mode};
 
 /// Milliseconds since 1970.
-pub(crate) type Millis = u64;
+pub type Millis = u64;
 
 /// Between two places that follow each other, so that some fit between.
-pub(crate) const PLACE_GAP: i64 = 1 << 32;
+pub const PLACE_GAP: i64 = 1 << 32;
 
 /// What an instance must have to run a job. Equal needs share a line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Needs {
-    pub(crate) app: AppId,
-    pub(crate) instance: Option<InstanceName>,
-    pub(crate) version: Option<String>,
-    pub(crate) mode: Option<Mode>,
-    pub(crate) label: Option<String>,
-    pub(crate) file: Option<String>,
+pub struct Needs {
+    pub app: AppId,
+    pub instance: Option<InstanceName>,
+    pub version: Option<String>,
+    pub mode: Option<Mode>,
+    pub label: Option<String>,
+    pub file: Option<String>,
 }
 
 /// What an instance is.
 #[derive(Clone, Debug)]
-pub(crate) struct Offer {
-    pub(crate) app: AppId,
-    pub(crate) instance: InstanceName,
-    pub(crate) version: Option<String>,
-    pub(crate) mode: Mode,
-    pub(crate) labels: Vec<String>,
-    pub(crate) file: Option<String>,
+pub struct Offer {
+    pub app: AppId,
+    pub instance: InstanceName,
+    pub version: Option<String>,
+    pub mode: Mode,
+    pub labels: Vec<String>,
+    pub file: Option<String>,
 }
 
 /// A job as the queue sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: CallId,
-    pub(crate) needs: Needs,
+pub struct Entry {
+    pub id: CallId,
+    pub needs: Needs,
     /// In whose turns it runs.
-    pub(crate) turn_of: CallerName,
-    pub(crate) priority: u8,
-    pub(crate) place: i64,
-    pub(crate) not_before: Option<Millis>,
-    pub(crate) deadline: Option<Millis>,
+    pub turn_of: CallerName,
+    pub priority: u8,
+    pub place: i64,
+    pub not_before: Option<Millis>,
+    pub deadline: Option<Millis>,
     /// Jobs that have not ended yet and must have.
-    pub(crate) after: Vec<CallId>,
-    pub(crate) paused: bool,
+    pub after: Vec<CallId>,
+    pub paused: bool,
 }
 
 /// Why a queued job is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
+pub enum Held {
     Paused,
     After(CallId),
     Until(Millis),
@@ -73,7 +73,7 @@ pub(crate) enum Held {
 
 /// All jobs that have not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Order {
+pub struct Order {
     jobs: HashMap<CallId, Slot>,
     lines: HashMap<Needs, Line>,
     /// By app, priority (first ones first) and place: what is queued, ready or not.
@@ -108,7 +108,7 @@ struct Line(BTreeMap<u8, BTreeMap<CallerName, BTreeSet<(i64, CallId)>>>);
 
 impl Order {
     /// Takes a job in; one of that id takes the place of the earlier one.
-    pub(crate) fn add(&mut self, entry: Entry, now: Millis) {
+    pub fn add(&mut self, entry: Entry, now: Millis) {
         self.take(&entry.id.clone());
         self.last_place = self.last_place.max(entry.place);
         self.first_place = self.first_place.min(entry.place);
@@ -130,7 +130,7 @@ impl Order {
     }
 
     /// As [`Self::add`], for a job that an instance has already.
-    pub(crate) fn add_claimed(&mut self, entry: Entry) {
+    pub fn add_claimed(&mut self, entry: Entry) {
         let (id, key) = (entry.id.clone(), turn_key(&entry));
         self.add(entry, 0);
         self.unready(&id);
@@ -143,7 +143,7 @@ impl Order {
     }
 
     /// The job that the instance should run now; it is claimed from here on.
-    pub(crate) fn claim(&mut self, offer: &Offer) -> Option<CallId> {
+    pub fn claim(&mut self, offer: &Offer) -> Option<CallId> {
         if self.paused.contains(&offer.app) {
             return None;
         }
@@ -171,7 +171,7 @@ impl Order {
     }
 
     /// A claimed job goes back to its place, from a time on.
-    pub(crate) fn give_back(&mut self, id: &CallId, not_before: Option<Millis>, now: Millis) {
+    pub fn give_back(&mut self, id: &CallId, not_before: Option<Millis>, now: Millis) {
         if let Some(mut entry) = self.take(id) {
             entry.not_before = not_before;
             self.add(entry, now);
@@ -179,7 +179,7 @@ impl Order {
     }
 
     /// No instance gets a queued job any more; it is on its way out.
-    pub(crate) fn hold(&mut self, id: &CallId) {
+    pub fn hold(&mut self, id: &CallId) {
         self.unready(id);
         if let Some(slot) = self.jobs.get_mut(id) {
             slot.entry.paused = true;
@@ -187,7 +187,7 @@ impl Order {
     }
 
     /// Takes a job out, wherever it is. Those that wait for it go on waiting.
-    pub(crate) fn take(&mut self, id: &CallId) -> Option<Entry> {
+    pub fn take(&mut self, id: &CallId) -> Option<Entry> {
         self.unready(id);
         let Slot { entry, state } = self.jobs.remove(id)?;
         if state == State::Claimed {
@@ -218,7 +218,7 @@ impl Order {
     }
 
     /// A job has succeeded: whoever waited for it waits no longer.
-    pub(crate) fn succeeded(&mut self, id: &CallId, now: Millis) {
+    pub fn succeeded(&mut self, id: &CallId, now: Millis) {
         for follower in self.followers.remove(id).unwrap_or_default() {
             if let Some(slot) = self.jobs.get_mut(&follower) {
                 slot.entry.after.retain(|earlier| earlier != id);
@@ -228,13 +228,13 @@ impl Order {
     }
 
     /// Who waits for that job.
-    pub(crate) fn followers(&self, id: &CallId) -> Vec<CallId> {
+    pub fn followers(&self, id: &CallId) -> Vec<CallId> {
         self.followers.get(id).cloned().unwrap_or_default()
     }
 
     /// Brings up what time brings: jobs whose time has come are ready. Gives those that wait and whose
     /// deadline has passed; they are still here.
-    pub(crate) fn tick(&mut self, now: Millis) -> Vec<CallId> {
+    pub fn tick(&mut self, now: Millis) -> Vec<CallId> {
         while let Some((at, id)) = self.timed.first().filter(|(at, _)| *at <= now).cloned() {
             self.timed.remove(&(at, id.clone()));
             self.settle(&id, now);
@@ -254,7 +254,7 @@ impl Order {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub(crate) fn next_time(&self) -> Option<Millis> {
+    pub fn next_time(&self) -> Option<Millis> {
         let first = |set: &BTreeSet<(Millis, CallId)>| set.first().map(|(at, _)| *at);
         first(&self.timed)
             .into_iter()
@@ -262,7 +262,7 @@ impl Order {
             .min()
     }
 
-    pub(crate) fn pause_app(&mut self, app: &AppId, paused: bool) {
+    pub fn pause_app(&mut self, app: &AppId, paused: bool) {
         if paused {
             self.paused.insert(app.clone());
         } else {
@@ -270,32 +270,32 @@ impl Order {
         }
     }
 
-    pub(crate) fn is_app_paused(&self, app: &AppId) -> bool {
+    pub fn is_app_paused(&self, app: &AppId) -> bool {
         self.paused.contains(app)
     }
 
-    pub(crate) fn entry(&self, id: &CallId) -> Option<&Entry> {
+    pub fn entry(&self, id: &CallId) -> Option<&Entry> {
         self.jobs.get(id).map(|slot| &slot.entry)
     }
 
-    pub(crate) fn is_claimed(&self, id: &CallId) -> bool {
+    pub fn is_claimed(&self, id: &CallId) -> bool {
         self.jobs
             .get(id)
             .is_some_and(|slot| slot.state == State::Claimed)
     }
 
     /// Why a queued job is not ready; nothing when it is.
-    pub(crate) fn held(&self, id: &CallId, now: Millis) -> Option<Held> {
+    pub fn held(&self, id: &CallId, now: Millis) -> Option<Held> {
         held(&self.jobs.get(id)?.entry, now)
     }
 
     /// Queued jobs in the order in which they stand, without regard to whose turn it is.
-    pub(crate) fn queue(&self) -> impl Iterator<Item = &CallId> {
+    pub fn queue(&self) -> impl Iterator<Item = &CallId> {
         self.queued.iter().map(|(_, _, _, id)| id)
     }
 
     /// The same of one app.
-    pub(crate) fn queue_of<'a>(&'a self, app: &'a AppId) -> impl Iterator<Item = &'a CallId> {
+    pub fn queue_of<'a>(&'a self, app: &'a AppId) -> impl Iterator<Item = &'a CallId> {
         let first = (app.clone(), 0, i64::MIN, CallId::new(""));
         self.queued
             .range(first..)
@@ -303,33 +303,33 @@ impl Order {
             .map(|(_, _, _, id)| id)
     }
 
-    /// Whether some job could run, given an instance.
-    pub(crate) fn has_ready(&self) -> bool {
-        self.lines
-            .keys()
-            .any(|needs| !self.paused.contains(&needs.app))
+    /// Whether that instance could be given a job.
+    pub fn has_for(&self, offer: &Offer) -> bool {
+        !self.lines.is_empty()
+            && !self.paused.contains(&offer.app)
+            && offer.meets().any(|needs| self.lines.contains_key(&needs))
     }
 
     #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.jobs.len()
     }
 
     /// The place behind all others.
-    pub(crate) fn place_last(&mut self) -> i64 {
+    pub fn place_last(&mut self) -> i64 {
         self.last_place = self.last_place.max(0) + PLACE_GAP;
         self.last_place
     }
 
     /// The place before all others.
-    pub(crate) fn place_first(&mut self) -> i64 {
+    pub fn place_first(&mut self) -> i64 {
         self.first_place = self.first_place.min(0) - PLACE_GAP;
         self.first_place
     }
 
     /// A place just before a queued job, with that job's priority and turn. Where there is no room
     /// between two neighbours, those before move on; they are given too, with their new places.
-    pub(crate) fn place_before(&self, id: &CallId) -> Option<(Before, Vec<(CallId, i64)>)> {
+    pub fn place_before(&self, id: &CallId) -> Option<(Before, Vec<(CallId, i64)>)> {
         let target = &self.jobs.get(id)?.entry;
         let (app, class, place, _) = rank_of(target);
         // Nobody slips in front of the turns, nor out of there.
@@ -369,7 +369,7 @@ impl Order {
     }
 
     /// Another place for a queued job.
-    pub(crate) fn set_place(&mut self, id: &CallId, place: i64, now: Millis) {
+    pub fn set_place(&mut self, id: &CallId, place: i64, now: Millis) {
         if let Some(mut entry) = self.take(id) {
             entry.place = place;
             self.add(entry, now);
@@ -451,15 +451,15 @@ type Turn = (u8, usize, u64, i64);
 
 /// A place before another job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Before {
-    pub(crate) place: i64,
-    pub(crate) priority: u8,
-    pub(crate) turn_of: CallerName,
+pub struct Before {
+    pub place: i64,
+    pub priority: u8,
+    pub turn_of: CallerName,
 }
 
 impl Offer {
     /// Whether it is what is asked for.
-    pub(crate) fn fits(&self, wanted: &Select) -> bool {
+    pub fn fits(&self, wanted: &Select) -> bool {
         let version = |wanted: &String| {
             let own = self.version.as_deref().map_or(Vec::new(), prefixes);
             own.contains(wanted)

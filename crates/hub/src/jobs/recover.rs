@@ -139,9 +139,9 @@ impl Jobs {
         ))
     }
 
-    /// A bridge has said all that it knows: what it was given and does not know never started. One that was
-    /// loaded anew in the same process has forgotten what the earlier one knew.
-    pub(crate) fn bridge_is_back(&self, said: &Announcement) {
+    /// A bridge has said all that it knows. When its list is `complete`, what it was given and does not know never
+    /// started; one that was loaded anew in the same process has forgotten what the earlier one knew.
+    pub(crate) fn bridge_is_back(&self, said: &Announcement, complete: bool) {
         let born = said.pid.and_then(birth);
         let mut room = self.lock();
         let mut found = Vec::new();
@@ -150,7 +150,8 @@ impl Jobs {
                 continue;
             };
             if mark.session == said.session {
-                found.push((id.clone(), Ran::No));
+                let ran = if complete { Ran::No } else { Ran::Maybe };
+                found.push((id.clone(), ran));
             } else if said.pid.is_some() && mark.pid == said.pid && mark.born == born {
                 found.push((id.clone(), Ran::Maybe));
             }

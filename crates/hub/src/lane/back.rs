@@ -19,13 +19,13 @@ use crate::limits;
 
 impl Lane {
     /// Brings both sides to the same view after a handshake.
-    pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known, same_bridge: bool) {
+    pub(super) fn settle_by(&self, inner: &mut Inner, known: &Known) {
         if known.complete {
             self.hand_over_anew(inner, known);
         }
         for id in inner.order.lost(known) {
-            // The same process never saw what it does not know; one that was loaded anew may have.
-            let ran = match same_bridge && !self.has_started(inner, &id) {
+            // A bridge that would know never saw what it does not know; of another nobody can say.
+            let ran = match known.complete && !self.has_started(inner, &id) {
                 true => Ran::No,
                 false => Ran::Maybe,
             };

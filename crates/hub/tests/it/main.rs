@@ -10,9 +10,9 @@ mod choosing;
 mod ends;
 mod feed;
 mod handshake;
+mod history;
 mod jobs;
 mod jobs_after_crashes;
-
 mod journal;
 mod links;
 mod order;

@@ -38,7 +38,7 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
             view.correlation_id,
             record.effect.as_str(),
             view.status.as_str(),
-            view.args.as_ref().map(|args| written(args)),
+            view.args.as_ref().map(written),
             record.args_blob,
             written(&view.outcome),
         ])?;

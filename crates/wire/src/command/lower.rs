@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{CommandSpec, Effect};
+use super::{CommandSpec, Effect, Repeatable};
 
 /// A description that cannot be used, with the place.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ struct Verb {
     #[serde(default)]
     concurrent: bool,
     #[serde(default)]
-    repeatable: bool,
+    repeatable: Repeatable,
     #[serde(default)]
     keywords: Vec<String>,
     example: Option<Map<String, Value>>,
@@ -117,7 +117,10 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
             reason,
         })?;
     Ok(CommandSpec {
-        repeatable: verb.repeatable || verb.effect == Effect::Read,
+        repeatable: match verb.effect {
+            Effect::Read => Repeatable::Flat(true),
+            _ => verb.repeatable,
+        },
         keywords: verb.keywords,
         name,
         summary: verb.summary,
@@ -256,12 +259,22 @@ mod tests {
         );
         assert_eq!(create.args["properties"]["password"]["writeOnly"], true);
         assert!(create.args["properties"]["kind"].get("writeOnly").is_none());
-        assert!(!create.repeatable);
+        assert_eq!(create.repeatable, Repeatable::Flat(false));
         assert!(
             specs
                 .iter()
-                .any(|spec| spec.name == "object.list" && spec.repeatable)
+                .any(|spec| spec.name == "object.list" && spec.repeatable == Repeatable::Flat(true))
         );
+    }
+
+    #[test]
+    fn what_may_run_twice_may_depend_on_the_arguments() {
+        let text = "[a]\nsummary='x'\neffect='write'\nrepeatable = { overwrite = true, existing = ['skip', 'replace'] }\n";
+        let spec = noun("n", text).unwrap().remove(0);
+        let with = |args: Value| spec.repeatable.with(args.as_object().unwrap());
+        assert!(with(json!({"overwrite": true, "existing": "skip", "path": "a"})));
+        assert!(!with(json!({"overwrite": true, "existing": "refuse"})));
+        assert!(!with(json!({"existing": "skip"})));
     }
 
     #[test]
