@@ -11,6 +11,7 @@ mod routes;
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
+    schemas.extend(routes::feed_schemas());
     schemas.extend(jobs::schemas());
     schemas.extend(dashboard::schemas());
     let mut paths = routes::paths();

@@ -60,7 +60,17 @@ pub(super) fn paths() -> Map<String, Value> {
 }
 
 pub(super) fn schemas() -> Map<String, Value> {
-    let time = json!({"type": "string", "format": "date-time"});
+    let mut all = words();
+    all.extend(jobs());
+    all.extend(wishes());
+    all
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn words() -> Map<String, Value> {
     map(json!({
         "JobStatus": {"enum": ["queued", "leased", "running", "succeeded", "failed", "timed_out", "cancelled", "interrupted", "dead"]},
         "Durability": {"enum": ["fsync", "journal"]},
@@ -71,7 +81,13 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Labels": {"type": "object", "additionalProperties": {"type": "string"}},
         "Select": {"type": ["object", "null"], "additionalProperties": false, "description": "Which instances fit, instead of one by name.",
             "properties": {"version": text_or_null(), "mode": {"enum": ["background", "gui", "module", null]},
-                "label": text_or_null(), "file": text_or_null()}},
+                "label": text_or_null(), "file": text_or_null()}}
+    }))
+}
+
+fn jobs() -> Map<String, Value> {
+    let time = time();
+    map(json!({
         "Attempt": {"type": "object", "required": ["attempt", "instance", "started_at", "status"], "properties": {
             "attempt": {"type": "integer"}, "instance": {"type": "string"}, "started_at": time, "ended_at": time,
             "status": reference("JobStatus"), "problem": reference("Problem")}},
@@ -89,6 +105,22 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "value": {}, "output": {"type": "object"}, "duration_ms": {"type": "number"}, "changes": {"type": "object"},
                 "memory": {"type": "object"}, "problem": reference("Problem"),
                 "attempts": {"type": "array", "items": reference("Attempt")}, "args": {"type": "object"}}},
+        "Queue": {"type": "object", "required": ["app", "paused", "draining"], "properties": {
+            "app": {"type": "string"}, "paused": {"type": "boolean"}, "draining": {"type": "boolean"}}},
+        "Jobs": {"type": "object", "required": ["jobs", "counts", "queues"], "properties": {
+            "jobs": {"type": "array", "items": reference("Job")}, "next_cursor": {"type": "string"},
+            "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "queues": {"type": "array", "items": reference("Queue")}}},
+        "Refused": {"type": "object", "required": ["problem"], "properties": {"problem": reference("Problem")}},
+        "Batch": {"type": "object", "required": ["batch_id", "status", "outcomes", "not_run"], "properties": {
+            "batch_id": {"type": "string"}, "status": {"enum": ["running", "succeeded", "failed"]},
+            "outcomes": {"type": "array", "items": {"anyOf": [reference("Call"), reference("Refused")]}},
+            "not_run": {"type": "integer"}}}
+    }))
+}
+
+fn wishes() -> Map<String, Value> {
+    map(json!({
         "JobChange": {"type": "object", "additionalProperties": false, "properties": {
             "priority": reference("Priority"),
             "not_before": {"type": ["string", "null"], "description": "An empty text takes it away."},
@@ -98,23 +130,12 @@ pub(super) fn schemas() -> Map<String, Value> {
             "place": {"anyOf": [{"enum": ["first", "last", null]}, {"type": "object", "required": ["before"], "additionalProperties": false,
                 "properties": {"before": {"type": "string"}}}]},
             "paused": {"type": ["boolean", "null"]}, "status": {"enum": ["queued", null]}}},
-        "Queue": {"type": "object", "required": ["app", "paused", "draining"], "properties": {
-            "app": {"type": "string"}, "paused": {"type": "boolean"}, "draining": {"type": "boolean"}}},
         "QueueChange": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "paused": {"type": ["boolean", "null"]}, "drain": {"type": ["boolean", "null"]}}},
-        "Jobs": {"type": "object", "required": ["jobs", "counts", "queues"], "properties": {
-            "jobs": {"type": "array", "items": reference("Job")}, "next_cursor": {"type": "string"},
-            "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
-            "queues": {"type": "array", "items": reference("Queue")}}},
         "BatchRequest": {"type": "object", "required": ["calls"], "additionalProperties": false, "properties": {
             "calls": {"type": "array", "minItems": 1, "maxItems": 1000, "items": reference("CallRequest")},
             "on_error": {"enum": ["stop", "continue"], "default": "stop"},
             "wait": {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}], "default": true},
-            "durable": {"anyOf": [{"type": "boolean"}, reference("Durability")]}}},
-        "Refused": {"type": "object", "required": ["problem"], "properties": {"problem": reference("Problem")}},
-        "Batch": {"type": "object", "required": ["batch_id", "status", "outcomes", "not_run"], "properties": {
-            "batch_id": {"type": "string"}, "status": {"enum": ["running", "succeeded", "failed"]},
-            "outcomes": {"type": "array", "items": {"anyOf": [reference("Call"), reference("Refused")]}},
-            "not_run": {"type": "integer"}}}
+            "durable": {"anyOf": [{"type": "boolean"}, reference("Durability")]}}}
     }))
 }

@@ -246,6 +246,22 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Copy": {"type": "object", "properties": {"instance": {"type": "string"}, "path": {"type": "string"},
             "taken": {"type": "string"}, "bytes": {"type": "integer"}, "file": text_or_null}},
         "Copies": list("copies", "Copy"),
+        "Blob": {"type": "object", "required": ["$blob", "bytes"], "properties": {
+            "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
+        "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
+            "name": {"type": "string"}, "scopes": scopes, "ask": scopes}},
+        "Tokens": list("tokens", "Token"),
+        "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
+    }))
+}
+
+pub(super) fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// What the feed tells.
+pub(super) fn feed_schemas() -> Map<String, Value> {
+    map(json!({
         "Event": {"type": "object", "required": ["epoch", "seq", "at", "event"], "properties": {
             "epoch": {"type": "string"}, "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"},
             "event": {"enum": ["call_queued", "call_started", "call_progress", "call_output", "call_ended", "instance", "job", "state"]},
@@ -258,18 +274,8 @@ pub(super) fn schemas() -> Map<String, Value> {
             "epoch": {"type": "string"}, "seq": {"type": "integer"}, "why": {"enum": ["start", "epoch", "window"]},
             "instances": {"type": "array", "items": reference("Instance")},
             "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"},
-            "jobs": {"type": "array", "items": reference("Job")}}},
-        "Blob": {"type": "object", "required": ["$blob", "bytes"], "properties": {
-            "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
-        "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
-            "name": {"type": "string"}, "scopes": scopes, "ask": scopes}},
-        "Tokens": list("tokens", "Token"),
-        "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
+            "jobs": {"type": "array", "items": reference("Job")}}}
     }))
-}
-
-pub(super) fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 pub(super) fn text_or_null() -> Value {
