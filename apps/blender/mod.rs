@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use hub::app::{App, Launch, LaunchRequest, Program};
+use hub::conduct::{Conducting, Podium};
 use hub::home::Home;
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
@@ -14,6 +15,7 @@ use crate::bridge_files;
 use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
 
 mod addon;
+mod farm;
 mod find;
 mod install;
 mod pythons;
@@ -86,13 +88,26 @@ impl App for Blender {
         let package = lay_out_bridge(home)?;
         let file = request.file.as_deref().map(existing).transpose()?;
         match found.kind {
-            Kind::Program => Ok(program(&found.path, &package, request.mode, file)),
+            Kind::Program => Ok(program(&found.path, &package, request, file)),
             Kind::Module if request.mode == Mode::Gui => Err(Problem::new(
                 Code::NOT_SUPPORTED,
                 "The bpy wheel has no window.",
             )
             .hint("Install Blender itself for --gui, or use --background.")),
-            Kind::Module => Ok(module(&found.path, &package, file)),
+            Kind::Module => Ok(module(&found.path, &package, request, file)),
+        }
+    }
+
+    fn conduct(&self, podium: Podium) -> Conducting {
+        match podium.command() {
+            "render.farm" => farm::conduct(podium),
+            other => {
+                let unknown = Problem::new(
+                    Code::NOT_SUPPORTED,
+                    format!("The hub's side of Blender does not know `{other}`."),
+                );
+                Box::pin(async move { Err(unknown).into() })
+            }
         }
     }
 }
@@ -165,13 +180,27 @@ fn existing(path: &Path) -> Result<PathBuf, Problem> {
     .hint("Check the path; it is taken relative to the hub's folder unless it is absolute."))
 }
 
-fn program(program: &Path, package: &Path, mode: Mode, file: Option<PathBuf>) -> Launch {
+fn program(
+    program: &Path,
+    package: &Path,
+    request: &LaunchRequest,
+    file: Option<PathBuf>,
+) -> Launch {
+    let mode = request.mode;
     let mut args: Vec<OsString> = Vec::new();
     if mode != Mode::Gui {
         args.push("--background".into());
     }
+    if let Some(threads) = request.threads {
+        args.extend(["--threads".into(), threads.to_string().into()]);
+    }
     // A file's own scripts do not run just because it was opened.
-    args.push("--disable-autoexec".into());
+    let autoexec = if request.scripts {
+        "--enable-autoexec"
+    } else {
+        "--disable-autoexec"
+    };
+    args.push(autoexec.into());
     args.extend(file.map(PathBuf::into_os_string));
     args.push("--python".into());
     args.push(package.join("boot.py").into());
@@ -188,9 +217,13 @@ fn program(program: &Path, package: &Path, mode: Mode, file: Option<PathBuf>) ->
     }
 }
 
-fn module(python: &Path, package: &Path, file: Option<PathBuf>) -> Launch {
+/// The wheel takes no number of threads at its start; `render.frames` gives it to the renderer.
+fn module(python: &Path, package: &Path, request: &LaunchRequest, file: Option<PathBuf>) -> Launch {
     let mut args: Vec<OsString> = vec![package.join("boot.py").into()];
     args.extend(file.map(PathBuf::into_os_string));
+    if request.scripts {
+        args.push("--scripts".into());
+    }
     Launch {
         program: python.to_owned(),
         args,

@@ -66,7 +66,7 @@ class Call:
         "id", "command", "args", "owner", "scopes", "timeout_ms", "revision", "group", "cancelled", "entry", "ending",
         "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged", "settled", "capture",
         "port", "blobs", "incoming", "logs", "logs_left_out", "fresh_logs", "fresh_progress",
-        "told_progress", "_on_cancel", "_blob_bytes",
+        "fresh_details", "told_progress", "_on_cancel", "_blob_bytes",
     )  # fmt: skip
 
     def __init__(self, id, command, args=None, owner="", scopes=(), timeout_ms=None, port=None):
@@ -97,6 +97,7 @@ class Call:
         self.logs_left_out = 0
         self.fresh_logs = None
         self.fresh_progress = None
+        self.fresh_details = None
         self.told_progress = None
         self._on_cancel = None
         self._blob_bytes = 0
@@ -118,11 +119,13 @@ class Call:
         call.group = Group.of(item.get("group"))
         return call
 
-    def progress(self, fraction, text=""):
-        """Says how far the call is: `fraction` from 0 to 1 or None, and a short text."""
+    def progress(self, fraction, text="", details=None):
+        """Says how far the call is: `fraction` from 0 to 1 or None, a short text, and for programs a small dict of
+        plain values, which stays as it is once it was given."""
         if fraction is not None:
             fraction = float(fraction)
             fraction = None if math.isnan(fraction) else min(1.0, max(0.0, fraction))
+        self.fresh_details = details
         self.fresh_progress = (fraction, str(text)[:LOG_TEXT_MAX])
         self._nudge()
 

@@ -17,7 +17,10 @@ def messages(call):
     latest = call.fresh_progress
     if latest is not None and latest is not call.told_progress:
         call.told_progress = latest
-        yield {"t": "progress", "id": call.id, "fraction": latest[0], "text": latest[1]}
+        message = {"t": "progress", "id": call.id, "fraction": latest[0], "text": latest[1]}
+        if call.fresh_details is not None:
+            message["details"] = call.fresh_details
+        yield message
     capture = call.capture
     if capture is not None:
         for name in ("stdout", "stderr"):

@@ -180,6 +180,8 @@ impl Link {
                 .to_vec(),
             effect: Effect::Code,
             timeout_ms: Some(600_000),
+            revision: None,
+            group: None,
         })))?;
         Ok(id)
     }

@@ -125,6 +125,7 @@ fn claim_us(order: &mut Order) -> f64 {
         mode: Mode::Background,
         labels: vec!["gpu".to_owned()],
         file: Some("/film/010.blend".to_owned()),
+        is_reserved: false,
     };
     let mut spent = Duration::ZERO;
     for _ in 0..CLAIMS {

@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 mod arrays;
 mod bridge_link;
 mod echo;
+mod farm;
 mod floor;
 mod goals;
 mod http;
@@ -77,6 +78,15 @@ enum Role {
     Store,
     /// Jobs: a claim with ten and with 100,000 queued, and what they cost an interactive call.
     Jobs,
+    /// Measures what a render farm gains over one worker on this machine's cores; minutes.
+    Farm {
+        /// Frames of each render.
+        #[arg(long, default_value_t = 24)]
+        frames: u32,
+        /// Samples of each frame.
+        #[arg(long, default_value_t = 24)]
+        samples: u32,
+    },
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
@@ -92,11 +102,12 @@ enum Role {
 }
 
 fn main() -> ExitCode {
-    let words = Words::parse();
-    let done = match words.role {
+    let mut words = Words::parse();
+    let done = match words.role.take() {
         Some(Role::Hammer) => hammer(),
         Some(Role::Store) => store::measure(words.kapelle, words.quick),
         Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
+        Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),
         Some(Role::EchoBridge) => echo::run(),
@@ -110,6 +121,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn measure_farm(words: Words, frames: u32, samples: u32) -> Result<(), Fault> {
+    let page = farm::measure(&farm::Wanted {
+        kapelle: kapelle::program(words.kapelle)?,
+        blender: words.blender,
+        python: words.python,
+        rounds: if words.quick { 1 } else { 3 },
+        frames,
+        samples,
+    })?;
+    print!("{page}");
+    for path in &words.out {
+        std::fs::write(path, &page)?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
 }
 
 fn hammer() -> Result<(), Fault> {

@@ -2,11 +2,11 @@
 """Starts the bridge in a Blender that the hub, a test or a person launches.
 
     blender -b [F.blend] --python boot.py [-- --file F.blend]     blocks until it should leave
-    python boot.py [F.blend | --file F.blend]                     the same, in a Python with the `bpy` wheel
+    python boot.py [F.blend | --file F.blend] [--scripts]         the same, in a Python with the `bpy` wheel
     blender [F.blend] --python boot.py                            with a window: starts the timer and comes back
 
-A file of ours (not one that Blender opens by itself) is opened without running scripts in it. Exit code 3: it could
-not be opened.
+A file of ours (not one that Blender opens by itself) is opened without running scripts in it, but for `--scripts`.
+Exit code 3: it could not be opened.
 The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the hub started it), KAPELLE_ROOTS
 (further folders that callers may use, separated like PATH), KAPELLE_DIRECT (a port: the direct mode
 without a hub, see direct.py).
@@ -28,9 +28,10 @@ def main():
     if not bpy.app.background:
         package.register()
         return
-    path = _file(of_module=not bpy.app.binary_path)
+    of_module = not bpy.app.binary_path
+    path = _file(of_module)
     if path is not None:
-        _open(bpy, path)
+        _open(bpy, path, scripts=of_module and "--scripts" in sys.argv)
     _block(bpy)
 
 
@@ -82,9 +83,9 @@ def _leave(bpy, announcement, reason):
         os._exit(0)
 
 
-def _open(bpy, path):
+def _open(bpy, path, scripts):
     try:
-        bpy.ops.wm.open_mainfile(filepath=os.path.abspath(path), load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=os.path.abspath(path), load_ui=False, use_scripts=scripts)
     except RuntimeError as error:
         print("Kapelle: %s could not be opened: %s" % (path, str(error).strip()), file=sys.stderr, flush=True)
         os._exit(EXIT_FILE)

@@ -28,6 +28,11 @@ FORMATS = {
 EXISTING = ("refuse", "skip", "overwrite")
 
 
+def file_name(frame, suffix):
+    """frame_0001.png; negative ones with their sign."""
+    return "frame_%s%s" % ("%04d" % frame if frame >= 0 else "%05d" % frame, suffix)
+
+
 class Plan:
     """What one call renders. `wanted`: the frames that are to be rendered."""
 
@@ -72,7 +77,7 @@ class Plan:
 
     def file_of(self, frame):
         """Where a frame goes: frame_0001.png in the target folder; negative ones with their sign."""
-        return os.path.join(self.target, "frame_%s%s" % ("%04d" % frame if frame >= 0 else "%05d" % frame, self.suffix))
+        return os.path.join(self.target, file_name(frame, self.suffix))
 
     def begin(self, work):
         """The first frame is on its way."""

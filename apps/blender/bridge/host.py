@@ -25,7 +25,12 @@ from .history import History
 from .revisions import ARTIST, Revisions
 
 # Commands that write files but leave the open one as it is: nothing to compare, copy or undo.
-LEAVE_ALONE = frozenset(("render.still", "render.animation", "file.export", "file.save", "code.reset"))
+LEAVE_ALONE = frozenset(
+    (
+        "render.still", "render.animation", "render.frames", "render.sheet", "render.film",
+        "file.export", "file.save", "code.reset",
+    )
+)  # fmt: skip
 # A file whose time is at most this old was written by the save that just ended; some file systems count in 2 s.
 JUST_SAVED_S = 3.0
 _current = []

@@ -47,7 +47,7 @@ PICTURES = {
     ".bmp": "BMP",
 }
 
-_SAMPLES = re.compile(r"(?:Sample|Rendering)\s+(\d+)\s*/\s*(\d+)")
+SAMPLES = re.compile(r"(?:Sample|Rendering)\s+(\d+)\s*/\s*(\d+)")
 _MARK = "KAPELLE "
 
 
@@ -187,7 +187,7 @@ class Work:
             self._heard_also(told)
 
     def _progress(self, call, text):
-        found = _SAMPLES.search(text)
+        found = SAMPLES.search(text)
         if found is None:
             return
         done, total = int(found.group(1)), max(1, int(found.group(2)))

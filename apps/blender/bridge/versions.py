@@ -300,6 +300,32 @@ def film_format(scene, container):
     film.audio_codec = "NONE"
 
 
+def strips(editor):
+    """The strips of a sequence editor: renamed in 4.4, the old name is gone in 5.0."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def all_strips(editor):
+    """As `strips`, those inside of meta strips included."""
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+
+
+def shows_strips(scene):
+    """Whether a render takes its pictures from the sequencer, and so needs no camera."""
+    editor = scene.sequence_editor
+    return scene.render.use_sequencer and editor is not None and len(strips(editor)) > 0
+
+
+def uses_graphics_card(scene):
+    """Whether a final render runs on a graphics card, which several processes would have to share."""
+    engine = engine_name(scene)
+    if engine != "cycles" or not hasattr(scene, "cycles"):
+        return engine in ("eevee", "workbench")
+    chosen = bpy.context.preferences.addons.get("cycles")
+    kind = getattr(chosen.preferences, "compute_device_type", "NONE") if chosen is not None else "NONE"
+    return scene.cycles.device == "GPU" and kind != "NONE"
+
+
 def show_alpha(material):
     """EEVEE up to 4.1 shows no alpha without it."""
     if hasattr(material, "blend_method"):

@@ -21,6 +21,7 @@ VERB_KEYS = {
     "timeout_ms",
     "concurrent",
     "repeatable",
+    "runs",
     "keywords",
     "example",
     "args",
@@ -64,7 +65,8 @@ DESCRIBED, WRITTEN = described(), written()
 
 
 def test_every_command_has_its_function_and_every_function_its_command():
-    assert set(DESCRIBED) == set(WRITTEN)
+    by_bridge = {name for name, told in DESCRIBED.items() if told.get("runs", "instance") == "instance"}
+    assert by_bridge == set(WRITTEN)
     assert len(DESCRIBED) >= 25
 
 

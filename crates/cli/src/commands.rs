@@ -23,6 +23,7 @@ pub(crate) mod install;
 pub(crate) mod jobs;
 pub(crate) mod mcp;
 pub(crate) mod recover;
+pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod start;
@@ -43,6 +44,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Code(words)) => words.run(session),
         Some(Verb::Run(words)) => words.run(session),
         Some(Verb::Batch(words)) => words.run(session),
+        Some(Verb::Render(words)) => words.run(session),
         Some(Verb::Status(words)) => words.run(session),
         Some(Verb::Apps(words)) => words.run(session),
         Some(Verb::Commands(words)) => words.run(session),

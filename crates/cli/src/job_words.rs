@@ -104,7 +104,8 @@ pub(crate) fn time_or_none(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn retry(text: &str) -> Result<Retry, String> {
-    let wanted = || "write how often, such as 3, and how long to wait first, such as 3:10s".to_owned();
+    let wanted =
+        || "write how often, such as 3, and how long to wait first, such as 3:10s".to_owned();
     let (max, wait) = match text.split_once(':') {
         None => (text, None),
         Some((max, wait)) => (max, Some(amount::seconds(wait).map_err(|_| wanted())?)),
@@ -149,13 +150,28 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        assert_eq!(retry("3"), Ok(Retry { max: 3, backoff_ms: None }));
-        assert_eq!(retry("3:10s"), Ok(Retry { max: 3, backoff_ms: Some(10_000) }));
+        assert_eq!(
+            retry("3"),
+            Ok(Retry {
+                max: 3,
+                backoff_ms: None
+            })
+        );
+        assert_eq!(
+            retry("3:10s"),
+            Ok(Retry {
+                max: 3,
+                backoff_ms: Some(10_000)
+            })
+        );
         assert!(retry("often").is_err() && retry("3:later").is_err());
         assert_eq!(label("shot=7"), Ok(("shot".to_owned(), "7".to_owned())));
         assert!(label("shot").is_err() && label("=7").is_err());
         let wanted = select("version=4.5,mode=gui").unwrap();
-        assert_eq!((wanted.version.as_deref(), wanted.mode), (Some("4.5"), Some(Mode::Gui)));
+        assert_eq!(
+            (wanted.version.as_deref(), wanted.mode),
+            (Some("4.5"), Some(Mode::Gui))
+        );
         assert!(select("colour=red").unwrap_err().contains("version="));
         assert!(time("2h").unwrap().ends_with('Z') && time("soon").is_err());
         assert_eq!(time_or_none("none"), Ok(String::new()));

@@ -18,6 +18,7 @@
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
+//! | `farm_live` | a render farm as it happens |
 //! | `demo` | the first run: a scene, a picture, a file |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
@@ -33,6 +34,7 @@ mod checkup;
 mod client;
 mod commands;
 mod demo;
+mod farm_live;
 mod follow;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -25,7 +25,7 @@ const TOLD_AFTER: Duration = Duration::from_millis(500);
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Steps of a bar: finer than a terminal is wide.
-const BAR_STEPS: u64 = 1000;
+pub(crate) const BAR_STEPS: u64 = 1000;
 
 pub(crate) struct Live {
     ui: Ui,
@@ -255,12 +255,12 @@ fn new_bar() -> ProgressBar {
     clippy::cast_precision_loss,
     reason = "clamped to a small range"
 )]
-fn steps(fraction: f64, all: u64) -> u64 {
+pub(crate) fn steps(fraction: f64, all: u64) -> u64 {
     (fraction.clamp(0.0, 1.0) * all as f64) as u64
 }
 
 /// A log record of the app; one that is no JSON as it is.
-fn say_log(ui: Ui, text: &str) {
+pub(crate) fn say_log(ui: Ui, text: &str) {
     for line in text.lines() {
         let read: Option<LogRecord> = serde_json::from_str::<Value>(line)
             .ok()

@@ -286,6 +286,9 @@ pub(crate) fn blender_launch(
         memory_mb: None,
         time_s: None,
         labels: Vec::new(),
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
 }

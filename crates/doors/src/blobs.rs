@@ -114,6 +114,36 @@ pub(crate) async fn fetch(
     Ok(response)
 }
 
+/// `GET /v1/calls/{id}/picture`: the last picture of a render farm, from its file, where it is one that pages show.
+pub(crate) async fn picture_of_call(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let call = door.hub.find_call(&wire::CallId::from(id)).await?;
+    crate::calls::may_see(&caller, &call)?;
+    let path = door.hub.picture_of_call(&call)?;
+    let unseen =
+        |what: &str| Problem::new(Code::NOT_SUPPORTED, format!("{} {what}.", path.display()));
+    let mut file = File::open(&path).await.map_err(|_| unseen("is gone"))?;
+    let length = file.metadata().await.map_err(|_| unseen("is gone"))?.len();
+    let kind = media_type(&mut file).await;
+    if !kind.starts_with("image/") || length > limits::PICTURE_BYTES_MAX {
+        return Err(unseen("is no picture that a page shows").into());
+    }
+    file.rewind().await.map_err(|_| unseen("cannot be read"))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        // The next frame is asked for by the same name.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    Ok((headers, body_of(file, length)).into_response())
+}
+
 /// What a page may show as a picture says so; all else is bytes. Told by its first bytes, never by whoever
 /// stored it: nothing here can be a page or a script.
 async fn media_type(file: &mut File) -> &'static str {

@@ -67,6 +67,7 @@ fn routes(
         )
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/calls/{id}/picture", get(blobs::picture_of_call))
         .route("/v1/batches", post(batches::ask))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/queue", post(jobs::queue))

@@ -43,6 +43,8 @@ pub mod limits {
     pub const JOBS_PAGE: usize = 50;
     /// A comment on a quiet event stream, so that proxies keep it open.
     pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+    /// A picture file that a page shows, in bytes: a large frame as PNG.
+    pub const PICTURE_BYTES_MAX: u64 = 64 * 1024 * 1024;
     /// The body that signs a browser in, in bytes: a key is 64 letters.
     pub const SIGN_IN_BYTES_MAX: usize = 1024;
     /// Connections at once: far above what one machine's callers need, below its descriptors.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
+use crate::conduct::{Conducted, Conducting, Podium};
 use crate::home::Home;
 
 /// A kind of program that can be conducted.
@@ -54,6 +55,18 @@ pub trait App: Send + Sync {
     /// # Errors
     /// `start_failed` when no program is found, `not_supported` when the mode is not.
     fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem>;
+
+    /// Runs a command whose description says `runs = "hub"`. It ends soon after [`Podium::ends`] is cancelled.
+    fn conduct(&self, podium: Podium) -> Conducting {
+        let command = podium.command().to_owned();
+        Box::pin(async move {
+            let problem = Problem::new(
+                Code::NOT_SUPPORTED,
+                format!("The hub's side of this app does not know `{command}`."),
+            );
+            Conducted::from(Err(problem))
+        })
+    }
 }
 
 /// A program of this machine.
@@ -91,6 +104,15 @@ pub struct LaunchRequest {
     /// Words by which jobs can select it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// How many threads each process computes with, where the app can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Whether code inside the file may run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scripts: bool,
+    /// The work that it is started for: it gets no call that does not name it. Set by the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_for: Option<String>,
 }
 
 fn background() -> Mode {

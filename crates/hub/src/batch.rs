@@ -163,7 +163,7 @@ fn allow_all(
             last: last.get(&call.app) == Some(&at),
             stop,
         };
-        match desk::allow(hub, caller, call, Some(group)) {
+        match desk::allow(hub, caller, call, None, Some(group)) {
             Ok(call) => allowed.push(call),
             Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
                 unconfirmed.push((at, problem));

@@ -23,6 +23,7 @@ use crate::store::CallRecord;
 pub struct Call {
     pub id: CallId,
     pub correlation_id: Option<String>,
+    pub parent_id: Option<CallId>,
     pub app: AppId,
     /// Empty for a job that no instance has been chosen for.
     instance: Mutex<InstanceName>,
@@ -63,6 +64,7 @@ pub struct Stage {
 /// What a call is made of.
 pub struct CallParts {
     pub correlation_id: Option<String>,
+    pub parent_id: Option<CallId>,
     pub app: AppId,
     pub instance: InstanceName,
     pub command: String,
@@ -96,6 +98,7 @@ impl Call {
         Self {
             id,
             correlation_id: parts.correlation_id,
+            parent_id: parts.parent_id,
             app: parts.app,
             instance: Mutex::new(parts.instance),
             command: parts.command,
@@ -135,6 +138,7 @@ impl Call {
         Self {
             id: view.call_id,
             correlation_id: view.correlation_id,
+            parent_id: view.parent_id,
             app: view.app,
             instance: Mutex::new(view.instance),
             command: view.command,
@@ -205,6 +209,12 @@ impl Call {
         self.stage.borrow().started.is_some()
     }
 
+    /// Where it stands, from now on.
+    #[must_use]
+    pub fn stages(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
     /// Waits for the end; `true` when it came in time.
     pub async fn ended(&self, within: Option<Duration>) -> bool {
         let mut stage = self.stage.subscribe();
@@ -222,6 +232,7 @@ impl Call {
         CallView {
             call_id: self.id.clone(),
             correlation_id: self.correlation_id.clone(),
+            parent_id: self.parent_id.clone(),
             app: self.app.clone(),
             instance: self.instance(),
             durability: self.durability,

@@ -304,6 +304,26 @@ impl Callers {
         })
     }
 
+    /// A caller from before, with what it may do now: long work asks again, because its token may have been
+    /// revoked since.
+    ///
+    /// # Errors
+    /// `forbidden` when its token is gone.
+    pub fn now(&self, before: &Caller) -> Result<Caller, Problem> {
+        let Some(today) = self.named(&before.name) else {
+            return Err(Problem::new(
+                Code::FORBIDDEN,
+                format!("The token of `{}` was revoked.", before.name),
+            ));
+        };
+        let both = |scope: &Scope| today.scopes.has(*scope) && before.scopes.has(*scope);
+        Ok(Caller {
+            name: before.name.clone(),
+            scopes: Scope::ALL.into_iter().filter(both).collect(),
+            asks: before.asks,
+        })
+    }
+
     #[must_use]
     pub fn list(&self) -> Vec<TokenView> {
         let kept = Arc::clone(

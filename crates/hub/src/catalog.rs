@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use serde_json::{Map, Value};
-use wire::{AppId, Code, CommandSpec, Problem};
+use wire::{AppId, Code, CommandSpec, Problem, Runs};
 
 use crate::app::App;
 use crate::find::{Found, Index};
@@ -115,6 +115,16 @@ impl Catalog {
                 "An app's name has letters, digits, `-`, `_`, `.`; it may announce up to {} commands.",
                 limits::ANNOUNCED_COMMANDS_MAX
             )));
+        }
+        if let Some(spec) = specs.iter().find(|spec| spec.runs == Runs::Hub) {
+            return Err(Problem::new(
+                Code::ARGUMENTS_INVALID,
+                format!(
+                    "The bridge's command `{}` says that the hub runs it.",
+                    spec.name
+                ),
+            )
+            .hint("A bridge announces what its own program runs."));
         }
         if specs.is_empty() && self.read().contains_key(id) {
             return Ok(());

@@ -11,11 +11,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use wire::job::Select;
 use wire::link::Group;
-use wire::{CallRequest, Code, InstanceName, Problem};
+use wire::{CallId, CallRequest, Code, InstanceName, Problem, Runs};
 
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
 use crate::catalog::{AppEntry, Command};
+use crate::conduct;
 use crate::hub::Inner as Hub;
 use crate::jobs::{JobWish, Storing};
 use crate::limits;
@@ -32,6 +33,7 @@ pub struct CheckedCall {
     pub(crate) timeout: Duration,
     pub(crate) instance: Option<InstanceName>,
     pub(crate) correlation_id: Option<String>,
+    pub(crate) parent_id: Option<CallId>,
     pub(crate) check_only: bool,
     pub(crate) confirm: Option<String>,
     pub(crate) select: Option<Select>,
@@ -39,6 +41,13 @@ pub struct CheckedCall {
     pub(crate) group: Option<Group>,
     /// When it is to be a job.
     pub(crate) job: Option<JobWish>,
+}
+
+impl CheckedCall {
+    /// Whether the hub's side of the app runs it.
+    pub(crate) fn is_run_by_hub(&self) -> bool {
+        self.command.spec.runs == Runs::Hub
+    }
 }
 
 /// A checked call that its caller may make. Made by [`crate::policy`] alone.
@@ -51,6 +60,10 @@ impl AllowedCall {
 
     pub(crate) fn into_checked(self) -> CheckedCall {
         self.0
+    }
+
+    pub(crate) fn checked(&self) -> &CheckedCall {
+        &self.0
     }
 }
 
@@ -77,10 +90,15 @@ pub struct Checked {
     pub effect: wire::Effect,
 }
 
-/// The walk. Nothing has run when it gives a problem.
-pub(crate) fn ask(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
+/// The walk. Nothing has run when it gives a problem. `parent`: the call of the hub's own that asks.
+pub(crate) fn ask(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    request: CallRequest,
+    parent: Option<CallId>,
+) -> Result<Asked, Problem> {
     hub.refuse_when_stopping()?;
-    let allowed = allow(hub, caller, request, None)?;
+    let allowed = allow(hub, caller, request, parent, None)?;
     go(hub, allowed)
 }
 
@@ -89,31 +107,41 @@ pub(crate) fn allow(
     hub: &Hub,
     caller: &Caller,
     request: CallRequest,
+    parent: Option<CallId>,
     group: Option<Group>,
 ) -> Result<AllowedCall, Problem> {
     let mut checked = check(hub, caller, request)?;
-    checked.group = group;
+    (checked.parent_id, checked.group) = (parent, group);
     // Before a person is asked, it is known that the call has somewhere to go.
     Policy::may(&checked)?;
     blobs_are_there(hub, &checked.args)?;
-    match &checked.job {
-        Some(_) => may_queue(hub, &checked)?,
-        None => drop(choose(hub, &checked)?),
+    if checked.is_run_by_hub() {
+        conduct::needs_no_instance(&checked.command.spec.name, checked.instance.as_ref())?;
+    }
+    if checked.job.is_some() {
+        may_queue(hub, &checked)?;
+    } else if !checked.is_run_by_hub() {
+        choose(hub, &checked)?;
     }
     hub.policy.allow(checked)
 }
 
 /// From there on it is under way.
-pub(crate) fn go(hub: &Hub, allowed: AllowedCall) -> Result<Asked, Problem> {
-    if allowed.0.job.is_some() {
-        if allowed.0.check_only {
-            return Ok(Asked::Checked(told(allowed.0, &[])));
-        }
-        return Ok(Asked::Job(hub.records.jobs.take(allowed.0)?));
-    }
-    let instances = choose(hub, &allowed.0)?;
+pub(crate) fn go(hub: &Arc<Hub>, allowed: AllowedCall) -> Result<Asked, Problem> {
+    let (is_job, by_hub) = (allowed.0.job.is_some(), allowed.0.is_run_by_hub());
+    let instances = if is_job || by_hub {
+        Vec::new()
+    } else {
+        choose(hub, &allowed.0)?
+    };
     if allowed.0.check_only {
         return Ok(Asked::Checked(told(allowed.0, &instances)));
+    }
+    if is_job {
+        return Ok(Asked::Job(hub.records.jobs.take(allowed.0)?));
+    }
+    if by_hub {
+        return conduct::start(hub, &allowed).map(Asked::One);
     }
     let to_all = is_all(allowed.0.instance.as_ref());
     let mut calls = Vec::with_capacity(instances.len());
@@ -159,6 +187,7 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
         timeout,
         instance: request.instance,
         correlation_id: request.correlation_id,
+        parent_id: None,
         check_only: request.check_only,
         confirm: request.confirm,
         select: request.select,
@@ -223,7 +252,9 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
         return Ok(vec![instance]);
     }
     let mut usable: Vec<Arc<Instance>> = hub.roster.of_app(&call.app.id);
-    usable.retain(|instance| instance.lane.is_up() || instance.lane.accepts_calls());
+    usable.retain(|instance| {
+        instance.reserved_for.is_none() && (instance.lane.is_up() || instance.lane.accepts_calls())
+    });
     if let Some(select) = &call.select {
         return any_that_fits(call, select, usable);
     }
@@ -284,6 +315,7 @@ fn take_ticket(
 ) -> Result<Arc<Call>, Problem> {
     let ticket = Arc::new(Call::new(CallParts {
         correlation_id: call.correlation_id.clone(),
+        parent_id: call.parent_id.clone(),
         app: call.app.id.clone(),
         instance: instance.name.clone(),
         command: call.command.spec.name.clone(),
@@ -306,13 +338,14 @@ fn take_ticket(
 }
 
 fn told(call: CheckedCall, instances: &[Arc<Instance>]) -> Checked {
+    let names = instances.iter().map(|instance| instance.name.clone());
     Checked {
         checked: true,
         app: call.app.id.clone(),
-        instance: instances
-            .iter()
-            .map(|instance| instance.name.clone())
-            .collect(),
+        instance: match call.command.spec.runs {
+            Runs::Hub => vec![conduct::HUB.into()],
+            Runs::Instance => names.collect(),
+        },
         command: call.command.spec.name.clone(),
         args: call.args,
         effect: call.command.spec.effect,

@@ -31,7 +31,7 @@ use crate::secrets::Masking;
 
 mod light;
 
-pub(crate) use light::bounded_changes;
+pub(crate) use light::{bounded_changes, is_small};
 
 /// The way from the rooms to the listeners.
 pub struct Feed {

@@ -24,6 +24,7 @@ use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
 use crate::catalog::{AppEntry, Catalog};
+use crate::conduct::{self, Conductors};
 use crate::config::Config;
 use crate::desk::{self, Asked};
 use crate::feed::{Feed, Subscription};
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) roster: Roster,
     pub(crate) supervisor: Supervisor,
+    pub(crate) conductors: Conductors,
     pub(crate) records: Records,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
@@ -74,6 +76,17 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// Tells a call to end, whoever runs it.
+    pub(crate) fn cancel_call(&self, call: &Call) {
+        let instance = call.instance();
+        if instance.as_str() == conduct::HUB && self.conductors.cancel(&call.id) {
+            return;
+        }
+        if let Some(instance) = self.roster.find(&instance) {
+            instance.lane.cancel(&call.id);
+        }
+    }
+
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
         if self.stopping.is_cancelled() {
             return Err(
@@ -120,6 +133,7 @@ impl Hub {
             policy: Policy::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
+            conductors: Conductors::default(),
             records: Records {
                 journal,
                 history,
@@ -223,7 +237,7 @@ impl Hub {
     /// # Errors
     /// When nothing ran: what was wrong, and what to do.
     pub fn ask(&self, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
-        desk::ask(&self.0, caller, request)
+        desk::ask(&self.0, caller, request, None)
     }
 
     /// Several calls as one; see [`crate::batch`].
@@ -316,9 +330,7 @@ impl Hub {
         if let Some(front) = self.0.records.jobs.cancel(&self.0, id) {
             return Ok(front);
         }
-        if let Some(instance) = self.0.roster.find(&call.instance()) {
-            instance.lane.cancel(id);
-        }
+        self.0.cancel_call(&call);
         Ok(call)
     }
 
@@ -369,7 +381,11 @@ impl Hub {
             policy::require(caller, Scope::from(command.spec.effect), || {
                 format!("run `{}`", command.spec.name)
             })?;
-            let args = wanted.args.clone().map(|args| command.check(args)).transpose()?;
+            let args = wanted
+                .args
+                .clone()
+                .map(|args| command.check(args))
+                .transpose()?;
             Ok(args.map(|args| jobs::Checked {
                 repeatable: command.spec.repeatable.with(&args),
                 marked: Arc::clone(&command.marked),
@@ -411,6 +427,7 @@ impl Hub {
                 .roster
                 .of_app(app)
                 .iter()
+                .filter(|instance| instance.reserved_for.is_none())
                 .map(|i| i.name.clone())
                 .collect()
         };
@@ -541,6 +558,14 @@ impl Hub {
         })
     }
 
+    /// The picture file that a call of the hub's own side, such as a render farm, made last.
+    ///
+    /// # Errors
+    /// `not_supported` when it tells of none.
+    pub fn picture_of_call(&self, call: &Call) -> Result<std::path::PathBuf, Problem> {
+        pictures::made_by(&self.0, call)
+    }
+
     /// A picture of what an instance shows, for somebody who looks at it now; see [`pictures`].
     ///
     /// # Errors
@@ -563,16 +588,18 @@ impl Hub {
     pub async fn start_instance(
         &self,
         caller: &Caller,
-        request: LaunchRequest,
+        mut request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         self.0.refuse_when_stopping()?;
+        // Only a command that the hub runs has instances of its own.
+        request.reserved_for = None;
         policy::require(caller, Scope::Write, || "start a program".to_owned())?;
         if request.program.is_some() || request.python.is_some() {
             policy::require(caller, Scope::Admin, || {
                 "start a program by its path".to_owned()
             })?;
         }
-        if request.file.is_some() {
+        if request.file.is_some() || request.scripts {
             policy::require(caller, Scope::Code, || {
                 "start a program with a file".to_owned()
             })?;
@@ -690,6 +717,7 @@ impl Hub {
         for stop in stops.collect::<Vec<_>>() {
             stop.await.ok();
         }
+        self.0.conductors.end().await;
         let why = Problem::new(
             Code::HUB_STOPPING,
             "The hub was stopped while this call was under way.",

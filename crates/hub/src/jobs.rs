@@ -45,8 +45,8 @@ mod record;
 mod recover;
 mod view;
 
-pub use ask::{Queued, Storing};
 pub(crate) use ask::JobWish;
+pub use ask::{Queued, Storing};
 pub(crate) use change::Checked;
 pub(crate) use order::Offer;
 pub(crate) use record::ProcessMark;
@@ -105,6 +105,8 @@ struct Room {
     owed: HashSet<CallId>,
     /// Who has an attempt, or is about to.
     taken: HashMap<InstanceName, CallId>,
+    /// Those that the hub itself runs, or is about to.
+    by_hub: HashSet<CallId>,
     /// Jobs that a process was given and that nobody has heard of since.
     unsettled: HashMap<CallId, Unsettled>,
     /// Jobs that are being stored; they count as open.
@@ -286,6 +288,7 @@ fn front_of(open: &mut Open) -> Arc<Call> {
 fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
     let parts = CallParts {
         correlation_id,
+        parent_id: None,
         app: job.app.clone(),
         instance: job.instance.clone().unwrap_or_else(|| "".into()),
         command: job.command.clone(),
@@ -317,9 +320,15 @@ fn ended_front(job: &store::Job) -> Arc<Call> {
     let outcome = Outcome {
         status: ends::call_status(job.status, problem.as_ref()),
         value: body.as_ref().map_or(Value::Null, |body| body.value.clone()),
-        output: body.as_ref().map(|body| body.output.clone()).unwrap_or_default(),
+        output: body
+            .as_ref()
+            .map(|body| body.output.clone())
+            .unwrap_or_default(),
         duration_ms: job.end.as_ref().map_or(0.0, |end| end.duration_ms),
-        changes: body.as_ref().map(|body| body.changes.clone()).unwrap_or_default(),
+        changes: body
+            .as_ref()
+            .map(|body| body.changes.clone())
+            .unwrap_or_default(),
         memory: body.as_ref().map(|body| body.memory).unwrap_or_default(),
         problem,
     };
@@ -346,12 +355,7 @@ fn attempt_row(open: &Open, status: JobStatus, problem: Option<Problem>) -> Opti
 }
 
 /// The change that gives a job its end.
-fn end_change(
-    masking: &Masking,
-    id: &CallId,
-    status: JobStatus,
-    outcome: &Outcome,
-) -> JobChange {
+fn end_change(masking: &Masking, id: &CallId, status: JobStatus, outcome: &Outcome) -> JobChange {
     let body = masking.outcome(&Arc::new(outcome.clone().into()));
     let end = JobEnd {
         at: OffsetDateTime::now_utc(),

@@ -182,6 +182,7 @@ mod tests {
     fn call() -> Arc<Call> {
         Arc::new(Call::new(CallParts {
             correlation_id: None,
+            parent_id: None,
             app: "toy".into(),
             instance: "toy".into(),
             command: "toy.echo".to_owned(),

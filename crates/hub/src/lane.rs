@@ -53,7 +53,7 @@ impl Records {
     }
 
     /// Everybody is told; of a job's attempt the jobs are, who decide what becomes of it.
-    pub(super) fn settle(&self, call: &Arc<Call>, outcome: Outcome, ran: Ran) {
+    pub(crate) fn settle(&self, call: &Arc<Call>, outcome: Outcome, ran: Ran) {
         if call.front().is_some() {
             self.jobs.ended(call, outcome, ran);
         } else if call.settle(outcome) {
@@ -68,7 +68,7 @@ impl Records {
 
 impl Records {
     /// A call that a lane took.
-    fn taken(&self, call: &Arc<Call>) {
+    pub(crate) fn taken(&self, call: &Arc<Call>) {
         if call.front().is_none() {
             self.journal.asked(call);
             self.feed.tell(|| Event::CallQueued {
@@ -77,7 +77,7 @@ impl Records {
         }
     }
 
-    pub(super) fn started(&self, call: &Arc<Call>, instance: &InstanceName) {
+    pub(crate) fn started(&self, call: &Arc<Call>, instance: &InstanceName) {
         self.feed.tell(|| Event::CallStarted {
             call_id: call.public_id().clone(),
             instance: instance.clone(),
@@ -522,7 +522,10 @@ impl Lane {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
         }
-        let is_job = inner.calls.get(id).map(|entry| entry.call.front().is_some());
+        let is_job = inner
+            .calls
+            .get(id)
+            .map(|entry| entry.call.front().is_some());
         if is_job.is_some() {
             self.settle(inner, id, outcome);
         } else {

@@ -90,6 +90,14 @@ pub const FEED_TOPICS_MAX: usize = 64;
 pub const SNAPSHOT_CALLS_MAX: usize = 1_000;
 /// What a bridge says of one change of its state, in bytes; more becomes a count.
 pub const STATE_CHANGES_BYTES_MAX: usize = 16 * 1024;
+/// What a progress tells for programs, in bytes: some dozens of workers with a line each. More is left out.
+pub const PROGRESS_DETAILS_BYTES_MAX: usize = 32 * 1024;
+/// Commands that the hub runs itself at once: each may have a dozen instances at work.
+pub const CONDUCTED_MAX: usize = 64;
+/// How long such a command may take to end when it is told to, before it is given up: it stops programs first.
+pub const CONDUCT_END_MAX: Duration = Duration::from_secs(30);
+/// Log records that such a command's outcome keeps: more than a person reads.
+pub const CONDUCT_LOGS_MAX: usize = 1_000;
 /// Open confirmations of one hub; the oldest are forgotten.
 pub const CONFIRMATIONS_MAX: usize = 1_000;
 /// How long a confirmation can be given.

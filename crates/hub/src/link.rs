@@ -20,6 +20,7 @@ use wire::link::{FromBridge, FromHub};
 use wire::{Code, Problem, Progress};
 
 use crate::driver::DriverEvent;
+use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
@@ -193,8 +194,19 @@ fn take(
 ) -> Result<(), Problem> {
     let event = match message {
         FromBridge::Started { id } => DriverEvent::Started(id),
-        FromBridge::Progress { id, fraction, text } => {
-            DriverEvent::Progress(id, Progress { fraction, text })
+        FromBridge::Progress {
+            id,
+            fraction,
+            text,
+            details,
+        } => {
+            let details = details.filter(is_small);
+            let progress = Progress {
+                fraction,
+                text,
+                details,
+            };
+            DriverEvent::Progress(id, progress)
         }
         FromBridge::Output { id, stream, text } => DriverEvent::Output { id, stream, text },
         FromBridge::Outcome { id, outcome } if !outcome.status.is_end() => {

@@ -10,15 +10,16 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem};
+use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem, Runs};
 
-use crate::call::rfc3339;
+use crate::call::{Call, rfc3339};
 use crate::callers::Caller;
 use crate::desk::{self, Asked};
 use crate::hub::Inner as Hub;
@@ -96,13 +97,38 @@ pub(crate) async fn look(
     Ok(hub.pictures.newest(name))
 }
 
+/// The picture file that a call of the hub's own side made last: what its progress names, or in the end its sheet.
+/// Never one that a bridge names: that could be any file.
+pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
+    let app = hub.catalog.app(&call.app)?;
+    let none = |message: String| Problem::new(Code::NOT_SUPPORTED, message);
+    if app.command(&call.command)?.spec.runs != Runs::Hub {
+        return Err(none(format!(
+            "`{}` tells of no picture files.",
+            call.command
+        )));
+    }
+    let view = call.view();
+    let named = |value: Option<&Value>| value.and_then(Value::as_str).map(PathBuf::from);
+    let last = view.progress.and_then(|progress| {
+        let details = progress.details?;
+        named(details.get("last"))
+    });
+    let sheet = view
+        .outcome
+        .and_then(|outcome| named(outcome.value.get("sheet")));
+    sheet
+        .or(last)
+        .ok_or_else(|| none("No picture is finished yet.".to_owned()))
+}
+
 async fn take(
     hub: &Arc<Hub>,
     caller: &Caller,
     request: CallRequest,
     revision: Option<u64>,
 ) -> Option<Picture> {
-    let Ok(Asked::One(call)) = desk::ask(hub, caller, request) else {
+    let Ok(Asked::One(call)) = desk::ask(hub, caller, request, None) else {
         return None;
     };
     // The call's own time is over by then; a bridge that says nothing is another's business.

@@ -12,8 +12,10 @@ use time::OffsetDateTime;
 use wire::link::Announcement;
 use wire::{AppId, Code, Event, InstanceName, InstanceState, InstanceView, Mode, Problem};
 
+use crate::app::LaunchRequest;
 use crate::call::{millis, rfc3339};
 use crate::catalog::near_or_all;
+use crate::conduct::HUB;
 use crate::feed::bounded_changes;
 use crate::hub::Inner as Hub;
 use crate::jobs::{Offer, ProcessMark};
@@ -28,6 +30,8 @@ pub(crate) use process::{birth, is_alive};
 pub(crate) struct Instance {
     pub(crate) name: InstanceName,
     pub(crate) app: AppId,
+    /// The work that it was started for; only calls that name it are given to it.
+    pub(crate) reserved_for: Option<String>,
     pub(crate) lane: Arc<Lane>,
     facts: Mutex<Facts>,
 }
@@ -124,7 +128,7 @@ impl Roster {
             return Ok(instance);
         }
         let name = free_name(&mut instances, &app, said.name.as_ref())?;
-        let instance = Instance::new(&app, &name, said.mode, &hub.records);
+        let instance = Instance::new(&app, &name, said.mode, None, &hub.records);
         instances.insert(name, Arc::clone(&instance));
         Ok(instance)
     }
@@ -135,12 +139,13 @@ impl Roster {
         records: &Records,
         app: &AppId,
         wished: Option<&InstanceName>,
-        mode: Mode,
         launch: &str,
+        request: &LaunchRequest,
     ) -> Result<Arc<Instance>, Problem> {
         let mut instances = self.lock();
         let name = free_name(&mut instances, app, wished)?;
-        let instance = Instance::new(app, &name, mode, records);
+        let reserved_for = request.reserved_for.clone();
+        let instance = Instance::new(app, &name, request.mode, reserved_for, records);
         instance.facts().launch = Some(launch.to_owned());
         instances.insert(name, Arc::clone(&instance));
         Ok(instance)
@@ -216,7 +221,9 @@ fn free_name(
     app: &AppId,
     wished: Option<&InstanceName>,
 ) -> Result<InstanceName, Problem> {
-    if let Some(wished) = wished.filter(|name| wire::id::is_plain_name(name.as_str())) {
+    let usable =
+        |name: &&InstanceName| wire::id::is_plain_name(name.as_str()) && name.as_str() != HUB;
+    if let Some(wished) = wished.filter(usable) {
         let free = instances.get(wished).is_none_or(|old| old.is_gone());
         if free {
             return Ok(wished.clone());
@@ -243,10 +250,17 @@ fn free_name(
 }
 
 impl Instance {
-    fn new(app: &AppId, name: &InstanceName, mode: Mode, records: &Records) -> Arc<Self> {
+    fn new(
+        app: &AppId,
+        name: &InstanceName,
+        mode: Mode,
+        reserved_for: Option<String>,
+        records: &Records,
+    ) -> Arc<Self> {
         Arc::new(Self {
             name: name.clone(),
             app: app.clone(),
+            reserved_for,
             lane: Lane::new(app.clone(), name.clone(), records.clone()),
             facts: Mutex::new(Facts {
                 session: None,
@@ -351,6 +365,7 @@ impl Instance {
             restarts: facts.restarts,
             rss_mb: facts.rss_mb,
             limits: hub.supervisor.limits_of(&self.name),
+            reserved_for: self.reserved_for.clone(),
             notice: facts.notice.clone(),
         }
     }
@@ -409,6 +424,7 @@ impl Instance {
             mode: facts.mode,
             labels: facts.labels.clone(),
             file: facts.file.clone(),
+            is_reserved: self.reserved_for.is_some(),
         }
     }
 

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, InstanceState, InstanceView, Problem};
 
 use crate::app::{App, Launch, LaunchRequest};
+use crate::conduct::HUB;
 use crate::home::{create_private, random_hex, write_private};
 use crate::hub::Inner as Hub;
 use crate::limits;
@@ -196,8 +197,8 @@ impl Supervisor {
             &hub.records,
             &request.app,
             request.name.as_ref(),
-            request.mode,
             launch_id,
+            request,
         )?;
         instance.set_labels(&request.labels);
         let ours = self.own(&instance.name, request.clone(), None);
@@ -310,8 +311,8 @@ impl Supervisor {
                 &hub.records,
                 &run.request.app,
                 Some(&run.name),
-                run.request.mode,
                 &run.launch,
+                &run.request,
             );
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
@@ -377,14 +378,14 @@ fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
 }
 
 fn check_name(name: &InstanceName) -> Result<(), Problem> {
-    if wire::id::is_plain_name(name.as_str()) {
+    if wire::id::is_plain_name(name.as_str()) && name.as_str() != HUB {
         return Ok(());
     }
     Err(Problem::new(
         Code::ARGUMENTS_INVALID,
         format!("`{name}` cannot be an instance's name."),
     )
-    .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+    .hint("`hub` stands for the hub itself. Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
 }
 
 fn spawn(

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use wire::{
-    CallId, CallRequest, CallView, Durability, InstanceName, InstanceState, InstanceView, JobStatus,
-    JobView, Problem, Status,
+    CallId, CallRequest, CallView, Durability, InstanceName, InstanceState, InstanceView,
+    JobStatus, JobView, Problem, Status,
 };
 
 use crate::store::MemoryStore;

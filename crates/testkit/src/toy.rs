@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hub::app::{App, Launch, LaunchRequest};
+use hub::conduct::{Conducting, Podium};
 use hub::home::Home;
-use serde_json::{Value, json};
-use wire::{AppId, Code, CommandSpec, Mode, Problem};
+use serde_json::{Map, Value, json};
+use wire::{AppId, Code, CommandSpec, Mode, Problem, Progress};
 
 use crate::bridge::{Dial, FakeBridge, Over, Reply};
 
@@ -146,6 +147,61 @@ impl App for Toy {
     fn launch(&self, _home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {
         (self.launcher)(request)
     }
+
+    fn conduct(&self, podium: Podium) -> Conducting {
+        Box::pin(async move { tour(&podium).await.into() })
+    }
+}
+
+/// What `toy.tour` does at the hub.
+async fn tour(podium: &Podium) -> Result<Value, Problem> {
+    let way = podium.args()["way"].as_str().unwrap_or_default();
+    match way {
+        "answer" => Ok(json!({"args": podium.args(), "caller": podium.caller().name})),
+        "fail" => Err(Problem::new(Code::NOT_FOUND, "There is no stage.").hint("Build one.")),
+        "break" => panic!("a fault on purpose"),
+        "wait" => {
+            let details = json!({"miles": 3}).as_object().cloned();
+            podium.progress(Progress {
+                fraction: Some(0.5),
+                text: "half the way".to_owned(),
+                details,
+            });
+            podium.log("info", "it waits");
+            podium.ends().cancelled().await;
+            Err(Problem::new(Code::CANCELLED, "The tour was broken off."))
+        }
+        "ask" => {
+            let mut values = Vec::new();
+            for _ in 0..podium.args()["times"].as_u64().unwrap_or_default() {
+                let call = podium.ask(crate::request("toy.echo", json!({"text": "on tour"})))?;
+                call.ended(None).await;
+                values.push(json!(call.view()));
+            }
+            Ok(json!(values))
+        }
+        "start" => start(podium).await,
+        _ => Err(Problem::new(Code::ARGUMENTS_INVALID, "No such way.")),
+    }
+}
+
+/// Starts an instance of its own, asks it something and something longer, and goes without a word.
+async fn start(podium: &Podium) -> Result<Value, Problem> {
+    let wanted: LaunchRequest =
+        serde_json::from_value(json!({"app": APP, "name": "on-tour", "reserved_for": "tour"}))
+            .map_err(|error| Problem::new(Code::INTERNAL, error.to_string()))?;
+    let view = podium.start(wanted).await?;
+    let mut request = crate::request("toy.echo", json!({"text": "on tour"}));
+    request.instance = Some(view.name.clone());
+    let call = podium.ask(request.clone())?;
+    call.ended(None).await;
+    let first = json!(call.view());
+    "toy.sleep".clone_into(&mut request.command);
+    request.args = Map::from_iter([("ms".to_owned(), json!(60_000))]);
+    let longer = podium.ask(request)?;
+    Ok(
+        json!({"first": first, "longer": longer.id, "view": view, "marked": podium.reserved_for("tour").len()}),
+    )
 }
 
 const TOY_COMMANDS: &str = r#"
@@ -181,6 +237,13 @@ args.ms = { type = "integer", required = true, doc = "How long." }
 summary = "Takes memory and keeps it."
 effect = "read"
 args.mb = { type = "integer", required = true, doc = "How much." }
+
+[tour]
+summary = "Is run by the hub: `way` says what it does there."
+effect = "write"
+runs = "hub"
+args.way = { type = "string", required = true, doc = "answer, fail, break, wait, ask, start." }
+args.times = { type = "integer", default = 1, doc = "How often." }
 
 [die]
 summary = "Ends its process in the middle of the call."

@@ -63,5 +63,7 @@ pub enum BatchStatus {
 pub enum BatchOutcome {
     Call(Box<CallView>),
     /// It could not be asked when its turn came.
-    Refused { problem: Problem },
+    Refused {
+        problem: Problem,
+    },
 }

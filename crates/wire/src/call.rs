@@ -107,7 +107,9 @@ impl CallRequest {
             ("labels", !self.labels.is_empty()),
             ("after", !self.after.is_empty()),
         ];
-        said.into_iter().find(|(_, said)| *said).map(|(name, _)| name)
+        said.into_iter()
+            .find(|(_, said)| *said)
+            .map(|(name, _)| name)
     }
 }
 
@@ -257,6 +259,9 @@ pub struct Progress {
     pub fraction: Option<f64>,
     #[serde(default)]
     pub text: String,
+    /// More of it for programs, in the command's own form; small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Map<String, Value>>,
 }
 
 /// A call as a door shows it: where it stands, or its outcome.
@@ -264,6 +269,9 @@ pub struct Progress {
 pub struct CallView {
     pub call_id: CallId,
     pub correlation_id: Option<String>,
+    /// The call that asked for this one: a command that the hub runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<CallId>,
     pub app: AppId,
     /// Left out for a job that no instance has been chosen for.
     #[serde(default = "nowhere", skip_serializing_if = "is_nowhere")]

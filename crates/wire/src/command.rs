@@ -69,6 +69,24 @@ impl Repeatable {
     }
 }
 
+/// Who runs a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runs {
+    /// An instance of the app.
+    #[default]
+    Instance,
+    /// The hub's side of the app; it needs no instance, and may start some.
+    Hub,
+}
+
+impl Runs {
+    #[must_use]
+    pub fn is_instance(&self) -> bool {
+        *self == Self::Instance
+    }
+}
+
 /// A described, checked action of an app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandSpec {
@@ -93,6 +111,8 @@ pub struct CommandSpec {
     /// Whether it may run twice: after a crash nobody may know how far it came.
     #[serde(default)]
     pub repeatable: Repeatable,
+    #[serde(default, skip_serializing_if = "Runs::is_instance")]
+    pub runs: Runs,
     /// Words that people use for it and that its name and summary lack; for finding it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,

@@ -91,6 +91,9 @@ pub struct InstanceView {
     /// What its process may use; nothing where there is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<InstanceLimits>,
+    /// The work that it was started for and that ends it; no other call is given to it unless it is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_for: Option<String>,
     /// Something that a person should do about it, for example update its bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,

@@ -32,7 +32,7 @@ pub use batch::{BatchRequest, BatchView};
 pub use call::{
     CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
 };
-pub use command::{CommandSpec, Effect, Repeatable};
+pub use command::{CommandSpec, Effect, Repeatable, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};

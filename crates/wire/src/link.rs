@@ -104,6 +104,8 @@ pub enum FromBridge {
         fraction: Option<f64>,
         #[serde(default)]
         text: String,
+        #[serde(default)]
+        details: Option<Map<String, Value>>,
     },
     Output {
         id: CallId,

@@ -9,6 +9,7 @@ import bpy
 
 from .. import describe, host, names, paths, placing
 from .. import formats as known
+from .. import missing as needs
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -16,6 +17,12 @@ from . import table
 @table.command("file.formats", effect="read")
 def formats(call):
     return {"formats": [one.told() for one in known.everything()]}
+
+
+@table.command("file.missing", effect="read")
+def missing(call):
+    found, looked = needs.missing()
+    return {"missing": found, "looked_for": looked, "unbaked": needs.unbaked()}
 
 
 @table.command("file.open", effect="destructive")

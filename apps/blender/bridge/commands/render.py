@@ -6,7 +6,8 @@ import os
 
 import bpy
 
-from .. import frames, names, paths, render_modal, versions
+from .. import frames as numbered
+from .. import names, paths, render_here, render_modal, sheets, versions
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
 from ..render import PICTURES, Work, media_type, move, new_path, with_copy
@@ -79,7 +80,7 @@ def animation(
     settings, shown = _settings(
         call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
     )
-    plan = frames.Plan(call, shown, path, start, end, step, format, existing)
+    plan = numbered.Plan(call, shown, path, start, end, step, format, existing)
     settings.update(plan.settings())
     note = _denoise_note(shown, engine)
     if note:
@@ -94,11 +95,106 @@ def animation(
     return Deferred(lambda call: plan.run(call, work))
 
 
+@table.command("render.plan", effect="read")
+def plan(
+    call,
+    scene=None,
+    camera=None,
+    engine=None,
+    samples=None,
+    time_limit=None,
+    width=None,
+    height=None,
+    percentage=None,
+    transparent=None,
+    format=None,
+):
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
+    return render_here.plan(shown, settings, render_here.Form(shown, format))
+
+
+@table.command("render.frames", effect="write")
+def frames(
+    call,
+    frames,
+    path,
+    scene=None,
+    format=None,
+    overwrite=False,
+    camera=None,
+    engine=None,
+    samples=None,
+    time_limit=None,
+    width=None,
+    height=None,
+    percentage=None,
+    transparent=None,
+    threads=None,
+    dedicated=False,
+):
+    settings, shown = _settings(
+        call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
+    )
+    wanted = list(dict.fromkeys(frames))
+    if not wanted or not all(isinstance(one, int) and abs(one) <= FRAME_MAX for one in wanted):
+        raise Problem("arguments_invalid", "`frames` is a list of whole numbers up to %d." % FRAME_MAX)
+    folder = paths.to_write_in(call, path)
+    note = _denoise_note(shown, engine)
+    if note:
+        call.log("info", note, "render.frames")
+    form = render_here.Form(shown, format)
+    return render_here.render(call, shown, settings, form, wanted, folder, overwrite, threads, dedicated)
+
+
+@table.command("render.sheet", effect="write")
+def sheet(call, files, path, columns=None, width=1920, overwrite=False):
+    if os.path.splitext(str(path))[1].lower() != ".png":
+        raise Problem("arguments_invalid", "A contact sheet is a PNG.", hint="Name a file that ends in .png.")
+    shown = bpy.context.scene
+    told = {}
+
+    def write(part):
+        with render_here.set_up(shown, NOTHING_SET, render_here.Form(shown, "png")):
+            told.update(sheets.sheet(call, _pictures(call, files), columns, width, part))
+
+    target = render_here.whole(call, path, overwrite, write)
+    return dict(told, path=target, bytes=os.path.getsize(target))
+
+
+@table.command("render.film", effect="write")
+def film(call, files, path, fps=24.0, overwrite=False):
+    suffix = os.path.splitext(str(path))[1].lower()
+    container = next((one[2] for one in numbered.FORMATS.values() if one[0] == suffix), None)
+    if container is None:
+        raise Problem("arguments_invalid", "A film ends in .mp4, .mkv or .mov, not in %r." % suffix)
+    told = {}
+
+    def write(part):
+        told.update(sheets.film(call, _pictures(call, files), fps, container, part))
+
+    target = render_here.whole(call, path, overwrite, write)
+    return dict(told, path=target, bytes=os.path.getsize(target))
+
+
+# The frames that Blender counts.
+FRAME_MAX = 1_048_574
+# What render_jobs.apply takes to change nothing.
+NOTHING_SET = dict.fromkeys(("engine", "samples", "camera", "width", "height", "percentage", "transparent", "frame"))
+
+
+def _pictures(call, files):
+    if not files:
+        raise Problem("arguments_invalid", "`files` is empty.", hint="Pass the paths of pictures.")
+    return [paths.to_read(call, one) for one in files]
+
+
 def _settings(call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=None):
     """(what a job gets, the scene)."""
     shown = names.scene_named(scene)
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else shown.camera
-    if seen is None:
+    if seen is None and not versions.shows_strips(shown):
         raise Problem(
             "not_found", "The scene %r has no camera to render with." % shown.name, hint="Make one with camera.create."
         )
@@ -114,7 +210,7 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
     return {
         "scene": shown.name,
         "frame": frame,
-        "camera": seen.name,
+        "camera": seen.name if seen is not None else None,
         "engine": engine,
         "samples": samples,
         "time_limit": time_limit,

@@ -167,7 +167,12 @@ struct OfApp {
 
 impl Jobs {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        let what = self.what.unwrap_or_else(|| What::List(List { limit: 20, ..List::default() }));
+        let what = self.what.unwrap_or_else(|| {
+            What::List(List {
+                limit: 20,
+                ..List::default()
+            })
+        });
         if let What::Watch(words) = &what {
             return words.run(session);
         }
@@ -213,11 +218,17 @@ impl List {
     fn run(self, client: &Client) -> Answered {
         let mut query = vec![("limit", self.limit.to_string())];
         let filters = [
-            ("status", Some(self.status.join(",")).filter(|all| !all.is_empty())),
+            (
+                "status",
+                Some(self.status.join(",")).filter(|all| !all.is_empty()),
+            ),
             ("app", self.app),
             ("instance", self.instance),
             ("caller", self.caller),
-            ("label", self.label.map(|(name, value)| format!("{name}:{value}"))),
+            (
+                "label",
+                self.label.map(|(name, value)| format!("{name}:{value}")),
+            ),
             ("cursor", self.cursor),
             ("order", self.order),
         ];
@@ -270,10 +281,7 @@ fn path(id: &str) -> Result<String, Box<Problem>> {
 }
 
 /// The same for each; one document for one.
-fn each(
-    ids: &[String],
-    ask: impl Fn(&str) -> Result<Value, Box<Problem>>,
-) -> Answered {
+fn each(ids: &[String], ask: impl Fn(&str) -> Result<Value, Box<Problem>>) -> Answered {
     let mut documents = Vec::with_capacity(ids.len());
     for id in ids {
         documents.push(ask(id)?);
@@ -335,7 +343,10 @@ impl Answer for Listed {
             "ASKED", "JOB", "APP", "COMMAND", "CALLER", "PRIORITY", "STATUS", "TRY", "TOOK", "WHY",
         ]);
         for job in &self.page.jobs {
-            let on = job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str());
+            let on = job
+                .instance
+                .as_ref()
+                .map_or(job.app.as_str(), |name| name.as_str());
             let tries = (job.attempt > 1).then(|| job.attempt.to_string());
             table.row([
                 ago(&job.asked_at).into(),
@@ -392,7 +403,9 @@ fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
         "{HEADING}{}{HEADING:#} of {} on {}, asked {}: {}",
         job.command,
         job.caller,
-        job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str()),
+        job.instance
+            .as_ref()
+            .map_or(job.app.as_str(), |name| name.as_str()),
         ago(&job.asked_at),
         words_of(job)
     )?;
@@ -407,14 +420,39 @@ fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
     line(out, "retries", job.retry.map(|retry| retry.max.to_string()))?;
     line(out, "key", job.idempotency_key.clone())?;
     let after: Vec<&str> = job.after.iter().map(|id| id.as_str()).collect();
-    line(out, "after", Some(after.join(", ")).filter(|all| !all.is_empty()))?;
-    let all: Vec<String> = job.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    line(out, "labels", Some(all.join(" ")).filter(|all| !all.is_empty()))?;
-    line(out, "select", job.select.as_ref().map(|select| json!(select).to_string()))?;
+    line(
+        out,
+        "after",
+        Some(after.join(", ")).filter(|all| !all.is_empty()),
+    )?;
+    let all: Vec<String> = job
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    line(
+        out,
+        "labels",
+        Some(all.join(" ")).filter(|all| !all.is_empty()),
+    )?;
+    line(
+        out,
+        "select",
+        job.select.as_ref().map(|select| json!(select).to_string()),
+    )?;
     line(out, "durability", Some(job.durability.as_str().to_owned()))?;
-    line(out, "arguments", job.args.as_ref().map(|args: &Map<String, Value>| json!(args).to_string()))?;
+    line(
+        out,
+        "arguments",
+        job.args
+            .as_ref()
+            .map(|args: &Map<String, Value>| json!(args).to_string()),
+    )?;
     for attempt in job.attempts.iter().flatten() {
-        let problem = attempt.problem.as_ref().map(|problem| format!(": {}", problem.message));
+        let problem = attempt
+            .problem
+            .as_ref()
+            .map(|problem| format!(": {}", problem.message));
         writeln!(
             out,
             "{FAINT}attempt {}{FAINT:#} {} on {}, {}{}",
@@ -431,7 +469,11 @@ fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
             writeln!(out, "hint: {hint}")?;
         }
     }
-    for text in job.output.iter().flat_map(|output| [&output.stdout, &output.stderr]) {
+    for text in job
+        .output
+        .iter()
+        .flat_map(|output| [&output.stdout, &output.stderr])
+    {
         if !text.is_empty() {
             writeln!(out, "{}", text.trim_end_matches('\n'))?;
         }
@@ -447,15 +489,25 @@ fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
 fn words_of(job: &JobView) -> String {
     let style = style_of(job.status);
     let reason = why(job);
-    let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+    let reason = if reason.is_empty() {
+        reason
+    } else {
+        format!(": {reason}")
+    };
     format!("{style}{}{style:#}{reason}", job.status.as_str())
 }
 
 fn why(job: &JobView) -> String {
-    let progress = job.progress.as_ref().filter(|_| !job.status.is_end()).map(|progress| {
-        let part = progress.fraction.map(|part| format!("{:.0} % ", part * 100.0));
-        format!("{}{}", part.unwrap_or_default(), progress.text)
-    });
+    let progress = job
+        .progress
+        .as_ref()
+        .filter(|_| !job.status.is_end())
+        .map(|progress| {
+            let part = progress
+                .fraction
+                .map(|part| format!("{:.0} % ", part * 100.0));
+            format!("{}{}", part.unwrap_or_default(), progress.text)
+        });
     let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
     job.why.clone().or(progress).or(problem).unwrap_or_default()
 }

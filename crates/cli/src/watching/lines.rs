@@ -242,7 +242,10 @@ impl Lines {
     }
 
     fn job_line(&mut self, at: Option<&str>, job: &JobView) -> bool {
-        let on = job.instance.as_ref().map_or(job.app.as_str(), |name| name.as_str());
+        let on = job
+            .instance
+            .as_ref()
+            .map_or(job.app.as_str(), |name| name.as_str());
         if !self.filter.takes(Some(job.app.as_str()), Some(on)) {
             return false;
         }

@@ -19,6 +19,10 @@ pub(super) fn paths() -> Map<String, Value> {
             "operationId": "picture", "summary": "The newest picture of what it shows, for somebody who looks at it now",
             "responses": with_problems(json!({"200": json_of("Look", "Never taken while it is busy, nor oftener than every few seconds.")}),
                 &["400", "401", "403", "404"])}},
+        "/v1/calls/{id}/picture": {"parameters": [path("id")], "get": {
+            "operationId": "picture_of_call", "summary": "The last picture of a call that the hub itself runs, such as a render farm",
+            "responses": with_problems(json!({"200": {"description": "PNG, JPEG or WebP.", "content": {"image/*": {}}}}),
+                &["400", "401", "403", "404"])}},
         "/v1/dashboard/links": {"post": {"operationId": "link", "summary": "Makes a link that signs one browser in, once and within a minute",
             "responses": with_problems(json!({"201": {"description": "The secret stands behind `#`.", "content": {"application/json": {
                 "schema": {"type": "object", "required": ["url", "expires_in_s"],

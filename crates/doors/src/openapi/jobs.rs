@@ -22,14 +22,26 @@ pub(super) fn call_options() -> Map<String, Value> {
 
 pub(super) fn paths() -> Map<String, Value> {
     let page = [
-        query("status", json!({"type": "string", "description": "With commas."})),
+        query(
+            "status",
+            json!({"type": "string", "description": "With commas."}),
+        ),
         query("app", json!({"type": "string"})),
         query("instance", json!({"type": "string"})),
         query("caller", json!({"type": "string"})),
-        query("label", json!({"type": "string", "description": "NAME:VALUE"})),
-        query("limit", json!({"type": "integer", "minimum": 0, "maximum": 1000, "default": 50})),
+        query(
+            "label",
+            json!({"type": "string", "description": "NAME:VALUE"}),
+        ),
+        query(
+            "limit",
+            json!({"type": "integer", "minimum": 0, "maximum": 1000, "default": 50}),
+        ),
         query("cursor", json!({"type": "string"})),
-        query("order", json!({"enum": ["newest", "queue"], "default": "newest"})),
+        query(
+            "order",
+            json!({"enum": ["newest", "queue"], "default": "newest"}),
+        ),
     ];
     map(json!({
         "/v1/batches": {"post": {

@@ -174,13 +174,14 @@ pub(super) fn schemas() -> Map<String, Value> {
             "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
         "Call": {"type": "object", "required": ["call_id", "app", "command", "caller", "status", "asked_at"],
             "properties": {
-                "call_id": {"type": "string"}, "correlation_id": text_or_null, "app": {"type": "string"},
+                "call_id": {"type": "string"}, "correlation_id": text_or_null, "parent_id": {"type": "string"}, "app": {"type": "string"},
                 "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
                 "status": reference("Status"), "asked_at": {"type": "string", "format": "date-time"},
                 "args": {"type": "object", "description": "In the history: without what is secret; large ones as `$blob`."},
                 "position": {"type": "integer"}, "behind": reference("Behind"),
                 "progress": {"type": "object", "properties": {
-                    "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"}}},
+                    "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"},
+                    "details": {"type": "object"}}},
                 "value": {}, "output": {"type": "object", "properties": {
                     "stdout": {"type": "string"}, "stderr": {"type": "string"},
                     "logs": {"type": "array", "items": {"type": "object", "properties": {
@@ -211,7 +212,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "object"},
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
-            "concurrent": {"type": "boolean"}, "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."},
+            "concurrent": {"type": "boolean"}, "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."}, "runs": {"enum": ["instance", "hub"]},
             "keywords": {"type": "array", "items": {"type": "string"}}}},
         "Commands": list("commands", "Command"),
         "Instance": {"type": "object", "required": ["name", "app", "state", "since", "mode", "started_by_hub", "queued"],
@@ -222,7 +223,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "mode": reference("Mode"), "labels": {"type": "array", "items": {"type": "string"}}, "file": text_or_null, "started_by_hub": {"type": "boolean"},
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
-                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "notice": {"type": "string"}}},
+                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"}, "notice": {"type": "string"}}},
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
@@ -237,7 +238,8 @@ pub(super) fn schemas() -> Map<String, Value> {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
-            "labels": {"type": "array", "items": {"type": "string"}}}},
+            "labels": {"type": "array", "items": {"type": "string"}},
+            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"}}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},

@@ -11,6 +11,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1/calls/call_x"),
     ("DELETE", "/v1/calls/call_x"),
     ("GET", "/v1/calls/call_x/events"),
+    ("GET", "/v1/calls/call_x/picture"),
     ("GET", "/v1/apps"),
     ("GET", "/v1/apps/toy/commands"),
     ("GET", "/v1/apps/toy/commands/toy.echo"),

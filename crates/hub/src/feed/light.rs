@@ -41,7 +41,8 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
         Event::CallProgress { call_id, progress } => {
             let mut progress = progress.clone();
             progress.text = shortened(&progress.text, call_id);
-            let bytes = EVENT_BYTES + progress.text.len();
+            let details = progress.details.as_ref().map_or(0, weight_of_map);
+            let bytes = EVENT_BYTES + progress.text.len() + details;
             let event = Event::CallProgress {
                 call_id: call_id.clone(),
                 progress,
@@ -70,6 +71,11 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
             (event.clone(), EVENT_BYTES)
         }
     }
+}
+
+/// Whether the details of a progress may travel with it.
+pub(crate) fn is_small(details: &Map<String, Value>) -> bool {
+    weight_of_map(details) <= limits::PROGRESS_DETAILS_BYTES_MAX
 }
 
 /// What a bridge says of a change of its state, if it is an object; a long list becomes a note.

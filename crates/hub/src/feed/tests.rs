@@ -14,6 +14,7 @@ fn progress(id: &str, text: &str) -> Event {
         progress: Progress {
             fraction: None,
             text: text.to_owned(),
+            details: None,
         },
     }
 }

@@ -88,6 +88,7 @@ fn ended(args: Value, value: Value, stdout: &str) -> Arc<Call> {
     let schema = json!({"properties": {"password": {"type": "string", "writeOnly": true}}});
     let call = Arc::new(Call::new(CallParts {
         correlation_id: None,
+        parent_id: None,
         app: "toy".into(),
         instance: "toy".into(),
         command: "toy.echo".to_owned(),

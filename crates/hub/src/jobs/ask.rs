@@ -18,6 +18,7 @@ use super::order::Millis;
 use super::record::{Notes, Open, millis_of, now_millis};
 use super::{Jobs, ended_front, front_of};
 use crate::call::{Call, fresh_id};
+use crate::conduct::HUB;
 use crate::desk::CheckedCall;
 use crate::limits;
 use crate::secrets::Marked;
@@ -478,9 +479,13 @@ impl Jobs {
 }
 
 fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> Job {
+    let instance = match call.is_run_by_hub() {
+        true => Some(HUB.into()),
+        false => call.instance.clone(),
+    };
     let notes = Notes {
         correlation_id: call.correlation_id.clone(),
-        instance: call.instance.clone(),
+        instance: instance.clone(),
         select: call.select.clone(),
         timeout_ms: wish.timeout_ms,
         not_before: wish.not_before,
@@ -495,7 +500,7 @@ fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> 
     Job {
         id: fresh_id(),
         app: call.app.id.clone(),
-        instance: call.instance.clone(),
+        instance,
         command: call.command.spec.name.clone(),
         caller: call.caller.name.clone(),
         asked_at: OffsetDateTime::now_utc(),

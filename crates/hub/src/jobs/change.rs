@@ -14,6 +14,7 @@ use super::record::{Notes, Open, attempt_id, millis_of, now_millis};
 use super::{Jobs, ends, hand, view};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
+use crate::conduct::HUB;
 use crate::hub::Inner as Hub;
 use crate::policy;
 use crate::secrets::Marked;
@@ -56,7 +57,9 @@ impl Jobs {
             }
             Some((attempt, instance, None)) => {
                 // When the lane has it not yet, whoever brings it there sees that it is cancelled.
-                if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
+                if instance.as_ref().is_some_and(|name| name.as_str() == HUB) {
+                    hub.conductors.cancel(&attempt);
+                } else if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
                     found.lane.cancel(&attempt);
                 }
             }
@@ -178,20 +181,29 @@ impl Jobs {
         let mut room = self.lock();
         let room = &mut *room;
         let claimed = room.order.is_claimed(id);
-        let open = room.open.get_mut(id).ok_or_else(|| not_open(id, "has ended"))?;
+        let open = room
+            .open
+            .get_mut(id)
+            .ok_or_else(|| not_open(id, "has ended"))?;
         let labels_only = Wanted {
             labels: wanted.labels.clone(),
             ..Wanted::default()
         };
         if (claimed || open.cancelled) && *wanted != labels_only {
-            return Err(not_open(id, "is with an instance, or on its way there or out"));
+            return Err(not_open(
+                id,
+                "is with an instance, or on its way there or out",
+            ));
         }
         let mut notes = open.notes.clone();
         times(&mut notes, wanted)?;
         notes.retry = wanted.retry.or(notes.retry);
-        notes.repeatable = checked.as_ref().map_or(notes.repeatable, |one| one.repeatable);
+        notes.repeatable = checked
+            .as_ref()
+            .map_or(notes.repeatable, |one| one.repeatable);
         let args = checked.map(|one| one.args);
-        let (mut priority, mut place) = (wanted.priority.unwrap_or(open.job.priority), open.job.place);
+        let (mut priority, mut place) =
+            (wanted.priority.unwrap_or(open.job.priority), open.job.place);
         let mut moved = Vec::new();
         match &wanted.place {
             None => {}
@@ -240,7 +252,10 @@ impl Jobs {
         }
         self.look_again();
         self.tell(room, id);
-        let durability = room.open.get(id).map_or(wire::Durability::Fsync, |open| open.job.durability);
+        let durability = room
+            .open
+            .get(id)
+            .map_or(wire::Durability::Fsync, |open| open.job.durability);
         let write = JobWrite::Change(Box::new(change));
         Ok((store.write(vec![write], durability), stored))
     }
@@ -259,7 +274,9 @@ impl Jobs {
         let checked = check(&job, &wanted)?;
         self.may_keep(checked.as_ref())?;
         let mut notes = Notes::of(&job);
-        notes.repeatable = checked.as_ref().map_or(notes.repeatable, |one| one.repeatable);
+        notes.repeatable = checked
+            .as_ref()
+            .map_or(notes.repeatable, |one| one.repeatable);
         let args = checked.map(|one| one.args);
         times(&mut notes, &wanted)?;
         notes.deadline = notes.deadline.filter(|at| *at > now_millis());

@@ -65,7 +65,8 @@ fn crashed(notes: &Notes) -> Next {
     if !notes.repeatable {
         return Next::End(JobStatus::Interrupted);
     }
-    let crashes = notes.crashes + 1;
+    // What the hub itself runs ends with every hub, and is not the reason.
+    let crashes = notes.crashes + u32::from(!notes.is_run_by_hub());
     if crashes >= limits::JOB_CRASHES_MAX {
         return Next::End(JobStatus::Dead);
     }

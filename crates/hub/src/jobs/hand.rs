@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use wire::{AppId, CallId, Code, Event, InstanceName, JobStatus, Outcome, Problem, Status};
+use wire::{AppId, CallId, Code, Event, InstanceName, JobStatus, Mode, Outcome, Problem, Status};
 
 use super::ends::{self, Next};
-use super::order::Millis;
+use super::order::{Millis, Offer};
 use super::record::{ProcessMark, attempt_id, job_of, now_millis};
 use super::{Jobs, Ran, Room, attempt_row, end_change, front_of};
 use crate::call::{Call, CallParts};
 use crate::callers::Scope;
+use crate::conduct::{self, HUB};
 use crate::hub::Inner as Hub;
 use crate::limits;
 use crate::policy;
@@ -28,8 +29,30 @@ use crate::store::{JobChange, JobWrite, Lease, Parts, Stored};
 struct Handed {
     id: CallId,
     number: u32,
-    instance: Arc<Instance>,
-    process: ProcessMark,
+    host: Host,
+}
+
+/// Who runs it.
+enum Host {
+    Instance(Arc<Instance>, ProcessMark),
+    /// The hub's side of its app.
+    Hub,
+}
+
+impl Host {
+    fn name(&self) -> InstanceName {
+        match self {
+            Self::Instance(instance, _) => instance.name.clone(),
+            Self::Hub => HUB.into(),
+        }
+    }
+
+    fn process(&self) -> String {
+        match self {
+            Self::Instance(_, process) => process.to_text(),
+            Self::Hub => String::new(),
+        }
+    }
 }
 
 impl Jobs {
@@ -48,38 +71,52 @@ impl Jobs {
             }
             if !instance.lane.is_free() {
                 wanted = true;
-            } else if let Some((handed, stored)) = self.lease(&instance) {
-                let (jobs, hub) = (Arc::clone(self), Arc::clone(hub));
-                self.tasks
-                    .spawn(async move { jobs.hand_over(&hub, handed, stored).await });
+            } else if let Some(process) = instance.process() {
+                self.give(hub, Host::Instance(Arc::clone(&instance), process), &offer);
             }
+        }
+        for app in hub.catalog.apps() {
+            let offer = offer_of_hub(&app.id);
+            while self.lock().by_hub.len() < limits::CONDUCTED_MAX
+                && self.give(hub, Host::Hub, &offer)
+            {}
         }
         self.wanted.store(wanted, Ordering::SeqCst);
     }
 
-    /// Chooses the job for an instance, and has it stored that it is leased.
-    fn lease(&self, instance: &Arc<Instance>) -> Option<(Handed, Stored)> {
-        let process = instance.process()?;
-        let offer = instance.offer();
+    /// Gives a host the job that is next for it; `false` when there is none.
+    fn give(self: &Arc<Self>, hub: &Arc<Hub>, host: Host, offer: &Offer) -> bool {
+        let Some((handed, stored)) = self.lease(host, offer) else {
+            return false;
+        };
+        let (jobs, hub) = (Arc::clone(self), Arc::clone(hub));
+        self.tasks
+            .spawn(async move { jobs.hand_over(&hub, handed, stored).await });
+        true
+    }
+
+    /// Chooses the job for a host, and has it stored that it is leased.
+    fn lease(&self, host: Host, offer: &Offer) -> Option<(Handed, Stored)> {
+        let name = host.name();
         let mut room = self.lock();
         let room = &mut *room;
-        let id = room.order.claim(&offer)?;
+        let id = room.order.claim(offer)?;
         let open = room.open.get_mut(&id)?;
         let lease = Lease {
-            instance: instance.name.clone(),
-            process: process.to_text(),
+            instance: name.clone(),
+            process: host.process(),
         };
         open.job.attempt += 1;
         open.job.status = JobStatus::Leased;
-        open.job.instance = Some(instance.name.clone());
+        open.job.instance = Some(name.clone());
         open.job.lease = Some(lease.clone());
         open.handed_at = Some(OffsetDateTime::now_utc());
         let front = front_of(open);
-        front.set_instance(&instance.name);
+        front.set_instance(&name);
         self.kept.journal.asked(&front);
         let change = JobChange {
             status: Some(JobStatus::Leased),
-            instance: Some(Some(instance.name.clone())),
+            instance: Some(Some(name.clone())),
             attempt: Some(open.job.attempt),
             lease: Some(Some(lease)),
             ..JobChange::of(&id)
@@ -90,10 +127,12 @@ impl Jobs {
         let handed = Handed {
             id: id.clone(),
             number: open.job.attempt,
-            instance: Arc::clone(instance),
-            process,
+            host,
         };
-        room.taken.insert(instance.name.clone(), id.clone());
+        match handed.host {
+            Host::Instance(..) => drop(room.taken.insert(name, id.clone())),
+            Host::Hub => drop(room.by_hub.insert(id.clone())),
+        }
         self.tell(room, &id);
         Some((handed, stored))
     }
@@ -176,7 +215,8 @@ impl Jobs {
         let parts = CallParts {
             correlation_id: None,
             app,
-            instance: handed.instance.name.clone(),
+            parent_id: None,
+            instance: handed.host.name(),
             command: command.spec.name.clone(),
             effect: command.spec.effect,
             concurrent: command.spec.concurrent,
@@ -192,9 +232,14 @@ impl Jobs {
     }
 
     fn submit(self: &Arc<Self>, hub: &Arc<Hub>, handed: &Handed, call: &Arc<Call>) {
-        let lane = &handed.instance.lane;
-        let same = handed.instance.process().as_ref() == Some(&handed.process);
-        if !same || lane.submit_job(call).is_err() {
+        let taken = match &handed.host {
+            Host::Hub => conduct::begin(hub, call).is_ok(),
+            Host::Instance(instance, process) => {
+                instance.process().as_ref() == Some(process)
+                    && instance.lane.submit_job(call).is_ok()
+            }
+        };
+        if !taken {
             return self.not_handed(hub, handed, limits::JOB_AGAIN_UNSTARTED);
         }
         let cancelled = self
@@ -202,8 +247,10 @@ impl Jobs {
             .open
             .get(&handed.id)
             .is_some_and(|open| open.cancelled);
-        if cancelled {
-            lane.cancel(&call.id);
+        match &handed.host {
+            _ if !cancelled => {}
+            Host::Hub => drop(hub.conductors.cancel(&call.id)),
+            Host::Instance(instance, _) => drop(instance.lane.cancel(&call.id)),
         }
     }
 
@@ -297,6 +344,7 @@ impl Jobs {
         let mut room = self.lock();
         room.owed.insert(attempt.clone());
         room.taken.retain(|_, job| job != id);
+        room.by_hub.remove(id);
         room.unsettled.remove(id);
         self.wake.notify_one();
         room.open.get(id).is_some_and(|open| open.cancelled)
@@ -521,6 +569,19 @@ fn time_left(deadline: Option<Millis>, timeout: Duration) -> Option<Duration> {
     };
     let left = Duration::from_millis(deadline.saturating_sub(now_millis()));
     (!left.is_zero()).then(|| timeout.min(left))
+}
+
+/// What the hub has to offer to a job of an app: itself, to those that need nothing else.
+fn offer_of_hub(app: &AppId) -> Offer {
+    Offer {
+        app: app.clone(),
+        instance: HUB.into(),
+        version: None,
+        mode: Mode::Background,
+        labels: Vec::new(),
+        file: None,
+        is_reserved: true,
+    }
 }
 
 /// Where an instance is that has a job.

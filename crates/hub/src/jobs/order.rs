@@ -45,6 +45,8 @@ pub struct Offer {
     pub mode: Mode,
     pub labels: Vec<String>,
     pub file: Option<String>,
+    /// It gets only what names it.
+    pub is_reserved: bool,
 }
 
 /// A job as the queue sees it.
@@ -460,6 +462,9 @@ pub struct Before {
 impl Offer {
     /// Whether it is what is asked for.
     pub fn fits(&self, wanted: &Select) -> bool {
+        if self.is_reserved {
+            return false;
+        }
         let version = |wanted: &String| {
             let own = self.version.as_deref().map_or(Vec::new(), prefixes);
             own.contains(wanted)
@@ -485,7 +490,9 @@ impl Offer {
         let labels = or_none(&self.labels);
         let files = or_none(self.file.as_slice());
         let mut fits = Vec::new();
-        for instance in [Some(self.instance.clone()), None] {
+        let by_name = [Some(self.instance.clone()), None];
+        let by_name = &by_name[..if self.is_reserved { 1 } else { 2 }];
+        for instance in by_name {
             for version in &versions {
                 for mode in [Some(self.mode), None] {
                     for label in &labels {

@@ -12,6 +12,7 @@ use wire::{CallId, CallerName, Code, InstanceName, Problem};
 
 use super::order::{Entry, Millis, Needs};
 use crate::call::Call;
+use crate::conduct::HUB;
 use crate::store::{Job, Lease};
 
 /// The rest of what was asked and the queue's own notes; the store keeps it as one object.
@@ -66,6 +67,13 @@ impl Notes {
             tracing::error!(%error, job = %job.id, "the notes of a job cannot be read");
             Self::default()
         })
+    }
+
+    /// Whether the hub's side of the app runs it.
+    pub(crate) fn is_run_by_hub(&self) -> bool {
+        self.instance
+            .as_ref()
+            .is_some_and(|name| name.as_str() == HUB)
     }
 
     pub(crate) fn to_map(&self) -> Arc<Map<String, Value>> {

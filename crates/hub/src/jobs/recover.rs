@@ -117,6 +117,7 @@ impl Jobs {
             app: open.job.app.clone(),
             instance: instance.clone(),
             command: open.job.command.clone(),
+            parent_id: None,
             effect: wire::Effect::Write,
             concurrent: false,
             caller: Caller {
@@ -202,8 +203,14 @@ pub(super) struct Unsettled {
 
 impl Unsettled {
     pub(super) fn of(open: &Open) -> Self {
+        // What a hub ran itself ended with it.
+        let lease = open
+            .job
+            .lease
+            .as_ref()
+            .filter(|_| !open.notes.is_run_by_hub());
         Self {
-            mark: open.job.lease.as_ref().and_then(ProcessMark::of),
+            mark: lease.and_then(ProcessMark::of),
             since: Instant::now(),
         }
     }

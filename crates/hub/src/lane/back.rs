@@ -124,6 +124,7 @@ impl Lane {
             known.id.clone(),
             CallParts {
                 correlation_id: None,
+                parent_id: None,
                 app: self.app.clone(),
                 instance: self.instance.clone(),
                 command: known.command.clone(),

@@ -7,6 +7,7 @@ mod batches;
 mod blobs;
 mod cancelling;
 mod choosing;
+mod conducting;
 mod ends;
 mod feed;
 mod handshake;

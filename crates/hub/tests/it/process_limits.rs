@@ -30,6 +30,9 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         memory_mb,
         time_s,
         labels: Vec::new(),
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     }
 }
 

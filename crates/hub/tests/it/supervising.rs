@@ -37,6 +37,9 @@ fn wanted(name: &str) -> LaunchRequest {
         memory_mb: None,
         time_s: None,
         labels: Vec::new(),
+        threads: None,
+        scripts: false,
+        reserved_for: None,
     }
 }
 

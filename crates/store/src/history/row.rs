@@ -99,6 +99,7 @@ fn record(row: &Row<'_>) -> Result<CallRecord, readers::Fault> {
     let args: Option<String> = row.get(9)?;
     let view = CallView {
         durability: None,
+        parent_id: None,
         call_id: row.get::<_, String>(0)?.into(),
         correlation_id: row.get(6)?,
         app: row.get::<_, String>(2)?.into(),

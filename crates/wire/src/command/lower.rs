@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{CommandSpec, Effect, Repeatable};
+use super::{CommandSpec, Effect, Repeatable, Runs};
 
 /// A description that cannot be used, with the place.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,8 @@ struct Verb {
     concurrent: bool,
     #[serde(default)]
     repeatable: Repeatable,
+    #[serde(default)]
+    runs: Runs,
     #[serde(default)]
     keywords: Vec<String>,
     example: Option<Map<String, Value>>,
@@ -131,6 +133,7 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
         example: verb.example,
         timeout_ms: verb.timeout_ms,
         concurrent: verb.concurrent,
+        runs: verb.runs,
     })
 }
 
@@ -272,7 +275,9 @@ mod tests {
         let text = "[a]\nsummary='x'\neffect='write'\nrepeatable = { overwrite = true, existing = ['skip', 'replace'] }\n";
         let spec = noun("n", text).unwrap().remove(0);
         let with = |args: Value| spec.repeatable.with(args.as_object().unwrap());
-        assert!(with(json!({"overwrite": true, "existing": "skip", "path": "a"})));
+        assert!(with(
+            json!({"overwrite": true, "existing": "skip", "path": "a"})
+        ));
         assert!(!with(json!({"overwrite": true, "existing": "refuse"})));
         assert!(!with(json!({"existing": "skip"})));
     }

@@ -43,6 +43,7 @@ fn offer(name: &str) -> Offer {
         mode: Mode::Background,
         labels: vec!["gpu".to_owned()],
         file: Some("/shots/a.toy".to_owned()),
+        is_reserved: false,
     }
 }
 
@@ -185,6 +186,9 @@ fn an_instance_gets_what_it_fits() {
         );
     }
     assert_eq!(claims(&mut order), [1, 2, 4].map(id));
+    let mut reserved = offer("other");
+    reserved.is_reserved = true;
+    assert!(order.has_for(&reserved) && !order.has_for(&offer("toy")));
     let mut other = offer("other");
     (other.version, other.mode) = (Some("4.50.1".into()), Mode::Gui);
     assert_eq!(order.claim(&other), Some(id(0)));

@@ -1,0 +1,308 @@
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use serde_json::{Map, Value, json};
+use wire::Problem;
+use wire::call::CallView;
+
+use crate::ago::short;
+use crate::amount;
+use crate::answer::{Answer, Answered};
+use crate::calling::{self, CallOptions};
+use crate::farm_live::FarmLive;
+use crate::follow::{Ended, follow};
+use crate::interrupt::{Interrupt, Target};
+use crate::outcome;
+use crate::problems;
+use crate::session::Session;
+use crate::ui::{CAREFUL, FAINT, Ui};
+
+/// Render the frames of a .blend with several Blenders of its own
+///
+/// Each picture is at its place (`frame_0001.png`, …) as soon as it is whole. A Blender that crashes is replaced and its
+/// frames are rendered again. Whatever is killed, also the hub: the same command goes on where it was, and a second
+/// run is done in seconds. Missing files and fonts are told before the first frame. Ctrl-C stops all workers and keeps
+/// the frames that are finished.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  kapelle render shot.blend\n  kapelle render shot.blend --frames 1-250x10,250 --workers 4 --samples 64 --film"
+)]
+pub struct Render {
+    /// The .blend file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Which frames, in this order: `1-250`, `1-250x5` (every fifth), `1-10,20,30-40` [default: the scene's]
+    #[arg(long, short, value_name = "FRAMES", allow_hyphen_values = true)]
+    pub frames: Option<String>,
+    /// Where the pictures go [default: NAME-frames beside the file]
+    #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// How many Blenders [default: what cores and memory have room for]
+    #[arg(long, short, value_name = "N", help_heading = "Workers")]
+    pub workers: Option<u64>,
+    /// Frames that a worker is given at once [default: fewer towards the end]
+    #[arg(long, value_name = "N", help_heading = "Workers")]
+    pub chunk: Option<u64>,
+    /// Threads of each worker [default: the cores are shared]
+    #[arg(long, value_name = "N", help_heading = "Workers")]
+    pub threads: Option<u64>,
+    /// Memory that a worker may hold, for example `4GB`; one that holds more is replaced.
+    #[arg(long, value_name = "SIZE", value_parser = amount::megabytes, help_heading = "Workers")]
+    pub memory: Option<u64>,
+    /// Replace a worker when one frame takes longer than this, for example `20m`.
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
+    pub frame_timeout: Option<u64>,
+    /// The Blender to start [default: the one that is found]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = "Workers")]
+    pub blender: Option<PathBuf>,
+    /// A Python that has Blender as a module (the `bpy` wheel).
+    #[arg(long, value_name = "PATH", conflicts_with = "blender", value_hint = ValueHint::ExecutablePath, help_heading = "Workers")]
+    pub python: Option<PathBuf>,
+    /// The scene [default: the one that was active when the file was saved]
+    #[arg(long, value_name = "NAME", help_heading = "Pictures")]
+    pub scene: Option<String>,
+    /// The camera [default: the scene's]
+    #[arg(long, value_name = "NAME", help_heading = "Pictures")]
+    pub camera: Option<String>,
+    /// `cycles`, `eevee` or `workbench` [default: the scene's]
+    #[arg(long, short, value_name = "ENGINE", help_heading = "Pictures")]
+    pub engine: Option<String>,
+    /// Samples of each picture [default: the scene's]
+    #[arg(long, short, value_name = "N", help_heading = "Pictures")]
+    pub samples: Option<u64>,
+    /// The longest that Cycles may sample a picture, for example `90s` [default: the scene's]
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Pictures")]
+    pub time_limit: Option<u64>,
+    /// Width in pixels [default: the scene's]
+    #[arg(long, value_name = "PX", help_heading = "Pictures")]
+    pub width: Option<u64>,
+    /// Height in pixels [default: the scene's]
+    #[arg(long, value_name = "PX", help_heading = "Pictures")]
+    pub height: Option<u64>,
+    /// Part of width and height [default: the scene's]
+    #[arg(long, value_name = "PERCENT", help_heading = "Pictures")]
+    pub percentage: Option<u64>,
+    /// Make the background transparent.
+    #[arg(long, help_heading = "Pictures")]
+    pub transparent: bool,
+    /// `png`, `jpg`, `exr`, `tif` or `webp` [default: the scene's own]
+    #[arg(long, value_name = "FORMAT", help_heading = "Pictures")]
+    pub format: Option<String>,
+    /// Render frames again that are there.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Take frames that are there as they are, whatever made them.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub skip: bool,
+    /// Render although files or fonts are missing.
+    #[arg(long)]
+    pub ignore_missing: bool,
+    /// Let Python inside the file run.
+    #[arg(long)]
+    pub scripts: bool,
+    /// Make a film of the frames in the end, by ffmpeg where it is there.
+    #[arg(long)]
+    pub film: bool,
+    /// Make no contact sheet in the end.
+    #[arg(long)]
+    pub no_sheet: bool,
+    /// Ask and go: print the call's id, and let it render.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Look at words and permissions and render nothing.
+    #[arg(long, conflicts_with = "no_wait")]
+    pub check: bool,
+}
+
+const APP: &str = "blender";
+const COMMAND: &str = "render.farm";
+
+impl Render {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let args = self.args()?;
+        let client = session.hub_or_start()?;
+        if self.check || self.no_wait {
+            let options = CallOptions {
+                check: self.check,
+                no_wait: self.no_wait,
+                ..CallOptions::default()
+            };
+            return calling::call(session, &client, &options, APP, COMMAND, args);
+        }
+        let request = json!({"app": APP, "command": COMMAND, "args": args, "wait": true});
+        let request = serde_json::from_value(request).map_err(problems::strange_answer)?;
+        let interrupt = Interrupt::arm(&client, session.ui, Target::Unknown)?;
+        let mut live = FarmLive::new(session.ui);
+        let ended = follow(&client, &request, Some(&interrupt), &mut live);
+        live.finish();
+        match ended {
+            Ok(ended) => Ok(Box::new(Rendered { ended })),
+            Err(mut problem) => {
+                if problem.code == wire::Code::HUB_UNREACHABLE {
+                    problem.hint = Some(
+                        "Frames that are finished stay; the same command goes on with the others."
+                            .into(),
+                    );
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    fn args(&self) -> Result<Map<String, Value>, Box<Problem>> {
+        let mut args = Map::new();
+        args.insert("file".into(), full_path(&self.file)?);
+        let paths = [
+            ("out", &self.out),
+            ("program", &self.blender),
+            ("python", &self.python),
+        ];
+        for (key, path) in paths {
+            if let Some(path) = path {
+                args.insert(key.into(), full_path(path)?);
+            }
+        }
+        let given = [
+            ("frames", json!(self.frames)),
+            ("workers", json!(self.workers)),
+            ("chunk", json!(self.chunk)),
+            ("threads", json!(self.threads)),
+            ("memory_mb", json!(self.memory)),
+            ("frame_timeout_s", json!(self.frame_timeout)),
+            ("scene", json!(self.scene)),
+            ("camera", json!(self.camera)),
+            ("engine", json!(self.engine)),
+            ("samples", json!(self.samples)),
+            ("time_limit", json!(self.time_limit)),
+            ("width", json!(self.width)),
+            ("height", json!(self.height)),
+            ("percentage", json!(self.percentage)),
+            ("format", json!(self.format)),
+        ];
+        args.extend(
+            given
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.to_owned(), value)),
+        );
+        let switches = [
+            ("transparent", self.transparent, json!(true)),
+            ("existing", self.overwrite, json!("overwrite")),
+            ("existing", self.skip, json!("skip")),
+            ("ignore_missing", self.ignore_missing, json!(true)),
+            ("scripts", self.scripts, json!(true)),
+            ("film", self.film, json!(true)),
+            ("sheet", self.no_sheet, json!(false)),
+        ];
+        args.extend(
+            switches
+                .into_iter()
+                .filter(|(_, on, _)| *on)
+                .map(|(key, _, value)| (key.to_owned(), value)),
+        );
+        Ok(args)
+    }
+}
+
+/// The hub runs in another folder.
+fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
+    let path = std::path::absolute(path)
+        .map_err(|error| problems::file(path, "is no usable path", &error))?;
+    Ok(path.to_string_lossy().into())
+}
+
+/// A farm that came to its end.
+struct Rendered {
+    ended: Ended,
+}
+
+impl Answer for Rendered {
+    fn json(&self) -> Value {
+        self.ended.document.clone()
+    }
+
+    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        let value = value_of(&self.ended.call);
+        for key in ["path", "sheet", "film"] {
+            if let Some(path) = value[key].as_str() {
+                writeln!(out, "{path}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remarks(&self, ui: Ui) {
+        let value = value_of(&self.ended.call);
+        if value.is_object() {
+            ui.say(summary(value));
+        }
+        outcome::remark(ui, &self.ended.call);
+    }
+
+    fn exit_code(&self) -> u8 {
+        outcome::exit_code(&self.ended.call)
+    }
+}
+
+fn value_of(call: &CallView) -> &Value {
+    call.outcome
+        .as_ref()
+        .map_or(&Value::Null, |outcome| &outcome.value)
+}
+
+/// `250 frames: 240 rendered by 2 workers in 4 min, 10 were there`
+fn summary(value: &Value) -> String {
+    let count = |key: &str| value[key].as_u64().unwrap_or_default();
+    let seconds = value["seconds"].as_f64().unwrap_or_default();
+    let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let plural = |count: u64, one: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    };
+    let mut parts = Vec::new();
+    if count("rendered") > 0 {
+        let by = plural(count("workers"), "worker");
+        parts.push(format!(
+            "{} rendered by {by} in {}",
+            count("rendered"),
+            short(took)
+        ));
+    }
+    if count("skipped") > 0 {
+        parts.push(format!("{} there already", count("skipped")));
+    }
+    let listed = |key: &str| value[key].as_array().map_or(0, Vec::len);
+    if listed("retried") > 0 {
+        parts.push(format!(
+            "{CAREFUL}{} tried again{CAREFUL:#}",
+            listed("retried")
+        ));
+    }
+    if listed("failed") > 0 {
+        parts.push(format!("{CAREFUL}{} failed{CAREFUL:#}", listed("failed")));
+    }
+    format!(
+        "{}: {} {FAINT}({}){FAINT:#}",
+        plural(count("frames"), "frame"),
+        parts.join(", "),
+        value["report"].as_str().unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_what_was_done() {
+        let value = json!({"frames": 250, "rendered": 1, "skipped": 249, "workers": 2, "seconds": 61.0,
+            "retried": [], "failed": [], "report": "/a/r.json"});
+        let told = anstream::adapter::strip_str(&summary(&value)).to_string();
+        assert_eq!(
+            told,
+            "250 frames: 1 rendered by 2 workers in 1 min 1 s, 249 there already (/a/r.json)"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Which files a caller may use through a command that the hub runs itself.
+//!
+//! In comes a path; out comes the real one, or `path_refused`. The rule is the bridges' own: a caller with the
+//! scope `code` or `admin` may go anywhere, since such a caller could open any file by code; others may use the
+//! home folder, without the places where its secrets and the hub's own state lie, and the folders of
+//! `[files] roots`. It guards against names, not against a race with another process.
+
+use std::path::{Component, Path, PathBuf};
+
+use wire::{Code, Problem};
+
+use crate::callers::{Caller, Scope};
+use crate::hub::Inner as Hub;
+
+/// What in the home folder is the hub's own.
+const HOME_PRIVATE: [&str; 9] = [
+    "tokens",
+    "run",
+    "logs",
+    "blobs",
+    "bridges",
+    "journal",
+    "store",
+    "config.toml",
+    "jobs",
+];
+/// Kept for the owner: may be opened, but not written over.
+const HOME_KEPT: [&str; 1] = ["recovery"];
+
+/// The real path of something to read.
+pub(crate) fn may_read(hub: &Hub, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
+    allowed(hub, caller, path, &[&HOME_PRIVATE])
+}
+
+/// The real path of something to write.
+pub(crate) fn may_write(hub: &Hub, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
+    allowed(hub, caller, path, &[&HOME_PRIVATE, &HOME_KEPT])
+}
+
+fn allowed(
+    hub: &Hub,
+    caller: &Caller,
+    path: &Path,
+    private: &[&[&str]],
+) -> Result<PathBuf, Problem> {
+    if !path.is_absolute() {
+        return Err(Problem::new(
+            Code::PATH_REFUSED,
+            format!("The path {} is not whole.", path.display()),
+        )
+        .hint("Write it from the root of the disk."));
+    }
+    let real = real(path);
+    if caller.scopes.has(Scope::Code) || caller.scopes.has(Scope::Admin) {
+        return Ok(real);
+    }
+    let refused = |why: String| {
+        let roots = hub.config.files.roots.iter().map(PathBuf::as_path);
+        let told: Vec<String> = std::iter::once(hub.home.root())
+            .chain(roots)
+            .map(|root| root.display().to_string())
+            .collect();
+        Problem::new(Code::PATH_REFUSED, why).hint(format!(
+            "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
+            told.join(", ")
+        ))
+    };
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(refused(format!(
+            "The path {} steps out with `..`.",
+            path.display()
+        )));
+    }
+    let home = self::real(hub.home.root());
+    let own = private.iter().copied().flatten();
+    if own.into_iter().any(|own| real.starts_with(home.join(own))) {
+        return Err(refused(format!(
+            "{} is a place of the hub's own.",
+            real.display()
+        )));
+    }
+    let mut roots = hub.config.files.roots.iter().map(|root| self::real(root));
+    if real.starts_with(&home) || roots.any(|root| real.starts_with(root)) {
+        return Ok(real);
+    }
+    Err(refused(format!(
+        "{} lies outside the folders that this caller may use.",
+        real.display()
+    )))
+}
+
+/// Without links, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let mut missing = Vec::new();
+    let mut there = path;
+    loop {
+        if let Ok(found) = there.canonicalize() {
+            return missing
+                .iter()
+                .rev()
+                .fold(found, |path: PathBuf, part| path.join(part));
+        }
+        let (Some(parent), Some(name)) = (there.parent(), there.file_name()) else {
+            return path.to_owned();
+        };
+        missing.push(name);
+        there = parent;
+    }
+}
