@@ -134,8 +134,8 @@ pub(crate) async fn picture_of_call(
     file.rewind().await.map_err(|_| unseen("cannot be read"))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        // The next frame is asked for by the same name.
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // The next frame comes from the same route.
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=5")),
         (
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
