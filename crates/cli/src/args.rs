@@ -105,6 +105,7 @@ pub enum Verb {
     Jobs(commands::jobs::Jobs),
     Cancel(commands::cancel::Cancel),
     Recover(commands::recover::Recover),
+    Dashboard(commands::dashboard::Dashboard),
     Token(commands::token::Token),
     Install(commands::install::Install),
     Uninstall(commands::uninstall::Uninstall),
