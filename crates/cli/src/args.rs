@@ -92,7 +92,7 @@ pub enum Verb {
     Stop(commands::stop::Stop),
     Code(commands::code::Code),
     Run(commands::run::Run),
-    Render(commands::render::Render),
+    Render(Box<commands::render::Render>),
     Status(commands::status::Status),
     Apps(commands::apps::Apps),
     Commands(commands::commands::Commands),
