@@ -11,17 +11,20 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import places
 from mcp_wires import McpHttp, McpStdio, text_of
-from processes import free_port, listens, wait_until
+from processes import cpu_s, free_port, listens, wait_until
 from wires import BareJson, Echo, Failed, Floor, FrugalLine, KapelleHttp, Line
 
 HERE = Path(__file__).resolve().parent
 START_S = 120.0
 # A window answers at its own pace when this many calls in a row took less than that.
 SETTLED_CALLS, SETTLED_S = 5, 0.7
+# Seconds of a core in one second below which a Blender stands still.
+STILL_S = 0.15
 LARGE_BYTES = 5_000_000
 LARGE_IN = "#%s\nprint(1+1)" % ("x" * LARGE_BYTES)
 LARGE_OUT = "print('x' * %d)" % LARGE_BYTES
@@ -276,11 +279,15 @@ class BlenderRemote(Contestant):
 
     def stdio(self):
         command = [self.programs.script("blender-remote", "blender-remote"), "--blender-port", str(self.port)]
-        return McpStdio(self.processes, command, self.environment, self.log, _execute_code, text_of)
+        return McpStdio(self.processes, command, self.environment, self.log, _execute_code, _remote_stdout)
 
 
 def _execute_code(code):
     return "execute_code", {"code": code}
+
+
+def _remote_stdout(result):
+    return json.loads(text_of(result))["result"]
 
 
 class Frugal(Contestant):
@@ -430,7 +437,12 @@ class Bare(Contestant):
             self.open_blender("" if self.mode == WINDOW else wait, background=self.mode == BACKGROUND)
 
     def settle(self):
-        pass
+        """Nobody can ask it; it stands still when it has used little of a core for two seconds."""
+        still, end = 0, time.monotonic() + START_S
+        while still < 2 and time.monotonic() < end:
+            before = cpu_s(self.blender.pid)
+            time.sleep(1.0)
+            still = still + 1 if cpu_s(self.blender.pid) - before < STILL_S else 0
 
 
 def all_of(processes, programs):

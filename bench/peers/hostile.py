@@ -133,7 +133,7 @@ def _is_end(error):
 
 
 def _line(text):
-    words = " ".join(text.split())
+    words = " ".join(text.split()).rstrip(".")
     return words[:110] + ("…" if len(words) > 110 else "")
 
 
@@ -213,6 +213,6 @@ def _browser(one):
         pass
     with Line(wire, NEXT_S) as line:
         name = line.run("import bpy; print(bpy.data.scenes[0].name)")[1]
-    said = told.split(b"\r\n", 1)[0].decode("latin-1")[:60] if told else "silence"
+    said = told.splitlines()[0].decode("latin-1")[:60] if told else "silence"
     ran = "THE CODE RAN" if "Taken" in name else "Nothing ran"
     return "%s (answer: %s)" % (ran, said)

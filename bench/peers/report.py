@@ -27,10 +27,11 @@ def number(value):
 
 
 class Column:
-    """`of(row)` gives (value, least, most), a sentence, or None. `least_is_best`: which end is good."""
+    """`of(row)` gives (value, least, most), a sentence, or None. `least_is_best`: which end is good. Differences below
+    `grain`, in the column's unit, are none."""
 
-    def __init__(self, key, head, of, least_is_best=True):
-        self.key, self.head, self.of, self.least_is_best = key, head, of, least_is_best
+    def __init__(self, key, head, of, least_is_best=True, grain=0.05):
+        self.key, self.head, self.of, self.least_is_best, self.grain = key, head, of, least_is_best, grain
 
 
 def rounds_of(what, figure):
@@ -65,19 +66,18 @@ COLUMNS = (
     Column("http_p99", "p99 ms", rounds_of("http", "p99_ms")),
 )
 LARGE = (
-    Column("in_s", "5 MB in, s", rounds_of("large_in", "s")),
+    Column("in_s", "5 MB in, s", rounds_of("large_in", "s"), grain=0.02),
     Column("in_ratio", "bytes × 5 MB", rounds_of("large_in", "ratio")),
-    Column("out_s", "5 MB out, s", rounds_of("large_out", "s")),
+    Column("out_s", "5 MB out, s", rounds_of("large_out", "s"), grain=0.02),
     Column("out_ratio", "bytes × 5 MB", rounds_of("large_out", "ratio")),
-    Column("status", "status during a 3 s call, ms", rounds_of("status", "ms")),
-    Column("ping", "MCP ping during it, ms", rounds_of("ping", "ms")),
+    Column("status", "status during a 3 s call, ms", rounds_of("status", "ms"), grain=10.0),
+    Column("ping", "MCP ping during it, ms", rounds_of("ping", "ms"), grain=10.0),
 )
 IDLE = (
-    Column("idle_percent", "add-on, % of a core beyond Blender alone", one_of("idle", "over_percent")),
-    Column("idle_mb", "add-on, MB beyond Blender alone", one_of("idle", "over_mb")),
-    Column("beside_percent", "beside Blender, % of a core", one_of("idle", "beside_percent")),
+    Column("idle_percent", "add-on, % of a core beyond Blender alone", one_of("idle", "over_percent"), grain=0.5),
+    Column("idle_mb", "add-on, MB beyond Blender alone", one_of("idle", "over_mb"), grain=2.0),
+    Column("beside_percent", "beside Blender, % of a core", one_of("idle", "beside_percent"), grain=0.5),
     Column("beside_mb", "beside Blender, MB", one_of("idle", "beside_mb")),
-    Column("ready", "ready after, s", lambda row: (row["ready_s"],) * 3 if "ready_s" in row else None),
 )
 WRITTEN_BY = (
     "- written by `bench/peers/run` ([what is measured and how](../../bench/peers/README.md)); "
@@ -203,7 +203,7 @@ def _firsts(mine):
         mine_best, (theirs, who) = pick(own), pick(others, key=lambda one: one[0])
         better = theirs < mine_best if column.least_is_best else theirs > mine_best
         ratio = max(theirs, mine_best) / max(1e-9, min(theirs, mine_best))
-        if better and ratio > LEVEL and abs(theirs - mine_best) > 0.05:
+        if better and ratio > LEVEL and abs(theirs - mine_best) > column.grain:
             lines.append("- %s: %s with %s, Kapelle %s" % (column.head, who["name"], number(theirs), number(mine_best)))
         else:
             ahead += 1

@@ -12,6 +12,7 @@ others have started are not held.
 """
 
 import sys
+from collections import deque
 
 import bpy
 
@@ -19,7 +20,7 @@ from .bridgekit import still
 
 # Before 4.0 the first thing after an operator's name is a context as a dict, or None.
 _DICT_MAY_COME = bpy.app.version < (4, 0)
-_open = [0]  # overrides that have been entered
+_asked_for = deque(maxlen=1)  # not empty once there was an override, until the call or tick has ended
 _before = {}  # what was there before `install`; kept after `remove`, for whoever has kept ours
 _installed = []  # the class of the context, while ours are there
 
@@ -48,43 +49,29 @@ def remove():
 
 
 def forget():
-    """Nothing of a call stays behind, whatever an interrupt left."""
-    _open[0] = 0
+    """Between calls and ticks: no override is entered, and nothing is held, whatever an interrupt left."""
+    if _asked_for:
+        _asked_for.clear()
     still.end(all_of_them=True)
 
 
 def _temp_override(context, *args, **members):
-    return _Override(_before["override"](context, *args, **members))
+    # Blender's own comes back as it is. Around its entering and leaving there may be no step of Python: an interrupt
+    # there would leave the override in Blender's context for good.
+    _asked_for.append(True)
+    return _before["override"](context, *args, **members)
 
 
 def _call(name, *args):
-    if not _open[0] and not (_DICT_MAY_COME and args and args[0]):
+    if not _asked_for and not (_DICT_MAY_COME and args and args[0]):
         return _before["call"](name, *args)
-    with still.hold():
+    try:
+        still.begin()
         return _before["call"](name, *args)
-
-
-class _Override:
-    """Blender's own, and a count of those that are entered."""
-
-    __slots__ = ("_override",)
-
-    def __init__(self, override):
-        self._override = override
-
-    def __enter__(self):
-        _open[0] += 1
+    finally:
+        # The threads that shoot rest as well: an interrupt can come in here once, and not twice.
         try:
-            return self._override.__enter__()
+            still.end()
         except BaseException:
-            _open[0] -= 1
+            still.end(all_of_them=True)
             raise
-
-    def __exit__(self, *error):
-        try:
-            return self._override.__exit__(*error)
-        finally:
-            _open[0] = max(0, _open[0] - 1)
-
-    def __getattr__(self, name):
-        return getattr(self._override, name)

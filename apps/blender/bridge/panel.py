@@ -12,8 +12,11 @@ import bpy
 
 from . import pump, view
 
-# Between two drawings that the bridge asks for, in seconds: a burst of calls must not pay for more.
+# Between two drawings that the bridge asks for, in seconds.
 REDRAW_GAP_S = 0.25
+# The next call would wait for a drawing, and without a graphics card that is a long one: so what calls have changed is
+# drawn once none has come for so long, and in a burst of calls after the second time at the latest, in seconds.
+PAUSE_S, BURST_S = 0.15, 1.0
 # While a call runs its age and progress are drawn anew after this long, in seconds.
 AGE_GAP_S = 0.5
 # The header tells of a call for this long after its end, in seconds.
@@ -88,6 +91,7 @@ class _Tender:
         self.header = ""
         self.steps = {}  # what is known of the last calls' undo steps
         self._due = 0.0
+        self._waits_since = None  # what has changed since is not drawn yet
         self._seen = None
         self._asked_at = None  # `drawn` when a drawing was asked for last, None when that led to one
 
@@ -99,6 +103,9 @@ class _Tender:
         changed = seen != self._seen
         if not (changed or live or self.header):
             return
+        if changed and not live and self._waits(running, now):
+            return
+        self._waits_since = None
         self._due = now + (REDRAW_GAP_S if changed or not live else AGE_GAP_S)
         self._seen = seen
         kinds = []
@@ -113,6 +120,12 @@ class _Tender:
             kinds.append("HEADER")
         if kinds:
             redraw(kinds)
+
+    def _waits(self, running, now):
+        """Whether a drawing can wait, because a call may follow at once."""
+        if self._waits_since is None:
+            self._waits_since = now
+        return time.time() - running.recent.ended_at < PAUSE_S and now - self._waits_since < BURST_S
 
     def _looked_at(self):
         """Whether the last drawing that was asked for came: it does not where the tab is closed."""

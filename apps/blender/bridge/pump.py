@@ -18,7 +18,7 @@ import traceback
 
 import bpy
 
-from . import commands, direct
+from . import commands, direct, overriding
 from .announcement import Announcement
 from .bridgekit.executor import Executor
 from .bridgekit.link import Link
@@ -112,6 +112,8 @@ class Pump:
             self._passed += 1
             return self.interval_s
         self._passed = 0
+        if self.executor.running is None:
+            overriding.forget()  # of an artist's add-ons
         return self._whole_tick()
 
     def _whole_tick(self):

@@ -47,7 +47,7 @@ names = vars(sys.modules['bpy.ops'])
 [n for n in ('_op_call', '_op_create_function') if 'Guards' in repr(names.get(n))]
 """
     assert len(blender.eval(code)) == 1
-    # Without a call there is only what Blender brought: a thread looks.
+    # Without a call there is only what Blender brought, behind overriding.py where that is needed: a thread looks.
     later = """
 import threading, sys, time
 seen = []
@@ -60,7 +60,8 @@ threading.Thread(target=look).start()
     blender.eval(later)
     time.sleep(0.8)
     seen = blender.eval("seen")
-    assert len(seen) == 1 and "Guards" not in seen[0] and "built-in" in seen[0]
+    assert len(seen) == 1 and "Guards" not in seen[0]
+    assert "built-in" in seen[0] or seen[0].startswith("<function _call at")
 
 
 def test_operators_are_as_before_behind_the_fence(blender):

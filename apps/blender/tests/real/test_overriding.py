@@ -76,7 +76,7 @@ def test_an_interrupt_under_one_leaves_the_connection_alive(blender):
         timeout_ms=300,
     )
     assert blender.outcome(call)["status"] == "timed_out"
-    for number in range(20):
+    for number in range(40):
         call = blender.send(
             "code.run", {"code": "while True:\n    with bpy.context.temp_override(object=None): pass\n"}
         )

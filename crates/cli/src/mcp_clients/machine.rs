@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::table::{CLIENTS, Client};
 
+/// The place of packaged programs.
+const PACKAGES: &str = "$PACKAGES";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     Linux,
@@ -33,12 +36,13 @@ impl Machine<'_> {
             System::Macos => client.macos,
             System::Windows => client.windows,
         };
-        let mut all = paths.iter().map(|path| self.whole(path));
-        let first = all.next().unwrap_or_default();
-        if first.exists() {
-            return first;
-        }
-        all.find(|path| path.exists()).unwrap_or(first)
+        let is_there = |path: &&&str| {
+            let whole = self.whole(path);
+            whole.exists() || (is_packaged(path) && whole.parent().is_some_and(Path::is_dir))
+        };
+        let usual = || paths.iter().find(|path| !is_packaged(path));
+        let path = paths.iter().find(is_there).or_else(usual);
+        path.map(|path| self.whole(path)).unwrap_or_default()
     }
 
     /// Whether a client is here: its file, its own folder, or its program.
@@ -75,6 +79,10 @@ impl Machine<'_> {
                 .set("XDG_CONFIG_HOME")
                 .map_or_else(|| self.home.join(".config"), PathBuf::from),
             "$SUPPORT" => self.home.join("Library/Application Support"),
+            PACKAGES => self
+                .set("LOCALAPPDATA")
+                .map_or_else(|| self.home.join("AppData/Local"), PathBuf::from)
+                .join("Packages"),
             "$APPDATA" => self
                 .set("APPDATA")
                 .map_or_else(|| self.home.join("AppData/Roaming"), PathBuf::from),
@@ -86,6 +94,10 @@ impl Machine<'_> {
     fn set(&self, variable: &str) -> Option<OsString> {
         (self.variable)(variable).filter(|value| !value.is_empty())
     }
+}
+
+fn is_packaged(path: &str) -> bool {
+    path.starts_with(PACKAGES)
 }
 
 /// The system that this program was built for.
@@ -160,6 +172,34 @@ mod tests {
             "/x/opencode/opencode.json"
         );
         assert_eq!(path(System::Windows, "zed", &set), "/a/Zed/settings.json");
+    }
+
+    #[test]
+    fn a_packaged_claude_on_windows_reads_its_own_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = |_: &str| None;
+        let machine = Machine {
+            system: System::Windows,
+            home: dir.path().to_owned(),
+            variable: &none,
+        };
+        let claude = named("claude-desktop").unwrap();
+        let usual = dir.path().join("AppData/Roaming/Claude");
+        assert_eq!(
+            machine.config(claude),
+            usual.join("claude_desktop_config.json")
+        );
+        std::fs::create_dir_all(&usual).unwrap();
+        std::fs::write(usual.join("claude_desktop_config.json"), "{}").unwrap();
+        let own = dir
+            .path()
+            .join("AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude");
+        std::fs::create_dir_all(&own).unwrap();
+        assert_eq!(
+            machine.config(claude),
+            own.join("claude_desktop_config.json"),
+            "even where an older one has left its file"
+        );
     }
 
     #[test]

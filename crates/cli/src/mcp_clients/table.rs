@@ -2,8 +2,9 @@
 //! All of it is data; what is done with it stands in the rooms beside this one.
 //!
 //! Paths begin with a place that [`super::machine::Machine`] knows: `~` the home folder, `$CONFIG` the XDG
-//! folder (`~/.config`), `$SUPPORT` macOS's Application Support, `$APPDATA` Windows' roaming data. Of
-//! several paths the first that exists is used, else the first.
+//! folder (`~/.config`), `$SUPPORT` macOS's Application Support, `$APPDATA` Windows' roaming data, `$PACKAGES`
+//! where Windows keeps the data of packaged (MSIX) programs. Of several paths the first that exists is used, else the
+//! first. A packaged program reads its own folder and nothing else: where that is, its file need not exist.
 
 /// One client.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ pub(crate) const CLIENTS: &[Client] = &[
         program: None,
         linux: &["$CONFIG/Claude/claude_desktop_config.json"],
         macos: &["$SUPPORT/Claude/claude_desktop_config.json"],
-        windows: &["$APPDATA/Claude/claude_desktop_config.json"],
+        // Its installer has been a package since February 2026.
+        windows: &[
+            "$PACKAGES/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
+            "$APPDATA/Claude/claude_desktop_config.json",
+        ],
         moved_by: None,
         form: Form::Json("mcpServers"),
         then: "quit Claude Desktop and start it again",
