@@ -100,7 +100,6 @@ fn record(row: &Row<'_>) -> Result<CallRecord, readers::Fault> {
     let args: Option<String> = row.get(9)?;
     let view = CallView {
         durability: None,
-        parent_id: None,
         call_id: row.get::<_, String>(0)?.into(),
         correlation_id: row.get(6)?,
         parent_id: row.get::<_, Option<String>>(12)?.map(Into::into),
