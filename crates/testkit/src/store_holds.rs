@@ -60,7 +60,6 @@ pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
     CallRecord {
         view: CallView {
             durability: None,
-            parent_id: None,
             call_id: id.into(),
             correlation_id: Some("mine".to_owned()),
             parent_id: Some("call_parent".into()),
