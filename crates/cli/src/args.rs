@@ -93,7 +93,7 @@ pub enum Verb {
     Code(commands::code::Code),
     Run(commands::run::Run),
     Batch(commands::batch::Batch),
-    Render(commands::render::Render),
+    Render(Box<commands::render::Render>),
     Status(commands::status::Status),
     Apps(commands::apps::Apps),
     Commands(commands::commands::Commands),

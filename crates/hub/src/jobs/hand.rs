@@ -289,13 +289,11 @@ impl Jobs {
             status: Some(JobStatus::Running),
             ..JobChange::of(&id)
         };
-        // Nobody waits for it: after a crash leased and running are decided about alike.
         let change = JobWrite::Change(Box::new(change));
-        drop(
-            self.kept
-                .store
-                .write(vec![change], wire::Durability::Journal),
-        );
+        let row = attempt_row(open, JobStatus::Running, None);
+        // Nobody waits for it: after a crash leased and running are decided about alike.
+        let writes = std::iter::once(change).chain(row).collect();
+        drop(self.kept.store.write(writes, wire::Durability::Journal));
         self.tell(&room, &id);
     }
 
