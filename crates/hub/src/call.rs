@@ -82,13 +82,17 @@ pub struct CallParts {
 impl Call {
     #[must_use]
     pub fn new(parts: CallParts) -> Self {
-        Self::with_id(fresh_id(), parts)
+        Self::made(fresh_id(), OffsetDateTime::now_utc(), parts)
     }
 
     /// For a call that a bridge still knows and this hub does not.
     #[must_use]
     pub fn with_id(id: CallId, parts: CallParts) -> Self {
         let asked_at = asked_at(&id).unwrap_or_else(OffsetDateTime::now_utc);
+        Self::made(id, asked_at, parts)
+    }
+
+    fn made(id: CallId, asked_at: OffsetDateTime, parts: CallParts) -> Self {
         let stage = Stage {
             status: Status::Queued,
             started: None,

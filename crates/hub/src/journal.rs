@@ -140,11 +140,11 @@ impl Journal for Memory {
             before.is_none_or(|before| asked_at.is_none_or(|asked_at| asked_at < before))
         });
         kept.ended = stay;
+        let now = OffsetDateTime::now_utc();
+        kept.since = kept.since.max(before.unwrap_or(now).min(now));
         for (id, bytes) in &gone {
             kept.bytes -= bytes;
-            if let Some(call) = kept.calls.remove(id) {
-                kept.since = kept.since.max(call.asked_at);
-            }
+            kept.calls.remove(id);
         }
         gone.into_iter().map(|(id, _)| id).collect()
     }

@@ -153,7 +153,10 @@ async fn a_call_is_told_from_accepted_to_its_outcome() {
     );
     // But for the frame around it, it is what HTTP answers.
     let path = format!("/v1/calls/{}", sent.id);
-    let over_http = house.owner().get(&path).await.json();
+    let mut over_http = house.owner().get(&path).await.json();
+    // A look at a call tells what was asked, too.
+    let asked = over_http.as_object_mut().unwrap().remove("args");
+    assert_eq!(asked, Some(json!({"text": "hello"})));
     let frame = outcome.as_object_mut().unwrap();
     frame.remove("type");
     frame.remove("id");

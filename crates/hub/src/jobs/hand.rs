@@ -162,7 +162,7 @@ impl Jobs {
             Ok(call) => self.submit(hub, &handed, &call),
             // It would end the same way on any instance.
             Err(outcome) => {
-                self.finish(hub, &id, &attempt_id(&id, handed.number), outcome, Ran::No)
+                self.finish(hub, &id, &attempt_id(&id, handed.number), outcome, Ran::No);
             }
         }
     }

@@ -31,7 +31,7 @@ enum Next {
     /// Somebody else has seen to it.
     Nothing,
     GiveUp,
-    Again(LaunchRequest, Duration, u32),
+    Again(Box<LaunchRequest>, Duration, u32),
 }
 
 /// Waits for the end of a process, over and over, until it is not started again.
@@ -213,7 +213,7 @@ impl Supervisor {
         let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
         owned.restarts += 1;
         Next::Again(
-            owned.request.clone(),
+            Box::new(owned.request.clone()),
             delay.min(limits::RESTART_DELAY_MAX),
             owned.restarts,
         )

@@ -152,7 +152,7 @@ async fn a_purge_needs_a_right_and_takes_what_is_older() {
     assert_eq!(forgotten.calls, 3);
     assert_eq!(
         ids(&hub).await,
-        [open.id.clone()],
+        std::slice::from_ref(&open.id),
         "what has not ended stays"
     );
     assert!(hub.hub.remembered(&all()).await.unwrap().since >= before);
