@@ -126,6 +126,7 @@ impl Supervisor {
     ) -> Result<(InstanceView, bool), Problem> {
         let app = app_of(hub, &request)?;
         let request = bounds::settled(request, &hub.config)?;
+        check_labels(&request.labels)?;
         let launch_id = random_hex(16)?;
         let (instance, ours) = match self.place(hub, &request, &launch_id)? {
             Place::Taken(instance) => {
@@ -386,6 +387,21 @@ fn check_name(name: &InstanceName) -> Result<(), Problem> {
         format!("`{name}` cannot be an instance's name."),
     )
     .hint("`hub` stands for the hub itself. Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+}
+
+fn check_labels(labels: &[String]) -> Result<(), Problem> {
+    let fits = |label: &String| wire::id::is_plain_name(label);
+    if labels.len() <= limits::INSTANCE_LABELS_MAX && labels.iter().all(fits) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::ARGUMENTS_INVALID,
+        format!(
+            "An instance has at most {} labels, each a plain word.",
+            limits::INSTANCE_LABELS_MAX
+        ),
+    )
+    .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
 }
 
 fn spawn(

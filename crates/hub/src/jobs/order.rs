@@ -313,7 +313,7 @@ impl Order {
     }
 
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn open(&self) -> usize {
         self.jobs.len()
     }
 
