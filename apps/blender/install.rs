@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hub::home::{Home, random_hex};
 use serde::{Deserialize, Serialize};
-use wire::{Code, Problem};
+use wire::{Code, InstanceView, Problem};
 
 use super::addon::addon_zip;
 use super::find::{self, Found, Kind};
@@ -26,6 +26,12 @@ const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long one that was let go may take to end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// From the add-on's start to its handshake: its link dials at once and again after a tenth of a second.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two questions to the hub whether it has come. There is nothing at the door to wait for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Lines of output that a problem quotes.
 const TAIL_LINES: usize = 12;
@@ -89,6 +95,77 @@ pub fn install(home: &Home, found: &Found, its_home: Option<&str>) -> Result<Ins
 /// As [`install`].
 pub fn remove(home: &Home, found: &Found) -> Result<Installed, Problem> {
     run(home, found, &["remove"])
+}
+
+/// The Blenders that the add-on can be installed in, with their versions: the first of each version stands for
+/// all of it, because they share their add-ons.
+#[must_use]
+pub fn installable(home: &Home) -> Vec<(Found, Option<String>)> {
+    let mut kept: Vec<(Found, Option<String>)> = Vec::new();
+    for found in find::programs(home) {
+        let version = find::version_of(&found);
+        let series = version.as_deref().and_then(series);
+        let is_there = kept.iter().any(|(_, other)| {
+            series.is_some() && other.as_deref().and_then(self::series) == series
+        });
+        if !is_there {
+            kept.push((found, version));
+        }
+    }
+    kept
+}
+
+/// `4.5` of `4.5.15 LTS`.
+fn series(version: &str) -> Option<(&str, &str)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?, parts.next()?))
+}
+
+/// Starts that Blender in background, lets its add-on connect, and ends it. `look` asks the hub what it knows of
+/// an instance of that name.
+///
+/// # Errors
+/// What Blender said when the add-on is not switched on; `start_failed` when it does not reach the hub; what
+/// `look` says.
+pub fn verify<E: From<Problem>>(
+    home: &Home,
+    found: &Found,
+    mut look: impl FnMut(&str) -> Result<Option<InstanceView>, E>,
+) -> Result<InstanceView, E> {
+    let name = format!("addon-check-{}", random_hex(4)?);
+    let mut waiting = wait(home, found, &name)?;
+    waiting.until_enabled(found)?;
+    let until = Instant::now() + HANDSHAKE_LIMIT;
+    while Instant::now() < until {
+        if let Some(view) = look(&name)? {
+            return Ok(of_this_build(view)?);
+        }
+        if !waiting.lives_on(LOOK) {
+            break;
+        }
+    }
+    Err(Problem::new(
+        Code::START_FAILED,
+        format!(
+            "The add-on in {} is switched on and did not reach the hub.",
+            found.path.display()
+        ),
+    )
+    .hint("kapelle doctor looks at the bridge port; the hub's log tells whom it refused.")
+    .into())
+}
+
+fn of_this_build(view: InstanceView) -> Result<InstanceView, Problem> {
+    let ours = super::bridge_version();
+    if view.bridge_version.as_deref() == Some(ours) {
+        return Ok(view);
+    }
+    let theirs = view.bridge_version.as_deref().unwrap_or("unknown");
+    Err(Problem::new(
+        Code::START_FAILED,
+        format!("Blender loads an add-on of version {theirs}, this is {ours}."),
+    )
+    .hint("Another copy is in its way: kapelle doctor lists the copies."))
 }
 
 /// A Blender in background whose add-on dials the hub. It ends when this is dropped.

@@ -6,10 +6,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hub::app::{App, Launch, LaunchRequest};
+use hub::app::{App, Launch, LaunchRequest, Program};
 use hub::conduct::{Conducting, Podium};
 use hub::home::Home;
-use wire::{AppId, Code, CommandSpec, Mode, Problem};
+use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
 use crate::bridge_files;
 use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
@@ -23,7 +23,7 @@ mod wheel;
 
 pub use addon::{Addon, addon_zip, addons, bridge_version};
 pub use find::{Found, Kind, find, find_all, programs, version_of};
-pub use install::{Installed, Waiting, install, named, remove, wait};
+pub use install::{Installed, Waiting, install, installable, named, remove, verify, wait};
 pub use pythons::{Python, pythons};
 pub use wheel::{Step, WHEELS, Wheel, set_up_wheel};
 
@@ -53,6 +53,34 @@ impl App for Blender {
 
     fn update_hint(&self) -> Option<&str> {
         Some("kapelle install blender")
+    }
+
+    fn installs(&self) -> bool {
+        true
+    }
+
+    fn programs(&self, home: &Home) -> Vec<Program> {
+        let all = installable(home).into_iter();
+        all.map(|(found, version)| Program {
+            program: found.path,
+            version,
+        })
+        .collect()
+    }
+
+    fn install(
+        &self,
+        home: &Home,
+        program: &Path,
+        look: &mut dyn FnMut(&InstanceName) -> Option<InstanceView>,
+    ) -> Result<InstanceView, Problem> {
+        let found = named(program.to_owned())?;
+        // Where an add-on looks by itself it need not be told.
+        let usual = std::env::home_dir().map(|home| home.join(".kapelle"));
+        let elsewhere =
+            (usual.as_deref() != Some(home.root())).then(|| home.root().to_string_lossy());
+        install(home, &found, elsewhere.as_deref())?;
+        verify(home, &found, |name| Ok(look(&InstanceName::new(name))))
     }
 
     fn launch(&self, home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {

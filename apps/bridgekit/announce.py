@@ -9,6 +9,8 @@ from . import VERSION
 
 # One per process: the same after a reconnect, so that the hub knows the instance again.
 SESSION = os.urandom(16).hex()
+# Read once: a caller's code may empty the environment, and a hub that comes later knows the instance by these.
+_NAME, _LAUNCH = (os.environ.get(one) or None for one in ("KAPELLE_NAME", "KAPELLE_LAUNCH"))
 
 
 def base(app):
@@ -16,8 +18,8 @@ def base(app):
     return {
         "app": app,
         "session": SESSION,
-        "name": os.environ.get("KAPELLE_NAME") or None,
-        "launch": os.environ.get("KAPELLE_LAUNCH") or None,
+        "name": _NAME,
+        "launch": _LAUNCH,
         "bridge_version": VERSION,
         "pid": os.getpid(),
         "host": {
@@ -30,7 +32,7 @@ def base(app):
 
 def launched_by_hub():
     """Whether the hub started this process."""
-    return bool(os.environ.get("KAPELLE_LAUNCH"))
+    return _LAUNCH is not None
 
 
 def whole(mine, name):

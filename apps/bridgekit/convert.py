@@ -207,10 +207,14 @@ class _Conversion:
         return None
 
     def many(self, items, depth):
-        if type(items) is list and self.flat(items):
-            return list(items)
-        told = []
         total = len(items)
+        if type(items) is list:
+            # What is beyond the budget is not even looked at: a list of 200 MB costs no more than what is told of it.
+            fit = max(0, self.left) // 8
+            head = items[:fit]
+            if self.flat(head):
+                return head if fit >= total else [*head, {"$cut": f"{total - fit} more items of {total}"}]
+        told = []
         for at, item in enumerate(items):
             if self.left < 0:
                 told.append({"$cut": f"{total - at} more items of {total}"})

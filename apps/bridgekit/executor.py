@@ -227,6 +227,15 @@ class Executor:
         self._watchdog.close()
         self._workers.close()
 
+    def fall(self):
+        """The process ends under the running call: tells its end. False when none runs, or it is another thread."""
+        call = self.running
+        if call is None or threading.get_ident() != self._main:
+            return False
+        if not call.settled:
+            self._hand_over(call, outcome.of_problem(call, faults.fallen()))
+        return True
+
     # --- one call ---
 
     def _run(self, call):

@@ -22,6 +22,14 @@ def old_interrupt():
     return Problem("code_raised", "The code raised the interrupt of an earlier call; nobody ended this one.")
 
 
+def fallen():
+    return Problem(
+        "code_exited",
+        "The process has ended under the call: a callback of the application (a handler, a driver) raised SystemExit.",
+        hint="Look for sys.exit() and exit() in handlers and drivers. What was not saved may be in a recovery copy.",
+    )
+
+
 def internal(error):
     message = f"The bridge failed: {type(error).__name__}: {message_of(error)}"
     return Problem("internal", message, details={"traceback": format_error(error)}, severity="bug")

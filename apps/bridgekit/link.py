@@ -12,6 +12,7 @@ happens under `_lock` is short and never waits for the socket. The main thread n
 call can be interrupted (interrupt.py), so `nudge` takes none.
 """
 
+import os
 import queue
 import random
 import socket
@@ -63,7 +64,8 @@ class Link(Port):
     """
 
     def __init__(self, home_folder, announcement, executor, on_stop=None, away_limit_s=None, on_away=None):
-        self._home = home_folder
+        # Once, as a whole path: a caller's code may change the environment and the current folder.
+        self._home = os.path.abspath(home.folder(home_folder))
         self._announcement = announcement
         self._executor = executor
         self._on_stop = on_stop

@@ -5,6 +5,7 @@ In: the application's table and host. It blocks until the process should leave: 
 `stop`, or, for a process that the hub launched, a hub that stays away. Then the host may save a copy.
 """
 
+import atexit
 import os
 import signal
 import threading
@@ -62,21 +63,42 @@ def run_direct(table, host, listen):
 
 def _run(executor, host, begin):
     before = _take_signals(executor)
-    end = None
+    ends = []
+    fallen = _Fallen(executor, ends)
+    atexit.register(fallen)
     try:
-        end = begin()
+        ends.append(begin())
         reason = executor.run_forever()
     except BaseException:
         executor.close()
         raise
     finally:
+        atexit.unregister(fallen)
         _give_back_signals(before)
     try:
         host.leave()
     finally:
-        end(reason)
+        ends[0](reason)
         executor.close()
     return reason
+
+
+class _Fallen:
+    """The interpreter ends under a running call: a callback of the application (a handler, a driver) raised SystemExit,
+    and the application leaves the process for it, from deep inside. What comes then is not of our making, and often
+    hangs; so the call is told, and the process ends here."""
+
+    def __init__(self, executor, ends):
+        self._executor = executor
+        self._ends = ends
+        self._pid = os.getpid()
+
+    def __call__(self):
+        if os.getpid() != self._pid or not self._executor.fall():
+            return
+        for end in self._ends:
+            end("a callback of the application raised SystemExit")
+        os._exit(1)
 
 
 def _take_signals(executor):

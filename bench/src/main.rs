@@ -56,7 +56,7 @@ struct Words {
     /// The `kapelle` to measure [default: built from this checkout]
     #[arg(long, value_name = "PATH")]
     kapelle: Option<PathBuf>,
-    /// Fewer and shorter rounds: under a minute.
+    /// Fewer and shorter rounds: about two minutes.
     #[arg(long)]
     quick: bool,
     /// Only these parts, by commas [default: all]

@@ -49,7 +49,7 @@ def invalid(namespace, parts=True):
     main = _main()
     found = []
     for name, value in list(namespace.items()):
-        if isinstance(name, str) and not name.startswith("__") and _is_gone(value, parts, main, DEPTH_MAX):
+        if isinstance(name, str) and not name.startswith("__") and _is_gone(value, parts, main, DEPTH_MAX, set()):
             found.append(name)
     return sorted(found)
 
@@ -63,7 +63,7 @@ def of_owner(namespaces, owner):
     return told[:LISTED_MAX] + (["… %d more" % (len(told) - LISTED_MAX)] if len(told) > LISTED_MAX else [])
 
 
-def _is_gone(value, parts, main, depth):
+def _is_gone(value, parts, main, depth, seen):
     if isinstance(value, bpy.types.bpy_struct):
         return _struct_is_gone(value, parts)
     if isinstance(value, bpy.types.bpy_prop_collection):
@@ -72,12 +72,14 @@ def _is_gone(value, parts, main, depth):
         return not value.is_valid
     if isinstance(value, _PARTS):
         return parts and getattr(value, "owner", value) is not None  # a vector that stands for a property has an owner
-    if depth <= 0:
+    # Each container once: what holds itself a thousand times would never end.
+    if depth <= 0 or id(value) in seen:
         return False
+    seen.add(id(value))
     if isinstance(value, dict):
-        return any(_is_gone(one, parts, main, depth - 1) for one in list(value.values())[:ITEMS_MAX])
+        return any(_is_gone(one, parts, main, depth - 1, seen) for one in list(value.values())[:ITEMS_MAX])
     if isinstance(value, (list, tuple, set, frozenset)):
-        return any(_is_gone(one, parts, main, depth - 1) for one in list(value)[:ITEMS_MAX])
+        return any(_is_gone(one, parts, main, depth - 1, seen) for one in list(value)[:ITEMS_MAX])
     return False
 
 

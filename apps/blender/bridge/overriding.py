@@ -16,10 +16,9 @@ from collections import deque
 
 import bpy
 
+from . import versions
 from .bridgekit import still
 
-# Before 4.0 the first thing after an operator's name is a context as a dict, or None.
-_DICT_MAY_COME = bpy.app.version < (4, 0)
 _asked_for = deque(maxlen=1)  # not empty once there was an override, until the call or tick has ended
 _before = {}  # what was there before `install`; kept after `remove`, for whoever has kept ours
 _installed = []  # the class of the context, while ours are there
@@ -63,7 +62,7 @@ def _temp_override(context, *args, **members):
 
 
 def _call(name, *args):
-    if not _asked_for and not (_DICT_MAY_COME and args and args[0]):
+    if not _asked_for and not versions.context_as_dict(args):
         return _before["call"](name, *args)
     try:
         still.begin()

@@ -339,3 +339,8 @@ def move_modifier(owner, modifier, position):
         return
     with bpy.context.temp_override(object=owner, active_object=owner):
         bpy.ops.object.modifier_move_to_index(modifier=modifier.name, index=position)
+
+
+def context_as_dict(args):
+    """Whether an operator is called under a context as a dict: the first thing after its name, up to 3.x."""
+    return VERSION < (4, 0) and bool(args) and bool(args[0])

@@ -7,22 +7,15 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use apps::blender::{self, Found};
-use hub::home::{Home, random_hex};
+use hub::home::Home;
 use serde::Serialize;
-use wire::{Code, InstanceView, Problem};
+use wire::{Code, Problem};
 
 use crate::client::Client;
 use crate::problems;
 use crate::session::{Session, typed};
-
-/// From the add-on's start to its handshake: its link dials at once and again after a tenth of a second.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
-
-/// Between two questions to the hub whether it has come. There is nothing at the door to wait for.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What became of one Blender.
 #[derive(Debug, Default, Serialize)]
@@ -74,7 +67,10 @@ pub(crate) fn chosen(
         });
         return named.collect();
     }
-    let found: Vec<Candidate> = blender::programs(home).into_iter().map(candidate).collect();
+    let found = blender::installable(home).into_iter();
+    let found: Vec<Candidate> = found
+        .map(|(found, version)| Candidate { found, version })
+        .collect();
     if found.is_empty() {
         return Err(problems::new(
             Code::NOT_FOUND,
@@ -82,7 +78,6 @@ pub(crate) fn chosen(
             "Name it: --blender PATH. Or write the add-on's file, and install that in Blender's preferences: kapelle install blender --zip kapelle.zip",
         ));
     }
-    let found = one_of_each_version(found);
     if all || found.len() == 1 {
         return Ok(found);
     }
@@ -107,18 +102,6 @@ pub(crate) fn chosen(
     ))
 }
 
-/// Blenders of one version share their add-ons: the first stands for all of them.
-fn one_of_each_version(found: Vec<Candidate>) -> Vec<Candidate> {
-    let mut kept: Vec<Candidate> = Vec::new();
-    for one in found {
-        let same = |other: &Candidate| one.series().is_some() && other.series() == one.series();
-        if !kept.iter().any(same) {
-            kept.push(one);
-        }
-    }
-    kept
-}
-
 fn candidate(found: Found) -> Candidate {
     Candidate {
         version: blender::version_of(&found),
@@ -130,12 +113,6 @@ impl Candidate {
     pub(crate) fn told(&self) -> String {
         let version = self.version.as_deref().unwrap_or("that does not run");
         format!("Blender {version} ({})", self.found.path.display())
-    }
-
-    /// `4.5` of `4.5.15 LTS`.
-    fn series(&self) -> Option<String> {
-        let mut parts = self.version.as_deref()?.split('.');
-        Some(format!("{}.{}", parts.next()?, parts.next()?))
     }
 
     fn became(&self, done: Result<blender::Installed, Problem>) -> Became {
@@ -175,49 +152,15 @@ impl Candidate {
     /// # Errors
     /// What Blender said when the add-on is not switched on; `start_failed` when it does not reach the hub.
     pub(crate) fn verify(&self, home: &Home, client: &Client) -> Result<Seen, Box<Problem>> {
-        let name = format!("addon-check-{}", random_hex(4)?);
-        let mut waiting = blender::wait(home, &self.found, &name)?;
-        waiting.until_enabled(&self.found)?;
-        let until = Instant::now() + HANDSHAKE_LIMIT;
-        while Instant::now() < until {
-            match client.get(&format!("/v1/instances/{name}")) {
-                Ok(document) => {
-                    let view: InstanceView = typed(&document)?;
-                    return checked(view);
-                }
-                Err(problem) if problem.code == Code::INSTANCE_UNKNOWN => {}
-                Err(problem) => return Err(problem),
-            }
-            if !waiting.lives_on(LOOK) {
-                break;
-            }
-        }
-        Err(problems::new(
-            Code::START_FAILED,
-            format!(
-                "The add-on in {} is switched on and did not reach the hub at {}.",
-                self.told(),
-                client.url()
-            ),
-            "kapelle doctor looks at the bridge port; the hub's log tells whom it refused.",
-        ))
+        let look = |name: &str| match client.get(&format!("/v1/instances/{name}")) {
+            Ok(document) => typed(&document).map(Some),
+            Err(problem) if problem.code == Code::INSTANCE_UNKNOWN => Ok(None),
+            Err(problem) => Err(problem),
+        };
+        let seen = blender::verify(home, &self.found, look)?;
+        Ok(Seen {
+            version: seen.version,
+            bridge_version: seen.bridge_version,
+        })
     }
-}
-
-fn checked(view: InstanceView) -> Result<Seen, Box<Problem>> {
-    let ours = blender::bridge_version();
-    if view.bridge_version.as_deref() != Some(ours) {
-        return Err(problems::new(
-            Code::START_FAILED,
-            format!(
-                "Blender loads an add-on of version {}, this is {ours}.",
-                view.bridge_version.as_deref().unwrap_or("unknown")
-            ),
-            "Another copy is in its way: kapelle doctor lists the copies.",
-        ));
-    }
-    Ok(Seen {
-        version: view.version,
-        bridge_version: view.bridge_version,
-    })
 }

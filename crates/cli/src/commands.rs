@@ -12,6 +12,7 @@ pub(crate) mod code;
 #[expect(clippy::module_inception, reason = "a verb of that name")]
 pub(crate) mod commands;
 pub(crate) mod completions;
+pub(crate) mod dashboard;
 pub(crate) mod debug;
 pub(crate) mod demo;
 pub(crate) mod describe;
@@ -58,6 +59,7 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Token(words)) => words.run(session),
         Some(Verb::Install(words)) => words.run(session),
         Some(Verb::Uninstall(words)) => words.run(session),
+        Some(Verb::Dashboard(words)) => words.run(session),
         Some(Verb::Mcp(words)) => words.run(session),
         Some(Verb::Doctor(words)) => words.run(session),
         Some(Verb::Demo(words)) => words.run(session),

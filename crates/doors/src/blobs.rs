@@ -89,14 +89,12 @@ pub(crate) async fn fetch(
         Some(Range::Part(start, end)) => (StatusCode::PARTIAL_CONTENT, start, end),
         Some(Range::Outside) => return Ok(outside(&name, total)),
     };
+    let media_type = media_type(&mut file).await;
     file.seek(SeekFrom::Start(start)).await.map_err(gone)?;
     let mut response = Response::new(body_of(file, end - start));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
     // The name is the content's hash: it never changes.
@@ -114,6 +112,51 @@ pub(crate) async fn fetch(
         headers.insert(header::CONTENT_RANGE, value);
     }
     Ok(response)
+}
+
+/// `GET /v1/calls/{id}/picture`: the last picture of a render farm, from its file, where it is one that pages show.
+pub(crate) async fn picture_of_call(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let call = door.hub.find_call(&wire::CallId::from(id)).await?;
+    crate::calls::may_see(&caller, &call)?;
+    let path = door.hub.picture_of_call(&call)?;
+    let unseen =
+        |what: &str| Problem::new(Code::NOT_SUPPORTED, format!("{} {what}.", path.display()));
+    let mut file = File::open(&path).await.map_err(|_| unseen("is gone"))?;
+    let length = file.metadata().await.map_err(|_| unseen("is gone"))?.len();
+    let kind = media_type(&mut file).await;
+    if !kind.starts_with("image/") || length > limits::PICTURE_BYTES_MAX {
+        return Err(unseen("is no picture that a page shows").into());
+    }
+    file.rewind().await.map_err(|_| unseen("cannot be read"))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        // The next frame comes from the same route.
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=5")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    Ok((headers, body_of(file, length)).into_response())
+}
+
+/// What a page may show as a picture says so; all else is bytes. Told by its first bytes, never by whoever
+/// stored it: nothing here can be a page or a script.
+async fn media_type(file: &mut File) -> &'static str {
+    let mut first = [0; 12];
+    if file.read_exact(&mut first).await.is_err() {
+        return "application/octet-stream";
+    }
+    match first {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => "image/webp",
+        _ => "application/octet-stream",
+    }
 }
 
 /// `true` when the body came to its end.

@@ -21,10 +21,11 @@ use serde::Deserialize;
 use wire::{Code, Position, Problem, Resync, Topic};
 
 use crate::calls::query_of;
+use crate::guard::Proof;
 use crate::http::Door;
+use crate::limits;
 use crate::problem::Answer;
 use crate::stream::sse;
-use crate::{guard, limits};
 
 /// Events taken from the window at a time.
 const BATCH: usize = 64;
@@ -42,6 +43,7 @@ pub(crate) struct EventsQuery {
 pub(crate) async fn feed(
     State(door): State<Door>,
     Extension(caller): Extension<Caller>,
+    Extension(proof): Extension<Proof>,
     headers: HeaderMap,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
@@ -56,7 +58,7 @@ pub(crate) async fn feed(
     let mut reader = Reader {
         hub: door.hub,
         caller,
-        bearer: guard::bearer(&headers).unwrap_or_default().to_owned(),
+        proof,
         subscription,
         ready: VecDeque::new(),
     };
@@ -121,7 +123,7 @@ fn nowhere() -> Position {
 struct Reader {
     hub: Hub,
     caller: Caller,
-    bearer: String,
+    proof: Proof,
     subscription: Subscription,
     ready: VecDeque<Sse>,
 }
@@ -140,7 +142,7 @@ impl Reader {
                         () = tokio::time::sleep(limits::STREAM_KEEP_ALIVE) => {}
                     }
                     // A token that was taken back hears nothing more.
-                    self.hub.authenticate(&self.bearer)?;
+                    self.proof.caller(&self.hub)?;
                 }
                 Ok(told) => self.ready.extend(told.iter().map(|told| {
                     let id = told_id(&told.epoch, told.seq);

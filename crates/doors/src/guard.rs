@@ -3,6 +3,11 @@
 //! Three checks in this order, on every route: `Host` names this hub (a page that was rebound by DNS
 //! does not), `Origin` is absent or this hub's own (another page's script has its own), and the token
 //! is known. A body must say that it is JSON, which a page's simple form cannot.
+//!
+//! Instead of a token the dashboard's page shows its cookie. A browser sends that along with whatever any
+//! page asks for, and to every port of this machine's name; so it counts only with the sign that the hub's own
+//! page asks: an `Origin` that is exactly the host asked, or, where a browser sends none (GET), its word that the
+//! request is of the same origin.
 
 use std::net::SocketAddr;
 
@@ -10,6 +15,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header, uri::Authority};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hub::Hub;
+use hub::callers::Caller;
 use wire::{Code, Problem};
 
 use crate::http::Door;
@@ -25,15 +32,124 @@ pub(crate) async fn nearness(State(door): State<Door>, request: Request, next: N
 
 /// The token; for every route that needs one. Leaves the [`hub::callers::Caller`] as an extension.
 pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    let bearer = bearer(request.headers());
-    let Some(caller) = bearer.and_then(|bearer| door.hub.authenticate(bearer)) else {
-        return Refused(unauthenticated(bearer.is_some())).into_response();
+    let (caller, proof) = match proved(&door, &request) {
+        Ok(proved) => proved,
+        Err(problem) => return Refused(problem).into_response(),
     };
     if let Err(problem) = media_type(request.method(), request.uri().path(), request.headers()) {
         return Refused(problem).into_response();
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(proof);
     next.run(request).await
+}
+
+fn proved(door: &Door, request: &Request) -> Result<(Caller, Proof), Problem> {
+    let proof = Proof::of(door, request.method(), request.headers())?;
+    // Agents have tokens; what a page signed in for is not theirs.
+    let proof = proof.filter(|proof| {
+        matches!(proof, Proof::Token(_)) || request.uri().path().starts_with("/v1/")
+    });
+    let Some(proof) = proof else {
+        return Err(unauthenticated(false));
+    };
+    let caller = proof.caller(&door.hub).ok_or_else(|| proof.unknown())?;
+    Ok((caller, proof))
+}
+
+/// How somebody shows who it is. What stays open looks at it again: it can be taken back.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    /// A token, in the header or in a WebSocket's first frame.
+    Token(String),
+    /// The cookie of the dashboard's page.
+    Session(String),
+}
+
+impl Proof {
+    /// What a request carries, if anything; a token before a cookie.
+    ///
+    /// # Errors
+    /// `origin_refused` for a cookie that comes without the sign of its own page.
+    pub(crate) fn of(
+        door: &Door,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, Problem> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            // What it holds may be no token of any kind: then it is none that is known.
+            let token = bearer(headers).unwrap_or_default();
+            return Ok(Some(Self::Token(token.to_owned())));
+        }
+        let Some(secret) = cookie(headers, &cookie_name(door.address)) else {
+            return Ok(None);
+        };
+        own_page(method, headers)?;
+        Ok(Some(Self::Session(secret.to_owned())))
+    }
+
+    pub(crate) fn caller(&self, hub: &Hub) -> Option<Caller> {
+        match self {
+            Self::Token(token) => hub.authenticate(token),
+            Self::Session(secret) => hub.authenticate_session(secret),
+        }
+    }
+
+    pub(crate) fn unknown(&self) -> Problem {
+        match self {
+            Self::Token(_) => unauthenticated(true),
+            Self::Session(_) => signed_out(),
+        }
+    }
+}
+
+/// For a page whose session has ended.
+pub(crate) fn signed_out() -> Problem {
+    Problem::new(Code::UNAUTHENTICATED, "This page is not signed in.")
+        .hint("Open a new link: kapelle dashboard")
+}
+
+/// The cookie's name: cookies know no port, and two hubs may run on one machine.
+pub(crate) fn cookie_name(address: SocketAddr) -> String {
+    format!("kapelle-{}", address.port())
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(own, _)| *own == name)
+        .map(|(_, value)| value)
+}
+
+/// Whether the hub's own page asks, under the very name that the request is for.
+///
+/// # Errors
+/// `origin_refused`.
+pub(crate) fn own_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("host").unwrap_or_default();
+    let is_own = match text("origin") {
+        Some(origin) => origin
+            .strip_prefix("http://")
+            .is_some_and(|origin| origin.eq_ignore_ascii_case(host)),
+        None => {
+            matches!(*method, Method::GET | Method::HEAD)
+                && text("sec-fetch-site") == Some("same-origin")
+        }
+    };
+    if is_own {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::ORIGIN_REFUSED,
+        "The dashboard's cookie counts only for what its own page asks.",
+    )
+    .hint("A program sends `Authorization: Bearer TOKEN` instead."))
 }
 
 /// The bearer token of a request, if it carries one.
@@ -112,7 +228,7 @@ pub(crate) fn names_us(host: &str, address: SocketAddr) -> bool {
     }
 }
 
-fn media_type(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn media_type(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let has_body = matches!(*method, Method::POST | Method::PATCH)
         || (*method == Method::PUT && path != "/v1/blobs");
     let is_empty = headers
@@ -145,6 +261,16 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_in_several_headers() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "a=1; kapelle-7=x=y;b=2".parse().unwrap());
+        headers.append("cookie", "kapelle-8=z".parse().unwrap());
+        assert_eq!(cookie(&headers, "kapelle-7"), Some("x=y"));
+        assert_eq!(cookie(&headers, "kapelle-8"), Some("z"));
+        assert_eq!(cookie(&headers, "kapelle"), None);
+    }
 
     #[test]
     fn only_own_names_are_answered() {

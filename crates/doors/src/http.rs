@@ -19,8 +19,8 @@ use crate::mcp::Mcp;
 use crate::problem::Refused;
 use crate::ws::Sockets;
 use crate::{
-    batches, blobs, calls, events, guard, instances, jobs, limits, linger, mcp, openapi, stream,
-    tokens, ws,
+    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, mcp, openapi,
+    page, stream, tokens, ws,
 };
 
 /// What every route can reach.
@@ -67,6 +67,7 @@ fn routes(
         )
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
+        .route("/v1/calls/{id}/picture", get(blobs::picture_of_call))
         .route("/v1/batches", post(batches::ask))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/queue", post(jobs::queue))
@@ -78,6 +79,10 @@ fn routes(
         .route("/v1/apps", get(instances::apps))
         .route("/v1/apps/{app}/commands", get(instances::commands))
         .route("/v1/apps/{app}/commands/{name}", get(instances::command))
+        .route(
+            "/v1/apps/{app}/programs",
+            get(instances::programs).post(instances::install),
+        )
         .route("/v1/find", get(instances::find))
         .route("/v1/instances", get(instances::list).post(instances::start))
         .route(
@@ -85,9 +90,15 @@ fn routes(
             get(instances::show).delete(instances::stop),
         )
         .route("/v1/instances/{name}/state", get(instances::state))
+        .route("/v1/instances/{name}/picture", get(instances::picture))
         .route("/v1/recovery", get(instances::recovery))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/v1/dashboard/links", post(dashboard::make_link))
+        .route(
+            "/v1/dashboard/session",
+            get(dashboard::who).delete(dashboard::sign_out),
+        )
         .route("/v1/stop", post(stop))
         .route("/openapi.json", get(document))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
@@ -105,6 +116,11 @@ fn routes(
         .route("/healthz", get(health))
         // Its token may come in the first frame.
         .route("/v1/ws", get(ws::open))
+        // The page itself holds nothing that is anybody's.
+        .route("/", get(page::index))
+        .route("/assets/{name}", get(page::asset))
+        // Its secret comes in the body.
+        .route("/v1/dashboard/session", post(dashboard::sign_in))
         .merge(with_token)
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)

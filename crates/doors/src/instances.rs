@@ -28,6 +28,7 @@ pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
                 "commands": app.commands().count(),
                 "instances": instances,
                 "announced": app.announced,
+                "installs": app.app.as_ref().is_some_and(|app| app.installs()),
             })
         })
         .collect();
@@ -44,6 +45,37 @@ pub(crate) async fn command(
     Path((app, name)): Path<(String, String)>,
 ) -> Answer {
     Ok(Json(door.hub.command(&AppId::from(app), &name)?).into_response())
+}
+
+/// `GET /v1/apps/{app}/programs`
+pub(crate) async fn programs(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(app): Path<String>,
+) -> Answer {
+    let programs = door.hub.programs(&caller, &AppId::from(app)).await?;
+    Ok(Json(json!({ "programs": programs })).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Install {
+    program: std::path::PathBuf,
+}
+
+/// `POST /v1/apps/{app}/programs`
+pub(crate) async fn install(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(app): Path<String>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let Install { program } = read(body)?;
+    let app = AppId::from(app);
+    let seen = door.hub.install(&caller, &app, &program).await?;
+    let told =
+        json!({"program": program, "version": seen.version, "bridge_version": seen.bridge_version});
+    Ok((StatusCode::CREATED, Json(told)).into_response())
 }
 
 /// `GET /v1/find?q=`
@@ -127,6 +159,16 @@ pub(crate) async fn state(
         "state": known.state,
     }))
     .into_response())
+}
+
+/// `GET /v1/instances/{name}/picture`
+pub(crate) async fn picture(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Answer {
+    let picture = door.hub.picture(&caller, &InstanceName::from(name)).await?;
+    Ok(Json(json!({ "picture": picture })).into_response())
 }
 
 pub(crate) async fn recovery(

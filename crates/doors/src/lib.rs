@@ -1,4 +1,4 @@
-//! The ways in: HTTP, its streams of events, WebSocket. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
+//! The ways in: HTTP, its streams of events, WebSocket, the dashboard's page. Each file takes bytes, makes a call of them, asks the hub and gives bytes back.
 //!
 //! Doors don't decide: what a caller may do and what a call means is the hub's business, so that the
 //! same call through any door has the same outcome. Who a caller is, and whether a browser's request
@@ -7,6 +7,7 @@
 mod batches;
 mod blobs;
 mod calls;
+mod dashboard;
 mod events;
 mod follow;
 #[cfg(fuzzing)]
@@ -18,6 +19,7 @@ mod jobs;
 mod linger;
 pub mod mcp;
 pub mod openapi;
+mod page;
 mod problem;
 mod stream;
 mod tokens;
@@ -41,6 +43,10 @@ pub mod limits {
     pub const JOBS_PAGE: usize = 50;
     /// A comment on a quiet event stream, so that proxies keep it open.
     pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+    /// A picture file that a page shows, in bytes: a large frame as PNG.
+    pub const PICTURE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+    /// The body that signs a browser in, in bytes: a key is 64 letters.
+    pub const SIGN_IN_BYTES_MAX: usize = 1024;
     /// Connections at once: far above what one machine's callers need, below its descriptors.
     pub const CONNECTIONS_MAX: usize = 4_096;
     /// How long open connections may take to end when the hub stops.

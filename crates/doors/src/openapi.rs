@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec};
 
+mod dashboard;
 mod jobs;
 mod routes;
 
@@ -12,8 +13,10 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
     schemas.extend(routes::feed_schemas());
     schemas.extend(jobs::schemas());
+    schemas.extend(dashboard::schemas());
     let mut paths = routes::paths();
     paths.extend(jobs::paths());
+    paths.extend(dashboard::paths());
     let mut variants = Vec::new();
     for (app, specs) in apps {
         for spec in specs {
@@ -38,10 +41,16 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"session": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "kapelle-PORT",
+                    "description": "The dashboard's page alone: it counts only with that page's own Origin.",
+                },
+            },
             "schemas": schemas,
         },
     })

@@ -6,7 +6,7 @@
 //! `docs/reference/websocket.md`.
 //!
 //! ```text
-//! upgrade (Host, Origin) ─ hello with a token, or the header ─> welcome ─ session ─> close with a reason
+//! upgrade (Host, Origin) ─ hello with a token, header or cookie ─> welcome ─ session ─> close with a reason
 //!            └── no valid token within HELLO_TIMEOUT ───────────────────────────────────┘
 //! ```
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use hub::callers::Caller;
@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use wire::{Code, Problem};
 
+use crate::guard::Proof;
 use crate::http::Door;
 use crate::problem::Answer;
 use crate::{guard, limits};
@@ -98,19 +99,17 @@ pub(crate) async fn open(
     Ok(response)
 }
 
-/// Whose request it is, if it says so by itself; with the token, which is looked at again later. The
-/// dashboard's cookie will be looked for here, beside the header: Origin has been checked already, and
-/// must then be there.
+/// Whose request it is, if it says so by itself: by the header, or as the dashboard's page by its cookie.
 fn known_by_its_request(
     door: &Door,
     headers: &HeaderMap,
-) -> Result<Option<(Caller, String)>, Problem> {
-    let Some(bearer) = guard::bearer(headers) else {
+) -> Result<Option<(Caller, Proof)>, Problem> {
+    let Some(proof) = Proof::of(door, &Method::GET, headers)? else {
         return Ok(None);
     };
-    match door.hub.authenticate(bearer) {
-        Some(caller) => Ok(Some((caller, bearer.to_owned()))),
-        None => Err(guard::unauthenticated(true)),
+    match proof.caller(&door.hub) {
+        Some(caller) => Ok(Some((caller, proof))),
+        None => Err(proof.unknown()),
     }
 }
 
@@ -143,7 +142,7 @@ fn place_of_stranger(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
 async fn serve(
     door: Door,
     socket: WebSocket,
-    known: Option<(Caller, String)>,
+    known: Option<(Caller, Proof)>,
     stranger: Option<OwnedSemaphorePermit>,
 ) {
     let (sink, mut incoming) = socket.split();
@@ -157,9 +156,9 @@ async fn serve(
     };
     drop(stranger);
     let last_word = match greeted {
-        Ok(((caller, bearer), id)) => {
+        Ok(((caller, proof), id)) => {
             tracing::info!(caller = %caller.name, "a WebSocket is open");
-            let mut session = Session::new(door.hub, caller, bearer, Arc::clone(&outbox));
+            let mut session = Session::new(door.hub, caller, proof, Arc::clone(&outbox));
             session.welcome(&id);
             let close = session.run(&mut incoming).await;
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
@@ -226,7 +225,7 @@ impl Refusal {
 async fn greet(
     door: &Door,
     incoming: &mut SplitStream<WebSocket>,
-) -> Result<((Caller, String), Id), Refusal> {
+) -> Result<((Caller, Proof), Id), Refusal> {
     let first = loop {
         match incoming.next().await {
             Some(Ok(Message::Text(text))) => break text,
@@ -255,7 +254,7 @@ async fn greet(
     };
     let token = token.unwrap_or_default();
     match door.hub.authenticate(&token) {
-        Some(caller) => Ok(((caller, token), id)),
+        Some(caller) => Ok(((caller, Proof::Token(token)), id)),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
                 .hint("`kapelle token` shows where the owner's token is.");

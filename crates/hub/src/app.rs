@@ -3,10 +3,10 @@
 //! The apps themselves live in `apps/`; the hub never names one.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wire::{AppId, Code, CommandSpec, InstanceName, Mode, Problem};
+use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
 use crate::conduct::{Conducted, Conducting, Podium};
 use crate::home::Home;
@@ -24,6 +24,30 @@ pub trait App: Send + Sync {
     /// The command that brings an installed bridge up to date.
     fn update_hint(&self) -> Option<&str> {
         None
+    }
+    /// Whether there is a bridge of this app that can be installed in its programs.
+    fn installs(&self) -> bool {
+        false
+    }
+    /// The programs of this machine that its bridge can be installed in. May block: it looks at each.
+    fn programs(&self, _home: &Home) -> Vec<Program> {
+        Vec::new()
+    }
+    /// Installs the bridge in a program and sees that it reaches the hub. May block for minutes. `look`
+    /// tells what the hub knows of an instance of a name.
+    ///
+    /// # Errors
+    /// What the program said, or `start_failed` when the bridge did not reach the hub.
+    fn install(
+        &self,
+        _home: &Home,
+        program: &Path,
+        _look: &mut dyn FnMut(&InstanceName) -> Option<InstanceView>,
+    ) -> Result<InstanceView, Problem> {
+        Err(Problem::new(
+            Code::NOT_SUPPORTED,
+            format!("Nothing can be installed in {}.", program.display()),
+        ))
     }
     /// How one copy is started: finds the program, lays out what it needs. May block for disk and for
     /// a look at a program's version; it is called where that is allowed.
@@ -43,6 +67,14 @@ pub trait App: Send + Sync {
             Conducted::from(Err(problem))
         })
     }
+}
+
+/// A program of this machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Program {
+    pub program: PathBuf,
+    /// Nothing when it does not run.
+    pub version: Option<String>,
 }
 
 /// What somebody wants started; the body of `POST /v1/instances`.

@@ -59,6 +59,18 @@ impl Caller {
         }
     }
 
+    /// A browser that was signed in with this caller's token: it may do the same under a name of its own, so that the
+    /// history tells it from the terminal.
+    #[must_use]
+    pub fn as_dashboard(&self) -> Self {
+        let name = if self.is_owner() {
+            CallerName::new("dashboard")
+        } else {
+            CallerName::from(format!("dashboard:{}", self.name))
+        };
+        Self { name, ..*self }
+    }
+
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.name.as_str() == "owner"
@@ -108,6 +120,9 @@ impl From<Effect> for Scope {
         }
     }
 }
+
+/// Callers that are there without a token in the list: nobody else may look like them.
+const RESERVED: [&str; 2] = ["owner", "dashboard"];
 
 /// A set of [`Scope`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -241,6 +256,26 @@ impl Callers {
         found
     }
 
+    /// A token's caller by its name, with the hash of the token, hexadecimal.
+    pub(crate) fn with_token(&self, name: &CallerName) -> Option<(Caller, String)> {
+        if name.as_str() == "owner" {
+            return Some((Caller::owner(), hex::encode(self.owner_hash)));
+        }
+        let kept = Arc::clone(
+            &self
+                .kept
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        let token = kept.get(name)?;
+        let caller = Caller {
+            name: name.clone(),
+            scopes: token.scopes,
+            asks: token.ask,
+        };
+        Some((caller, token.hash.clone()))
+    }
+
     /// The caller of that name as he is now: for work that he asked for earlier. Nothing when his token was
     /// taken back.
     #[must_use]
@@ -250,6 +285,13 @@ impl Callers {
         }
         if let Some(client) = name.as_str().strip_prefix("mcp:") {
             return Some(Caller::owner().as_mcp_client(client));
+        }
+        if name.as_str() == "dashboard" {
+            return Some(Caller::owner().as_dashboard());
+        }
+        if let Some(maker) = name.as_str().strip_prefix("dashboard:") {
+            let maker = self.named(&CallerName::new(maker))?;
+            return Some(maker.as_dashboard());
         }
         let kept = self
             .kept
@@ -268,24 +310,13 @@ impl Callers {
     /// # Errors
     /// `forbidden` when its token is gone.
     pub fn now(&self, before: &Caller) -> Result<Caller, Problem> {
-        let name = before.name.as_str();
-        // The owner's agents go by their client's name and have no token of their own.
-        if before.is_owner() || name.starts_with("mcp:") {
-            return Ok(before.clone());
-        }
-        let kept = Arc::clone(
-            &self
-                .kept
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
-        let Some(token) = kept.get(&before.name) else {
+        let Some(today) = self.named(&before.name) else {
             return Err(Problem::new(
                 Code::FORBIDDEN,
-                format!("The token of `{name}` was revoked."),
+                format!("The token of `{}` was revoked.", before.name),
             ));
         };
-        let both = |scope: &Scope| token.scopes.has(*scope) && before.scopes.has(*scope);
+        let both = |scope: &Scope| today.scopes.has(*scope) && before.scopes.has(*scope);
         Ok(Caller {
             name: before.name.clone(),
             scopes: Scope::ALL.into_iter().filter(both).collect(),
@@ -324,7 +355,8 @@ impl Callers {
         }
         let secret = random_hex(32)?;
         self.change(|kept| {
-            if view.name.as_str() == "owner" || kept.contains_key(&view.name) {
+            let is_taken = RESERVED.contains(&view.name.as_str()) || kept.contains_key(&view.name);
+            if is_taken {
                 return Err(Problem::new(
                     Code::NAME_TAKEN,
                     format!("There is a token named `{}` already.", view.name),
@@ -448,6 +480,9 @@ mod tests {
             Caller::owner().as_mcp_client("").name.as_str(),
             "mcp:client"
         );
+        let page = Caller::owner().as_dashboard();
+        assert!(page.name.as_str() == "dashboard" && !page.is_owner());
+        assert!(page.scopes.has(Scope::Admin));
         let viewer = Caller {
             name: "viewer".into(),
             scopes: [Scope::Read].into_iter().collect(),
@@ -478,7 +513,11 @@ mod tests {
         let caller = again.authenticate(&secret).unwrap();
         assert!(caller.scopes.has(Scope::Read) && !caller.scopes.has(Scope::Code));
         assert_eq!(callers.create(&view).unwrap_err().code, Code::NAME_TAKEN);
+        // Who asked for work is looked up again when it runs, by his name.
+        let page = caller.as_dashboard();
+        assert_eq!(callers.named(&page.name), Some(page.clone()));
         callers.revoke("viewer").unwrap();
+        assert_eq!(callers.named(&page.name), None);
         assert_eq!(callers.authenticate(&secret), None);
         assert_eq!(
             callers.revoke("viewer").unwrap_err().code,

@@ -3,6 +3,7 @@
 //! Doors and the terminal call these methods and nothing else. Methods that change anything take a
 //! [`Caller`] and check its scopes.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use wire::{
     InstanceView, JobChange, JobPage, JobView, Position, Problem, Resync, Topic,
 };
 
-use crate::app::{App, LaunchRequest};
+use crate::app::{App, LaunchRequest, Program};
 use crate::batch::{self, Batch};
 use crate::blobs::Blobs;
 use crate::call::Call;
@@ -34,10 +35,12 @@ use crate::jobs::{self, Jobs, JobsAsked, Kept};
 use crate::journal::{Journal, Memory, Wanted};
 use crate::lane::Records;
 use crate::limits;
+use crate::pictures::{self, Picture, Pictures};
 use crate::policy::{self, Policy};
 use crate::recovery;
 use crate::roster::{Roster, Snapshot};
 use crate::secrets::Masking;
+use crate::sessions::Sessions;
 use crate::snapshot;
 use crate::store::Stores;
 use crate::supervisor::{Stopped, Supervisor};
@@ -50,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) config: Config,
     pub(crate) callers: Arc<Callers>,
+    pub(crate) sessions: Sessions,
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
@@ -59,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
+    pub(crate) pictures: Pictures,
     pub(crate) masking: Arc<Masking>,
     pub(crate) stores: Stores,
     pub(crate) stopping: CancellationToken,
@@ -122,6 +127,7 @@ impl Hub {
         let inner = Inner {
             config,
             callers,
+            sessions: Sessions::open(&home),
             bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
@@ -136,6 +142,7 @@ impl Hub {
             },
             feed,
             blobs,
+            pictures: Pictures::default(),
             masking,
             stores,
             stopping: CancellationToken::new(),
@@ -190,6 +197,39 @@ impl Hub {
     #[must_use]
     pub fn authenticate(&self, bearer: &str) -> Option<Caller> {
         self.0.callers.authenticate(bearer)
+    }
+
+    /// The caller of a browser that is signed in.
+    #[must_use]
+    pub fn authenticate_session(&self, secret: &str) -> Option<Caller> {
+        self.0.sessions.caller(&self.0.callers, secret)
+    }
+
+    /// The secret of a link to the dashboard, good once and for [`limits::LINK_LIFE`].
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, and for a session, which makes no further ones.
+    pub fn make_link(&self, caller: &Caller) -> Result<String, Problem> {
+        policy::require(caller, Scope::Admin, || {
+            "make a link to the dashboard".to_owned()
+        })?;
+        self.0.sessions.make_link(&self.0.callers, caller)
+    }
+
+    /// Signs a browser in by a link's secret. Gives the session's own.
+    ///
+    /// # Errors
+    /// `unauthenticated` when the link is used up.
+    pub fn open_session(&self, link: &str) -> Result<(String, Caller), Problem> {
+        self.0.sessions.open_session(&self.0.callers, link)
+    }
+
+    /// Signs a browser out.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn end_session(&self, secret: &str) -> Result<(), Problem> {
+        self.0.sessions.end(&self.0.callers, secret)
     }
 
     /// The walk of a call, up to where it is under way.
@@ -435,6 +475,59 @@ impl Hub {
         Ok(find::best(hits, limit))
     }
 
+    /// Programs of this machine that the app's bridge can be installed in.
+    ///
+    /// # Errors
+    /// `app_unknown`, `forbidden` without `admin`.
+    pub async fn programs(&self, caller: &Caller, app: &AppId) -> Result<Vec<Program>, Problem> {
+        policy::require(caller, Scope::Admin, || {
+            "look for programs to install in".to_owned()
+        })?;
+        let entry = self.0.catalog.app(app)?;
+        let home = self.0.home.clone();
+        let look = move || entry.app.as_ref().map(|app| app.programs(&home));
+        Ok(blocking(look).await?.unwrap_or_default())
+    }
+
+    /// Installs the app's bridge in one of [`Self::programs`], and sees that it reaches this hub.
+    ///
+    /// # Errors
+    /// `app_unknown`, `forbidden` without `admin`, `not_found` for another program, what the app says.
+    pub async fn install(
+        &self,
+        caller: &Caller,
+        app: &AppId,
+        program: &Path,
+    ) -> Result<InstanceView, Problem> {
+        let programs = self.programs(caller, app).await?;
+        if !programs.iter().any(|one| one.program == program) {
+            let names: Vec<String> = programs
+                .iter()
+                .map(|one| one.program.display().to_string())
+                .collect();
+            return Err(Problem::new(
+                Code::FILE_NOT_FOUND,
+                format!("{} is none of the programs found here.", program.display()),
+            )
+            .hint(format!("They are: {}.", names.join(", "))));
+        }
+        let entry = self.0.catalog.app(app)?;
+        let hub = Arc::clone(&self.0);
+        let program = program.to_owned();
+        let install = move || {
+            let mut look =
+                |name: &InstanceName| hub.roster.find(name).map(|instance| instance.view(&hub));
+            match &entry.app {
+                Some(app) => app.install(&hub.home, &program, &mut look),
+                None => Err(Problem::new(
+                    Code::NOT_SUPPORTED,
+                    format!("{} brings its own bridge.", entry.title),
+                )),
+            }
+        };
+        blocking(install).await?
+    }
+
     #[must_use]
     pub fn instances(&self) -> Vec<InstanceView> {
         self.0
@@ -463,6 +556,29 @@ impl Hub {
             )
             .hint("Ask again when it is connected: kapelle status")
         })
+    }
+
+    /// The picture file that a call of the hub's own side, such as a render farm, made last.
+    ///
+    /// # Errors
+    /// `not_supported` when it tells of none.
+    pub fn picture_of_call(&self, call: &Call) -> Result<std::path::PathBuf, Problem> {
+        pictures::made_by(&self.0, call)
+    }
+
+    /// A picture of what an instance shows, for somebody who looks at it now; see [`pictures`].
+    ///
+    /// # Errors
+    /// `forbidden` without `read`, `instance_unknown`, `not_supported` when the app gives no pictures.
+    pub async fn picture(
+        &self,
+        caller: &Caller,
+        name: &InstanceName,
+    ) -> Result<Option<Picture>, Problem> {
+        policy::require(caller, Scope::Read, || {
+            "see a picture of a program".to_owned()
+        })?;
+        pictures::look(&self.0, caller, name).await
     }
 
     /// Starts a copy of an app and waits for its bridge. `true` when it was not there before.
@@ -622,4 +738,14 @@ impl Hub {
             tracing::warn!(%problem, "the end of the history is not stored");
         }
     }
+}
+
+/// Runs what blocks on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "what an app was asked for panicked");
+        Problem::new(Code::INTERNAL, "The app's side of the hub failed.")
+    })
 }

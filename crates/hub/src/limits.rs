@@ -139,6 +139,20 @@ pub const CALLER_RATE_PER_SECOND: u32 = 1_000;
 pub const CALLER_RATE_BURST: u32 = 2_000;
 /// Tokens that may exist beside the owner's.
 pub const TOKENS_MAX: usize = 256;
+/// How long a link to the dashboard may be opened: it is clicked at once or not at all.
+pub const LINK_LIFE: Duration = Duration::from_secs(60);
+/// Links to the dashboard that wait to be opened; the oldest go first.
+pub const LINKS_MAX: usize = 16;
+/// How long a browser stays signed in: a week of looking after renders.
+pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Browsers that are signed in; the oldest go first.
+pub const SESSIONS_MAX: usize = 32;
+/// Between two pictures of one instance, at least: whoever looks at it must not keep it busy.
+pub const PICTURE_INTERVAL: Duration = Duration::from_secs(4);
+/// The same after a picture that failed.
+pub const PICTURE_RETRY: Duration = Duration::from_secs(60);
+/// How long a picture may take before it is given up, and its call cancelled.
+pub const PICTURE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Jobs that have not ended: each holds about a kilobyte of memory.
 pub const JOBS_OPEN_MAX: usize = 200_000;
 /// The arguments of a job as JSON, in bytes: they are stored; larger things go as blobs.

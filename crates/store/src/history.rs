@@ -26,7 +26,10 @@ mod row;
 
 /// The form of the file.
 pub(crate) const FORM: Form = Form {
-    steps: &[include_str!("history/schema-1.sql")],
+    steps: &[
+        include_str!("history/schema-1.sql"),
+        include_str!("history/schema-2.sql"),
+    ],
 };
 
 /// The store of ended calls.

@@ -60,9 +60,9 @@ pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
     CallRecord {
         view: CallView {
             durability: None,
-            parent_id: None,
             call_id: id.into(),
             correlation_id: Some("mine".to_owned()),
+            parent_id: Some("call_parent".into()),
             app: "toy".into(),
             instance: "toy".into(),
             command: "toy.echo".to_owned(),

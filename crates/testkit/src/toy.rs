@@ -242,6 +242,7 @@ args.mb = { type = "integer", required = true, doc = "How much." }
 summary = "Is run by the hub: `way` says what it does there."
 effect = "write"
 runs = "hub"
+repeatable = { way = ["answer", "wait"] }
 args.way = { type = "string", required = true, doc = "answer, fail, break, wait, ask, start." }
 args.times = { type = "integer", default = 1, doc = "How often." }
 

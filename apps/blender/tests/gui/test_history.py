@@ -2,6 +2,7 @@
 """Undo in a window, where the artist's steps stand among those of the calls."""
 
 from instance import wait_until
+from talk import Talk
 
 # What an artist does, by Blender's own timer and outside of any call; with its undo step as a key or menu makes it.
 ARTIST = """
@@ -107,7 +108,7 @@ def test_what_an_artist_changes_is_pushed(blender):
         return any({"type": "object", "name": "A"} in one for one in touched)
 
     with blender.hub.changed:
-        assert blender.hub.changed.wait_for(told, 30), blender.hub.messages[-5:]
+        assert blender.hub.changed.wait_for(told, 60), blender.hub.messages[-5:]
 
 
 def test_looking_is_not_the_artists_doing(blender):
@@ -154,3 +155,13 @@ def test_in_edit_mode(blender):
     assert blender.eval(count, args={"undo": "never"}) == 8
     assert blender.eval("bpy.context.mode") == "EDIT_MESH"
     blender.eval("bpy.ops.object.mode_set(mode='OBJECT')")
+
+
+def test_an_artists_operators_under_an_override_live_beside_our_threads(blender):
+    """Those of other add-ons, say: 3.4 crashed when a thread of ours woke up in one."""
+    many = "[bpy.ops.transform.translate('EXEC_DEFAULT', False, value=(0, 0, 0.01)) for _ in range(400)]"
+    with Talk(blender) as talk:
+        for _ in range(3):
+            artist(blender, many)
+    assert talk.said > 100
+    assert place(blender, "Cube") > 10

@@ -4,6 +4,7 @@ with the artist's view, scene and history as they were."""
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "walk"))
 
 from pictures import decode
 
+WHOLE_S = 3.0
 SMALL = {"width": 96, "height": 72}
 QUICK = {"width": 64, "height": 48, "engine": "cycles", "samples": 1}
 LOOK = """
@@ -174,7 +176,16 @@ def test_a_cancelled_animation_keeps_its_frames(blender):
         "render.animation", {"engine": "cycles", "path": "cut", "start": 1, "end": 9, "width": 320, "height": 240}
     )
     second = os.path.join(blender.home, "cut", "frame_0002.png")
-    wait_until(lambda: os.path.exists(second), 120, "two frames")
+
+    def said():
+        return [one["text"] or "" for one in blender.hub.messages if one["t"] == "progress" and one["id"] == call]
+
+    # The file is there a moment before Blender says that it is whole; a later progress may hide that one.
+    def two_are_whole():
+        lies_there = os.path.exists(second) and time.time() - os.path.getmtime(second) > WHOLE_S
+        return lies_there or any("2 of 9" in text for text in said())
+
+    wait_until(two_are_whole, 120, "two frames")
     blender.cancel(call)
     outcome = blender.outcome(call)
     assert outcome["status"] == "cancelled"

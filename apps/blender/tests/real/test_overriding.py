@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Operators under an override of the context, while the hub talks without a pause: Blender up to 5.0 crashed."""
 
-import threading
-
 import pytest
+from talk import Talk
 
 # Some hundred operators of each way; without our threads at rest each way crashed 3.4 and 4.5 within a second.
 UNDER = """
@@ -29,27 +28,6 @@ while time.monotonic() < end:
         bpy.ops.object.transform_apply(context, location=True)
 count
 """
-
-
-class Talk:
-    """The hub says something all the time, to all threads of the bridge."""
-
-    def __init__(self, blender):
-        self._blender, self._end, self.said = blender, threading.Event(), 0
-        self._thread = threading.Thread(target=self._talk)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self._end.set()
-        self._thread.join()
-
-    def _talk(self):
-        while not self._end.wait(0.0003):
-            self._blender.hub.send({"t": "cancel", "id": "nobody", "reason": "cancelled"})
-            self.said += 1
 
 
 def test_operators_under_an_override_live_beside_our_threads(blender):

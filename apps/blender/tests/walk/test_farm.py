@@ -245,16 +245,24 @@ def test_a_frame_that_ends_workers_is_named_and_the_others_go_on(farm, tmp_path)
 
 def test_everything_goes_on_after_the_hub_was_killed(farm, tmp_path):
     out = tmp_path / "hub"
-    call_id = ask(farm, out, workers=2, frames="1-8", chunk=2, sheet=False)
-    at_work(farm, call_id, 2)
-    farm.kill()
+    words = ["--out", out, "--width", "160", "--height", "120", "--engine", "cycles", "--samples", "80"]
+    words = [str(one) for one in [*words, "--frames", "1-8", "--workers", "2", "--no-sheet"]]
+    leaving = farm.popen("render", str(farm.folder / "shot.blend"), *words)
+    try:
+        wait_until(lambda: out.exists() and len(frames_in(out)) >= 2, 90, "the first frames")
+        farm.kill()
+        _out, said = leaving.communicate(timeout=30)
+    finally:
+        leaving.kill()
+    assert leaving.returncode == 3 and b"goes on as soon as a hub runs" in said, said
     there = {name: os.stat(out / name).st_mtime_ns for name in frames_in(out)}
     assert 2 <= len(there) < 8
     farm.serve()
-    words = ["--out", out, "--width", "160", "--height", "120", "--engine", "cycles", "--samples", "80"]
-    told = render(farm, "shot", *words, "--frames", "1-8", "--workers", "2", "--no-sheet")
+    told = render(farm, "shot", *words)
     assert told["frames"] == 8 and told["rendered"] + told["skipped"] == 8 and told["skipped"] >= len(there)
     now = {name: os.stat(out / name).st_mtime_ns for name in frames_in(out)}
     assert len(now) == 8 and all(now[name] == at for name, at in there.items()), "none was rendered twice"
     assert not [one for one in os.listdir(out) if one.endswith(".part")]
     assert workers(farm) == []
+    job = farm.http.get("/v1/jobs?limit=1")["jobs"][0]
+    assert (job["command"], job["status"], job["attempt"]) == ("render.farm", "succeeded", 2), "it was watched, not asked"

@@ -1,29 +1,32 @@
+use std::collections::BTreeMap;
+use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use serde_json::{Map, Value, json};
-use wire::Problem;
-use wire::call::CallView;
+use wire::call::{CallView, Wait};
+use wire::{CallId, CallRequest, Durability, Problem};
 
 use crate::ago::short;
 use crate::amount;
-use crate::answer::{Answer, Answered};
+use crate::answer::{Answer, Answered, Shown};
 use crate::calling::{self, CallOptions};
+use crate::client::Client;
 use crate::farm_live::FarmLive;
-use crate::follow::{Ended, follow};
+use crate::follow::{self, Ended, follow};
 use crate::interrupt::{Interrupt, Target};
 use crate::outcome;
 use crate::problems;
-use crate::session::Session;
+use crate::session::{Session, typed};
 use crate::ui::{CAREFUL, FAINT, Ui};
 
 /// Render the frames of a .blend with several Blenders of its own
 ///
 /// Each picture is at its place (`frame_0001.png`, …) as soon as it is whole. A Blender that crashes is replaced and its
-/// frames are rendered again. Whatever is killed, also the hub: the same command goes on where it was, and a second
-/// run is done in seconds. Missing files and fonts are told before the first frame. Ctrl-C stops all workers and keeps
+/// frames are rendered again. It is a job: whatever is killed, also the hub, it goes on where it was, and the same
+/// command watches it. A second run is done in a moment. Missing files and fonts are told before the first frame. Ctrl-C stops all workers and keeps
 /// the frames that are finished.
 #[derive(Args, Debug)]
 #[command(
@@ -118,31 +121,58 @@ pub struct Render {
 
 const APP: &str = "blender";
 const COMMAND: &str = "render.farm";
+/// Of the job, with [`mark`].
+const LABEL: &str = "render";
 
 impl Render {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let args = self.args()?;
         let client = session.hub_or_start()?;
-        if self.check || self.no_wait {
+        if self.check {
             let options = CallOptions {
-                check: self.check,
-                no_wait: self.no_wait,
+                check: true,
                 ..CallOptions::default()
             };
             return calling::call(session, &client, &options, APP, COMMAND, args);
         }
-        let request = json!({"app": APP, "command": COMMAND, "args": args, "wait": true});
-        let request = serde_json::from_value(request).map_err(problems::strange_answer)?;
+        let mark = mark(&args);
+        let open = open_job(&client, &mark)?;
+        let request = CallRequest {
+            durable: Some(Durability::Fsync),
+            labels: BTreeMap::from([(LABEL.to_owned(), mark)]),
+            wait: Wait::Forever(!self.no_wait),
+            ..CallRequest::new(APP.into(), COMMAND, args)
+        };
+        if self.no_wait {
+            let id = match open {
+                Some(id) => id,
+                None => typed::<CallView>(&client.post("/v1/calls", &request)?)?.call_id,
+            };
+            return Ok(Shown::boxed(json!({ "call_id": id }), move |out| {
+                writeln!(out, "{id}")
+            }));
+        }
         let interrupt = Interrupt::arm(&client, session.ui, Target::Unknown)?;
         let mut live = FarmLive::new(session.ui);
-        let ended = follow(&client, &request, Some(&interrupt), &mut live);
+        let ended = match open {
+            None => follow(&client, &request, Some(&interrupt), &mut live),
+            Some(id) => {
+                session
+                    .ui
+                    .say(format_args!("this is rendered already: {id}"));
+                interrupt.watch(Target::Call(id.clone()));
+                client
+                    .events(&format!("/v1/calls/{id}/events"), None)
+                    .and_then(|events| follow::rest(events, None, &mut live))
+            }
+        };
         live.finish();
         match ended {
             Ok(ended) => Ok(Box::new(Rendered { ended })),
             Err(mut problem) => {
                 if problem.code == wire::Code::HUB_UNREACHABLE {
                     problem.hint = Some(
-                        "Frames that are finished stay; the same command goes on with the others."
+                        "It goes on as soon as a hub runs again; the same command starts one and watches it."
                             .into(),
                     );
                 }
@@ -204,6 +234,22 @@ impl Render {
         );
         Ok(args)
     }
+}
+
+/// Equal for equal arguments.
+fn mark(args: &Map<String, Value>) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    Value::Object(args.clone()).to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The job of the same wish that has not ended: one that this terminal left, or that a new hub goes on with.
+fn open_job(client: &Client, mark: &str) -> Result<Option<CallId>, Box<Problem>> {
+    let path =
+        format!("/v1/jobs?status=queued,leased,running&app={APP}&label={LABEL}:{mark}&limit=1");
+    let found = client.get(&path)?;
+    let id = found["jobs"][0]["call_id"].as_str();
+    Ok(id.map(|id| CallId::from(id.to_owned())))
 }
 
 /// The hub runs in another folder.

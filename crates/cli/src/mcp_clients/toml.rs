@@ -1,6 +1,6 @@
 //! The same as [`super::json`] for codex, which keeps its servers in TOML: `[mcp_servers.kapelle]`.
 
-use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
 
 use super::entry::{Entry, HOME_VARIABLE, NAME};
 
@@ -14,12 +14,18 @@ pub(crate) fn put(text: &str, entry: &Entry) -> Result<String, String> {
         servers.set_implicit(true);
         Item::Table(servers)
     });
+    // An inline table takes only another one, and toml_edit panics where it is given a table.
+    let is_inline = servers.is_inline_table();
+    let empty = || match is_inline {
+        true => value(InlineTable::new()),
+        false => Item::Table(Table::new()),
+    };
     let servers = servers
         .as_table_like_mut()
         .ok_or_else(|| format!("`{SERVERS}` is no table"))?;
     let ours = servers
         .entry(NAME)
-        .or_insert_with(|| Item::Table(Table::new()))
+        .or_insert_with(empty)
         .as_table_like_mut()
         .ok_or_else(|| format!("`{SERVERS}.{NAME}` is no table"))?;
     set(ours, "command", value(entry.command.as_str()));
@@ -28,7 +34,7 @@ pub(crate) fn put(text: &str, entry: &Entry) -> Result<String, String> {
         Some(home) => {
             let env = ours
                 .entry("env")
-                .or_insert_with(|| value(toml_edit::InlineTable::new()))
+                .or_insert_with(|| value(InlineTable::new()))
                 .as_table_like_mut()
                 .ok_or_else(|| format!("`{SERVERS}.{NAME}.env` is no table"))?;
             set(env, HOME_VARIABLE, value(home.as_str()));
@@ -108,6 +114,20 @@ mod tests {
         assert_eq!(put(&new, &entry(Some("/k"))).unwrap(), new);
         assert_eq!(take_out(&new).unwrap(), text);
         assert_eq!(take_out(text).unwrap(), text);
+    }
+
+    #[test]
+    fn an_inline_table_takes_an_inline_one() {
+        for text in ["mcp_servers = {}\n", "mcp_servers = { other = 'x', }\n"] {
+            let new = put(text, &entry(Some("/k"))).unwrap();
+            let read: DocumentMut = new.parse().unwrap();
+            assert_eq!(
+                read["mcp_servers"]["kapelle"]["env"]["KAPELLE_HOME"].as_str(),
+                Some("/k"),
+                "{new}"
+            );
+            assert_eq!(put(&new, &entry(Some("/k"))).unwrap(), new);
+        }
     }
 
     #[test]

@@ -205,7 +205,8 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"}}},
         "App": {"type": "object", "properties": {"app": {"type": "string"}, "title": {"type": "string"},
-            "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"}}},
+            "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"},
+            "installs": {"type": "boolean"}}},
         "Apps": list("apps", "App"),
         "Command": {"type": "object", "required": ["name", "summary", "effect", "args"], "properties": {
             "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},

@@ -30,6 +30,7 @@ use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
+use crate::guard::{self, Proof};
 use crate::limits;
 
 /// Events taken from the feed's window at a time.
@@ -39,7 +40,7 @@ pub(super) struct Session {
     hub: Hub,
     caller: Caller,
     /// Looked at again with every frame: a token can be taken back.
-    bearer: String,
+    proof: Proof,
     outbox: Arc<Outbox>,
     follower: Follower,
     /// Which request each open call belongs to.
@@ -64,12 +65,12 @@ struct Request {
 }
 
 impl Session {
-    pub(super) fn new(hub: Hub, caller: Caller, bearer: String, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
         Self {
             follower: Follower::new(hub.clone()),
             hub,
             caller,
-            bearer,
+            proof,
             outbox,
             requests: HashMap::new(),
             subscriptions: Vec::new(),
@@ -436,14 +437,17 @@ impl Session {
     }
 
     fn is_still_known(&self) -> bool {
-        self.hub
-            .authenticate(&self.bearer)
+        self.proof
+            .caller(&self.hub)
             .is_some_and(|caller| caller.name == self.caller.name)
     }
 
     fn forgotten(&self) -> Close {
-        let problem = Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
-            .hint("Ask for another one; the calls of this connection go on.");
+        let problem = match self.proof {
+            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
+                .hint("Ask for another one; the calls of this connection go on."),
+            Proof::Session(_) => guard::signed_out(),
+        };
         self.refuse(&Id::default(), &problem);
         Close::new(Close::UNAUTHENTICATED, &problem.message)
     }

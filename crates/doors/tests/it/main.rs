@@ -7,6 +7,7 @@ mod blobs;
 mod bodies;
 mod client;
 mod contract;
+mod dashboard;
 mod events;
 mod guard;
 mod history;

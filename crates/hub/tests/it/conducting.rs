@@ -6,8 +6,8 @@ use hub::app::App;
 use hub::callers::Scope;
 use serde_json::json;
 use testkit::toy::{Behaviour, Toy, program_if_asked};
-use testkit::{Dial, Ended as _, TestHub, caller, request};
-use wire::{Code, InstanceState, Status};
+use testkit::{Dial, Ended as _, TestHub, caller, capped, job, request};
+use wire::{Code, InstanceState, JobStatus, Status};
 
 use crate::Ends;
 
@@ -187,4 +187,69 @@ async fn nobody_is_given_an_instance_that_is_reserved() {
     );
     assert_eq!(refused.err().unwrap().code, Code::NO_INSTANCE);
     hub.end_of(&call).await;
+}
+
+#[tokio::test]
+async fn as_a_job_it_outlives_the_hub_that_ran_it() {
+    let apps = || -> Vec<Arc<dyn App>> { vec![Arc::new(Toy::default())] };
+    let owner = hub::callers::Caller::owner();
+    let old = TestHub::start_killable(apps()).await;
+    let done = old.job("toy.tour", json!({"way": "answer"})).await;
+    let view = old.until_job(&done.id, JobStatus::Succeeded).await;
+    assert_eq!(view.value.unwrap()["args"]["way"], "answer");
+    let once = old.job("toy.tour", json!({"way": "fail"})).await;
+    let view = old.until_job(&once.id, JobStatus::Failed).await;
+    assert_eq!(view.problem.unwrap().code, Code::NOT_FOUND);
+    let waits = old.job("toy.tour", json!({"way": "wait"})).await;
+    old.until_job(&waits.id, JobStatus::Running).await;
+    let id = waits.id.clone();
+    let home = old.kill();
+
+    let new = TestHub::killable_in(home, apps()).await;
+    // It may run twice, and does.
+    let again = async {
+        loop {
+            let view = new.job_view(&id).await;
+            if (view.status, view.attempt) == (JobStatus::Running, 2) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    capped("the second attempt", again).await;
+    new.hub.cancel(&owner, &id).unwrap();
+    let view = new.until_job(&id, JobStatus::Cancelled).await;
+    assert_eq!(view.problem.unwrap().message, "The tour was broken off.");
+}
+
+#[tokio::test]
+async fn a_job_that_a_stopping_hub_ends_is_queued_again_and_nothing_is_counted() {
+    let apps = || -> Vec<Arc<dyn App>> { vec![Arc::new(Toy::default())] };
+    let old = TestHub::start_killable(apps()).await;
+    let waits = old.job("toy.tour", json!({"way": "wait"})).await;
+    old.until_job(&waits.id, JobStatus::Running).await;
+    let id = waits.id.clone();
+    let home = old.stop().await;
+    let new = TestHub::killable_in(home, apps()).await;
+    new.until_job(&id, JobStatus::Running).await;
+}
+
+#[tokio::test]
+async fn its_jobs_wait_for_no_instance_and_no_instance_is_given_one() {
+    let hub = TestHub::start().await;
+    let waits = hub.job("toy.tour", json!({"way": "wait"})).await;
+    hub.until_job(&waits.id, JobStatus::Running).await;
+    let next = hub.job("toy.tour", json!({"way": "answer"})).await;
+    let view = hub.until_job(&next.id, JobStatus::Succeeded).await;
+    assert_eq!(view.instance.unwrap().as_str(), "hub");
+    // An instance gets its own jobs and nothing else.
+    let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
+    let echo = hub
+        .try_job(&hub::callers::Caller::owner(), job("toy.echo", json!({})))
+        .await
+        .unwrap();
+    let call = bridge.next_call().await;
+    assert_eq!(call.command, "toy.echo");
+    bridge.answer(&call.id, json!(1)).await;
+    hub.until_job(&echo.id, JobStatus::Succeeded).await;
 }

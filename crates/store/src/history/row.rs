@@ -16,7 +16,7 @@ use crate::writer::Fault;
 
 /// What [`record`] reads, in its order.
 const COLUMNS: &str = "id, asked_at, app, instance, command, caller, correlation_id, effect, status, \
-    args, args_blob, outcome";
+    args, args_blob, outcome, parent_id";
 
 /// A call that is there already gets its end anew, and nothing else.
 pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fault> {
@@ -24,8 +24,8 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
     connection
         .prepare_cached(
             "INSERT INTO calls(id, asked_at, app, instance, command, caller, correlation_id, effect, status, args,
-                args_blob, outcome)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                args_blob, outcome, parent_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT(id) DO UPDATE SET status = excluded.status, outcome = excluded.outcome",
         )?
         .execute(params![
@@ -41,6 +41,7 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
             view.args.as_ref().map(written),
             record.args_blob,
             written(&view.outcome),
+            view.parent_id.as_ref().map(|id| id.as_str()),
         ])?;
     Ok(())
 }
@@ -99,9 +100,9 @@ fn record(row: &Row<'_>) -> Result<CallRecord, readers::Fault> {
     let args: Option<String> = row.get(9)?;
     let view = CallView {
         durability: None,
-        parent_id: None,
         call_id: row.get::<_, String>(0)?.into(),
         correlation_id: row.get(6)?,
+        parent_id: row.get::<_, Option<String>>(12)?.map(Into::into),
         app: row.get::<_, String>(2)?.into(),
         instance: row.get::<_, String>(3)?.into(),
         command: row.get(4)?,

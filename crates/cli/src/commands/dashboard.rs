@@ -1,0 +1,52 @@
+use clap::Args;
+use serde_json::json;
+
+use crate::answer::{Answered, Shown};
+use crate::problems;
+use crate::session::Session;
+
+/// Open the dashboard in your browser
+///
+/// Signs the browser in by a link that is good once and for a minute; it stays signed in for a week. Starts a
+/// hub if none runs.
+#[derive(Args, Debug)]
+pub struct Dashboard {
+    /// Only print the link, for a browser elsewhere; for one on another machine, forward the hub's port to it
+    /// first (ssh -L).
+    #[arg(long)]
+    pub print: bool,
+}
+
+impl Dashboard {
+    pub(crate) fn run(self, session: &Session) -> Answered {
+        let client = session.hub_or_start()?;
+        let mut document = client.post("/v1/dashboard/links", &json!({}))?;
+        let Some(url) = document["url"].as_str().map(str::to_owned) else {
+            return Err(problems::strange_answer("it gives no link"));
+        };
+        let opened = !self.print && opens(session, &url);
+        document["opened"] = opened.into();
+        if opened {
+            session.ui.say("the dashboard opens in your browser");
+        } else if !self.print {
+            session
+                .ui
+                .say("no browser could be opened; open this link within a minute");
+        }
+        Ok(Shown::boxed(document, move |out| {
+            if opened {
+                return Ok(());
+            }
+            writeln!(out, "{url}")
+        }))
+    }
+}
+
+/// A script, and a machine without a screen, have no browser that somebody looks at.
+fn opens(session: &Session, url: &str) -> bool {
+    let has_screen = cfg!(not(target_os = "linux"))
+        || ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    !session.ui.json && has_screen && open::that_detached(url).is_ok()
+}

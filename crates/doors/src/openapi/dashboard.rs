@@ -1,0 +1,59 @@
+//! The routes of the dashboard: signing in, pictures, installing.
+
+use serde_json::{Map, Value, json};
+
+use super::routes::{json_of, map, path, reference, with_problems};
+
+pub(super) fn paths() -> Map<String, Value> {
+    map(json!({
+        "/v1/apps/{app}/programs": {
+            "parameters": [path("app")],
+            "get": {"operationId": "programs", "summary": "Programs of this machine that the app's bridge can be installed in",
+                "responses": with_problems(json!({"200": json_of("Programs", "One for each version.")}), &["401", "403", "404"])},
+            "post": {"operationId": "install", "summary": "Installs the bridge in one of them, and sees that it reaches this hub",
+                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
+                    "required": ["program"], "properties": {"program": {"type": "string"}}, "additionalProperties": false}}}},
+                "responses": with_problems(json!({"201": json_of("Program", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
+        },
+        "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
+            "operationId": "picture", "summary": "The newest picture of what it shows, for somebody who looks at it now",
+            "responses": with_problems(json!({"200": json_of("Look", "Never taken while it is busy, nor oftener than every few seconds.")}),
+                &["400", "401", "403", "404"])}},
+        "/v1/calls/{id}/picture": {"parameters": [path("id")], "get": {
+            "operationId": "picture_of_call", "summary": "The last picture of a call that the hub itself runs, such as a render farm",
+            "responses": with_problems(json!({"200": {"description": "PNG, JPEG or WebP.", "content": {"image/*": {}}}}),
+                &["400", "401", "403", "404"])}},
+        "/v1/dashboard/links": {"post": {"operationId": "link", "summary": "Makes a link that signs one browser in, once and within a minute",
+            "responses": with_problems(json!({"201": {"description": "The secret stands behind `#`.", "content": {"application/json": {
+                "schema": {"type": "object", "required": ["url", "expires_in_s"],
+                    "properties": {"url": {"type": "string"}, "expires_in_s": {"type": "integer"}}}}}}}), &["401", "403"])}},
+        "/v1/dashboard/session": {
+            "post": {"operationId": "sign_in", "summary": "Signs the dashboard's page in by a link's secret; answers with a cookie", "security": [],
+                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
+                    "required": ["key"], "properties": {"key": {"type": "string"}}, "additionalProperties": false}}}},
+                "responses": with_problems(json!({"201": json_of("Session", "Signed in.")}), &["400", "401", "403", "413", "415"])},
+            "get": {"operationId": "session", "summary": "Who asks",
+                "responses": with_problems(json!({"200": json_of("Session", "This caller.")}), &["401", "403"])},
+            "delete": {"operationId": "sign_out", "summary": "Signs the page out",
+                "responses": with_problems(json!({"200": {"description": "The cookie is worth nothing any more.",
+                    "content": {"application/json": {"schema": {"type": "object"}}}}}), &["400", "401", "403"])}
+        }
+    }))
+}
+
+pub(super) fn schemas() -> Map<String, Value> {
+    let text_or_null = json!({"type": ["string", "null"]});
+    map(json!({
+        "Program": {"type": "object", "required": ["program", "version"],
+            "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},
+        "Programs": {"type": "object", "required": ["programs"],
+            "properties": {"programs": {"type": "array", "items": reference("Program")}}},
+        "Look": {"type": "object", "required": ["picture"], "properties": {"picture": {"type": ["object", "null"],
+            "required": ["$blob", "taken_at"], "properties": {"$blob": {"type": "string"}, "width": {"type": ["integer", "null"]},
+                "height": {"type": ["integer", "null"]}, "taken_at": {"type": "string", "format": "date-time"},
+                "revision": {"type": ["integer", "null"]}}}}},
+        "Session": {"type": "object", "required": ["caller", "scopes", "version", "token_file"], "properties": {
+            "caller": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
+            "version": {"type": "string"}, "token_file": {"type": "string"}}}
+    }))
+}

@@ -1,0 +1,253 @@
+//! Pictures of what an instance shows, for somebody who looks at it from afar.
+//!
+//! In comes the wish of one who looks now; out goes the newest picture there is. A new one is taken by the
+//! app's own command [`COMMAND`], as an ordinary call of the one who looks, and only when nothing runs or
+//! waits there, the app's state has changed since, and the last one is a few seconds old. So several who
+//! look cost no more than one, and nobody looking costs nothing. An app without that command has no pictures.
+//!
+//! ```text
+//! nothing ── idle, a new revision, not too soon ──> taking ──> kept (or failed: not again for a minute)
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem, Runs};
+
+use crate::call::{Call, rfc3339};
+use crate::callers::Caller;
+use crate::desk::{self, Asked};
+use crate::hub::Inner as Hub;
+use crate::limits;
+
+/// The command that an app has when it can be looked at: its value has an `image` with a `$blob`.
+const COMMAND: &str = "viewport.screenshot";
+
+/// How wide and high a picture is asked for, in pixels: a card on a page, twice as fine.
+const WIDTH: u32 = 720;
+const HEIGHT: u32 = 450;
+
+/// What such calls carry as their caller's mark, so that a page can leave them out of what was done.
+pub(crate) const MARK: &str = "picture";
+
+/// The newest picture of each instance.
+#[derive(Default)]
+pub(crate) struct Pictures {
+    kept: Mutex<BTreeMap<InstanceName, Kept>>,
+}
+
+struct Kept {
+    /// When the last one was begun.
+    begun: Instant,
+    failed: bool,
+    /// The app's state that the last one was begun at.
+    revision: Option<u64>,
+    picture: Option<Picture>,
+}
+
+/// A picture and when it was taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct Picture {
+    #[serde(rename = "$blob")]
+    pub blob: String,
+    pub width: Option<u64>,
+    pub height: Option<u64>,
+    /// RFC 3339.
+    pub taken_at: String,
+    /// The revision of the app's state that it shows.
+    pub revision: Option<u64>,
+}
+
+/// The newest picture, taken now if it is time for one.
+pub(crate) async fn look(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    name: &InstanceName,
+) -> Result<Option<Picture>, Problem> {
+    let instance = hub.roster.named(name)?;
+    let app = hub.catalog.app(&instance.app)?;
+    let Ok(command) = app.command(COMMAND) else {
+        return Err(Problem::new(
+            Code::NOT_SUPPORTED,
+            format!("{} gives no pictures: it has no `{COMMAND}`.", app.title),
+        ));
+    };
+    let view = instance.view(hub);
+    let revision = instance.snapshot().map(|snapshot| snapshot.revision);
+    let is_free = view.state == InstanceState::Idle && view.queued == 0;
+    if is_free && hub.pictures.begin(name, revision) {
+        let request = CallRequest {
+            instance: Some(name.clone()),
+            timeout_ms: Some(crate::call::millis(limits::PICTURE_TIMEOUT)),
+            correlation_id: Some(MARK.to_owned()),
+            ..CallRequest::new(
+                instance.app.clone(),
+                COMMAND,
+                args(&command.spec, view.mode),
+            )
+        };
+        let taken = take(hub, caller, request, revision).await;
+        hub.pictures.put(name, taken);
+    }
+    Ok(hub.pictures.newest(name))
+}
+
+/// The picture file that a call of the hub's own side made last: what its progress names, or in the end its sheet.
+/// Never one that a bridge names: that could be any file.
+pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
+    let app = hub.catalog.app(&call.app)?;
+    let none = |message: String| Problem::new(Code::NOT_SUPPORTED, message);
+    if app.command(&call.command)?.spec.runs != Runs::Hub {
+        return Err(none(format!(
+            "`{}` tells of no picture files.",
+            call.command
+        )));
+    }
+    let view = call.view();
+    let named = |value: Option<&Value>| value.and_then(Value::as_str).map(PathBuf::from);
+    let last = view.progress.and_then(|progress| {
+        let details = progress.details?;
+        named(details.get("last"))
+    });
+    let sheet = view
+        .outcome
+        .and_then(|outcome| named(outcome.value.get("sheet")));
+    sheet
+        .or(last)
+        .ok_or_else(|| none("No picture is finished yet.".to_owned()))
+}
+
+async fn take(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    request: CallRequest,
+    revision: Option<u64>,
+) -> Option<Picture> {
+    let Ok(Asked::One(call)) = desk::ask(hub, caller, request, None) else {
+        return None;
+    };
+    // The call's own time is over by then; a bridge that says nothing is another's business.
+    call.ended(Some(limits::PICTURE_TIMEOUT)).await;
+    let outcome = call.stage().outcome?;
+    let image = outcome.value.get("image")?;
+    Some(Picture {
+        blob: image.get("$blob")?.as_str()?.to_owned(),
+        width: image.get("width").and_then(Value::as_u64),
+        height: image.get("height").and_then(Value::as_u64),
+        taken_at: rfc3339(OffsetDateTime::now_utc()),
+        revision,
+    })
+}
+
+/// A small picture; of a window the view that its artist has, as that is shaped.
+fn args(spec: &CommandSpec, mode: Mode) -> Map<String, Value> {
+    let mut args = Map::new();
+    let has = |name: &str| spec.properties().any(|(own, _)| own == name);
+    if has("width") {
+        args.insert("width".to_owned(), json!(WIDTH));
+    }
+    let view = spec.properties().find(|(name, _)| *name == "view");
+    if mode == Mode::Gui && view.is_some_and(|(_, schema)| has_current(schema)) {
+        args.insert("view".to_owned(), json!("current"));
+    } else if has("height") {
+        args.insert("height".to_owned(), json!(HEIGHT));
+    }
+    args
+}
+
+fn has_current(schema: &Value) -> bool {
+    let choices = schema.get("enum").and_then(Value::as_array);
+    choices.is_some_and(|choices| choices.iter().any(|choice| choice == "current"))
+}
+
+impl Pictures {
+    /// Whether it is time for one; from then on it is being taken.
+    fn begin(&self, name: &InstanceName, revision: Option<u64>) -> bool {
+        let mut kept = self.lock();
+        let known = kept.get_mut(name);
+        let is_due = known.as_ref().is_none_or(|known| {
+            let wait = match known.failed {
+                true => limits::PICTURE_RETRY,
+                false => limits::PICTURE_INTERVAL,
+            };
+            known.begun.elapsed() >= wait && (known.failed || known.revision != revision)
+        });
+        if !is_due {
+            return false;
+        }
+        match known {
+            Some(known) => {
+                known.begun = Instant::now();
+                known.revision = revision;
+            }
+            None => {
+                // Instances that are gone make room.
+                if kept.len() >= limits::INSTANCES_MAX {
+                    kept.pop_first();
+                }
+                let first = Kept {
+                    begun: Instant::now(),
+                    failed: false,
+                    revision,
+                    picture: None,
+                };
+                kept.insert(name.clone(), first);
+            }
+        }
+        true
+    }
+
+    fn put(&self, name: &InstanceName, taken: Option<Picture>) {
+        if let Some(known) = self.lock().get_mut(name) {
+            known.failed = taken.is_none();
+            known.picture = taken.or_else(|| known.picture.take());
+        }
+    }
+
+    fn newest(&self, name: &InstanceName) -> Option<Picture> {
+        self.lock().get(name)?.picture.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Option<Picture> {
+        Some(Picture {
+            blob: "sha256:00".to_owned(),
+            width: None,
+            height: None,
+            taken_at: String::new(),
+            revision: Some(1),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_one_is_due_when_something_changed_and_not_too_soon() {
+        let pictures = Pictures::default();
+        let name = InstanceName::new("toy");
+        assert!(pictures.begin(&name, Some(1)));
+        assert!(!pictures.begin(&name, Some(1)), "it is being taken");
+        pictures.put(&name, picture());
+        assert!(!pictures.begin(&name, Some(2)), "too soon");
+        tokio::time::advance(limits::PICTURE_INTERVAL).await;
+        assert!(!pictures.begin(&name, Some(1)), "nothing has changed");
+        assert!(pictures.begin(&name, Some(2)));
+        pictures.put(&name, None);
+        assert_eq!(pictures.newest(&name).unwrap().revision, Some(1));
+        tokio::time::advance(limits::PICTURE_INTERVAL).await;
+        assert!(!pictures.begin(&name, Some(3)), "it has just failed");
+        tokio::time::advance(limits::PICTURE_RETRY).await;
+        assert!(pictures.begin(&name, Some(2)));
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE calls ADD COLUMN parent_id TEXT;

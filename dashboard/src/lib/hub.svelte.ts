@@ -1,0 +1,274 @@
+// What the page knows of the hub, kept true by the feed: instances, calls, jobs, and how the connection stands.
+// In come events and answers; out come lists that the rooms read. Bursts of events are shown together, a few times
+// a second, so that ten thousand jobs do not paint ten thousand times. It asks nothing of an app.
+import { Estimates } from './estimate';
+import { del, get, isSignedOut, post } from './http';
+import { Socket, type Link, type Message } from './socket';
+import { isUnderWay, type App, type Call, type Command, type Event, type Instance, type Job } from './wire';
+import type { Me, Queue } from './wire';
+
+/** Ended calls that the page keeps. */
+const CALLS_MAX = 500;
+/** Printed text that is kept of one call, in characters. */
+const OUTPUT_MAX = 200_000;
+/** Calls whose printed text is kept. */
+const OUTPUTS_MAX = 50;
+const SHOW_EVERY_MS = 60;
+const JOBS_MANY = 2000;
+const SHOW_MANY_EVERY_MS = 300;
+/** Jobs that the page lists; the hub gives them in pages. */
+const JOBS_MAX = 10_000;
+const JOBS_PAGE = 1000;
+
+/** The mark of pictures that the page itself asks for: they are no news. */
+const PICTURE = 'picture';
+
+class Hub {
+  link = $state<Link>('connecting');
+  me = $state<Me | null>(null);
+  retryAt = $state<number | null>(null);
+  /** Whether what is shown has been heard from the hub at least once. */
+  isKnown = $state(false);
+  instances = $state.raw<Instance[]>([]);
+  /** Newest first. */
+  calls = $state.raw<Call[]>([]);
+  jobs = $state.raw<Job[]>([]);
+  queues = $state.raw<Queue[]>([]);
+  apps = $state.raw<App[]>([]);
+  /** Calls that were taken back. */
+  undone = $state.raw<ReadonlySet<string>>(new Set());
+  /** Turns with everything that was printed. */
+  printed = $state(0);
+  /** Turns with every revision of an instance's state. */
+  revisions = $state.raw<Readonly<Record<string, number>>>({});
+
+  readonly estimates = new Estimates();
+  #instances = new Map<string, Instance>();
+  #calls = new Map<string, Call>();
+  #jobs = new Map<string, Job>();
+  #outputs = new Map<string, string>();
+  #started = new Map<string, number>();
+  #undone = new Set<string>();
+  #commands = new Map<string, Promise<Command[]>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  readonly socket = new Socket(['calls', 'instances', 'state', 'jobs'], {
+    link: (link, me, retryAt) => this.#linked(link, me, retryAt),
+    event: (event) => this.#heard(event, Date.parse(event.at) || Date.now()),
+    resync: (message) => void this.#resync(message),
+  });
+
+  /** The commands of an app, asked once for each run of the hub. */
+  commands(app: string): Promise<Command[]> {
+    let known = this.#commands.get(app);
+    if (!known) {
+      known = get<{ commands: Command[] }>(`/v1/apps/${encodeURIComponent(app)}/commands`).then(
+        ({ commands }) => commands,
+      );
+      known.catch(() => this.#commands.delete(app));
+      this.#commands.set(app, known);
+    }
+    return known;
+  }
+
+  output(id: string): string {
+    return this.#outputs.get(id) ?? '';
+  }
+
+  /** When it began, in milliseconds since 1970, if that was heard. */
+  startedAt(id: string): number | undefined {
+    return this.#started.get(id);
+  }
+
+  /** Whether anything happened that a person would call news. */
+  isNews(call: Call): boolean {
+    return call.correlation_id !== PICTURE;
+  }
+
+  async signOut(): Promise<void> {
+    try {
+      await del('/v1/dashboard/session');
+    } catch (error) {
+      // Signed out already is signed out.
+      if (!isSignedOut(error)) throw error;
+    }
+    this.socket.close();
+    this.#linked('signed_out', null, null);
+  }
+
+  cancel(id: string): Promise<Call> {
+    return del<Call>(`/v1/calls/${encodeURIComponent(id)}`);
+  }
+
+  /** Runs a command to its end. A call that ran and failed is an outcome, not a fault. */
+  run(app: string, instance: string, command: string, args: Record<string, unknown>): Promise<Call> {
+    return post<Call>('/v1/calls', { app, instance, command, args });
+  }
+
+  async reloadJobs(): Promise<void> {
+    const jobs = new Map<string, Job>();
+    let cursor = '';
+    do {
+      const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
+        `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+      );
+      for (const job of page.jobs) jobs.set(job.call_id, job);
+      this.queues = page.queues ?? [];
+      cursor = page.next_cursor ?? '';
+    } while (cursor && jobs.size < JOBS_MAX);
+    this.#jobs = jobs;
+    this.#show();
+  }
+
+  async reloadInstances(): Promise<void> {
+    const { instances } = await get<{ instances: Instance[] }>('/v1/instances');
+    this.#instances = new Map(instances.map((one) => [one.name, one]));
+    this.#show();
+  }
+
+  #linked(link: Link, me: Me | null, retryAt: number | null): void {
+    this.link = link;
+    this.retryAt = retryAt;
+    if (me) this.me = me;
+    if (link === 'signed_out') {
+      this.me = null;
+      this.isKnown = false;
+    }
+  }
+
+  #heard(event: Event, at: number): void {
+    switch (event.event) {
+      case 'call_queued':
+        this.#put(event.call);
+        break;
+      case 'call_started':
+        this.#started.set(event.call_id, at);
+        this.#change(event.call_id, { status: 'running', instance: event.instance });
+        break;
+      case 'call_progress':
+        this.estimates.saw(event.call_id, event.progress.fraction, at);
+        this.#change(event.call_id, { progress: event.progress });
+        break;
+      case 'call_output':
+        this.print(event.call_id, event.text);
+        break;
+      case 'call_ended':
+        this.#put(event.call);
+        this.#ended(event.call);
+        break;
+      case 'instance':
+        this.#instances.set(event.instance.name, event.instance);
+        // One that has left is told of once more, and then no longer there.
+        if (event.instance.state === 'disconnected') this.#lookSoon();
+        break;
+      case 'state':
+        this.revisions = { ...this.revisions, [event.instance]: event.revision };
+        return;
+      case 'job':
+        this.#putJob(event.job, at);
+        break;
+    }
+    this.#show();
+  }
+
+  print(id: string, text: string): void {
+    const whole = (this.#outputs.get(id) ?? '') + text;
+    this.#outputs.delete(id);
+    this.#outputs.set(id, whole.length > OUTPUT_MAX ? whole.slice(-OUTPUT_MAX) : whole);
+    const oldest = this.#outputs.keys().next().value;
+    if (this.#outputs.size > OUTPUTS_MAX && oldest !== undefined) this.#outputs.delete(oldest);
+    this.printed += 1;
+  }
+
+  #put(call: Call): void {
+    const known = this.#calls.get(call.call_id);
+    // The newest is the first of the list; a Map keeps the order of coming.
+    this.#calls.set(call.call_id, known ? { ...known, ...call } : call);
+    this.estimates.saw(call.call_id, call.progress?.fraction, Date.now());
+    if (this.#calls.size <= CALLS_MAX) return;
+    for (const [id, old] of this.#calls) {
+      if (isUnderWay(old.status)) continue;
+      this.#calls.delete(id);
+      this.#started.delete(id);
+      break;
+    }
+  }
+
+  #putJob(job: Job, at: number): void {
+    const known = this.#jobs.get(job.call_id);
+    this.#jobs.set(job.call_id, known ? { ...known, ...job } : job);
+    this.estimates.saw(job.call_id, job.progress?.fraction, at);
+    if (job.status === 'running' && known?.status !== 'running') this.#started.set(job.call_id, at);
+  }
+
+  #change(id: string, change: Partial<Call>): void {
+    const call = this.#calls.get(id);
+    if (call) this.#calls.set(id, { ...call, ...change });
+    const job = this.#jobs.get(id);
+    if (job) this.#jobs.set(id, { ...job, ...change } as Job);
+  }
+
+  #ended(call: Call): void {
+    this.estimates.forget(call.call_id);
+    if (call.status !== 'succeeded' || typeof call.value !== 'object' || call.value === null) return;
+    const steps = (name: string): { call?: string }[] => {
+      const list = (call.value as Record<string, unknown>)[name];
+      return Array.isArray(list) ? (list as { call?: string }[]) : [];
+    };
+    for (const { call: id } of steps('undone')) if (id) this.#undone.add(id);
+    for (const { call: id } of steps('redone')) if (id) this.#undone.delete(id);
+    this.undone = new Set(this.#undone);
+  }
+
+  async #resync(message: Message): Promise<void> {
+    const under = (message['calls'] as Call[] | undefined) ?? [];
+    const instances = (message['instances'] as Instance[] | undefined) ?? [];
+    this.#instances = new Map(instances.map((one) => [one.name, one]));
+    // Another run of the hub knows nothing of the calls that were under way here.
+    for (const [id, call] of this.#calls) if (isUnderWay(call.status)) this.#calls.delete(id);
+    if (message['why'] === 'epoch') this.#commands.clear();
+    for (const call of under) this.#put(call);
+    this.isKnown = true;
+    this.#show();
+    const [history] = await Promise.allSettled([
+      get<{ calls: Call[] }>(`/v1/calls?limit=200`),
+      this.reloadJobs(),
+      get<{ apps: App[] }>('/v1/apps').then(({ apps }) => (this.apps = apps)),
+    ]);
+    if (history.status === 'fulfilled') this.#remember(history.value.calls);
+  }
+
+  /** What ended before the page was open, newest first. */
+  #remember(calls: Call[]): void {
+    const heard = this.#calls;
+    this.#calls = new Map();
+    for (const call of [...calls].reverse()) {
+      this.#calls.set(call.call_id, call);
+      this.#ended(call);
+    }
+    for (const [id, call] of heard) {
+      const known = this.#calls.get(id);
+      if (!known || isUnderWay(known.status)) this.#calls.set(id, call);
+    }
+    this.#show();
+  }
+
+  #lookSoon(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => void this.reloadInstances().catch(() => undefined), 600);
+  }
+
+  #show(): void {
+    if (this.#timer !== undefined) return;
+    // Long lists cost more to paint.
+    const every = this.#jobs.size > JOBS_MANY ? SHOW_MANY_EVERY_MS : SHOW_EVERY_MS;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.instances = [...this.#instances.values()].sort((a, b) => a.name.localeCompare(b.name));
+      this.calls = [...this.#calls.values()].reverse();
+      this.jobs = [...this.#jobs.values()];
+    }, every);
+  }
+}
+
+export const hub = new Hub();

@@ -1,0 +1,431 @@
+// The rooms in a real browser, against the real binary; one flow drives a real Blender from start to revert.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { Browser, BINARY, House } from './house.mjs';
+
+const run = promisify(execFile);
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const NARROW = { viewport: { width: 320, height: 640 } };
+
+let house;
+let browser;
+before(async () => {
+  house = await House.open();
+  browser = await Browser.open();
+});
+after(async () => {
+  await browser?.close();
+  await house?.close();
+});
+
+/** What axe finds that would keep somebody out. It runs outside of the page's world, which its policy closes. */
+async function barriers(page) {
+  const session = await page.context().newCDPSession(page);
+  const { frameTree } = await session.send('Page.getFrameTree');
+  const { executionContextId: contextId } = await session.send('Page.createIsolatedWorld', {
+    frameId: frameTree.frame.id,
+    worldName: 'axe',
+  });
+  const evaluate = async (expression) => {
+    const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+      expression,
+      contextId,
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
+    return result.value;
+  };
+  const { readFileSync } = await import('node:fs');
+  await evaluate(`${readFileSync(axe, 'utf8')}; true`);
+  const found = await evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+    violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => id + ': ' + nodes.map(({ html, any }) => html.slice(0, 160) + ' ' + (any[0]?.message ?? '')).join(' | ')))`);
+  await session.detach();
+  return found;
+}
+
+/** Nothing to the side that one would have to scroll to. */
+const overflow = (page) =>
+  page.evaluate(() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth);
+
+const isQuiet = (page) => {
+  assert.deepEqual(
+    page.faults.filter((text) => !text.includes('404')),
+    [],
+  );
+  assert.deepEqual(page.elsewhere, [], 'asked for nothing outside');
+};
+
+describe('signing in', () => {
+  it('takes a link once, keeps its secret nowhere, and signs out', async () => {
+    const page = await browser.page(house);
+    assert.equal(await page.evaluate(() => location.hash), '#/stage');
+    const cookies = await page.context().cookies();
+    assert.deepEqual(
+      cookies.map(({ httpOnly, sameSite, path }) => [httpOnly, sameSite, path]),
+      [[true, 'Strict', '/']],
+    );
+    assert.equal(await page.evaluate(() => document.cookie), '');
+    await page.reload();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('kapelle dashboard', { exact: true }).waitFor();
+    await page.reload();
+    await page.getByText('kapelle dashboard', { exact: true }).waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.context().close();
+  });
+
+  it('says why a link does not work', async () => {
+    const link = await house.link();
+    const first = await browser.page(house);
+    const context = await browser.chromium.newContext();
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.getByText('Live', { exact: true }).waitFor();
+    const other = await browser.chromium.newContext();
+    const late = await other.newPage();
+    await late.goto(link);
+    await late.getByText('This link was used already, or is older than a minute.').waitFor();
+    await Promise.all([context.close(), other.close(), first.context().close()]);
+  });
+});
+
+describe('a Blender from start to revert', () => {
+  it('is started, driven by code, seen, and taken back', async () => {
+    const page = await browser.page(house, { permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.getByText('Nothing is on stage').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('hall');
+    assert.deepEqual(await barriers(page), []);
+    await dialog.getByRole('button', { name: 'Start' }).click();
+    const card = page.getByRole('article', { name: 'hall' });
+    await card.getByText('Idle').waitFor({ timeout: 120_000 });
+
+    // Code, whose output comes while it runs.
+    await card.getByRole('link', { name: 'Console' }).click();
+    await page.locator('.code.ready').waitFor();
+    await page.locator('.cm-content').click();
+    await page.keyboard.insertText(
+      'import time\nbpy.ops.mesh.primitive_monkey_add()\nfor i in range(3):\n    print("line", i)\n    time.sleep(0.4)\nbpy.context.object.name',
+    );
+    await page.keyboard.press('Control+Enter');
+    const out = page.getByRole('region', { name: 'What came out' });
+    await out.getByText('line 0').waitFor();
+    assert.equal(await out.getByText('Value').count(), 0, 'it still runs when the first line is there');
+    await out.getByText('Done').waitFor();
+    await out.getByText('Suzanne', { exact: true }).waitFor();
+    await out.getByText(/added Suzanne/).waitFor();
+    assert.deepEqual(await barriers(page), []);
+
+    // On the stage it is in the feed, and the viewport shows it.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('s');
+    const entry = page.getByRole('listitem').filter({ hasText: 'code.run' }).first();
+    await entry.getByText('dashboard', { exact: true }).waitFor();
+    const picture = page.getByAltText('Viewport of hall');
+    await picture.waitFor();
+    await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
+    const before = await picture.getAttribute('src');
+    await entry.getByRole('button', { name: /Revert/ }).click();
+    await entry.getByText('Taken back').waitFor();
+    const names = await house.call('code.run', { code: '[o.name for o in bpy.data.objects]' });
+    assert.ok(!names.value.includes('Suzanne'), names.value);
+    // The picture follows.
+    await page.waitForFunction(
+      (old) => document.querySelector('figure img')?.getAttribute('src') !== old,
+      before,
+    );
+    isQuiet(page);
+    await page.context().close();
+  });
+
+  it('asks before more goes than was asked for', async () => {
+    await house.call('object.create', { kind: 'cube', name: 'First' });
+    await house.call('object.create', { kind: 'cube', name: 'Second' });
+    const page = await browser.page(house);
+    const first = page.getByRole('listitem').filter({ hasText: 'added First' });
+    await first.getByRole('button', { name: /Revert/ }).click();
+    const dialog = page.getByRole('dialog', { name: 'It cannot be taken back alone' });
+    await dialog.waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await dialog.getByRole('button', { name: 'Take all of that back' }).click();
+    await page.getByRole('listitem').filter({ hasText: 'added Second' }).getByText('Taken back').waitFor();
+    const { value } = await house.call('object.list', {});
+    assert.ok(!JSON.stringify(value).includes('"First"'));
+    isQuiet(page);
+    await page.context().close();
+  });
+
+  it('runs a command by its form, and writes it for elsewhere so that it works there', async () => {
+    const page = await browser.page(house, {
+      hash: '/console',
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await page.getByRole('button', { name: 'Command', exact: true }).click();
+    const field = page.getByRole('combobox', { name: 'Command' });
+    await field.fill('object.create');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByText('This is needed.').waitFor();
+    await page.getByLabel('kind').selectOption('cube');
+    await page.getByLabel('size').fill('much');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByText('“much” is no number.').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.getByLabel('size').fill('1,5');
+    await page.getByLabel('location X').fill('3');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByText('3 numbers are needed.').waitFor();
+    await page.getByLabel('location Y').fill('0');
+    await page.getByLabel('location Z').fill('-1');
+    await page.getByLabel('name', { exact: true }).fill("Müller's “box” \\ 1");
+    await page.getByRole('button', { name: 'Run' }).click();
+    const out = page.getByRole('region', { name: 'What came out' });
+    await out.getByText('Done').waitFor();
+
+    await page.getByText('Copy as curl').click();
+    const ways = {
+      curl: (text) => run('bash', ['-c', text]),
+      CLI: (text) =>
+        run('bash', ['-c', text], {
+          env: { ...house.env, PATH: `${join(BINARY, '..')}:${process.env.PATH}` },
+        }),
+      Python: (text) => run('python3', ['-c', text]),
+      TypeScript: (text) => {
+        // What is written there is JavaScript as well.
+        const file = join(house.home, 'snippet.mjs');
+        writeFileSync(file, text);
+        return run(process.execPath, [file]);
+      },
+      MCP: (text) => run('bash', ['-c', text]),
+    };
+    for (const [form, paste] of Object.entries(ways)) {
+      await page.getByRole('tab', { name: form, exact: true }).click();
+      await page.getByRole('button', { name: /Cop/ }).first().click();
+      const text = await page.evaluate(() => navigator.clipboard.readText());
+      assert.ok(text.includes('object.create'), text);
+      assert.ok(!text.includes(house.token), 'no token in it');
+      const { value } = await house.call('object.list', {});
+      const before = JSON.stringify(value).split('Müller').length;
+      const { stdout, stderr } = await paste(text);
+      const { value: now } = await house.call('object.list', {});
+      assert.equal(JSON.stringify(now).split('Müller').length, before + 1, `${form}: ${stdout} ${stderr}`);
+    }
+    isQuiet(page);
+
+    // What was run before fills the form again.
+    await page.reload();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const past = page.getByRole('button', { name: /object.create/ });
+    assert.equal(await past.count(), 1, 'copying ran nothing');
+    await past.click();
+    assert.equal(await page.getByLabel('location X').inputValue(), '3');
+    await page.context().close();
+  });
+
+  it('makes a form of every command that Blender has', async () => {
+    const { commands } = await house.ask('GET', '/v1/apps/blender/commands');
+    assert.ok(commands.length > 50);
+    const page = await browser.page(house, { hash: '/console' });
+    await page.getByRole('button', { name: 'Command', exact: true }).click();
+    const field = page.getByRole('combobox', { name: 'Command' });
+    for (const command of commands) {
+      await field.fill(command.name);
+      await page.getByRole('option', { name: command.name }).first().waitFor();
+      await page.keyboard.press('Enter');
+      const names = Object.keys(command.args.properties ?? {});
+      const shown = await page.locator('.fields label code').allTextContents();
+      assert.deepEqual(shown.toSorted(), names.toSorted(), command.name);
+      // The example, put into the form, means the same again.
+      if (!Object.keys(command.example ?? {}).length) continue;
+      await page.getByRole('button', { name: 'Fill in the example' }).click();
+      if (!(await page.locator('details.as').getAttribute('open')) && command === commands[0])
+        await page.getByText('Copy as curl').click();
+      const text = await page.locator('#copy-text pre').textContent();
+      const body = JSON.parse(/-d '(.*)'$/s.exec(text.trim())[1].replaceAll(`'\\''`, `'`));
+      assert.deepEqual(body.args, command.example, command.name);
+    }
+    isQuiet(page);
+    await page.context().close();
+  });
+});
+
+describe('staying true', () => {
+  it('shows work live, cancels it, and catches up after the hub was killed', async () => {
+    const page = await browser.page(house, { hash: '/work' });
+    const code =
+      'import time\nfor i in range(600):\n    kapelle.progress(i/600, f"step {i}")\n    print("at", i)\n    time.sleep(0.05)';
+    const running = house.call('code.run', { code }, { wait: false });
+    const row = page.getByRole('option').filter({ hasText: 'Running' });
+    await row.getByText(/step \d+/).waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await row.click();
+    await page
+      .getByRole('log')
+      .getByText(/at \d+/)
+      .waitFor();
+    await page.getByText(/left/).first().waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('option').filter({ hasText: 'Cancelled' }).first().waitFor();
+    await running;
+
+    await house.kill();
+    await page.getByText('Disconnected').waitFor();
+    await page.getByRole('alert').getByText('The hub does not answer.', { exact: false }).waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await house.start();
+    await page.getByText('Live', { exact: true }).waitFor();
+    // The same page is still signed in; what happens from here on is told.
+    await page.keyboard.press('Escape');
+    await page.goto(`${house.url}/#/stage`);
+    await page.getByRole('article', { name: 'hall' }).getByText('Idle').waitFor();
+    await house.call('object.create', { kind: 'cone', name: 'After' });
+    await page.getByText(/added After/).waitFor();
+    await page.context().close();
+  });
+
+  it('orders jobs, holds their queue, and gives up on one that cannot be', async () => {
+    const page = await browser.page(house, { hash: '/work' });
+    const job = (name, code, more = {}) =>
+      house.call('code.run', { code }, { durable: true, wait: false, labels: { name }, ...more });
+    await house.ask('POST', '/v1/jobs/queue', { app: 'blender', paused: true });
+    await page.reload();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const first = await job('first', 'ran = ["first"]');
+    assert.equal(first.durability, 'fsync', JSON.stringify(first));
+    await job('second', 'ran.append("second")');
+    await job('third', 'ran.append("third")');
+    const row = (name) => page.getByRole('option').filter({ hasText: `name: ${name}` });
+    await row('third').click();
+    const near = page.getByRole('region', { name: 'code.run' });
+    await near.getByRole('button', { name: 'One up' }).click();
+    await page.getByText('Its place has changed.').waitFor();
+    await page.waitForFunction(() => {
+      const names = [...document.querySelectorAll('[role=option]')].map(
+        (one) => /name: (\w+)/.exec(one.textContent)?.[1],
+      );
+      return names.slice(0, 3).join() === 'first,third,second';
+    });
+    assert.deepEqual(await barriers(page), []);
+    await page.getByRole('button', { name: 'Go on of blender' }).click();
+    for (const name of ['first', 'second', 'third']) await row(name).getByText('Done').waitFor();
+    const { value } = await house.call('code.run', { code: 'ran' });
+    assert.deepEqual(value, ['first', 'third', 'second']);
+
+    const doomed = await job('doomed', '1/0', { retry: { max: 1, backoff_ms: 1 } });
+    await row('doomed')
+      .getByText(/Given up|Failed/)
+      .waitFor();
+    await row('doomed').click();
+    await near
+      .getByText(/division by zero/)
+      .first()
+      .waitFor();
+    await near.getByRole('button', { name: 'Retry' }).click();
+    await page.getByText('It is queued again.').waitFor();
+    assert.ok(doomed.call_id);
+    isQuiet(page);
+    await page.context().close();
+  });
+
+  it('goes on from its position when only the connection was lost', async () => {
+    const sockets = [];
+    const sent = [];
+    const got = [];
+    const page = await browser.page(house, {
+      before: (page) =>
+        page.routeWebSocket(/ws$/, (socket) => {
+          const server = socket.connectToServer();
+          socket.onMessage((text) => (sent.push(JSON.parse(text)), server.send(text)));
+          server.onMessage((text) => (got.push(JSON.parse(text)), socket.send(text)));
+          sockets.push({ socket, server });
+        }),
+    });
+    await house.call('object.create', { kind: 'cube', name: 'Heard' });
+    await page.getByText(/added Heard/).waitFor();
+    // The line is cut, and nothing answers for a while.
+    await page.route('**/v1/**', (route) => route.abort());
+    await sockets[0].server.close();
+    await sockets[0].socket.close();
+    await page.getByText('Disconnected').waitFor();
+    await house.call('object.create', { kind: 'cube', name: 'Missed' });
+    got.length = 0;
+    await page.unroute('**/v1/**');
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText(/added Missed/).waitFor();
+    const again = sent.filter(({ type }) => type === 'subscribe').at(-1);
+    assert.ok(again.epoch && again.since > 0, 'it named its position');
+    assert.ok(!got.some(({ type }) => type === 'resync'), 'nothing had to be told anew');
+    await page.context().close();
+  });
+});
+
+describe('for everybody', () => {
+  it('fits 320 pixels, light and dark, in every room', async () => {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await browser.page(house, { colorScheme, ...NARROW });
+      for (const hash of ['/stage', '/work', '/console']) {
+        await page.evaluate((to) => (location.hash = to), hash);
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        assert.equal(await overflow(page), 0, `${hash} ${colorScheme}`);
+        assert.deepEqual(await barriers(page), [], `${hash} ${colorScheme}`);
+      }
+      isQuiet(page);
+      await page.context().close();
+    }
+  });
+
+  it('is driven by the keyboard alone', async () => {
+    const page = await browser.page(house);
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), 'Skip to the room');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'room');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Shortcuts' }).waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'room', 'the focus is given back');
+    await page.keyboard.press('g');
+    await page.keyboard.press('w');
+    await page.getByRole('heading', { name: 'Work', level: 1 }).waitFor();
+    await page.getByRole('listbox', { name: 'Work' }).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    const chosen = page.getByRole('option', { selected: true });
+    assert.equal(await chosen.getAttribute('aria-posinset'), '2');
+    await page.keyboard.press('Enter');
+    await page.locator('#work-title').waitFor();
+    await page.keyboard.press('t');
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+    await page.keyboard.press('/');
+    await page.keyboard.type('revert');
+    await page.waitForFunction(() => document.querySelectorAll('[role=option]').length < 5);
+    isQuiet(page);
+    await page.context().close();
+  });
+
+  it('keeps every look of the person', async () => {
+    const page = await browser.page(house, { colorScheme: 'light' });
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await ground();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.notEqual(await ground(), light);
+    await page.getByRole('button', { name: /Looks/ }).click();
+    assert.equal(await ground(), light, 'chosen light counts more than the dark system');
+    await page.reload();
+    await page.getByText('Live', { exact: true }).waitFor();
+    assert.equal(await ground(), light);
+    await page.context().close();
+  });
+});
