@@ -135,7 +135,10 @@ pub(crate) async fn picture_of_call(
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         // The next frame comes from the same route.
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=5")),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, max-age=5"),
+        ),
         (
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
