@@ -9,7 +9,7 @@
 //! **Durability.** Both files are in WAL mode. A group that holds a write of [`wire::Durability::Fsync`] is
 //! committed with `synchronous=FULL`: the log is on the disk before anybody is told. Any other group is
 //! committed with `NORMAL`: the system has it, which the end of the process does not change, and the disk gets
-//! it with the next fsync. The history is always `NORMAL`. See docs/decisions/0007-two-sqlite-files.md.
+//! it with the next fsync. The history is always `NORMAL`. See docs/decisions/0009-two-sqlite-files.md.
 
 use std::path::Path;
 use std::sync::Arc;
