@@ -17,8 +17,9 @@ pub const ANNOUNCEMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Connections to the bridge port that have not proved anything yet: strangers cannot fill memory.
 pub const HANDSHAKES_MAX: usize = 64;
 /// How often one call may be handed over and not arrive while the link breaks at just that place: then it is
-/// most likely the call itself that breaks it.
-pub const MISSED_MAX: u8 = 5;
+/// most likely the call itself that breaks it. A network that breaks by itself misses the same call several
+/// times too, so it is not few: about half a minute of a link that brings nothing.
+pub const MISSED_MAX: u8 = 20;
 /// How often a bridge beats. Short, so that `wedged` shows within a second.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Silence after which an instance is called unresponsive: ten beats.
