@@ -185,7 +185,7 @@ impl Source {
                 Code::FILE_NOT_FOUND,
                 format!("There is no file {}.", file.display()),
             )
-            .hint("Name a .blend; a path is taken from the root of the disk.")
+            .hint("Name a .blend; a relative path counts from Kapelle's home.")
         })?;
         let modified = found.modified().ok();
         let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -12,6 +12,8 @@ BEFORE = {
     "modifier.remove": ("modifier.add",),
     "object.join": ("object.duplicate",),
     "scene.delete": ("scene.new",),
+    "render.sheet": ("render.frames",),
+    "render.film": ("render.frames",),
     "history.undo": ("object.create",),
     "history.redo": ("object.create", "history.undo"),
     "history.revert": ("object.create",),
