@@ -5,8 +5,10 @@ In: a program and a folder. Out: `call` and the outcome that came back, as the h
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -53,7 +55,9 @@ class Instance:
         self.home = self.hub.home
         self._count = 0
         self.output = []
-        told = program.environment(self.home)
+        # Of its own, so that what it leaves there is known from what others leave meanwhile.
+        self.temporary = tempfile.mkdtemp(prefix="kapelle-instance-")
+        told = dict(program.environment(self.home), TMPDIR=self.temporary)
         told.update(environment or {})
         self.process = subprocess.Popen(
             program.command(self.script(package), options),
@@ -156,6 +160,7 @@ class Instance:
             self.process.kill()
         self.process.wait(20)
         self.hub.close()
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     def _leave(self):
         """Lets it write down which lines ran."""

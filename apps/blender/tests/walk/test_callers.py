@@ -62,7 +62,11 @@ def test_every_route_wants_a_token(http):
             if path in ("/healthz", "/v1/ws") or method not in ("get", "put", "post", "delete"):
                 continue
             answer = stranger.request(method.upper(), path.replace("{", "").replace("}", ""))
-            answer.problem(401, "unauthenticated")
+            if (path, method) == ("/v1/dashboard/session", "post"):
+                # Its key is the one-time link's; and nobody but the hub's own page is asked for it.
+                answer.problem(403, "origin_refused")
+            else:
+                answer.problem(401, "unauthenticated")
             seen += 1
     assert seen > 15
 
