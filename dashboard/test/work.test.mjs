@@ -102,7 +102,9 @@ async function open(options = {}) {
         const server = socket.connectToServer();
         socket.onMessage((text) => server.send(text));
         server.onMessage((text) => socket.send(text));
-        tell = (job) =>
+        tell = (job) => {
+          // Who asks for it from now on gets the same.
+          if (jobs.has(job.call_id)) jobs.set(job.call_id, job);
           socket.send(
             JSON.stringify({
               type: 'event',
@@ -114,6 +116,7 @@ async function open(options = {}) {
               job,
             }),
           );
+        };
       });
     },
   });

@@ -49,6 +49,8 @@ class Hub {
   #outputs = new Map<string, string>();
   #started = new Map<string, number>();
   #undone = new Set<string>();
+  /** For each list of jobs that is being read: those that were heard of meanwhile. */
+  #readings = new Set<Set<string>>();
   #commands = new Map<string, Promise<Command[]>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -107,15 +109,26 @@ class Hub {
 
   async reloadJobs(): Promise<void> {
     const jobs = new Map<string, Job>();
-    let cursor = '';
-    do {
-      const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
-        `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
-      );
-      for (const job of page.jobs) jobs.set(job.call_id, job);
-      this.queues = page.queues ?? [];
-      cursor = page.next_cursor ?? '';
-    } while (cursor && jobs.size < JOBS_MAX);
+    const heard = new Set<string>();
+    this.#readings.add(heard);
+    try {
+      let cursor = '';
+      do {
+        const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
+          `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+        );
+        for (const job of page.jobs) jobs.set(job.call_id, job);
+        this.queues = page.queues ?? [];
+        cursor = page.next_cursor ?? '';
+      } while (cursor && jobs.size < JOBS_MAX);
+    } finally {
+      this.#readings.delete(heard);
+    }
+    // Events are newer than the page that they came in between.
+    for (const id of heard) {
+      const job = this.#jobs.get(id);
+      if (job) jobs.set(id, { ...jobs.get(id), ...job });
+    }
     this.#jobs = jobs;
     this.#show();
   }
@@ -197,6 +210,7 @@ class Hub {
   #putJob(job: Job, at: number): void {
     const known = this.#jobs.get(job.call_id);
     this.#jobs.set(job.call_id, known ? { ...known, ...job } : job);
+    for (const heard of this.#readings) heard.add(job.call_id);
     this.estimates.saw(job.call_id, job.progress?.fraction, at);
     if (job.status === 'running' && known?.status !== 'running') this.#started.set(job.call_id, at);
   }
@@ -205,7 +219,9 @@ class Hub {
     const call = this.#calls.get(id);
     if (call) this.#calls.set(id, { ...call, ...change });
     const job = this.#jobs.get(id);
-    if (job) this.#jobs.set(id, { ...job, ...change } as Job);
+    if (!job) return;
+    this.#jobs.set(id, { ...job, ...change } as Job);
+    for (const heard of this.#readings) heard.add(id);
   }
 
   #ended(call: Call): void {
