@@ -112,15 +112,19 @@ impl Pipe<'_> {
 
     fn send(&mut self, line: &str) {
         let head = Head::of(line);
-        // A second time for a connection that turns out to be gone.
-        for _ in 0..2 {
+        // Again for a connection that turns out to be gone: before the line was written, or while it was.
+        for _ in 0..3 {
             if self.writer.is_none()
                 && let Err(problem) = self.connect_or_start()
             {
                 self.shared.refuse(&head, &problem);
                 return;
             }
-            self.shared.memory().sent(&head, line, self.number);
+            if !self.shared.memory().sent(&head, line, self.number) {
+                // Its end was told to the client, and the news of it is still on the way here.
+                self.writer = None;
+                continue;
+            }
             let Some(writer) = &mut self.writer else {
                 return;
             };

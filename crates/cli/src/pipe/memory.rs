@@ -73,13 +73,18 @@ pub(super) struct Memory {
     initialize: Option<String>,
     watched: Vec<String>,
     own: u64,
+    /// The last connection whose end was told: nobody would answer what is sent over it now.
+    ended: u64,
 }
 
 impl Memory {
-    /// A line is about to go to the hub.
-    pub(super) fn sent(&mut self, head: &Head, line: &str, number: u64) {
+    /// A line is about to go to the hub; `false` when that connection has ended meanwhile.
+    pub(super) fn sent(&mut self, head: &Head, line: &str, number: u64) -> bool {
+        if number <= self.ended {
+            return false;
+        }
         let (Some(id), Some(method)) = (&head.id, &head.method) else {
-            return;
+            return true;
         };
         match (method.as_str(), &head.params.uri) {
             ("resources/subscribe", Some(uri)) if !self.watched.contains(uri) => {
@@ -96,6 +101,7 @@ impl Memory {
             line: (method == "initialize").then(|| line.to_owned()),
         };
         self.open.insert(id.to_string(), open);
+        true
     }
 
     /// A line could not be written; `false` when its request has been answered meanwhile.
@@ -153,6 +159,7 @@ impl Memory {
 
     /// A connection has ended: answers for what was open on it.
     pub(super) fn lost(&mut self, number: u64) -> Vec<String> {
+        self.ended = self.ended.max(number);
         let (lost, open) = std::mem::take(&mut self.open)
             .into_iter()
             .partition(|(_, open)| open.number == number);
@@ -255,6 +262,18 @@ mod tests {
             (&json!(1), &json!(true))
         );
         assert!(memory.lost(1).is_empty() && memory.has_open());
+    }
+
+    #[test]
+    fn nothing_goes_over_a_connection_whose_end_was_told() {
+        let mut memory = Memory::default();
+        memory.lost(1);
+        for line in [r#"{"id": 2, "method": "ping"}"#, r#"{"method": "note"}"#] {
+            assert!(!memory.sent(&Head::of(line), line, 1));
+        }
+        assert!(!memory.has_open());
+        let line = r#"{"id": 2, "method": "ping"}"#;
+        assert!(memory.sent(&Head::of(line), line, 2) && memory.has_open());
     }
 
     #[test]
