@@ -49,6 +49,9 @@ class Program:
 class Instance:
     """One process. Use it with `with`, or `close` it."""
 
+    # Its folder for temporary files, if it was given one of its own.
+    temporary = None
+
     def __init__(self, program, package, options=(), environment=None):
         self.program = program
         self.hub = FakeHub(heartbeat_ms=200).listen()
@@ -160,7 +163,8 @@ class Instance:
             self.process.kill()
         self.process.wait(20)
         self.hub.close()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        if self.temporary:
+            shutil.rmtree(self.temporary, ignore_errors=True)
 
     def _leave(self):
         """Lets it write down which lines ran."""
