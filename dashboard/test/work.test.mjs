@@ -39,7 +39,7 @@ function job(number) {
         details: {
           frames: 100,
           left_s: 720,
-          last: '/work/shot-frames/frame_0025.png',
+          last: '/shots/shot-frames/frame_0025.png',
           workers: [
             { name: 'farm-1', state: 'rendering', done: 13, frame: 26, part: 0.5 },
             { name: 'farm-2', state: 'starting', done: 12 },
@@ -88,7 +88,7 @@ async function open(options = {}) {
         if (request.method() !== 'GET') asked.push([request.method(), url.pathname, body]);
         if (one)
           return route.fulfill({
-            json: { ...jobs.get(one), args: { file: '/work/shot.blend' }, attempts: [] },
+            json: { ...jobs.get(one), args: { file: '/shots/shot.blend' }, attempts: [] },
           });
         const from = Number(url.searchParams.get('cursor') ?? 0);
         const limit = Number(url.searchParams.get('limit'));
@@ -159,8 +159,8 @@ it('shows a farm from near, and asks for what its controls say', async () => {
   await near.getByText('about 12 min left').waitFor();
   await near.getByText('frame 26').waitFor();
   await near.getByText('starting').waitFor();
-  await near.getByText('/work/shot-frames/frame_0025.png').waitFor();
-  await near.getByText('"file": "/work/shot.blend"').waitFor();
+  await near.getByText('/shots/shot-frames/frame_0025.png').waitFor();
+  await near.getByText('"file": "/shots/shot.blend"').waitFor();
   await near.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('render.farm is cancelled.').waitFor();
   say({ ...job(COUNT), status: 'cancelled' });
