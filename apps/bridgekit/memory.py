@@ -12,14 +12,23 @@ _MB = 1000000.0
 
 
 def _linux():
+    import ctypes
+
     page = os.sysconf("SC_PAGE_SIZE") / _MB
     # Kept open: opening the file for each call would cost five times the reading.
     statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    # By a PyDLL, which keeps the interpreter: os.pread lets go of it, and a thread that waits for it takes it then, in
+    # the middle of a call that needs it for some microseconds more.
+    pread = ctypes.PyDLL(None).pread
+    pread.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_long)
+    pread.restype = ctypes.c_ssize_t
+    text = ctypes.create_string_buffer(128)
 
     def read():
+        size = pread(statm, text, 127, 0)
         try:
-            return round(int(os.pread(statm, 128, 0).split(None, 2)[1]) * page, 3)
-        except (OSError, ValueError, IndexError):  # a caller's code closed every descriptor
+            return round(int(text.raw[: max(0, size)].split(None, 2)[1]) * page, 3)
+        except (ValueError, IndexError):  # a caller's code closed every descriptor
             return None
 
     return read

@@ -115,6 +115,8 @@ pub(crate) struct Link {
     messages: Messages,
     write: TcpStream,
     count: u64,
+    /// Frames that the next call takes along, as a hub does it.
+    acknowledgements: Vec<u8>,
 }
 
 impl Link {
@@ -126,6 +128,7 @@ impl Link {
             messages: Messages::new(stream),
             write,
             count: 0,
+            acknowledgements: Vec::new(),
         })
     }
 
@@ -205,7 +208,7 @@ impl Link {
             match self.messages.next()?.ok_or("the bridge has left")? {
                 FromBridge::Outcome { id, outcome } => {
                     value_of(*outcome)?;
-                    self.send(&FromHub::Ack { id })?;
+                    self.acknowledge_later(id)?;
                     ended += 1;
                 }
                 FromBridge::Beat(_) => self.send(&FromHub::Beat)?,
@@ -215,15 +218,19 @@ impl Link {
         Ok(())
     }
 
-    /// Tells the bridge that the outcome of the last call has arrived.
+    /// Tells the bridge that the outcome of the last call has arrived: with the next call, as a hub tells it.
     ///
     /// # Errors
-    /// When the link is lost.
+    /// When it cannot be encoded.
     pub(crate) fn acknowledge(&mut self) -> Result<(), Fault> {
         let id = format!("call_{}", self.count);
-        self.send(&FromHub::Ack {
-            id: id.as_str().into(),
-        })
+        self.acknowledge_later(id.as_str().into())
+    }
+
+    fn acknowledge_later(&mut self, id: wire::CallId) -> Result<(), Fault> {
+        let frame = encode_message(&FromHub::Ack { id })?;
+        self.acknowledgements.extend_from_slice(&frame);
+        Ok(())
     }
 
     fn answer_beats(&mut self) -> Result<(), Fault> {
@@ -244,7 +251,9 @@ impl Link {
     }
 
     fn send(&mut self, message: &FromHub) -> Result<(), Fault> {
-        Ok(self.write.write_all(&encode_message(message)?)?)
+        let mut frames = std::mem::take(&mut self.acknowledgements);
+        frames.extend_from_slice(&encode_message(message)?);
+        Ok(self.write.write_all(&frames)?)
     }
 }
 

@@ -20,6 +20,7 @@ import bpy
 
 from . import commands, direct, overriding
 from .announcement import Announcement
+from .awake import Awake
 from .bridgekit.executor import Executor
 from .bridgekit.link import Link
 from .bridgekit.problem import Problem
@@ -56,6 +57,7 @@ class Pump:
         self.executor = Executor(commands.load(self.host), self.host)
         self.link = Link(None, self.announcement.told, self.executor)
         self.executor.port = self.recent = Recent(self.link)
+        self._awake = Awake()
         self._timer = self._tick  # one object: Blender knows a timer by its identity
         self._tend = tend
         self._passed = 0  # ticks since the last whole one
@@ -110,6 +112,7 @@ class Pump:
     def _tick(self):
         if self._passed * self.interval_s < WHOLE_GAP_S and self.executor.is_idle():
             self._passed += 1
+            self._awake.after(False)
             return self.interval_s
         self._passed = 0
         if self.executor.running is None:
@@ -124,7 +127,7 @@ class Pump:
             return None
         try:
             self._look()
-            self.executor.step()
+            self._awake.after(self.executor.step())
             if self._direct_end is not None:
                 self._end_direct()
             if self._tend is not None:
@@ -137,6 +140,7 @@ class Pump:
     def _end(self, in_tick=False):
         if not in_tick and bpy.app.timers.is_registered(self._timer):
             bpy.app.timers.unregister(self._timer)
+        self._awake.rest()
         self.executor.stop(self.ending)
         end = time.monotonic() + END_WAIT_S
         while self.executor.live() and time.monotonic() < end:

@@ -213,7 +213,7 @@ pub(crate) fn read<T: DeserializeOwned>(
             format!("The body did not arrive whole: {rejection}."),
         )
     })?;
-    serde_json::from_slice(&body).map_err(|error| {
+    hub::aside(body.len(), || serde_json::from_slice(&body)).map_err(|error| {
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body is not what this route takes: {error}."),
@@ -249,7 +249,10 @@ fn answer(door: &Door, call: &Arc<Call>, ended: bool) -> Answer {
         return Ok((StatusCode::ACCEPTED, Json(view)).into_response());
     }
     match follow::ended(&door.hub, call) {
-        Ok(view) => Ok(Json(view).into_response()),
+        Ok(view) => {
+            let bytes = hub::weight(view.outcome.as_deref());
+            Ok(hub::aside(bytes, || Json(view).into_response()))
+        }
         Err(problem) => Err(Refused(*problem)),
     }
 }

@@ -5,9 +5,8 @@
 //! arguments moved to a blob, large values left out) and hands those to the [`HistoryStore`]. It decides
 //! nothing and answers nobody: [`crate::hub`] reads the store.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -21,12 +20,15 @@ use crate::secrets::{Marked, Masking};
 use crate::store::{CallRecord, HistoryStore};
 
 mod bounds;
+mod waiting;
 
-pub(crate) use bounds::weight_up_to;
+use waiting::Waiting;
+
+pub(crate) use bounds::{weight_of_value, weight_up_to};
 
 /// Hands ended calls to the store.
 pub(crate) struct History {
-    queue: Mutex<SyncSender<News>>,
+    queue: Arc<Waiting<News>>,
     /// Whether anything is written down at all.
     keeps: bool,
     shared: Arc<Shared>,
@@ -55,7 +57,7 @@ impl History {
         blobs: Arc<Blobs>,
         keeps: bool,
     ) -> Result<Self, Problem> {
-        let (queue, news) = sync_channel(limits::HISTORY_WAITING_MAX);
+        let queue = Arc::new(Waiting::new());
         let shared = Arc::new(Shared {
             store,
             masking,
@@ -63,7 +65,7 @@ impl History {
             waiting: AtomicUsize::new(0),
             left_out: AtomicU64::new(0),
         });
-        let writes = Arc::clone(&shared);
+        let (writes, news) = (Arc::clone(&shared), Arc::clone(&queue));
         std::thread::Builder::new()
             .name("kapelle-history".to_owned())
             .spawn(move || write_down(&writes, &news))
@@ -74,7 +76,7 @@ impl History {
                 )
             })?;
         Ok(Self {
-            queue: Mutex::new(queue),
+            queue,
             keeps,
             shared,
         })
@@ -89,7 +91,7 @@ impl History {
         let bytes = bounds::weight_of(call);
         let waiting = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
         let has_room = waiting == 0 || waiting + bytes <= limits::HISTORY_WAITING_BYTES_MAX;
-        if has_room && self.send(News::Ended(Arc::clone(call), bytes)) {
+        if has_room && self.queue.push(News::Ended(Arc::clone(call), bytes)) {
             return;
         }
         self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
@@ -103,12 +105,8 @@ impl History {
     /// What the store says.
     pub(crate) async fn flush(&self) -> Result<(), Problem> {
         let (done, written) = oneshot::channel();
-        let queue = self.lock().clone();
-        // The queue may be full: that wait belongs on a thread that may wait.
-        let sent = tokio::task::spawn_blocking(move || queue.send(News::Flush(done)).is_ok());
-        if sent.await.unwrap_or(false) {
-            written.await.ok();
-        }
+        self.queue.push_urgent(News::Flush(done));
+        written.await.ok();
         self.shared.store.flush().await
     }
 
@@ -120,15 +118,11 @@ impl History {
     pub(crate) fn store(&self) -> &dyn HistoryStore {
         &*self.shared.store
     }
+}
 
-    fn send(&self, news: News) -> bool {
-        self.lock().try_send(news).is_ok()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, SyncSender<News>> {
-        self.queue
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+impl Drop for History {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
@@ -144,9 +138,9 @@ pub(crate) fn shown(
     Arc::new(masking.args(marked, args))
 }
 
-/// The thread's life: until every sender is gone.
-fn write_down(shared: &Shared, news: &Receiver<News>) {
-    while let Ok(news) = news.recv() {
+/// The thread's life: until the history is closed.
+fn write_down(shared: &Shared, news: &Waiting<News>) {
+    while let Some(news) = news.next() {
         match news {
             News::Ended(call, bytes) => {
                 if let Some(record) = record(shared, &call) {

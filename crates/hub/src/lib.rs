@@ -7,6 +7,7 @@
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
 pub mod app;
+mod aside;
 pub mod batch;
 pub mod blobs;
 pub mod call;
@@ -40,6 +41,7 @@ mod snapshot;
 pub mod store;
 mod supervisor;
 
+pub use aside::{aside, weight};
 pub use desk::Asked;
 pub use hub::Hub;
 pub use past::{Forgotten, Remembered};

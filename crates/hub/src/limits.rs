@@ -55,6 +55,11 @@ pub const HISTORY_KEEP_MB: u64 = 512;
 pub const HISTORY_LOOK: Duration = Duration::from_secs(3600);
 /// Ended calls that wait to be written down: a second of the liveliest work; beyond it they are counted.
 pub const HISTORY_WAITING_MAX: usize = 8_192;
+/// How long the first of a group of ended calls waits for others before they are written down together: to wake a thread
+/// for each call would cost the call some 10 µs.
+pub const HISTORY_LINGER: Duration = Duration::from_millis(50);
+/// Ended calls that are written down without waiting for more.
+pub const HISTORY_GROUP: usize = 1_024;
 /// Bytes of ended calls that wait to be written down.
 pub const HISTORY_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// As how many bytes a call with large arguments or a large value counts while it waits.
@@ -69,6 +74,8 @@ pub const HISTORY_TEXT_BYTES_MAX: usize = 64 * 1024;
 pub const HISTORY_LOGS_MAX: usize = 200;
 /// Changed things of one call in the history.
 pub const HISTORY_CHANGES_MAX: usize = 500;
+/// From so many bytes on a message is written and read aside: about a millisecond of JSON.
+pub const LARGE_MESSAGE_BYTES: usize = 256 * 1024;
 /// Events that a subscriber may lag behind before it is told that it missed some.
 pub const FEED_EVENTS_MAX: usize = 4_096;
 /// Events that are kept for those who come back: minutes of lively work.

@@ -19,6 +19,7 @@ use wire::frame::{Decoder, Frame, FrameError};
 use wire::link::{FromBridge, FromHub};
 use wire::{Code, Problem, Progress};
 
+use crate::aside::aside;
 use crate::driver::DriverEvent;
 use crate::feed::is_small;
 use crate::hub::Inner;
@@ -117,7 +118,9 @@ impl Reader {
 
     pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
-            if let Some(frame) = self.decoder.next_frame().map_err(Ended::Malformed)? {
+            let decoder = &mut self.decoder;
+            let frame = aside(decoder.due(), || decoder.next_frame());
+            if let Some(frame) = frame.map_err(Ended::Malformed)? {
                 return Ok(frame);
             }
             match self.read.read(&mut self.buffer).await {

@@ -124,6 +124,19 @@ impl Decoder {
         Ok(Some(frame))
     }
 
+    /// Bytes that the next frame will be made of, if it is whole.
+    #[must_use]
+    pub fn due(&self) -> usize {
+        let rest = &self.buffer[self.at..];
+        let length = rest.first_chunk::<LENGTH_BYTES>();
+        let length = length.map_or(0, |head| u32::from_be_bytes(*head) as usize);
+        if rest.len() >= LENGTH_BYTES.saturating_add(length) {
+            length
+        } else {
+            0
+        }
+    }
+
     /// Whether bytes of an unfinished frame wait.
     #[must_use]
     pub fn is_mid_frame(&self) -> bool {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The harness itself, and what a Blender with a window answers."""
 
+import time
+
 
 def test_it_announces_a_window_and_answers(blender):
     assert blender.announcement["mode"] == "gui"
@@ -14,3 +16,37 @@ def test_it_announces_a_window_and_answers(blender):
 def test_a_burst_is_answered(blender):
     ids = [blender.send("code.run", {"code": "%d + 1" % number}) for number in range(40)]
     assert [blender.value(blender.outcome(one)) for one in ids] == list(range(1, 41))
+
+
+LOOK = """
+import bpy
+pump = __import__("sys").modules["_kapelle_bridge_running"]
+seen = []
+def look():
+    seen.append(pump._awake._timer is not None)
+    return 0.002 if len(seen) < 2000 else None
+bpy.app.timers.register(look)
+"""
+
+
+def test_the_main_loop_stays_awake_for_a_burst_and_no_longer(blender):
+    """Blender's own loop would sleep for 5 ms between two ticks of it."""
+    blender.run("code.run", code=LOOK)
+    for one in [blender.send("code.run", {"code": "sum(range(20000))"}) for _ in range(60)]:
+        blender.outcome(one)
+    for _ in range(100):
+        told = blender.run("code.run", code="[True in seen, seen[-1]]")
+        if told == [True, False]:
+            break
+        time.sleep(0.05)  # ticks without a call come meanwhile
+    assert told == [True, False]
+    assert blender.run("code.run", code="bpy.app.timers.unregister(look)") is None
+
+
+def test_it_stays_well_when_another_file_is_opened_in_a_burst(blender, tmp_path):
+    path = str(tmp_path / "other.blend")
+    blender.run("code.run", code="import bpy; bpy.ops.wm.save_as_mainfile(filepath=%r, copy=True)" % path)
+    ids = [blender.send("code.run", {"code": "1 + 1"}) for _ in range(10)]
+    ids.append(blender.send("code.run", {"code": "bpy.ops.wm.open_mainfile(filepath=%r)" % path}))
+    ids += [blender.send("code.run", {"code": "1 + 1"}) for _ in range(10)]
+    assert [blender.value(blender.outcome(one)) for one in ids].count(2) == 20

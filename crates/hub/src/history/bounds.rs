@@ -16,6 +16,12 @@ pub(crate) fn weight_up_to(args: &Map<String, Value>, max: usize) -> Option<usiz
         .then(|| max - left)
 }
 
+/// The same of a value.
+pub(crate) fn weight_of_value(value: &Value, max: usize) -> Option<usize> {
+    let mut left = max;
+    fits(value, &mut left).then(|| max - left)
+}
+
 /// What a call holds while it waits to be written down. What is large counts flat: the queue holds few of those.
 pub(super) fn weight_of(call: &Call) -> usize {
     let args = call.given_args();

@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use serde_json::json;
 use wire::{Effect, Outcome, Status};
 

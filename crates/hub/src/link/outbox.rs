@@ -1,28 +1,40 @@
 //! What goes to a bridge, in order: written at once when the socket takes it, else by a task.
 //!
 //! Bounded in bytes; a bridge that does not read for so long is cut off (its calls are not lost: they
-//! are settled when it is back). Blobs are read from disk only when their turn comes.
+//! are settled when it is back). Blobs are read from disk only when their turn comes. Acknowledgements wait a
+//! moment for a message that takes them along: nobody waits for them, and each alone would wake the bridge's
+//! threads once more for every call.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::CallId;
 use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
 use wire::link::{CallMessage, CancelReason, FromHub};
 
+use crate::aside::aside;
 use crate::blobs::Blobs;
 use crate::driver::Driver;
+use crate::history::weight_up_to;
 use crate::limits;
 
 /// Bytes that may wait for one bridge: the window's calls at their largest would be more, but a
 /// bridge that is so far behind does not read at all.
 const WAITING_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// How long an acknowledgement waits for company: far beyond the gap between two calls of a burst, and far below what
+/// the bridge would need its memory back for.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(5);
+/// Bytes of acknowledgements that are not waited with.
+const ACKNOWLEDGE_BYTES_MAX: usize = 16 * 1024;
 
 pub(crate) struct Outbox {
     inner: Mutex<Inner>,
@@ -37,6 +49,10 @@ struct Inner {
     socket: Option<OwnedWriteHalf>,
     waiting: VecDeque<Item>,
     bytes: usize,
+    /// Frames that wait for company.
+    acknowledgements: Vec<u8>,
+    /// Whether the task knows that there are some.
+    is_timed: bool,
 }
 
 enum Item {
@@ -51,6 +67,8 @@ impl Outbox {
                 socket: Some(socket),
                 waiting: VecDeque::new(),
                 bytes: 0,
+                acknowledgements: Vec::new(),
+                is_timed: false,
             }),
             filled: Notify::new(),
             drained: Notify::new(),
@@ -75,28 +93,61 @@ impl Outbox {
 
     pub(crate) fn send_raw(&self, bytes: Vec<u8>) {
         let mut inner = self.lock();
-        let mut bytes = bytes;
+        let sent = if inner.acknowledgements.is_empty() {
+            self.put(&mut inner, bytes)
+        } else {
+            let mut first = std::mem::take(&mut inner.acknowledgements);
+            if bytes.len() <= ACKNOWLEDGE_BYTES_MAX {
+                first.extend_from_slice(&bytes);
+                self.put(&mut inner, first)
+            } else {
+                self.put(&mut inner, first) && self.put(&mut inner, bytes)
+            }
+        };
+        drop(inner);
+        if !sent {
+            self.filled.notify_one();
+        }
+    }
+
+    /// False when something waits for the task, or the connection is of no use.
+    fn put(&self, inner: &mut Inner, mut bytes: Vec<u8>) -> bool {
         if inner.waiting.is_empty()
             && let Some(socket) = &inner.socket
         {
             match socket.try_write(&bytes) {
-                Ok(count) if count == bytes.len() => return,
+                Ok(count) if count == bytes.len() => return true,
                 Ok(count) => drop(bytes.drain(..count)),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return self.closed.cancel(),
+                Err(_) => {
+                    self.closed.cancel();
+                    return false;
+                }
             }
         }
         inner.bytes += bytes.len();
         if inner.bytes > WAITING_BYTES_MAX {
-            return self.closed.cancel();
+            self.closed.cancel();
+        } else {
+            inner.waiting.push_back(Item::Bytes(bytes));
         }
-        inner.waiting.push_back(Item::Bytes(bytes));
-        drop(inner);
-        self.filled.notify_one();
+        false
+    }
+
+    /// Sends acknowledgements that found no company.
+    fn send_acknowledgements(&self) {
+        let mut inner = self.lock();
+        inner.is_timed = false;
+        let alone = std::mem::take(&mut inner.acknowledgements);
+        if !alone.is_empty() {
+            self.put(&mut inner, alone);
+        }
     }
 
     /// Waits until all is written or the connection is gone; then closes.
     pub(crate) async fn finish(&self) {
+        self.send_acknowledgements();
+        self.filled.notify_one();
         loop {
             let drained = self.drained.notified();
             {
@@ -156,7 +207,9 @@ impl Outbox {
 impl Driver for Outbox {
     fn start(&self, call: CallMessage) {
         self.send_blobs(&call.args);
-        self.send(&FromHub::Call(Box::new(call)));
+        let bytes = weight_up_to(&call.args, limits::LARGE_MESSAGE_BYTES);
+        let bytes = bytes.unwrap_or(limits::LARGE_MESSAGE_BYTES);
+        aside(bytes, || self.send(&FromHub::Call(Box::new(call))));
     }
 
     fn cancel(&self, id: &CallId, reason: CancelReason) {
@@ -167,7 +220,20 @@ impl Driver for Outbox {
     }
 
     fn acknowledge(&self, id: &CallId) {
-        self.send(&FromHub::Ack { id: id.clone() });
+        let Ok(frame) = encode_message(&FromHub::Ack { id: id.clone() }) else {
+            return;
+        };
+        let mut inner = self.lock();
+        inner.acknowledgements.extend_from_slice(&frame);
+        let is_much = inner.acknowledgements.len() > ACKNOWLEDGE_BYTES_MAX;
+        let was_timed = std::mem::replace(&mut inner.is_timed, true);
+        drop(inner);
+        if is_much {
+            self.send_acknowledgements();
+            self.filled.notify_one();
+        } else if !was_timed {
+            self.filled.notify_one();
+        }
     }
 
     fn stop(&self) {
@@ -192,14 +258,22 @@ pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
 
 /// Writes what the socket did not take at once.
 async fn write_waiting(outbox: Arc<Outbox>) {
+    let mut acknowledge_at: Option<Instant> = None;
     loop {
         tokio::select! {
             () = outbox.filled.notified() => {}
+            () = super::until(acknowledge_at) => {
+                acknowledge_at = None;
+                outbox.send_acknowledgements();
+            }
             () = outbox.closed.cancelled() => return,
         }
         loop {
             let (socket, item) = {
                 let mut inner = outbox.lock();
+                if inner.is_timed && acknowledge_at.is_none() {
+                    acknowledge_at = Some(Instant::now() + ACKNOWLEDGE_WITHIN);
+                }
                 if inner.waiting.is_empty() {
                     break;
                 }
