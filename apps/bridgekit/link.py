@@ -22,6 +22,7 @@ import time
 from . import announce, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
 from .call import Call
+from .mailbox import Mailbox
 from .outbox import Kept, Outbox
 from .port import Port
 from .sender import Sender
@@ -76,8 +77,8 @@ class Link(Port):
         self._incoming = Incoming()
         self._sender = None
         self._sockets = ()
-        self._wake = queue.SimpleQueue()
-        self._pause = queue.SimpleQueue()  # ends the wait between two dials
+        self._wake = Mailbox()
+        self._pause = Mailbox()  # ends the wait between two dials
         self._stopping = threading.Event()
         self._threads = []
         self._beat_s = 0.5
@@ -222,7 +223,7 @@ class Link(Port):
         try:
             while not self._stopping.is_set():
                 still.rest()
-                self._pause.get(True, max(0.0, end - time.monotonic()))
+                self._pause.get(max(0.0, end - time.monotonic()))
         except queue.Empty:
             pass
 
@@ -373,9 +374,9 @@ class Link(Port):
         try:
             if sender.waits():
                 sender.wait(left)
-            elif left and self._wake.get(True, left) is _END:
+            elif left and self._wake.get(left) is _END:
                 return _END
-            while self._wake.get_nowait() is not _END:
+            while self._wake.get(0) is not _END:
                 pass  # one look does for all who woke this thread
             return _END
         except queue.Empty:
@@ -480,6 +481,7 @@ class Link(Port):
 def _as_member(run, wake):
     with still.member(lambda: wake.put(None)):
         run()
+    wake.close()
 
 
 def _quietly(do, *args):
