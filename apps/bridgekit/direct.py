@@ -35,6 +35,8 @@ CONNECTIONS_MAX = 256
 _READ_BYTES = 256 * 1024
 # A client that takes nothing of its answer for so long is dropped.
 _SEND_S = 60.0
+# How long the end of the listening waits for answers to calls that have ended.
+_ANSWER_S = 2.0
 # Outcomes of asynchronous calls that wait to be fetched.
 JOBS_MAX = 200
 SCOPES = ("read", "write", "destructive", "code")
@@ -52,7 +54,9 @@ class Listener:
         self._exit_on_systemexit = exit_on_systemexit
         self._socket = None
         self._connections = set()
+        self._owed = set()  # owners of calls that have ended and were not answered yet
         self._lock = threading.Lock()
+        self._answered = threading.Condition(self._lock)
         self._ids = itertools.count(1)
         self.jobs = Jobs()
 
@@ -74,11 +78,12 @@ class Listener:
         return made.getsockname()[1]
 
     def close(self):
-        """Ends the listening and every connection."""
+        """Ends the listening and every connection, after the answers to calls that have ended."""
         listening, self._socket = self._socket, None
         if listening is not None:
             _end(listening)
         with self._lock:
+            self._answered.wait_for(lambda: not self._owed, _ANSWER_S)
             connections = list(self._connections)
         for one in connections:
             _end(one.socket)
@@ -131,7 +136,7 @@ class Listener:
                 hint=f"The commands here are {', '.join(names)}.",
             )
         command, args, shape = known(request.params)
-        outcome, blobs = self._run(Call(self._id(), command, args, owner, SCOPES), tell)
+        outcome, blobs = self._run(Call(self._id(), command, args, owner, SCOPES), owner, tell)
         if outcome.get("problem"):
             return dialects.refused(request, outcome["problem"])
         return dialects.succeeded(request, shape(_inline(outcome["value"], blobs)))
@@ -145,15 +150,15 @@ class Listener:
             call.port = self.jobs
             self._executor.submit(call)
             return dialects.succeeded(request, {"executed": False, "job_id": call.id, "status": "queued"})
-        outcome, blobs = self._run(call, tell)
+        outcome, blobs = self._run(call, owner, tell)
         outcome = dict(outcome, value=_inline(outcome["value"], blobs))
         if self._exit_on_systemexit and _is_exit(outcome):
             request.ends = "the code raised SystemExit"
         return dialects.executed(request, outcome)
 
-    def _run(self, call, tell):
+    def _run(self, call, owner, tell):
         events = queue.SimpleQueue()
-        call.port = _Waiting(events, call)
+        call.port = _Waiting(events, lambda: self._owe(owner))
         self._executor.submit(call)
         while True:
             told = events.get()
@@ -162,6 +167,16 @@ class Listener:
             progress, call.fresh_progress = call.fresh_progress, None
             if progress is not None:
                 tell(call.id, progress)
+
+    def _owe(self, owner):
+        with self._lock:
+            self._owed.add(owner)
+
+    def settled(self, owner):
+        """All that this one is owed is said, or cannot be."""
+        with self._lock:
+            self._owed.discard(owner)
+            self._answered.notify_all()
 
     def _id(self):
         return f"direct_{next(self._ids)}"
@@ -202,6 +217,13 @@ class _Connection:
                 self._answer(one)
 
     def _answer(self, data):
+        try:
+            self._say_answer(data)
+        finally:
+            self._listener.settled(self._owner)
+        self._listener.answered(self._request)
+
+    def _say_answer(self, data):
         self._request = None
         try:
             self._request = dialects.read(data)
@@ -211,7 +233,6 @@ class _Connection:
         except Exception as error:  # ours: it is told, and the connection goes on
             answer = dialects.refused(self._request, faults.internal(error).to_dict())
         self.say(answer)
-        self._listener.answered(self._request)
 
     def _tell(self, call_id, progress):
         """Progress, for those who ask for it: a client that expects one message per request would take it for the
@@ -228,11 +249,12 @@ class _Connection:
 class _Waiting(Port):
     """Tells the thread that waits for one call. None stands for "look for progress"."""
 
-    def __init__(self, events, call):
+    def __init__(self, events, owe):
         self._events = events
-        self._call = call
+        self._owe = owe
 
     def settle(self, call, told):
+        self._owe()  # first: who ends the listening once the call has ended waits for its answer
         self._events.put(told)
 
     def nudge(self):

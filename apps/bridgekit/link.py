@@ -22,6 +22,7 @@ import time
 from . import announce, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
 from .call import Call
+from .mailbox import Mailbox
 from .outbox import Kept, Outbox
 from .port import Port
 from .sender import Sender
@@ -35,13 +36,16 @@ BACKOFF_LAST_S = 2.0
 REFUSED_S = 5.0
 # How long the next call waits for the hub's last words after one that held everything up.
 CATCH_UP_S = 0.5
-# Without a word from the hub for this long the connection counts as lost: ten beats.
+# Without a word from the hub for this long the connection counts as lost: ten beats. It answers in order: as long as it
+# takes what it is sent, and then for as long as it may look at that, it is no silence.
 SILENCE_S = 5.0
+# What a hub on a busy machine gets through at least.
+TAKEN_BYTES_PER_S = 4_000_000
 CONNECT_S = 5.0
 # A link that lived this long starts its back-off anew; a shorter one does not, or a hub that closes
 # at once would be dialled ten times a second.
 LIVED_S = 2.0
-# The main thread waits this long at most for the socket to take `started`.
+# The main thread waits this long at most for a hub that takes nothing, before the socket takes `started`.
 STARTED_WAIT_S = 2.0
 # What is left is sent for this long when the bridge leaves.
 BYE_WAIT_S = 1.0
@@ -76,8 +80,8 @@ class Link(Port):
         self._incoming = Incoming()
         self._sender = None
         self._sockets = ()
-        self._wake = queue.SimpleQueue()
-        self._pause = queue.SimpleQueue()  # ends the wait between two dials
+        self._wake = Mailbox()
+        self._pause = Mailbox()  # ends the wait between two dials
         self._stopping = threading.Event()
         self._threads = []
         self._beat_s = 0.5
@@ -140,9 +144,9 @@ class Link(Port):
         with self._lock:
             sender = self._sender
             done = self._send(sender, frame)
-        end = time.monotonic() + STARTED_WAIT_S
+        asked_at = time.monotonic()
         while not done and sender is self._sender:
-            if time.monotonic() > end:
+            if time.monotonic() > max(asked_at, sender.alive_at) + STARTED_WAIT_S:
                 return self._lose(sender)  # it is not read at all; the reconnect will settle things
             sender.wait(0.05)
             with self._lock:
@@ -222,7 +226,7 @@ class Link(Port):
         try:
             while not self._stopping.is_set():
                 still.rest()
-                self._pause.get(True, max(0.0, end - time.monotonic()))
+                self._pause.get(max(0.0, end - time.monotonic()))
         except queue.Empty:
             pass
 
@@ -233,10 +237,10 @@ class Link(Port):
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             welcome, decoder, rest = handshake.shake(sock, secret, self._announce)
-            self._open(sock, welcome, url)
+            sender = self._open(sock, welcome, url)
             for item in rest:
                 self._take(item)
-            self._read(sock, decoder)
+            self._read(sock, decoder, sender)
         except frames.FrameError as error:
             self._refuse(sock, error)
             raise Lost(f"the hub sent what is no frame: {error}") from None
@@ -244,19 +248,24 @@ class Link(Port):
             if not self._sockets:
                 sock.close()
 
-    def _read(self, sock, decoder):
+    def _read(self, sock, decoder, sender):
         view = memoryview(bytearray(_READ_BYTES))
         sock.settimeout(0)
         something_came = still.Wait(sock)
         while True:
-            if not something_came(SILENCE_S):
-                raise Lost(f"the hub said nothing for {SILENCE_S:g} s")
+            limit = SILENCE_S + sender.unanswered / TAKEN_BYTES_PER_S
+            left = sender.alive_at + limit - time.monotonic()
+            if left <= 0:
+                raise Lost(f"the hub said nothing for {limit:.0f} s")
+            if not something_came(left):
+                continue
             try:
                 size = sock.recv_into(view)
             except BlockingIOError:
                 continue
             if not size:
                 raise Lost("the hub closed the connection")
+            sender.heard()
             for item in decoder.feed(view[:size]):
                 self._take(item)
 
@@ -278,6 +287,7 @@ class Link(Port):
         return told
 
     def _open(self, sock, welcome, url):
+        """The hub has let us in; returns the sender of this connection."""
         self._name = welcome.get("instance") or self._name
         wish = welcome.get("heartbeat_ms")
         wish = wish / 1000.0 if isinstance(wish, (int, float)) else 0.5
@@ -301,6 +311,7 @@ class Link(Port):
         self._beat_due = 0.0
         self._wake.put(None)
         self._executor.touch(again=True)
+        return sender
 
     def _take(self, item):
         """What the hub said."""
@@ -373,9 +384,9 @@ class Link(Port):
         try:
             if sender.waits():
                 sender.wait(left)
-            elif left and self._wake.get(True, left) is _END:
+            elif left and self._wake.get(left) is _END:
                 return _END
-            while self._wake.get_nowait() is not _END:
+            while self._wake.get(0) is not _END:
                 pass  # one look does for all who woke this thread
             return _END
         except queue.Empty:
@@ -480,6 +491,7 @@ class Link(Port):
 def _as_member(run, wake):
     with still.member(lambda: wake.put(None)):
         run()
+    wake.close()
 
 
 def _quietly(do, *args):

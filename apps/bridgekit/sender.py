@@ -3,12 +3,16 @@
 
 In: frames. It never blocks: `flush` sends what the socket takes. Any thread may send, under the link's
 lock; it is the main thread that sends most, so that an outcome needs no hand-over between threads.
+
+It knows whether the other side lives as long as a large frame keeps its answers away: by `alive_at`, when it was last
+heard or last took something out of a full socket, and `unanswered`, what it was sent since it was heard.
 """
 
 import ctypes
 import select
 import socket
 import sys
+import time
 from collections import deque
 
 # Frames up to so many bytes are handed to the system without letting go of the interpreter: that takes it some
@@ -23,6 +27,9 @@ class Sender:
         self._sock = sock
         self._waiting = deque()  # frames, each a list of views
         self._begun = False  # whether the first one is partly sent
+        self._is_full = False  # whether the socket took no more the last time
+        self.alive_at = time.monotonic()
+        self.unanswered = 0  # bytes
 
     def send(self, *parts):
         """Sends one frame, given in parts; what the socket does not take waits. True when nothing waits."""
@@ -32,10 +39,11 @@ class Sender:
                 sent = _send_small(self._sock, data) if len(data) <= SMALL_BYTES else self._sock.send(data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
+            self.unanswered += sent
             if sent == len(data):
                 return True
             self._waiting.append([memoryview(data)[sent:]])
-            self._begun = sent > 0
+            self._begun, self._is_full = sent > 0, True
             return False
         self._waiting.append([memoryview(part) for part in parts if len(part)])
         return self.flush()
@@ -49,13 +57,16 @@ class Sender:
 
     def flush(self):
         """Sends what the socket takes now. True when nothing waits."""
-        waiting = self._waiting
+        waiting, was_full = self._waiting, self._is_full
         try:
             while waiting:
                 frame = waiting[0]
                 while frame:
                     sent = self._sock.send(frame[0])
                     self._begun = True
+                    self.unanswered += sent
+                    if was_full:
+                        self.alive_at = time.monotonic()
                     if sent < len(frame[0]):
                         frame[0] = frame[0][sent:]
                     else:
@@ -63,8 +74,15 @@ class Sender:
                 waiting.popleft()
                 self._begun = False
         except (BlockingIOError, InterruptedError):
+            self._is_full = True
             return False
+        self._is_full = False
         return True
+
+    def heard(self):
+        """Something came from the other side."""
+        self.alive_at = time.monotonic()
+        self.unanswered = 0
 
     def waits(self):
         """Whether anything waits for the socket."""

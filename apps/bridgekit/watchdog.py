@@ -12,6 +12,7 @@ import time
 
 from . import still
 from .deferred import GRACE_S
+from .mailbox import Mailbox
 
 # From the first shot to the second, which also ends waits inside Python's C code (bell.py): long enough
 # that a shot which only waited for the interpreter has landed.
@@ -29,7 +30,7 @@ class Watchdog:
 
     def __init__(self, executor):
         self._executor = executor
-        self._wake = queue.SimpleQueue()
+        self._wake = Mailbox()
         self._until = _FAR
         self._thread = None
 
@@ -58,6 +59,7 @@ class Watchdog:
     def _watch(self):
         with still.member(lambda: self._wake.put(None)):
             self._watch_on()
+        self._wake.close()
 
     def _watch_on(self):
         while True:
@@ -86,7 +88,7 @@ class Watchdog:
         try:
             if until == _FAR:
                 return self._wake.get()
-            return self._wake.get(True, max(0.0, until - time.monotonic()))
+            return self._wake.get(max(0.0, until - time.monotonic()))
         except queue.Empty:
             return None
 

@@ -314,7 +314,7 @@ def _saved_in_place(args):
     written = args[0] if args and isinstance(args[0], str) else None
     if written is None:  # 3.x does not tell; then the file's own time does
         try:
-            return time.time() - os.stat(opened).st_mtime < JUST_SAVED_S
+            return abs(time.time() - os.stat(opened).st_mtime) < JUST_SAVED_S
         except OSError:
             return False
     return os.path.normcase(os.path.abspath(written)) == os.path.normcase(os.path.abspath(opened))

@@ -113,7 +113,7 @@ class _Tender:
             self._asked_at = self.drawn
             self.steps = view.steps(running)
             kinds.append("UI")
-        active = live or time.time() - running.recent.ended_at < ACTIVE_S
+        active = live or now - running.recent.last_end < ACTIVE_S
         header = view.activity(running) if active else ""
         if header != self.header:
             self.header = header
@@ -125,7 +125,7 @@ class _Tender:
         """Whether a drawing can wait, because a call may follow at once."""
         if self._waits_since is None:
             self._waits_since = now
-        return time.time() - running.recent.ended_at < PAUSE_S and now - self._waits_since < BURST_S
+        return now - running.recent.last_end < PAUSE_S and now - self._waits_since < BURST_S
 
     def _looked_at(self):
         """Whether the last drawing that was asked for came: it does not where the tab is closed."""

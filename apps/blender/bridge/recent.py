@@ -31,7 +31,7 @@ class Recent(Port):
     def __init__(self, link):
         self._link = link
         self.version = 0
-        self.ended_at = 0.0  # epoch seconds of the last end, 0 before it
+        self.last_end = float("-inf")  # by time.monotonic()
         self._ended = deque(maxlen=KEPT_MAX)
         self._lock = threading.Lock()
         # Straight through: these may be called in the middle of a call, and take no lock.
@@ -69,7 +69,7 @@ class Recent(Port):
         return told[:OWNERS_MAX]
 
     def _note(self, call, told):
-        self.ended_at = time.time()
+        self.last_end = time.monotonic()
         entry = {
             "call": call.id,
             "command": call.command,
@@ -78,7 +78,7 @@ class Recent(Port):
             "effect": call.entry.effect if call.entry is not None else None,
             "status": told.get("status"),
             "message": (told.get("problem") or {}).get("message", ""),
-            "ended_at": self.ended_at,
+            "ended_at": time.time(),
             "duration_ms": told.get("duration_ms", 0.0),
             "wedged_s": time.monotonic() - call.first_shot_at if call.wedged else 0.0,
             "count": 1,

@@ -3,11 +3,13 @@
 
 In: `before_change` ahead of every call that may change something; `now` at a leave or before another file is
 opened. Out: KAPELLE_HOME/recovery/<instance>/<UTC time>.blend with a .json beside it
-{file, taken, instance, pid, dirty}. A copy is made before the first change after a save, a start or an open,
+{file, taken, instance, pid, dirty}. The names sort in the order in which copies were made, also when the clock was set
+back meanwhile; `taken` is what the clock said. A copy is made before the first change after a save, a start or an open,
 and then at most once a minute when something changed since the last copy. The file's own path, its dirty mark
 and the list of recent files stay as they are. It never deletes what another instance wrote.
 """
 
+import calendar
 import json
 import os
 import re
@@ -24,6 +26,8 @@ INTERVAL_S = 60.0
 STRETCH = 20
 # Copies kept per instance; about ten minutes of changes.
 COPIES_MAX = 10
+# How a copy is named: when it was made, followed by milliseconds.
+_NAMED = "%Y%m%dT%H%M%S"
 
 
 class Recovery:
@@ -62,9 +66,8 @@ class Recovery:
         folder = self.folder()
         os.makedirs(folder, mode=0o700, exist_ok=True)
         began = time.monotonic()
-        # One reading of one clock: gmtime() alone takes a coarser one, and two copies would change their order.
-        taken = time.time()
-        name = _stamp(taken, "%Y%m%dT%H%M%S")
+        taken_ms = int(time.time() * 1000)
+        name = _stamp(max(taken_ms, _newest_ms(folder) + 1), _NAMED)
         path = os.path.join(folder, name + ".blend")
         # A disk that is full must not be tried again with every call.
         self._fresh = self._changed = False
@@ -73,7 +76,7 @@ class Recovery:
         self._write(path)
         told = {
             "file": bpy.data.filepath or None,
-            "taken": _stamp(taken, "%Y-%m-%dT%H:%M:%S"),
+            "taken": _stamp(taken_ms, "%Y-%m-%dT%H:%M:%S"),
             "instance": self._instance(),
             "pid": os.getpid(),
             "dirty": bool(dirty),
@@ -105,9 +108,24 @@ class Recovery:
             self.copying = False
 
 
-def _stamp(seconds, form):
+def _stamp(epoch_ms, form):
     """UTC with milliseconds."""
-    return "%s.%03dZ" % (time.strftime(form, time.gmtime(seconds)), int(seconds * 1000) % 1000)
+    return "%s.%03dZ" % (time.strftime(form, time.gmtime(epoch_ms // 1000)), epoch_ms % 1000)
+
+
+def _newest_ms(folder):
+    """What the name of the newest copy says; 0 when there is none."""
+    for name in reversed(_copies(folder)):
+        try:
+            return calendar.timegm(time.strptime(name[:15], _NAMED)) * 1000 + int(name[16:19])
+        except ValueError:
+            continue  # a file that somebody put there
+    return 0
+
+
+def _copies(folder):
+    """The names of the copies, the oldest first."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(".blend"))
 
 
 def save_copy(path, compress=False):
@@ -125,9 +143,8 @@ def save_copy(path, compress=False):
 
 
 def _prune(folder):
-    copies = sorted(name for name in os.listdir(folder) if name.endswith(".blend"))
     opened = os.path.realpath(bpy.data.filepath) if bpy.data.filepath else None
-    for name in copies[:-COPIES_MAX]:
+    for name in _copies(folder)[:-COPIES_MAX]:
         if os.path.realpath(os.path.join(folder, name)) == opened:
             continue
         for suffix in (".blend", ".json"):

@@ -106,7 +106,9 @@ def _kept(data, name):
         path = os.path.join(folder, "%s-%s-%d.png" % (stamp, name, count))
     with open(path, "wb") as out:
         out.write(data)
-    for old in sorted(one for one in os.listdir(folder) if one.endswith(".png"))[:-KEPT_MAX]:
+    # The new one stays, whatever its name says: the clock may have been set back.
+    others = sorted(one for one in os.listdir(folder) if one.endswith(".png") and one != os.path.basename(path))
+    for old in others[: 1 - KEPT_MAX]:
         try:
             os.remove(os.path.join(folder, old))
         except OSError:

@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 import unittest
+from unittest import mock
 
 from bridgekit import VERSION, commands_code, direct
 from bridgekit.executor import Executor
@@ -14,6 +15,7 @@ from bridgekit.frames import FrameError
 from bridgekit.host import Host
 from bridgekit.objects import ObjectReader
 from bridgekit.table import Table
+from bridgekit.tests.support import wait_for
 
 SECONDS = 30.0
 PONG = {"status": "success", "result": {"message": "pong", "kapelle": VERSION}}
@@ -171,6 +173,28 @@ class Direct(unittest.TestCase):
             self.assertIn("line 1", second["traceback"])
             self.assertEqual((third["id"], third["status"]), ("c", "error"))
             self.assertTrue(third["error"].startswith("Unknown command type: nonsense"))
+
+    def test_the_end_comes_after_the_answer_to_what_ran(self):
+        """However long the thread of that client takes to say it."""
+        say = direct.dialects.executed
+        began, ends = threading.Event(), threading.Event()
+
+        def say_late(request, outcome):
+            began.set()
+            ends.wait(1.0)
+            return say(request, outcome)
+
+        with self.client() as client, mock.patch.object(direct.dialects, "executed", say_late):
+            client.send({"type": "execute_code", "params": {"code": "print(1)\nwhile True: pass"}})
+            wait_for(lambda: self.executor.running, what="its run")
+            self.executor.stop_soon("signal 15")
+            self.assertTrue(began.wait(SECONDS))
+            self.listener.close()
+            ends.set()
+            told = client.hear()
+            self.assertEqual((told["status"], told["output"]["stdout"]), ("error", "1\n"))
+            with self.assertRaises((EOFError, OSError)):
+                client.hear()
 
     def test_execute_with_nul(self):
         with self.client() as client:

@@ -53,7 +53,7 @@ pub(crate) use record::ProcessMark;
 pub(crate) use recover::Resumed;
 pub use view::JobsAsked;
 
-use order::Order;
+use order::{Millis, Order};
 use record::{Open, now_millis};
 use recover::Unsettled;
 
@@ -111,6 +111,23 @@ struct Room {
     unsettled: HashMap<CallId, Unsettled>,
     /// Jobs that are being stored; they count as open.
     storing: usize,
+    /// What the wall's clock was at the last turn.
+    seen: Millis,
+}
+
+impl Room {
+    /// Looks at the wall's clock. When it was set back, what was put off is put off by no more than it was.
+    fn see(&mut self, now: Millis) {
+        let was_set_back = now < std::mem::replace(&mut self.seen, now);
+        if !was_set_back {
+            return;
+        }
+        for (id, open) in &mut self.open {
+            if open.notes.keep_near(now) && !self.order.is_claimed(id) {
+                self.order.give_back(id, open.notes.earliest(), now);
+            }
+        }
+    }
 }
 
 impl Jobs {
@@ -155,7 +172,11 @@ impl Jobs {
             self.hear(hub, one);
         }
         let now = now_millis();
-        let late = self.lock().order.tick(now);
+        let late = {
+            let mut room = self.lock();
+            room.see(now);
+            room.order.tick(now)
+        };
         for id in late {
             self.end_unclaimed(&id, ends::deadline_passed(&id));
         }
@@ -166,6 +187,7 @@ impl Jobs {
         let room = self.lock();
         let due = room.order.next_time();
         let due = due.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
+        let due = due.map(|wait| wait.min(limits::JOB_CLOCK_LOOK));
         let look = (!room.unsettled.is_empty()).then_some(limits::PROCESS_LOOK);
         due.into_iter().chain(look).min()
     }

@@ -219,6 +219,14 @@ impl Lane {
         inner.epoch
     }
 
+    /// Part of something has come over the link of that epoch: a large message takes its time.
+    pub(crate) fn hear(&self, epoch: u64) {
+        let mut inner = self.lock();
+        if inner.epoch == epoch {
+            inner.heard = Instant::now();
+        }
+    }
+
     /// The link of that epoch is gone.
     pub(crate) fn down(&self, epoch: u64) {
         let mut inner = self.lock();

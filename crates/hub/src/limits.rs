@@ -185,6 +185,9 @@ pub const JOB_AGAIN_CRASHED: Duration = Duration::from_millis(500);
 pub const JOB_CRASHES_MAX: u32 = 5;
 /// Before the store is asked again to keep an outcome that it could not keep.
 pub const JOB_STORE_AGAIN: Duration = Duration::from_secs(1);
+/// How long the queue sleeps at most while a job waits for a time: the wall's clock may be set, or the machine sleep, and
+/// nothing tells of it.
+pub const JOB_CLOCK_LOOK: Duration = Duration::from_secs(5);
 /// How long a stopping hub waits for the store to have what has ended.
 pub const JOBS_SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Jobs in one page of a list.

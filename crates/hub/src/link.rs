@@ -116,17 +116,23 @@ impl Reader {
         self.decoder.allow(bytes_max);
     }
 
-    pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
+    /// The next one; `part` is told of each part of it that has come.
+    pub(crate) async fn frame(&mut self, part: impl Fn()) -> Result<Frame, Ended> {
+        let mut has_part = false;
         loop {
             let decoder = &mut self.decoder;
             let frame = aside(decoder.due(), || decoder.next_frame());
             if let Some(frame) = frame.map_err(Ended::Malformed)? {
                 return Ok(frame);
             }
+            if has_part {
+                part();
+            }
             match self.read.read(&mut self.buffer).await {
                 Ok(0) | Err(_) => return Err(Ended::Closed),
                 Ok(count) => self.decoder.push(&self.buffer[..count]),
             }
+            has_part = true;
         }
     }
 }
@@ -154,7 +160,7 @@ async fn live(
         let frame = tokio::select! {
             biased;
             () = hub.closing.cancelled() => return "the hub has stopped".to_owned(),
-            frame = reader.frame() => frame,
+            frame = reader.frame(|| instance.lane.hear(epoch)) => frame,
             () = outbox.closed(), if last_words.is_none() => {
                 last_words = Some(Instant::now() + limits::LAST_WORDS_TIMEOUT);
                 continue;

@@ -137,13 +137,15 @@ impl Hub {
 
     async fn forget_old(&self) -> Result<(), Problem> {
         let bounds = &self.0.config.history;
-        let days = time::Duration::days(bounds.keep_days.into());
-        let before = OffsetDateTime::now_utc().checked_sub(days);
         let store = self.0.records.history.store();
         let mut purged = store
             .shrink(bounds.keep_mb.saturating_mul(1_000_000))
             .await?;
-        if let Some(before) = before {
+        // A clock that jumps ahead makes everything old. It is believed when two looks have seen it there.
+        let now = OffsetDateTime::now_utc();
+        let now = now.min(store.looked_at(now).await?);
+        let kept = time::Duration::days(bounds.keep_days.into());
+        if let Some(before) = now.checked_sub(kept) {
             let old = store.purge(Some(before)).await?;
             purged.calls += old.calls;
             purged.blobs.extend(old.blobs);

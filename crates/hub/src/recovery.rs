@@ -1,6 +1,7 @@
 //! Recovery copies that bridges keep in `recovery/<instance>/`: found and listed here, made there.
 //!
-//! A copy is a file of the app with a JSON of the same stem beside it, which tells what it is a copy of.
+//! A copy is a file of the app with a JSON of the same stem beside it, which tells what it is a copy of. The names of an
+//! instance's copies sort in the order in which they were made; what the clock said then may not.
 
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,7 @@ pub fn list(home: &Home) -> Vec<Copy> {
                 .collect::<Vec<_>>()
         })
         .collect();
-    // Where `taken` is the same, or told in whole seconds, the names of the files are finer.
-    copies.sort_by(|a, b| (&b.taken, b.path.file_name()).cmp(&(&a.taken, a.path.file_name())));
+    copies.sort_by(|a, b| b.path.file_name().cmp(&a.path.file_name()));
     copies
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use wire::link::Announcement;
 use wire::{AppId, Code, Event, InstanceName, InstanceState, InstanceView, Mode, Problem};
 
@@ -24,7 +25,7 @@ use crate::limits;
 
 mod process;
 
-pub(crate) use process::{birth, is_alive};
+pub(crate) use process::{age, birth, is_alive};
 
 /// One running copy of an app.
 pub(crate) struct Instance {
@@ -54,7 +55,8 @@ struct Facts {
     said_bye: Option<String>,
     /// The state last told, and since when it is that.
     told: (InstanceState, OffsetDateTime),
-    known: Option<Snapshot>,
+    /// And when, by the clock that only runs.
+    known: Option<(Snapshot, Instant)>,
 }
 
 /// What an app last said of itself.
@@ -315,13 +317,14 @@ impl Instance {
                     hub.records.jobs.instance_changed();
                 }
             }
-            facts.known = Some(Snapshot {
+            let snapshot = Snapshot {
                 revision,
                 as_of: OffsetDateTime::now_utc(),
                 age_ms: 0,
                 connected: true,
                 state: state.clone(),
-            });
+            };
+            facts.known = Some((snapshot, Instant::now()));
         }
         hub.feed.tell(|| Event::State {
             instance: self.name.clone(),
@@ -333,10 +336,9 @@ impl Instance {
     /// What the app last said of itself, and how old that is.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         let connected = self.lane.is_up();
-        let mut known = self.facts().known.clone()?;
+        let (mut known, told) = self.facts().known.clone()?;
         known.connected = connected;
-        let age = OffsetDateTime::now_utc() - known.as_of;
-        known.age_ms = millis(age.try_into().unwrap_or_default());
+        known.age_ms = millis(told.elapsed());
         Some(known)
     }
 

@@ -121,8 +121,13 @@ impl Sessions {
 
     /// The caller of a session. Compares hashes in constant time, against every session.
     pub(crate) fn caller(&self, callers: &Callers, secret: &str) -> Option<Caller> {
-        let kept = lock(&self.kept);
+        let mut kept = lock(&self.kept);
         let mut found = None;
+        let now = now();
+        for session in kept.iter_mut() {
+            // The clock was set back since: it is as young as it can be, and not for longer than any other.
+            session.made = session.made.min(now);
+        }
         for session in kept.iter().filter(|session| is_young(session)) {
             if let Some(caller) = session.opened_by(callers, secret) {
                 found = Some(caller.as_dashboard());
@@ -177,7 +182,7 @@ impl Kept {
 
 fn is_young(session: &Kept) -> bool {
     let age_s = now().saturating_sub(session.made);
-    u64::try_from(age_s).is_ok_and(|age_s| age_s < limits::SESSION_LIFE.as_secs())
+    u64::try_from(age_s).unwrap_or_default() < limits::SESSION_LIFE.as_secs()
 }
 
 fn now() -> i64 {
@@ -284,5 +289,18 @@ mod tests {
             session.made -= i64::try_from(limits::SESSION_LIFE.as_secs()).unwrap();
         }
         assert_eq!(sessions.caller(&callers, &last), None, "too old");
+    }
+
+    #[test]
+    fn a_session_outlives_a_clock_that_is_set_back_and_lives_no_longer_for_it() {
+        let (_dir, home, callers) = house();
+        let sessions = Sessions::open(&home);
+        let link = sessions.make_link(&callers, &Caller::owner()).unwrap();
+        let (secret, _) = sessions.open_session(&callers, &link).unwrap();
+        lock(&sessions.kept)[0].made += 86_400;
+        let link = sessions.make_link(&callers, &Caller::owner()).unwrap();
+        sessions.open_session(&callers, &link).unwrap();
+        assert!(sessions.caller(&callers, &secret).is_some());
+        assert!(lock(&sessions.kept)[0].made <= now());
     }
 }

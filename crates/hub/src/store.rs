@@ -107,6 +107,9 @@ pub trait HistoryStore: Send + Sync {
     /// Forgets the oldest calls when all take more bytes than this.
     fn shrink(&self, bytes_max: u64) -> Reading<Purged>;
 
+    /// Notes what the wall's clock says now; gives what it said when this was asked before, the first time the same.
+    fn looked_at(&self, now: OffsetDateTime) -> Reading<OffsetDateTime>;
+
     /// From when on every call that has ended is there, but for those left out.
     fn since(&self) -> OffsetDateTime;
 

@@ -26,7 +26,7 @@ use crate::conduct::HUB;
 use crate::home::{create_private, random_hex, write_private};
 use crate::hub::Inner as Hub;
 use crate::limits;
-use crate::roster::{Instance, birth, is_alive};
+use crate::roster::{Instance, age, birth, is_alive};
 
 mod bounds;
 mod stop;
@@ -57,8 +57,8 @@ struct Owned {
     /// Started by a hub before this one.
     adopted: bool,
     restarts: u32,
-    /// When the process that lives now was launched.
-    launched: Option<SystemTime>,
+    /// When the process that lives now was launched, by the clock that only runs.
+    launched: Option<Instant>,
     /// The process that was launched; its children are in its group.
     pid: Option<u32>,
     /// When the process that lives now connected.
@@ -80,10 +80,20 @@ struct RunFile {
     /// When the process was born, where the system tells.
     #[serde(default)]
     born: Option<u64>,
-    /// By the clock of the wall: a hub that comes later goes on counting its time.
+    /// By the clock of the wall, for a hub that comes later and whose system does not say how old a process is.
     #[serde(default)]
     launched: Option<SystemTime>,
     request: LaunchRequest,
+}
+
+impl RunFile {
+    /// When the process was launched, by the clock that only runs.
+    fn launched_at(&self) -> Option<Instant> {
+        // A wall's clock that was set back makes it young, not wrong.
+        let by_wall = || Some(self.launched?.elapsed().unwrap_or_default());
+        let age = age(self.pid).or_else(by_wall)?;
+        Instant::now().checked_sub(age)
+    }
 }
 
 impl Supervisor {
@@ -288,7 +298,7 @@ impl Supervisor {
             return false;
         };
         owned.pid = pid;
-        owned.launched = Some(SystemTime::now());
+        owned.launched = Some(Instant::now());
         owned.since = None;
         true
     }
@@ -318,7 +328,8 @@ impl Supervisor {
             let Ok(instance) = reserved else { continue };
             instance.set_pid(Some(run.pid));
             instance.set_labels(&run.request.labels);
-            let ours = self.own(&instance.name, run.request, Some((run.pid, run.launched)));
+            let launched = run.launched_at();
+            let ours = self.own(&instance.name, run.request, Some((run.pid, launched)));
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             let process = Process::Stranger(run.pid);
             tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));
@@ -330,7 +341,7 @@ impl Supervisor {
         &self,
         name: &InstanceName,
         request: LaunchRequest,
-        adopted: Option<(u32, Option<SystemTime>)>,
+        adopted: Option<(u32, Option<Instant>)>,
     ) -> CancellationToken {
         let ours = CancellationToken::new();
         let owned = Owned {

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::problems::{failed, newer, unusable};
 
 /// "KAPE": what `file` and other programs know the files by.
-const APPLICATION_ID: i64 = 0x4B41_5045;
+pub(crate) const APPLICATION_ID: i64 = 0x4B41_5045;
 
 /// The form of a file's tables.
 pub(crate) struct Form {

@@ -146,14 +146,28 @@ impl HistoryStore for History {
         self.remove(move |connection| purge::down_to(connection, bytes_max))
     }
 
+    fn looked_at(&self, now: OffsetDateTime) -> Reading<OffsetDateTime> {
+        let now = ms(now);
+        let before = self.task(move |connection| {
+            let before = fact(connection, "looked_at", now)?;
+            purge::say(connection, "looked_at", now)?;
+            Ok(before)
+        });
+        Box::pin(async move { Ok(time_of(before.await?)) })
+    }
+
     fn since(&self) -> OffsetDateTime {
-        let since = i128::from(self.since.load(Ordering::Relaxed)) * 1_000_000;
-        OffsetDateTime::from_unix_timestamp_nanos(since).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        time_of(self.since.load(Ordering::Relaxed))
     }
 
     fn left_out(&self) -> u64 {
         self.left_out.load(Ordering::Relaxed)
     }
+}
+
+fn time_of(ms: i64) -> OffsetDateTime {
+    let nanos = i128::from(ms) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// The number of a name in the table of facts; that one when it has none yet.

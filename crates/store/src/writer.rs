@@ -297,10 +297,31 @@ impl<T: Table> Run<T> {
         let durability = writes.iter().map(|write| write.durability).max();
         self.set_synchronous(durability.unwrap_or_default())?;
         let outcome = self.transaction(writes);
-        if outcome.is_err() && !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK")?;
+        if outcome.is_err() {
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+            self.cover();
         }
         outcome
+    }
+
+    /// A transaction that failed when the disk was to confirm it may lie whole in the log, and who opens the file after a
+    /// crash would find it there, although it was refused. What is written next lies over it: so something is, that
+    /// changes nothing and needs no disk.
+    fn cover(&mut self) {
+        let covered = self.connection.execute_batch(&format!(
+            "PRAGMA synchronous = OFF; PRAGMA application_id = {};",
+            file::APPLICATION_ID
+        ));
+        if let Err(error) = covered {
+            // As on a full disk, where nothing was written whole either.
+            tracing::warn!(path = %self.path.display(), %error, "a refused write is not covered");
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA synchronous = FULL") {
+            tracing::error!(path = %self.path.display(), %error, "the store fails");
+        }
+        self.synchronous = Durability::Fsync;
     }
 
     fn transaction(

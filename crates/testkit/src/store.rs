@@ -29,6 +29,7 @@ struct Inner {
     jobs: Table,
     calls: BTreeMap<CallId, CallRecord>,
     since: OffsetDateTime,
+    looked_at: Option<OffsetDateTime>,
     trouble: Option<Problem>,
     /// Writes that were stored, in their order.
     written: Vec<(JobWrite, Durability)>,
@@ -41,6 +42,7 @@ impl Default for MemoryStore {
                 jobs: Table::default(),
                 calls: BTreeMap::new(),
                 since: OffsetDateTime::now_utc(),
+                looked_at: None,
                 trouble: None,
                 written: Vec::new(),
             }),
@@ -242,6 +244,11 @@ impl HistoryStore for MemoryStore {
             inner.since = inner.since.max(gone.asked_at);
         }
         now(purged)
+    }
+
+    fn looked_at(&self, at: OffsetDateTime) -> Reading<OffsetDateTime> {
+        let before = self.lock().looked_at.replace(at);
+        now(before.unwrap_or(at))
     }
 
     fn since(&self) -> OffsetDateTime {

@@ -404,6 +404,10 @@ async fn only_ended_jobs_are_forgotten(store: &dyn JobStore) {
 /// When it does not hold.
 pub async fn history_holds(store: &dyn HistoryStore) {
     let born = store.since();
+    for (now, before) in [(5_000, 5_000), (9_000, 5_000), (7_000, 9_000)] {
+        let told = store.looked_at(at(now)).await.expect("it is noted");
+        assert_eq!(told, at(before), "what the clock said at the look before");
+    }
     let ids = |wanted: Wanted| async move {
         let found = store.list(wanted).await.expect("it reads");
         found

@@ -16,6 +16,7 @@ for folder in (HERE, HERE.parent / "walk"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+from bridgekit.tests.machine import compiled  # noqa: E402
 from hubs import Hub, Terminal, wait_until  # noqa: E402
 from programs import chosen, find_binary, find_program  # noqa: E402
 from runs import Runs  # noqa: E402
@@ -48,6 +49,13 @@ def program(request):
 @pytest.fixture(scope="session")
 def binary():
     found = find_binary()
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """What makes clocks jump and disks fail, for LD_PRELOAD."""
+    found = compiled(tmp_path_factory.mktemp("library"))
     return missing(found) if isinstance(found, str) else found
 
 

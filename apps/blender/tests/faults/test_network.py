@@ -111,3 +111,18 @@ def test_many_callers_at_once_while_the_link_breaks(hub, runs):
     names = ["caller-%d-%d" % (number, n) for number in range(8) for n in range(4)]
     assert answers == {"caller-%d" % n: ["caller-%d-%d" % (n, m) for m in range(4)] for n in range(8)}
     assert runs.all() == dict.fromkeys(sorted(names), ONCE)
+
+
+def test_a_large_value_takes_longer_than_any_silence(hub, runs):
+    """It arrives on the same link, and the next call after it."""
+    made = hub.wire.made
+    hub.wire.pace = 5e6
+    try:
+        first = hub.http.send("list(range(25_000_000))", instance="blender")
+        second = hub.http.send(runs.code("second"), instance="blender")
+        end = hub.http.end(first)
+        assert end["status"] == "succeeded" and end["value"][:2] == [0, 1], str(end)[:400]
+        assert hub.http.end(second)["value"] == "second"
+    finally:
+        hub.wire.pace = None
+    assert hub.wire.made == made and runs.all() == {"second": ONCE}

@@ -2,7 +2,7 @@
 """The wire between bridges and a hub, in the test's hands: it stops at a chosen frame, and it breaks.
 
 In: a hub, before which it stands (it takes the hub's place in run/hub.json, which bridges read at every dial), and
-gates: "the next `outcome` of a bridge". Out: the same bytes, in their order, unless a test holds them up, throws them
+gates: "the next `outcome` of a bridge", or a pace. Out: the same bytes, in their order, unless a test holds them up, throws them
 away or cuts the connection. It changes no frame. So every step of the walk between hub and bridge can be met with
 both sides standing exactly there, without a line in the product.
 
@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 from hubs import processes_of
 
@@ -58,6 +59,7 @@ class Wire:
         self._connections = set()
         self._lock = threading.Lock()
         self.cut_after = None  # a function: bytes until the next cut of a new connection, or None
+        self.pace = None  # bytes a second from the bridge to the hub, or None
         self.made = 0  # connections so far
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -181,20 +183,29 @@ class _Connection:
 
     def _pass_on(self, side, source, sink):
         waiting = bytearray()
+        passed = 0  # of what waits, at a pace
         try:
             while True:
                 data = source.recv(1 << 16)
                 if not data:
                     break
                 waiting += data
+                if self.wire.pace and side == "bridge":
+                    time.sleep(len(data) / self.wire.pace)
+                    sink.sendall(waiting[passed:])  # as it comes: who hears a part knows that the other one lives
+                    passed = len(waiting)
                 while len(waiting) >= 4 and len(waiting) >= 4 + int.from_bytes(waiting[:4], "big"):
                     end = 4 + int.from_bytes(waiting[:4], "big")
                     frame = bytes(waiting[:end])
                     del waiting[:end]
-                    self._frame(side, frame, sink)
+                    if passed:
+                        sink.sendall(frame[passed:])
+                        passed = max(0, passed - end)
+                    else:
+                        self._frame(side, frame, sink)
             # Half a frame and the end: passed on as they came.
             if waiting:
-                sink.sendall(waiting)
+                sink.sendall(waiting[passed:])
             sink.shutdown(socket.SHUT_WR)
         except (OSError, _Cut):
             self.cut()

@@ -5,21 +5,24 @@ import base64
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import neighbours
 import pytest
 from bridgekit.tests.fake_hub import FakeHub
+from display import Display
 from installed import install, make_zip
 from instance import wait_until
-from window import Quiet, Window
+from window import Quiet, Window, profile_environment
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "walk"))
+from hubs import Hub
 from pictures import decode
+from programs import find_binary
 
 DIRECT = Path(__file__).resolve().parent.parent / "direct"
 GREETING = re.compile(r"listens on 127\.0\.0\.1:(\d+)")
@@ -101,15 +104,49 @@ def test_by_the_preferences_it_listens_beside_the_hub(program, hub, tmp_path):
         wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")
 
 
-def test_a_signal_ends_it_well_also_in_the_middle_of_a_call(program, package, hub, tmp_path):
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM), ids=("SIGINT", "SIGTERM"))
+def test_a_signal_ends_it_well_also_in_the_middle_of_a_call(program, package, hub, tmp_path, number):
+    """The call that runs is answered first, then Blender leaves."""
     with Quiet(program, tmp_path, hub, package=package, environment={"KAPELLE_DIRECT": "0"}) as window:
         port = listening(window)
         assert run(port, "ping")["message"] == "pong"
         with socket.create_connection(("127.0.0.1", port), 60) as client:
-            client.sendall(b'{"type": "execute_code", "params": {"code": "print(1)\\nwhile True: pass"}}')
+            ran = tmp_path / "ran"
+            code = "open(%r, 'w').close()\nwhile True: pass" % str(ran)
+            client.sendall(json.dumps({"type": "execute_code", "params": {"code": code}}).encode())
             running = {"type": "get_job_status", "params": {"job_id": "none"}}
             assert "No job" in neighbours.ask(port, running)["message"], "it answers without the main thread"
-            time.sleep(0.5)
-            window.process.terminate()
+            wait_until(lambda: ran.exists(), 60, "its beginning")
+            window.process.send_signal(number)
+            with client.makefile("rb") as answers:
+                told = json.loads(answers.read())
+            assert told["status"] == "error" and "signal %d" % number in told["message"], told
             assert window.process.wait(60) == 0, window.text()
-        assert "left, because signal 15" in window.text()
+        assert "left, because signal %d" % number in window.text()
+
+
+def test_debug_install_gives_a_blender_that_listens_when_it_is_switched_on(program, tmp_path):
+    """`kapelle debug install` for somebody who has never started Blender; then as an artist: a window, and the preference."""
+    binary = find_binary()
+    if isinstance(binary, str):
+        pytest.fail(binary) if os.environ.get("CI") == "true" else pytest.skip(binary)
+    profile = tmp_path / "profile"
+    settings = dict(profile_environment(profile), HOME=str(tmp_path), PATH="/usr/local/bin:/usr/bin:/bin")
+    with Hub(binary, tmp_path / "home", settings) as kapelle, Display() as screen:
+        (one,) = kapelle.document("debug", "install", "--blender", program)["installed"]
+        assert one["seen"]["bridge_version"] and Path(one["path"]).is_relative_to(profile), one
+        port = neighbours.free_port()
+        kept = "bpy.context.preferences.addons[%r].preferences" % one["module"]
+        switch = "import bpy; p = %s; p.direct_port = %d; assert not p.direct; p.direct = True" % (kept, port)
+        shown = dict(kapelle.environment, DISPLAY=screen.name, LIBGL_ALWAYS_SOFTWARE="1")
+        shown.pop("WAYLAND_DISPLAY", None)
+        blender = subprocess.Popen([program, "-noaudio", "--python-expr", switch], env=shown, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: neighbours.listens(port), 120, "its listening")
+            assert run(port, "execute_code", code="print(6 * 7)")["result"].strip() == "42"
+            # The same add-on is seen by the hub of that home.
+            wait_until(lambda: kapelle.http.get("/v1/instances")["instances"], 60, "its connection")
+            assert kapelle.http.eval("import os\nos.getpid()") == blender.pid
+        finally:
+            blender.terminate()
+            blender.wait(60)

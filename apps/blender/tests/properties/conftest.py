@@ -2,7 +2,7 @@
 """Properties of every decoder on the Python side, searched for counterexamples by hypothesis.
 
 On the Python of the tools only: hypothesis has no release for the oldest Pythons that bridges meet, which run the seeded
-tests of apps/bridgekit/tests instead. KAPELLE_PROPERTY_RUNS: cases of each property (150). What was found is in
+tests of apps/bridgekit/tests instead. KAPELLE_PROPERTY_RUNS: cases of each property (500, about a minute in all). What was found is in
 docs/reference/faults.md.
 """
 
@@ -15,7 +15,7 @@ import pytest
 hypothesis = pytest.importorskip("hypothesis")
 from assemble import NAME, assemble  # noqa: E402
 
-RUNS = int(os.environ.get("KAPELLE_PROPERTY_RUNS", "150"))
+RUNS = int(os.environ.get("KAPELLE_PROPERTY_RUNS", "500"))
 hypothesis.settings.register_profile(
     "kapelle",
     max_examples=RUNS,

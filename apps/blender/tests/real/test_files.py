@@ -239,6 +239,20 @@ for i in range(14):
     assert len(os.listdir(recovery)) == 20
 
 
+def test_a_copy_made_after_the_clock_was_set_back_is_the_newest(blender, recovery):
+    """And is not the one that goes."""
+    os.makedirs(recovery)
+    for number in range(10):
+        for suffix in ("blend", "json"):
+            with open(os.path.join(recovery, "20990101T00000%d.999Z.%s" % (number, suffix)), "w"):
+                pass
+    made = blender.eval("import kapelle_blender.host as h; h.current().recovery.now(True)")
+    # Behind the one that was made before this call.
+    assert copies(recovery)[-2:] == ["20990101T000010.000Z.blend", "20990101T000010.001Z.blend"]
+    assert os.path.basename(made) == copies(recovery)[-1] and os.path.getsize(made) > 10000
+    assert len(copies(recovery)) == 10
+
+
 def test_a_copy_that_cannot_be_written_is_told_and_stops_nothing(blender, recovery):
     os.makedirs(os.path.dirname(recovery), exist_ok=True)
     with open(recovery, "w") as out:

@@ -48,11 +48,8 @@ pub(super) fn next(notes: &Notes, cancelled: bool, outcome: &Outcome, ran: Ran) 
             if notes.retries >= retry.max {
                 return Next::End(JobStatus::Dead);
             }
-            let first = retry
-                .backoff_ms
-                .unwrap_or(millis(limits::JOB_BACKOFF_DEFAULT));
             Next::Again {
-                after_ms: doubled(first, notes.retries),
+                after_ms: before_retry_ms(notes, notes.retries),
                 retries: notes.retries + 1,
                 crashes: notes.crashes,
             }
@@ -71,10 +68,32 @@ fn crashed(notes: &Notes) -> Next {
         return Next::End(JobStatus::Dead);
     }
     Next::Again {
-        after_ms: doubled(millis(limits::JOB_AGAIN_CRASHED), notes.crashes),
+        after_ms: after_crash_ms(notes.crashes),
         retries: notes.retries,
         crashes,
     }
+}
+
+/// The longest that the last attempt can have put the next one off by.
+pub(super) fn put_off_ms(notes: &Notes) -> Millis {
+    let retried = notes.retries.checked_sub(1);
+    let crashed = notes.crashes.checked_sub(1);
+    let by_either = retried
+        .map(|before| before_retry_ms(notes, before))
+        .max(crashed.map(after_crash_ms));
+    by_either
+        .unwrap_or_default()
+        .max(millis(limits::JOB_AGAIN_UNSTARTED))
+}
+
+fn before_retry_ms(notes: &Notes, retries_before: u32) -> Millis {
+    let first = notes.retry.unwrap_or_default().backoff_ms;
+    let first = first.unwrap_or(millis(limits::JOB_BACKOFF_DEFAULT));
+    doubled(first, retries_before)
+}
+
+fn after_crash_ms(crashes_before: u32) -> Millis {
+    doubled(millis(limits::JOB_AGAIN_CRASHED), crashes_before)
 }
 
 fn doubled(first: Millis, times: u32) -> Millis {
@@ -230,6 +249,31 @@ mod tests {
             Ran::Yes,
         );
         assert_eq!(end, Next::End(JobStatus::Failed));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_nothing_off_by_more_than_it_was() {
+        const DAY_MS: Millis = 24 * 3_600 * 1_000;
+        let mut notes = notes(Some(5), true);
+        for (retries, crashes, put_off) in [
+            (0, 0, 100),
+            (1, 0, 100),
+            (3, 0, 400),
+            (0, 2, 1_000),
+            (3, 1, 500),
+        ] {
+            (notes.retries, notes.crashes) = (retries, crashes);
+            notes.again_at = Some(DAY_MS + 50);
+            assert!(!notes.keep_near(DAY_MS), "it is near");
+            assert!(notes.keep_near(0));
+            assert_eq!(notes.again_at, Some(put_off), "{retries} {crashes}");
+            assert!(!notes.keep_near(0), "once is enough");
+        }
+        (notes.again_at, notes.not_before) = (None, Some(DAY_MS));
+        assert!(
+            !notes.keep_near(0),
+            "what a person asked for is a time of the wall's clock"
+        );
     }
 
     #[test]

@@ -451,13 +451,8 @@ impl Jobs {
         if let Some(front) = &open.front {
             front.set_queued();
         }
-        let not_before = open
-            .notes
-            .not_before
-            .into_iter()
-            .chain(open.notes.again_at)
-            .max();
-        room.order.give_back(id, not_before, now_millis());
+        let earliest = open.notes.earliest();
+        room.order.give_back(id, earliest, now_millis());
         self.tell(room, id);
     }
 

@@ -69,6 +69,22 @@ impl Notes {
         })
     }
 
+    /// No attempt is before.
+    pub(crate) fn earliest(&self) -> Option<Millis> {
+        self.not_before.into_iter().chain(self.again_at).max()
+    }
+
+    /// The wall's clock may have been set back since the next attempt was put off: it is never further away than what
+    /// it was put off by. Whether that changed anything.
+    pub(crate) fn keep_near(&mut self, now: Millis) -> bool {
+        let latest = now.saturating_add(super::ends::put_off_ms(self));
+        let is_far = self.again_at.is_some_and(|at| at > latest);
+        if is_far {
+            self.again_at = Some(latest);
+        }
+        is_far
+    }
+
     /// Whether the hub's side of the app runs it.
     pub(crate) fn is_run_by_hub(&self) -> bool {
         self.instance
@@ -126,7 +142,7 @@ impl Open {
             turn_of: turn_of.clone(),
             priority: job.priority,
             place: job.place,
-            not_before: notes.not_before.into_iter().chain(notes.again_at).max(),
+            not_before: notes.earliest(),
             deadline: notes.deadline,
             after,
             paused: job.paused,

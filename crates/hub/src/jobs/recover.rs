@@ -43,7 +43,8 @@ impl Jobs {
             }
         }
         for job in open_jobs {
-            let open = Open::new(job);
+            let mut open = Open::new(job);
+            open.notes.keep_near(now);
             let id = open.job.id.clone();
             if open.job.status == JobStatus::Queued {
                 room.order.add(open.entry(open.notes.after.clone()), now);

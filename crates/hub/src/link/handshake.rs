@@ -121,7 +121,7 @@ pub(super) async fn greet(
 }
 
 async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
-    match reader.frame().await {
+    match reader.frame(|| ()).await {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,

@@ -1,6 +1,7 @@
 //! Whether a process that is not our child still lives, and what to do when it does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use wire::{Code, Problem};
@@ -78,6 +79,25 @@ pub(crate) fn birth(pid: u32) -> Option<u64> {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn birth(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// For how long a process has lived, by a clock that only runs; nothing where it cannot be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn age(pid: u32) -> Option<Duration> {
+    let ticks = rustix::param::clock_ticks_per_second();
+    let born = Duration::from_millis(birth(pid)?.checked_mul(1_000)?.checked_div(ticks)?);
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let running: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(
+        Duration::try_from_secs_f64(running)
+            .ok()?
+            .saturating_sub(born),
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn age(_pid: u32) -> Option<Duration> {
     None
 }
 

@@ -6,7 +6,7 @@
 //! because a Blender reserves several times what it holds. Children of the process (renders) count by
 //! themselves, which is to say not.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
@@ -142,7 +142,7 @@ impl Supervisor {
         (memory_mb.is_some() || time_s.is_some()).then(|| InstanceLimits {
             memory_mb,
             time_s,
-            lived_s: owned.launched.map(|launched| age(launched).as_secs()),
+            lived_s: owned.launched.map(|launched| launched.elapsed().as_secs()),
         })
     }
 
@@ -150,16 +150,11 @@ impl Supervisor {
         let all = self.lock();
         let owned = all.get(name)?;
         let life = owned.request.time_s.map(Duration::from_secs);
-        let lived = owned.launched.map(age).unwrap_or_default();
+        let launched = owned.launched.unwrap_or_else(Instant::now);
         Some(Bounds {
             memory_mb: owned.request.memory_mb,
             time_s: owned.request.time_s,
-            ends_at: life.map(|life| Instant::now() + life.saturating_sub(lived)),
+            ends_at: life.map(|life| launched + life),
         })
     }
-}
-
-fn age(since: SystemTime) -> Duration {
-    // A clock that was set back makes it young, not wrong.
-    since.elapsed().unwrap_or_default()
 }

@@ -31,7 +31,7 @@ pub(super) fn before(connection: &Connection, before: Option<i64>) -> rusqlite::
         // Nothing is known of before the file was made either.
         since: since(connection)?.max(before.unwrap_or(now).min(now)),
     };
-    say_since(connection, removed.since)?;
+    say(connection, "since", removed.since)?;
     while step(connection, before.unwrap_or(i64::MAX), &mut removed)? {}
     give_room_back(connection)?;
     Ok(removed)
@@ -61,7 +61,7 @@ pub(super) fn down_to(connection: &Connection, bytes_max: u64) -> rusqlite::Resu
             break;
         };
         removed.since = removed.since.max(newest_gone.saturating_add(1));
-        say_since(connection, removed.since)?;
+        say(connection, "since", removed.since)?;
         while step(connection, until, &mut removed)? {}
     }
     give_room_back(connection)?;
@@ -75,10 +75,11 @@ fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(pages * ask("PRAGMA page_size")?)
 }
 
-fn say_since(connection: &Connection, since: i64) -> rusqlite::Result<()> {
+/// Another number for a name that the table of facts has.
+pub(super) fn say(connection: &Connection, name: &str, number: i64) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE facts SET value = ?1 WHERE name = 'since'",
-        params![since],
+        "UPDATE facts SET value = ?2 WHERE name = ?1",
+        params![name, number],
     )?;
     Ok(())
 }
