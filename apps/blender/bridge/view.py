@@ -5,6 +5,7 @@ In: the pump (or None), a width in characters. Out: lists of `Row`. It asks noth
 """
 
 import os
+import re
 import textwrap
 import time
 from collections import namedtuple
@@ -19,6 +20,10 @@ _LONG_MS = 1000.0
 _ICON_COLUMNS = 4
 # And with a time at all from here on.
 _SHORT_MS = 100.0
+
+# A command in a sentence, and a space that no line ends at.
+_COMMAND = re.compile(r"(?<=: )kapelle( [a-z]+)+")
+_NO_BREAK = "\u00a0"
 
 # Under a title its rows begin where its text does.
 UNDER = "BLANK1"
@@ -219,7 +224,9 @@ def _sentence(text):
 
 
 def _wrapped(text, columns, icon="NONE", dim=False, alert=False):
-    """Blender cuts a label that is too long; so it becomes several."""
-    lines = textwrap.wrap(text, max(16, columns - (_ICON_COLUMNS + 1 if icon != "NONE" else 0)), break_on_hyphens=False)
+    """Blender cuts a label that is too long; so it becomes several. A command for the terminal stays in one piece."""
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)
+    room = max(16, columns - (_ICON_COLUMNS + 1 if icon != "NONE" else 0))
+    lines = [one.replace(_NO_BREAK, " ") for one in textwrap.wrap(whole, room, break_on_hyphens=False)]
     rows = [Row(line, "BLANK1" if icon != "NONE" else "NONE", dim=dim, alert=alert) for line in lines]
     return [rows[0]._replace(icon=icon), *rows[1:]] if rows else []

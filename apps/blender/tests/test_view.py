@@ -191,6 +191,14 @@ def test_long_sentences_are_wrapped_and_nothing_is_lost(parts, pump):
     assert why.split("no ", 2)[2].replace(" ", "") in "".join(texts(rows)).replace(" ", "")
 
 
+def test_a_command_for_the_terminal_is_not_parted(parts, pump):
+    for columns in range(20, 60):
+        for why, command in (("no hub runs", "kapelle serve"), ("it speaks protocol 9", "kapelle install blender")):
+            told = texts(parts.view.connection(pump(state="refused", why=why), None, columns))
+            assert any(command in line for line in told) == (columns > len(command)), (columns, told)
+            assert all("\u00a0" not in line for line in told)
+
+
 def test_running_waiting_and_their_buttons(parts, pump):
     call = parts.call("c1", "render.still", {"name": "Scene"}, "claude")
     call.fresh_progress = (0.5, "sample 8 of 16")

@@ -11,6 +11,7 @@ import shutil
 import display
 import pytest
 from assemble import assemble
+from installed import module_of
 from window import Window, pictures
 
 
@@ -30,6 +31,12 @@ def program():
     if why:
         pytest.skip(why)
     return path
+
+
+@pytest.fixture(scope="session")
+def addon(program):
+    """The name of Kapelle's add-on in that Blender, once it is installed."""
+    return module_of(program)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The add-on as people get it: one zip, installed and enabled in a folder that stands for a person's settings.
+"""The add-on as people get it: one zip, installed and enabled in a folder that stands for a person's settings; from
+Blender 4.2 on as an extension, before that as an add-on.
 
 In: the repository's files. Out: a zip as `kapelle install blender` makes it, and settings in which it is enabled.
 """
@@ -11,15 +12,20 @@ import zipfile
 from pathlib import Path
 
 from assemble import assemble
+from program_version import has_extensions
 from window import profile_environment
 
 FOLDER = "kapelle"
+EXTENSION = "bl_ext.user_default." + FOLDER
 RUN_S = 120
 CLEAN = ("KAPELLE_HOME", "KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_ROOTS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME")
 INSTALL = """
 import bpy
-bpy.ops.preferences.addon_install(filepath=%(zip)r, overwrite=True)
-bpy.ops.preferences.addon_enable(module=%(module)r)
+if %(module)r.startswith("bl_ext."):
+    bpy.ops.extensions.package_install_files(filepath=%(zip)r, repo="user_default", enable_on_install=True)
+else:
+    bpy.ops.preferences.addon_install(filepath=%(zip)r, overwrite=True)
+    bpy.ops.preferences.addon_enable(module=%(module)r)
 assert %(module)r in bpy.context.preferences.addons, "it was not enabled"
 for name, value in %(settings)r.items():
     setattr(bpy.context.preferences.addons[%(module)r].preferences, name, value)
@@ -58,9 +64,15 @@ def run(program, profile, code, home=None, options=(), **more):
     return told.stdout
 
 
-def install(program, profile, path, module=FOLDER, **settings):
-    """Installs and enables the add-on `module` of that zip or file, with these preferences."""
-    return run(program, profile, INSTALL % {"zip": str(path), "module": module, "settings": settings})
+def module_of(program):
+    """What Kapelle's add-on is called in that Blender."""
+    return EXTENSION if has_extensions(program) else FOLDER
+
+
+def install(program, profile, path, module=None, **settings):
+    """Installs and enables the add-on `module` (else Kapelle's) of that zip, with these preferences."""
+    told = {"zip": str(path), "module": module or module_of(program), "settings": settings}
+    return run(program, profile, INSTALL % told)
 
 
 def told_by(output):

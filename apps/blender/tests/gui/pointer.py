@@ -32,10 +32,8 @@ class Pointer:
     def move(self, x, y):
         self._fake(_MOTION, 0, x, y)
 
-    def click(self, x, y):
-        """Goes there, presses the left button and lets it go."""
-        self.move(x - 1, y)
-        self.move(x, y)
+    def click(self):
+        """Presses the left button where it is and lets it go."""
         self._fake(_PRESS, LEFT)
         self._fake(_RELEASE, LEFT)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The zip as an add-on of 3.4: enabled, disabled, twice in one Blender, and in background."""
+"""The zip as an add-on, in 4.2 and newer as an extension: enabled, disabled, twice in one Blender, and in background."""
 
 import json
 
@@ -15,21 +15,21 @@ def left():
     handlers = [f for n in dir(bpy.app.handlers) for f in (getattr(bpy.app.handlers, n) if isinstance(getattr(bpy.app.handlers, n), list) else ())]
     draws = getattr(bpy.types.VIEW3D_HT_header.draw, "_draw_funcs", [])
     return {
-        "modules": [n for n in sys.modules if n.startswith("kapelle.") or n.startswith("_kapelle")],
+        "modules": [n for n in sys.modules if n.startswith(ADDON + ".") or n.startswith("_kapelle")],
         "threads": [t.name for t in threading.enumerate() if t.name.startswith("kapelle")],
-        "handlers": [f.__module__ for f in handlers if getattr(f, "__module__", "").startswith("kapelle")],
+        "handlers": [f.__module__ for f in handlers if getattr(f, "__module__", "").startswith(ADDON)],
         "classes": [n for n in dir(bpy.types) if n.upper().startswith("KAPELLE")],
         "operators": dir(bpy.ops.kapelle),
-        "draws": [f.__module__ for f in draws if f.__module__.startswith("kapelle")],
+        "draws": [f.__module__ for f in draws if f.__module__.startswith(ADDON)],
         "timers": [repr(f) for f in gc.get_objects() if isinstance(f, (types.MethodType, types.FunctionType))
-                   and (getattr(f, "__module__", "") or "").startswith("kapelle") and bpy.app.timers.is_registered(f)],
+                   and (getattr(f, "__module__", "") or "").startswith(ADDON) and bpy.app.timers.is_registered(f)],
     }
 """
 OFF_AND_LOOK = (
     LEFT
     + """
 def off():
-    bpy.ops.preferences.addon_disable(module="kapelle")
+    bpy.ops.preferences.addon_disable(module=ADDON)
     bpy.app.timers.register(look, first_interval=0.05)
 
 def look(rounds=[0]):
@@ -39,11 +39,18 @@ def look(rounds=[0]):
         return 0.05  # a thread that was told to end needs a moment
     with open(PATH, "w") as file:
         json.dump(found, file)
-    bpy.ops.preferences.addon_enable(module="kapelle")
+    bpy.ops.preferences.addon_enable(module=ADDON)
 
 bpy.app.timers.register(off, first_interval=0.2)
 """
 )
+# Waits in background until `p`, the pump module, is connected.
+CONNECTED = """
+import json, time
+end = time.monotonic() + 60
+while p.running().link.status()["state"] != "connected" and time.monotonic() < end:
+    time.sleep(0.02)
+"""
 # The add-on's preferences in place of the viewport.
 PREFERENCES = """
 import addon_utils
@@ -53,7 +60,7 @@ area.ui_type = 'PREFERENCES'
 bpy.context.preferences.active_section = 'ADDONS'
 bpy.context.window_manager.addon_search = 'Kapelle'
 with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area):
-    bpy.ops.preferences.addon_expand(module='kapelle')
+    bpy.ops.preferences.addon_expand(module=ADDON)
 None
 """
 
@@ -72,7 +79,7 @@ def profile(tmp_path, program, zipped):
     return folder
 
 
-def test_enabled_it_connects_and_disabled_it_leaves_nothing(program, profile, tmp_path):
+def test_enabled_it_connects_and_disabled_it_leaves_nothing(program, profile, addon, tmp_path):
     with Window(program, None, saved=profile) as window:
         assert window.announcement["mode"] == "gui"
         window.open_panel()
@@ -80,7 +87,7 @@ def test_enabled_it_connects_and_disabled_it_leaves_nothing(program, profile, tm
         window.wait_shown("Connected as fake-1", "Added")
         window.run("file.new")
         assert window.eval("1+1") == 2, "it lives through opening files"
-        window.eval(PREFERENCES)
+        window.eval("ADDON = %r\n" % addon + PREFERENCES)
         window.redraw()
         window.screenshot("preferences")
         look = tmp_path / "left.json"
@@ -91,9 +98,9 @@ def test_enabled_it_connects_and_disabled_it_leaves_nothing(program, profile, tm
         assert window.eval("2+2") == 4, "enabled again it works"
 
 
-def test_disabled_by_a_call_the_call_still_answers(program, profile):
+def test_disabled_by_a_call_the_call_still_answers(program, profile, addon):
     with Window(program, None, saved=profile) as window:
-        assert window.eval("import addon_utils; addon_utils.disable('kapelle'); 'still here'") == "still here"
+        assert window.eval("import addon_utils; addon_utils.disable(%r); 'still here'" % addon) == "still here"
         window.hub.wait("bye", 60)
 
 
@@ -104,12 +111,12 @@ def test_reloading_scripts(program, profile):
         assert window.eval("3+3") == 6
 
 
-def test_boot_and_add_on_in_one_blender(program, package, profile):
+def test_boot_and_add_on_in_one_blender(program, package, profile, addon):
     with Window(program, package, saved=profile) as window:
-        said = "import kapelle.addon as a; a.elsewhere()"
-        assert window.eval(said) == str(package)
-        assert window.eval("import kapelle.pump as p; p.mine() is None") is True
-        assert "Another copy" in window.eval("import kapelle.addon as a; a.connect()")
+        window.eval("ADDON = %r\nimport %s.addon as a, %s.pump as p\nNone" % (addon, addon, addon))
+        assert window.eval("a.elsewhere()") == str(package)
+        assert window.eval("p.mine() is None") is True
+        assert "Another copy" in window.eval("a.connect()")
         window.eval(PREFERENCES)
         window.redraw()
         window.screenshot("two_copies")
@@ -117,7 +124,7 @@ def test_boot_and_add_on_in_one_blender(program, package, profile):
         window.eval("import kapelle_blender; bpy.app.timers.register(kapelle_blender.unregister); None")
         window.hub.wait("bye", 60)
         window.hub.wait_connections(2, 60)
-        assert window.eval("import kapelle.pump as p; p.mine() is not None") is True
+        assert window.eval("import %s.pump as p; p.mine() is not None" % addon) is True
 
 
 def test_connect_at_start_off_and_the_two_buttons(program, tmp_path, zipped):
@@ -146,39 +153,37 @@ def test_connect_at_start_off_and_the_two_buttons(program, tmp_path, zipped):
         window.wait_shown("Connected as fake-1")
 
 
-def test_in_background_it_dials_only_when_asked(program, profile):
+def test_in_background_it_dials_only_when_asked(program, profile, addon):
     hub = FakeHub(heartbeat_ms=200).listen()
     try:
-        wait = "import time, kapelle.pump as p\nend = time.monotonic() + %d\n" % 60
-        run(program, profile, "import kapelle.pump as p; assert p.running() is None", hub.home)
+        pump = "import %s.pump as p\n" % addon
+        run(program, profile, pump + "assert p.running() is None", hub.home)
         assert hub.announcements == []
-        wait += "while p.running().link.status()['state'] != 'connected' and time.monotonic() < end: time.sleep(0.02)\n"
-        wait += "import json; print('TOLD', json.dumps(p.running().link.status()['instance']), flush=True)"
-        assert told_by(run(program, profile, wait, hub.home, KAPELLE_ADDON_DIAL="1")) == "fake-1"
+        code = pump + CONNECTED + "print('TOLD', json.dumps(p.running().link.status()['instance']), flush=True)"
+        assert told_by(run(program, profile, code, hub.home, KAPELLE_ADDON_DIAL="1")) == "fake-1"
         assert hub.wait_connections(1)["mode"] == "background"
     finally:
         hub.close()
 
 
-def test_the_home_folder_of_the_preferences(program, tmp_path, zipped):
+def test_the_home_folder_of_the_preferences(program, tmp_path, zipped, addon):
     hub = FakeHub(heartbeat_ms=200).listen()
     folder = tmp_path / "home_told"
     folder.mkdir()
     install(program, folder, zipped, home=hub.home)
     try:
-        code = "import os, json, kapelle.pump as p; print('TOLD', json.dumps(os.environ.get('KAPELLE_HOME')))\n"
-        code += "import time\nend = time.monotonic() + 60\n"
-        code += "while p.running().link.status()['state'] != 'connected' and time.monotonic() < end: time.sleep(0.02)"
+        code = "import %s.pump as p\n" % addon + CONNECTED
+        code += "import os; print('TOLD', json.dumps(os.environ.get('KAPELLE_HOME')), flush=True)"
         assert told_by(run(program, folder, code, KAPELLE_ADDON_DIAL="1")) == hub.home
         hub.wait_connections(1)
     finally:
         hub.close()
 
 
-def test_children_of_ours_do_not_connect(program, profile):
+def test_children_of_ours_do_not_connect(program, profile, addon):
     hub = FakeHub(heartbeat_ms=200).listen()
     try:
-        code = "import sys; assert 'kapelle' in sys.modules and 'kapelle.pump' not in sys.modules"
+        code = "import sys; assert %r in sys.modules and %r not in sys.modules" % (addon, addon + ".pump")
         run(program, profile, code, hub.home, KAPELLE_CHILD="1", KAPELLE_ADDON_DIAL="1")
         assert hub.announcements == []
     finally:

@@ -80,7 +80,7 @@ def test_by_the_environment_it_listens_and_dials_no_hub(program, package, hub, t
         assert window.process.wait(60) == 0, window.text()
 
 
-def test_by_the_preferences_it_listens_beside_the_hub(program, hub, tmp_path):
+def test_by_the_preferences_it_listens_beside_the_hub(program, addon, hub, tmp_path):
     profile = tmp_path / "profile"
     profile.mkdir()
     port = neighbours.free_port()
@@ -94,7 +94,7 @@ def test_by_the_preferences_it_listens_beside_the_hub(program, hub, tmp_path):
         window.wait_shown("Connected as fake-1", "Direct mode: It ended")
         wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")
         assert window.eval("2+2") == 4, "an artist's Blender stays"
-        kept = "bpy.context.preferences.addons['kapelle'].preferences"
+        kept = "bpy.context.preferences.addons[%r].preferences" % addon
         window.eval(kept + ".direct_port = %d; None" % hub.port)
         window.wait_shown("Direct mode: The direct")
         window.screenshot("direct_mode_taken")

@@ -35,13 +35,6 @@ def stubborn():
 
 stubborn()
 """
-# Where the Stop button of the only running call is, in a Blender of 1280 by 800.
-STOP = (940, 305)
-# And where the button that reverts the call that ended last is, when none runs.
-REVERT = (1007, 294)
-# From one entry to the next, and the button of the question that comes up below the pointer.
-ENTRY = 42
-QUESTION_OK = (1004, 425)
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ def test_reverted_by_a_click(panel):
     panel.wait_shown("object.create  Gone")
     wait_until(lambda: panel.shown()["buttons"].count("kapelle.revert_call") == 1, 60, "a button to revert")
     panel.screenshot("revert")
-    panel.pointer.click(*REVERT)
+    panel.click(*panel.places.revert)
     panel.wait_shown("reverted")
     panel.screenshot("reverted")
     assert "Gone" not in panel.eval("[one.name for one in bpy.data.objects]")
@@ -87,10 +80,11 @@ def test_reverting_more_than_one_asks_first(panel):
     panel.wait_shown("object.create  Older", "object.create  Newer")
     wait_until(lambda: panel.shown()["buttons"].count("kapelle.revert_call") == 2, 60, "two buttons to revert")
     panel.screenshot("before_question")
-    panel.pointer.click(REVERT[0], REVERT[1] + ENTRY)
+    x, y = panel.places.revert
+    panel.click(x, y + panel.places.entry)
     wait_until(lambda: "object.create (tester)" in panel.shown()["question"], 60, "the question")
     panel.screenshot("question")
-    panel.pointer.click(*QUESTION_OK)
+    panel.click(*panel.places.ok)
     wait_until(lambda: sum("reverted" in line for line in panel.shown()["lines"]) == 2, 60, "two reverted calls")
     names = panel.eval("[one.name for one in bpy.data.objects]")
     assert "Older" not in names and "Newer" not in names and "Cube" in names
@@ -104,7 +98,7 @@ def test_running_and_stopped_by_a_click(panel, mark):
     wait_until(lambda: not set(first) & set(panel.shown()["lines"]), 60, "a new age")
     panel.screenshot("running")
     assert panel.eval("40 + 2") == 42, "Blender is free while it runs"
-    panel.pointer.click(*STOP)
+    panel.click(*panel.places.stop)
     outcome = panel.outcome(call)
     assert outcome["status"] == "cancelled"
     assert "Stopped in Blender's panel." in [one["text"] for one in outcome["output"]["logs"]]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Runs inside the Blender of a test: writes what Kapelle's panel has drawn into the file KAPELLE_TEST_SHOWN, and
-presses the button that the file beside it names.
+"""Runs inside the Blender of a test: writes what Kapelle's panel has drawn into the file KAPELLE_TEST_SHOWN, presses
+the button that a file beside it names, and removes another one once Blender has taken in what came before it.
 
 It also opens the sidebar of every 3D viewport; the tab is chosen by a click, as 3.x offers no other way.
 """
@@ -14,7 +14,10 @@ import bpy
 
 GAP_S = 0.02
 STALLED_S = 0.5
+# Between two ticks of a timer Blender handles what the pointer did.
+SETTLED_TICKS = 3
 _written = []
+_settling = []
 _ticked = []  # when the timer came by last
 
 
@@ -43,8 +46,19 @@ def press():
         getattr(getattr(bpy.ops, noun), verb)("INVOKE_DEFAULT")
 
 
+def settle():
+    """Blender presses only a button that it has lit, which is so after the next round of its events."""
+    path = os.environ["KAPELLE_TEST_SHOWN"] + ".settle"
+    if os.path.exists(path):
+        _settling.append(path)
+        if len(_settling) == SETTLED_TICKS:
+            _settling.clear()
+            os.remove(path)
+
+
 def watch():
     press()
+    settle()
     _ticked[:] = [time.monotonic()]
     write()
     return GAP_S

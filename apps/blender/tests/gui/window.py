@@ -12,7 +12,8 @@ drawing, which takes seconds, is over.
 What the window shows: gui/watcher.py runs in that Blender and writes down what Kapelle's panel has drawn. `shown`
 reads it and `wait_shown` waits for it, also while no hub is there. `redraw` draws everything now, from inside.
 
-Pictures go to KAPELLE_TEST_PICTURES, else to a temporary folder that is named when the tests end.
+Pictures go to KAPELLE_TEST_PICTURES, else to a temporary folder that is named when the tests end; there into a folder
+of the Blender's version.
 """
 
 import json
@@ -26,16 +27,14 @@ from pathlib import Path
 
 from display import Display, png
 from instance import LEAVE_S, Instance, Program
+from places import TAB_OPEN, places_of
 from pointer import Pointer
+from program_version import version_of
 
 HERE = Path(__file__).resolve().parent
 WAIT_S = 60.0
 # A drawing comes to the screen up to a second after it was made. Something may always move: the age of a call.
 STILL_S, MOVES_S = 1.0, 3.0
-# Where Kapelle's tab is in a window of the usual size with nothing else installed, in pixels from the top left.
-TAB = (1043, 248)
-# A point of it without a letter, and how bright that is when it is chosen; it is 29 when not.
-TAB_EDGE, TAB_OPEN = (1040, 232), range(40, 60)
 # A click that comes while Blender still draws for the first time may be lost.
 CLICK_AGAIN_S = 3.0
 REDRAW = "bpy.ops.wm.redraw_timer(type='DRAW_WIN_SWAP', iterations=1)"
@@ -126,23 +125,43 @@ class Window(Instance):
             now = self.display.pixels()
             if now != before:
                 before, still = now, time.monotonic()
-        path = pictures() / (name + ".png")
+        folder = pictures() / ("%d.%d" % version_of(self.program.path))
+        folder.mkdir(exist_ok=True)
+        path = folder / (name + ".png")
         path.write_bytes(png(*before))
         return path
+
+    @property
+    def places(self):
+        """Where to click: see places.py."""
+        return places_of(version_of(self.program.path))
+
+    def click(self, x, y):
+        """Clicks there as a person does: once Blender has seen where the pointer is."""
+        self.pointer.move(x - 1, y)
+        self.pointer.move(x, y)
+        settling = self.profile / "shown.settle"
+        settling.touch()
+        end = time.monotonic() + WAIT_S
+        while settling.exists():
+            assert time.monotonic() < end and self.process.poll() is None, self.text()
+            time.sleep(0.02)
+        self.pointer.click()
 
     def open_panel(self):
         """Chooses Kapelle's tab by a click, as after every new file, and waits until it is the bright one."""
         end = time.monotonic() + WAIT_S
         while not self._tab_is_open():
             assert time.monotonic() < end and self.process.poll() is None, self.text()
-            self.pointer.click(*TAB)
+            self.click(*self.places.tab)
             again = time.monotonic() + CLICK_AGAIN_S
             while not self._tab_is_open() and time.monotonic() < again:
                 time.sleep(0.02)
 
     def _tab_is_open(self):
         width, _, pixels = self.display.pixels()
-        at = (TAB_EDGE[1] * width + TAB_EDGE[0]) * 3
+        x, y = self.places.tab_edge
+        at = (y * width + x) * 3
         return pixels[at] in TAB_OPEN and self.shown() is not None
 
     def shown(self):

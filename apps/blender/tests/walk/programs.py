@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from program_version import has_extensions
+
 # For every test of what an app does; those marked `every_blender` are run on NEWEST as well.
 NAMES = ("bpy45", "blender")
 NEWEST = "bpy52"
@@ -24,6 +26,11 @@ class Program:
         self.is_module = name.startswith("bpy")
         self.key = "python" if self.is_module else "program"
         self.option = "--python" if self.is_module else "--blender"
+
+    @property
+    def has_extensions(self):
+        """Whether the add-on is an extension there. Every wheel that there is has them."""
+        return self.is_module or has_extensions(self.path)
 
 
 def chosen(names):

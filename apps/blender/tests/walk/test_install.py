@@ -13,6 +13,9 @@ import zipfile
 import pytest
 from hubs import Hub, wait_until
 
+# What Blender calls the add-on, as an add-on and as an extension.
+MODULES = ("kapelle", "bl_ext.user_default.kapelle")
+
 
 @pytest.fixture
 def own(binary, tmp_path):
@@ -30,7 +33,7 @@ def own(binary, tmp_path):
 
 def addon_of(program, hub):
     """Where it must lie."""
-    places = "extensions/user_default/kapelle" if program.is_module else "scripts/addons/kapelle"
+    places = "extensions/user_default/kapelle" if program.has_extensions else "scripts/addons/kapelle"
     found = list((hub.user / ".config/blender").glob("*/" + places))
     assert len(found) <= 1, found
     return found[0] if found else None
@@ -42,7 +45,7 @@ def test_it_is_installed_switched_on_seen_and_taken_out(own, program):
     assert len(told) == 1, told
     (one,) = told
     assert one["seen"]["bridge_version"] and one["blender"].startswith(one["seen"]["version"]), one
-    assert one["module"] == ("bl_ext.user_default.kapelle" if program.is_module else "kapelle")
+    assert one["module"] == MODULES[program.has_extensions]
     folder = addon_of(program, own)
     assert one["path"] == str(folder)
     assert (folder / "bridgekit" / "link.py").is_file() and (folder / "blender_manifest.toml").is_file()
@@ -86,7 +89,7 @@ def test_the_preferences_of_the_user_stay(own, program):
     blender(change)
     own.document("install", "blender", "--blender", program.path, "--no-verify")
     assert b"ANGLE 1.25" in blender(look)
-    enabled = blender("import bpy; print('ON', 'kapelle' in bpy.context.preferences.addons)")
+    enabled = blender("import bpy; print('ON', %r in bpy.context.preferences.addons)" % MODULES[program.has_extensions])
     assert b"ON True" in enabled
 
 
