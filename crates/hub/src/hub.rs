@@ -300,7 +300,8 @@ impl Hub {
         }
     }
 
-    /// How a call stands now, with its place in the queue.
+    /// How a call stands now, with its place in the queue and what the app gave: for who asked. Doors show it by
+    /// [`Self::view_for`].
     #[must_use]
     pub fn view(&self, call: &Call) -> CallView {
         let mut view = call.view();
@@ -646,7 +647,7 @@ impl Hub {
     ) -> Result<(Subscription, Option<Resync>), Problem> {
         snapshot::may_hear(self, caller, &topics)?;
         let (subscription, why) = self.0.feed.subscribe(topics, since);
-        let resync = why.map(|why| snapshot::known(self, &subscription, why));
+        let resync = why.map(|why| snapshot::known(self, caller, &subscription, why));
         Ok((subscription, resync))
     }
 

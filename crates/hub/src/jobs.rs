@@ -250,7 +250,7 @@ impl Jobs {
     fn tell(&self, room: &Room, id: &CallId) {
         if let Some(open) = room.open.get(id) {
             self.kept.feed.tell(|| Event::Job {
-                job: Box::new(view::of_open(open)),
+                job: Box::new(self.of_open(open)),
             });
         }
     }

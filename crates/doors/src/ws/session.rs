@@ -67,7 +67,7 @@ struct Request {
 impl Session {
     pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
         Self {
-            follower: Follower::new(hub.clone()),
+            follower: Follower::new(hub.clone(), caller.clone()),
             hub,
             caller,
             proof,
@@ -161,7 +161,7 @@ impl Session {
             Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
                 Err(problem) => self.refuse(&id, &problem),
                 Ok(call) => {
-                    let end = cancelled(self.hub.clone(), id.clone(), call);
+                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
                     self.later(id, end);
                 }
             },
@@ -251,7 +251,7 @@ impl Session {
     /// Gives how the call stands, without its end: that is told by itself.
     fn follow(&mut self, id: &Id, call: &Arc<Call>, to_all: bool, follows: bool) -> CallView {
         if !follows {
-            return self.hub.view(call);
+            return self.hub.view_for(&self.caller, call);
         }
         let request = Request {
             id: id.clone(),
@@ -301,9 +301,9 @@ impl Session {
         let Some(request) = self.requests.remove(&call.id) else {
             return;
         };
-        let message = match follow::ended(&self.hub, call) {
+        let message = match follow::ended(&self.hub, &self.caller, call) {
             Err(problem) if !request.to_all => frame::problem(&request.id, &problem),
-            _ => frame::tell("outcome", &request.id, &self.hub.view(call)),
+            _ => frame::tell("outcome", &request.id, &self.follower.view(call)),
         };
         self.outbox.push(message);
     }
@@ -454,9 +454,9 @@ impl Session {
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
     call.ended(Some(limits::CANCEL_WAIT)).await;
-    Ok(frame::tell("call", &id, &hub.view(&call)))
+    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
@@ -464,7 +464,8 @@ async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Prob
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
+    let view = hub.view_with_args_for(&caller, &call);
+    Ok(frame::tell("call", &id, &view))
 }
 
 /// Resolves when the feed has something new. All subscriptions read the same feed, and this is asked only

@@ -382,17 +382,22 @@ impl Jobs {
         let mut room = self.lock();
         let open = room.open.get_mut(id)?;
         let status = JobStatus::from(outcome.status);
-        let row = attempt_row(open, status, outcome.problem.clone());
+        let masking = &self.kept.masking;
+        let mut problem = outcome.problem.clone();
+        if let Some(problem) = &mut problem {
+            masking.problem(problem);
+        }
+        let row = attempt_row(open, status, problem);
         let mut notes = open.notes.clone();
         let change = match next {
             Next::End(JobStatus::Dead) => {
                 notes.why = Some(ends::why_dead(&notes, outcome));
                 JobChange {
                     request: Some(notes.to_map()),
-                    ..end_change(&self.kept.masking, id, JobStatus::Dead, outcome)
+                    ..end_change(masking, id, JobStatus::Dead, outcome)
                 }
             }
-            Next::End(status) => end_change(&self.kept.masking, id, *status, outcome),
+            Next::End(status) => end_change(masking, id, *status, outcome),
             Next::Again {
                 after_ms,
                 retries,
