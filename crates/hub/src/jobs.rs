@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{AppId, CallId, Event, InstanceName, JobStatus, Outcome, Problem};
 
@@ -160,14 +161,16 @@ impl Jobs {
             self.end_unclaimed(&id, ends::deadline_passed(&id));
         }
         self.look_at_unsettled();
-        if !hub.stopping.is_cancelled() {
-            self.hand_out(hub);
-        }
+        let turn = match hub.stopping.is_cancelled() {
+            false => self.hand_out(hub),
+            true => None,
+        };
         let room = self.lock();
         let due = room.order.next_time();
         let due = due.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
         let look = (!room.unsettled.is_empty()).then_some(limits::PROCESS_LOOK);
-        due.into_iter().chain(look).min()
+        let turn = turn.map(|at| at.saturating_duration_since(Instant::now()));
+        due.into_iter().chain(look).chain(turn).min()
     }
 
     fn hear(self: &Arc<Self>, hub: &Arc<Hub>, news: News) {

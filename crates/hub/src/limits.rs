@@ -177,6 +177,12 @@ pub const JOB_RETRIES_MAX: u32 = 100;
 pub const JOB_BACKOFF_DEFAULT: Duration = Duration::from_secs(1);
 /// The longest wait before a retry.
 pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long a job waits for a lane that calls keep busy before it stands in line with them: longer than most bursts
+/// of somebody's work.
+pub const JOB_TURN_AFTER: Duration = Duration::from_secs(60);
+/// After a job that stood in line with calls, they have the lane for so many times as long as it ran: a job takes at
+/// most a tenth of a lane that calls never leave.
+pub const JOB_TURN_SHARE: u32 = 10;
 /// Before a job that did not start is handed out again: whatever kept it from starting gets a moment.
 pub const JOB_AGAIN_UNSTARTED: Duration = Duration::from_millis(100);
 /// Before a job is handed out again whose process ended under it; doubled each time.
