@@ -19,7 +19,7 @@ use wire::{
 };
 
 use crate::app::{App, LaunchRequest, Program};
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Batches};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
@@ -57,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
+    pub(crate) batches: Batches,
     pub(crate) roster: Roster,
     pub(crate) supervisor: Supervisor,
     pub(crate) conductors: Conductors,
@@ -131,6 +132,7 @@ impl Hub {
             bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
+            batches: Batches::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
             conductors: Conductors::default(),

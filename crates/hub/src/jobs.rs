@@ -44,6 +44,7 @@ mod hand;
 pub mod order;
 mod record;
 mod recover;
+mod together;
 mod view;
 
 pub(crate) use ask::JobWish;

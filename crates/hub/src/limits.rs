@@ -199,6 +199,14 @@ pub const JOBS_PAGE_MAX: usize = 1_000;
 pub const JOBS_POSITIONS_MAX: usize = 1_000;
 /// Calls in one batch.
 pub const BATCH_CALLS_MAX: usize = 1_000;
+/// Batches of calls that run at once.
+pub const BATCHES_RUNNING_MAX: usize = 1_000;
+/// Calls of ended batches that are known by their batch, while the hub runs: some 6 MB.
+pub const BATCH_STEPS_KEPT_MAX: usize = 100_000;
+/// How often a batch is put together anew because somebody was quicker with one of its keys.
+pub const BATCH_KEY_RACES_MAX: usize = 8;
+/// Descriptors that the hub asks the system for: all connections of its doors, and files beside them.
+pub const DESCRIPTORS: u64 = 8_192;
 /// Labels that an instance can be started with.
 pub const INSTANCE_LABELS_MAX: usize = 8;
 /// How long a process that says no number, and has a job, is waited for when nothing is heard of it.

@@ -62,6 +62,7 @@ pub(crate) enum Said {
     Unsubscribe,
     BlobGet(BlobGet),
     Ping,
+    BatchGet { batch_id: String },
 }
 
 #[derive(Deserialize)]
@@ -145,6 +146,11 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
 
     let Some(Value::String(kind)) = map.shift_remove("type") else {
         return Err(malformed("The frame has no `type`.".to_owned()));
+    struct BatchNamed {
+        batch_id: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     };
     Ok(match kind.as_str() {
         "hello" => Said::Hello {
@@ -166,6 +172,9 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
         "unsubscribe" => body::<Nothing>(&kind, map).map(|_| Said::Unsubscribe)?,
         "blob_get" => Said::BlobGet(body(&kind, map)?),
         "ping" => body::<Nothing>(&kind, map).map(|_| Said::Ping)?,
+        "batch_get" => Said::BatchGet {
+            batch_id: body::<BatchNamed>(&kind, map)?.batch_id,
+        },
         other => {
             let short: String = other.chars().take(40).collect();
             return Err(malformed(format!(
@@ -182,7 +191,7 @@ fn body<T: DeserializeOwned>(kind: &str, map: Map<String, Value>) -> Result<T, P
 
 fn malformed(message: String) -> Problem {
     Problem::new(Code::BODY_MALFORMED, message).hint(
-        "The types are hello, call, batch, cancel, get, jobs, job_get, job_change, job_queue, subscribe, \
+        "The types are hello, call, cancel, get, batch, batch_get, jobs, job_get, job_change, job_queue, subscribe, \
          unsubscribe, blob_get and ping; docs/reference/websocket.md has their members.",
     )
 }

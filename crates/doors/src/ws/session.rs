@@ -189,6 +189,11 @@ impl Session {
                 let batch = jobs::batch(self.hub.clone(), self.caller.clone(), id.clone(), *wanted);
                 self.later(id, batch);
             }
+            Said::BatchGet { batch_id } => {
+                let (hub, caller) = (self.hub.clone(), self.caller.clone());
+                let batch = jobs::batch_view(hub, caller, id.clone(), batch_id);
+                self.later(id, batch);
+            }
             Said::Subscribe(wanted) => self.subscribe(id, wanted),
             Said::Unsubscribe => self.unsubscribe(&id),
             Said::BlobGet(wanted) => {
