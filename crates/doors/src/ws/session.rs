@@ -96,6 +96,11 @@ impl Session {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hub = self.hub.clone();
         let outbox = Arc::clone(&self.outbox);
+        // Made once: each would take the lock of the whole hub's token in every turn of the loop.
+        let stopping = hub.stopping();
+        tokio::pin!(stopping);
+        let over = outbox.over();
+        tokio::pin!(over);
         // Set when the hub stops: calls that end soon are still told.
         let mut ends_at: Option<Instant> = None;
         loop {
@@ -121,14 +126,20 @@ impl Session {
                         return close;
                     }
                 }
-                () = news(&mut self.subscriptions), if !has_events => {}
-                () = outbox.over() => return Close::new(Close::SLOW, "slow reader"),
+                () = news(&mut self.subscriptions), if !has_events => {
+                    if outbox.has_room()
+                        && let Some(close) = self.tell_events()
+                    {
+                        return close;
+                    }
+                }
+                () = &mut over => return Close::new(Close::SLOW, "slow reader"),
                 _ = beat.tick() => {
                     if let Some(close) = self.beat() {
                         return close;
                     }
                 }
-                () = hub.stopping(), if ends_at.is_none() => {
+                () = &mut stopping, if ends_at.is_none() => {
                     ends_at = Some(Instant::now() + limits::WS_STOP_WAIT);
                 }
                 () = until(ends_at), if ends_at.is_some() => return going_away(),
@@ -361,7 +372,7 @@ impl Session {
             match subscription.take(BATCH) {
                 Ok(told) => told
                     .iter()
-                    .for_each(|told| self.outbox.push(frame::tell("event", id, told))),
+                    .for_each(|event| self.outbox.push(frame::event(id, event))),
                 Err(hub::feed::FellBehind) => return Some(self.cut_off_behind()),
             }
         }

@@ -112,7 +112,7 @@ async fn what_is_secret_is_nowhere_but_with_who_asked() {
     let mut told = String::new();
     feed.news().await;
     for event in feed.take(100).unwrap() {
-        told.push_str(&serde_json::to_string(&*event).unwrap());
+        told.push_str(event.json());
         if let Event::CallEnded { call } = &event.event {
             assert_eq!(call.status, Status::Succeeded);
         }
