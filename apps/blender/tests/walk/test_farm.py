@@ -333,4 +333,6 @@ def test_everything_goes_on_after_the_hub_was_killed(farm, tmp_path):
     assert not [one for one in os.listdir(out) if one.endswith(".part")]
     assert workers(farm) == []
     job = farm.http.get("/v1/jobs?limit=1")["jobs"][0]
-    assert (job["command"], job["status"], job["attempt"]) == ("render.farm", "succeeded", 2), "it was watched, not asked"
+    assert (job["command"], job["status"], job["attempt"]) == ("render.farm", "succeeded", 2), (
+        "it was watched, not asked"
+    )

@@ -294,18 +294,23 @@ impl Jobs {
 
     /// The job is stored: it is in the queue from here on.
     fn enter(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
-        // One that has ended since it was looked at: how it ended is seen to.
+        let queued = self.enter_with(job, after.clone());
+        self.look_at_ended(&after);
+        queued
+    }
+
+    /// Jobs that others wait for, which are in the queue by now: how one ended that has since it was looked at is
+    /// seen to.
+    pub(super) fn look_at_ended(self: &Arc<Self>, after: &[CallId]) {
         let some_ended = {
             let room = self.lock();
             after.iter().any(|earlier| !room.open.contains_key(earlier))
         };
-        let queued = self.enter_with(job, after);
         if some_ended {
             let jobs = Arc::clone(self);
             self.tasks
                 .spawn(async move { jobs.look_at_earlier().await });
         }
-        queued
     }
 
     pub(super) fn enter_with(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {

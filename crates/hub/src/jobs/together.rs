@@ -32,6 +32,13 @@ impl Step {
             Self::New(job, _) => &job.id,
         }
     }
+
+    fn waits_for(&self) -> &[CallId] {
+        match self {
+            Self::Known(_) => &[],
+            Self::New(_, after) => after,
+        }
+    }
 }
 
 impl Jobs {
@@ -90,6 +97,7 @@ impl Jobs {
                 Err(problem) => return Err(problem),
             }
         };
+        let waited_for: Vec<CallId> = steps.iter().flat_map(Step::waits_for).cloned().collect();
         // The last one first: none may begin and end before those that wait for it are there.
         let fronts = steps.into_iter().rev().map(|step| match step {
             Step::Known(call) => call,
@@ -97,8 +105,7 @@ impl Jobs {
         });
         let mut fronts: Vec<Arc<Call>> = fronts.collect();
         fronts.reverse();
-        // What they wait for may have ended since it was looked at.
-        self.look_at_earlier().await;
+        self.look_at_ended(&waited_for);
         Ok(fronts)
     }
 
