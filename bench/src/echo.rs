@@ -6,7 +6,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,30 +31,54 @@ const READ_BYTES: usize = 64 * 1024;
 /// What was wrong with the home folder, the connection or the handshake.
 pub(crate) fn run() -> Result<(), Fault> {
     let home = PathBuf::from(std::env::var_os("KAPELLE_HOME").ok_or("KAPELLE_HOME is not set")?);
-    let run: Value = serde_json::from_slice(&std::fs::read(home.join("run/hub.json"))?)?;
-    let secret = std::fs::read_to_string(home.join("tokens/bridge"))?;
-    let stream = TcpStream::connect(run["bridge"].as_str().ok_or("the hub has no bridge port")?)?;
-    stream.set_nodelay(true)?;
-    let write = Arc::new(Mutex::new(stream.try_clone()?));
-    let mut messages = Messages::new(stream);
-    let heartbeat = shake(&mut messages, &write, secret.trim())?;
-    std::thread::spawn({
-        let write = Arc::clone(&write);
-        move || {
-            while send(&write, &FromBridge::Beat(Beat::default())).is_ok() {
-                crate::pause(heartbeat);
-            }
-        }
-    });
-    while let Some(message) = messages.next::<FromHub>()? {
+    let mut bridge = Bridge::dial(&home)?;
+    while let Some(message) = bridge.messages.next::<FromHub>()? {
         match message {
-            FromHub::Call(call) => answer(&write, &call)?,
+            FromHub::Call(call) => answer(&bridge.write, &call)?,
             FromHub::Stop => return Ok(()),
             FromHub::Refused { problem } => return Err(problem.message.into()),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A link to a hub that has welcomed it, with beats of its own.
+pub(crate) struct Bridge {
+    messages: Messages,
+    write: Arc<Mutex<TcpStream>>,
+}
+
+impl Bridge {
+    /// Dials the hub of a home.
+    ///
+    /// # Errors
+    /// What was wrong with the home folder, the connection or the handshake.
+    pub(crate) fn dial(home: &Path) -> Result<Self, Fault> {
+        let run: Value = serde_json::from_slice(&std::fs::read(home.join("run/hub.json"))?)?;
+        let secret = std::fs::read_to_string(home.join("tokens/bridge"))?;
+        let stream =
+            TcpStream::connect(run["bridge"].as_str().ok_or("the hub has no bridge port")?)?;
+        stream.set_nodelay(true)?;
+        let write = Arc::new(Mutex::new(stream.try_clone()?));
+        let mut messages = Messages::new(stream);
+        let heartbeat = shake(&mut messages, &write, secret.trim())?;
+        std::thread::spawn({
+            let write = Arc::clone(&write);
+            move || {
+                while send(&write, &FromBridge::Beat(Beat::default())).is_ok() {
+                    crate::pause(heartbeat);
+                }
+            }
+        });
+        Ok(Self { messages, write })
+    }
+
+    /// # Errors
+    /// When the hub has closed the link.
+    pub(crate) fn send(&self, message: &FromBridge) -> Result<(), Fault> {
+        send(&self.write, message)
+    }
 }
 
 fn answer(write: &Mutex<TcpStream>, call: &CallMessage) -> Result<(), Fault> {

@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 mod arrays;
 mod bridge_link;
 mod echo;
+mod fanout;
 mod farm;
 mod floor;
 mod goals;
@@ -78,6 +79,8 @@ enum Role {
     Store,
     /// Jobs: a claim with ten and with 100,000 queued, and what they cost an interactive call.
     Jobs,
+    /// What it costs to tell 1,000 WebSocket subscribers of an event, beside a bare hub.
+    Fanout,
     /// Measures what a render farm gains over one worker on this machine's cores; minutes.
     Farm {
         /// Frames of each render.
@@ -90,6 +93,9 @@ enum Role {
     /// The bare hub; prints where it listens.
     #[command(hide = true)]
     Floor,
+    /// The bare hub of the fan-out; prints where it listens.
+    #[command(hide = true)]
+    FanoutFloor,
     /// Answers framed JSON.
     #[command(hide = true)]
     Responder { addr: SocketAddr },
@@ -107,6 +113,8 @@ fn main() -> ExitCode {
         Some(Role::Hammer) => hammer(),
         Some(Role::Store) => store::measure(words.kapelle, words.quick),
         Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
+        Some(Role::Fanout) => fanout::measure(words.kapelle, words.quick),
+        Some(Role::FanoutFloor) => fanout::floor::serve(),
         Some(Role::Farm { frames, samples }) => measure_farm(words, frames, samples),
         Some(Role::Floor) => floor::serve(),
         Some(Role::Responder { addr }) => floor::respond(addr),

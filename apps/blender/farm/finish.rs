@@ -1,68 +1,140 @@
-//! The end of a farm: a contact sheet and a film of the frames that are there.
+//! The end of a farm: the report, a contact sheet and a film of the frames that are there.
 //!
-//! The sheet is made by a worker. The film is made by the `ffmpeg` on PATH, or else by a worker's own. Neither
-//! failing makes the render fail: it is said, and the frames are there.
+//! The sheet is made by a worker, the film by [`super::film`]. Neither failing makes the render fail: it is said, and the
+//! frames are there.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 
+use hub::conduct::Conducted;
 use serde_json::json;
-use tokio::process::Command;
-use wire::{Code, InstanceName, Problem};
+use wire::{Code, InstanceName, InstanceView, Problem};
 
-use super::Farm;
+use super::board::Doing;
+use super::frames::{self, Frame};
+use super::report::report;
 use super::worker::told_to_end;
+use super::{Farm, RANGES_TOLD_MAX};
 
 /// Pictures on a sheet; of more frames, these many at equal distances.
 const SHEET_PICTURES_MAX: usize = 100;
-/// Bytes of ffmpeg's last words that a problem quotes.
-const WORDS_BYTES_MAX: usize = 600;
 
 pub(super) const SHEET: &str = "sheet.png";
-pub(super) const FILM: &str = "film.mp4";
 
 impl Farm {
-    /// The sheet's path.
-    pub(super) async fn sheet(
+    /// The sheet, the film, the report.
+    pub(super) async fn finish(
         &self,
-        worker: &InstanceName,
+        frames: &[Frame],
+        blender: Option<InstanceView>,
+    ) -> Result<Conducted, Problem> {
+        let counts = self.counts();
+        let mut there: Vec<Frame> = frames
+            .iter()
+            .copied()
+            .filter(|it| counts.has(*it))
+            .collect();
+        there.sort_unstable();
+        let pictures: Vec<PathBuf> = there.iter().map(|frame| counts.path_of(*frame)).collect();
+        let rendered = self.state().pool.done_count();
+        let (sheet, film, fps) = {
+            let state = self.state();
+            let manifest = state.manifest.as_ref();
+            let missing = |file: Option<&PathBuf>| !file.is_some_and(|file| file.is_file());
+            let is_new = |file: Option<&PathBuf>| rendered > 0 || missing(file);
+            (
+                self.wish.sheet && is_new(manifest.and_then(|it| it.sheet.as_ref())),
+                self.wish.film && is_new(manifest.and_then(|it| it.film.as_ref())),
+                manifest.map_or(24.0, |it| it.plan.fps),
+            )
+        };
+        if (sheet || film) && !pictures.is_empty() {
+            let worker = match blender {
+                Some(worker) => Ok(worker),
+                None => self.start(0, 1).await,
+            };
+            match worker {
+                Ok(worker) => self.extras(&worker, &pictures, sheet, film, fps).await,
+                Err(problem) => self
+                    .podium
+                    .log("warning", format!("No sheet and no film: {problem}")),
+            }
+        }
+        if self.is_told_to_end() {
+            return Err(told_to_end());
+        }
+        self.book_end(true);
+        self.save().await?;
+        let state = self.state();
+        let manifest = state
+            .manifest
+            .as_ref()
+            .ok_or_else(|| Problem::new(Code::INTERNAL, "The farm has lost its manifest."))?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        let value = report(
+            &self.wish,
+            manifest,
+            frames.len(),
+            rendered,
+            seconds,
+            state.replaced,
+        );
+        let failed: Vec<Frame> = manifest.failed.keys().copied().collect();
+        let problem = manifest.failed.first_key_value().map(|(frame, why)| {
+            Problem::new(
+                Code::CALL_FAILED,
+                format!(
+                    "{} of {} frames could not be rendered: {}. Frame {frame}: {why}",
+                    failed.len(),
+                    frames.len(),
+                    frames::words(&failed, RANGES_TOLD_MAX)
+                ),
+            )
+            .hint("The others are there. Asked again in the same way, only these are rendered; the workers' logs are in logs/ of Kapelle's home.")
+            .detail("failed", value["failed"].clone())
+        });
+        Ok(Conducted { value, problem })
+    }
+
+    async fn extras(
+        &self,
+        worker: &InstanceView,
         pictures: &[PathBuf],
-    ) -> Result<PathBuf, Problem> {
+        sheet: bool,
+        film: bool,
+        fps: f64,
+    ) {
+        let warn = |what: &str, problem: &Problem| {
+            self.podium.log(
+                "warning",
+                format!("There is no {what}: {}", problem.message),
+            );
+        };
+        if sheet {
+            self.set(0, Doing::Finishing("the contact sheet"));
+            self.state().board.stage("making the contact sheet");
+            match self.sheet(&worker.name, pictures).await {
+                Ok(path) => self.with_manifest(|it| it.sheet = Some(path)),
+                Err(problem) => warn("contact sheet", &problem),
+            }
+        }
+        if film {
+            self.set(0, Doing::Finishing("the film"));
+            self.state().board.stage("making the film");
+            match self.film(&worker.name, pictures, fps).await {
+                Ok(path) => self.with_manifest(|it| it.film = Some(path)),
+                Err(problem) => warn("film", &problem),
+            }
+        }
+        self.set(0, Doing::Ended);
+        self.state().board.stage("");
+    }
+
+    /// The sheet's path.
+    async fn sheet(&self, worker: &InstanceName, pictures: &[PathBuf]) -> Result<PathBuf, Problem> {
         let path = self.wish.out.join(SHEET);
         let files = spread(pictures, SHEET_PICTURES_MAX);
         let args = json!({"files": files, "path": path, "overwrite": true});
         self.ask(worker, "render.sheet", args).await?;
-        Ok(path)
-    }
-
-    /// The film's path.
-    pub(super) async fn film(
-        &self,
-        worker: &InstanceName,
-        pictures: &[PathBuf],
-        fps: f64,
-    ) -> Result<PathBuf, Problem> {
-        let path = self.wish.out.join(FILM);
-        let why_not = match on_path("ffmpeg") {
-            None => "there is no ffmpeg on PATH".to_owned(),
-            Some(program) => {
-                let made = tokio::select! {
-                    made = by_ffmpeg(&program, pictures, fps, &path) => made,
-                    () = self.podium.ends().cancelled() => return Err(told_to_end()),
-                };
-                match made {
-                    Ok(()) => return Ok(path),
-                    Err(problem) => problem.message,
-                }
-            }
-        };
-        self.podium.log(
-            "info",
-            format!("The film is made by Blender's own FFMPEG: {why_not}."),
-        );
-        let args = json!({"files": pictures, "path": path, "fps": fps, "overwrite": true});
-        self.ask(worker, "render.film", args).await?;
         Ok(path)
     }
 }
@@ -78,68 +150,6 @@ fn spread(pictures: &[PathBuf], max: usize) -> Vec<&PathBuf> {
         .collect()
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(&name))
-        .find(|program| program.is_file())
-}
-
-async fn by_ffmpeg(
-    program: &Path,
-    pictures: &[PathBuf],
-    fps: f64,
-    film: &Path,
-) -> Result<(), Problem> {
-    let failed = |why: String| Problem::new(Code::CALL_FAILED, format!("ffmpeg failed: {why}"));
-    let hidden = |name: &str| film.with_file_name(name);
-    let (list, part) = (hidden(".film.list.part"), hidden(".film.mp4.part"));
-    std::fs::write(&list, list_of(pictures, fps)).map_err(|error| failed(error.to_string()))?;
-    let is_linear = pictures[0].extension().is_some_and(|it| it == "exr");
-    let mut command = Command::new(program);
-    command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
-    if is_linear {
-        // Light as it is: without it the film would be dark.
-        command.args(["-apply_trc", "iec61966_2_1"]);
-    }
-    command
-        .args(["-f", "concat", "-safe", "0", "-i"])
-        .arg(&list)
-        .args(["-r", &fps.to_string()])
-        // The codec wants even sides; players want these colours.
-        .args(["-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p"])
-        .args(["-c:v", "libx264", "-crf", "18", "-movflags", "+faststart"])
-        .args(["-f", "mp4"])
-        .arg(&part)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let ended = command.output().await;
-    std::fs::remove_file(&list).ok();
-    let ended = ended.map_err(|error| failed(error.to_string()))?;
-    if ended.status.success() {
-        return std::fs::rename(&part, film).map_err(|error| failed(error.to_string()));
-    }
-    std::fs::remove_file(&part).ok();
-    let words = String::from_utf8_lossy(&ended.stderr);
-    let from = words.len().saturating_sub(WORDS_BYTES_MAX);
-    Err(failed(
-        words[words.ceil_char_boundary(from)..].trim().to_owned(),
-    ))
-}
-
-/// What ffmpeg's `concat` reads.
-fn list_of(pictures: &[PathBuf], fps: f64) -> String {
-    let mut list = String::from("ffconcat version 1.0\n");
-    for picture in pictures {
-        let quoted = picture.to_string_lossy().replace('\'', r"'\''");
-        writeln!(list, "file '{quoted}'\nduration {:.9}", 1.0 / fps).ok();
-    }
-    list
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,14 +160,5 @@ mod tests {
         let some = spread(&all, 100);
         assert_eq!((some.len(), some[0], some[99]), (100, &all[0], &all[999]));
         assert_eq!(spread(&all[..7], 100).len(), 7);
-    }
-
-    #[test]
-    fn ffmpeg_is_told_names_with_quotes() {
-        let list = list_of(&["/a/it's.png".into()], 25.0);
-        assert_eq!(
-            list,
-            "ffconcat version 1.0\nfile '/a/it'\\''s.png'\nduration 0.040000000\n"
-        );
     }
 }

@@ -13,30 +13,35 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`wish`] | the arguments, read and looked at |
-//! | [`frames`], [`pool`], [`estimate`], [`board`], [`machine`] | pure: which frames, who is given which, how long it takes, what is told, how many workers |
+//! | [`frames`], [`pool`], [`estimate`], [`watch`], [`board`], [`machine`] | pure: which frames, who is given which, how long it takes, when a worker is given up, what is told, how many workers |
 //! | [`folder`], [`manifest`] | what is there, and what made it |
+//! | [`begin`] | before the first frame: what is missing, what counts as done |
 //! | [`worker`] | one worker, and how it is replaced |
-//! | [`finish`] | the sheet and the film |
+//! | [`books`] | what is written down while frames come |
+//! | [`finish`], [`film`], [`report`] | the sheet, the film, and what is said in the end |
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use hub::conduct::{Conducted, Conducting, Podium};
-use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use wire::{Code, InstanceView, Problem};
 
+mod begin;
 mod board;
+mod books;
 mod estimate;
+mod film;
 mod finish;
 mod folder;
 mod frames;
 mod machine;
 mod manifest;
 mod pool;
+mod report;
+mod watch;
 mod wish;
 mod worker;
 
@@ -44,9 +49,10 @@ use board::{Board, Doing};
 use folder::{Counts, Folder};
 use frames::Frame;
 use machine::Machine;
-use manifest::{Made, Manifest, Plan};
+use manifest::{Made, Manifest};
 use pool::Pool;
-use wish::{Existing, Wish};
+use report::already_done;
+use wish::Wish;
 use worker::told_to_end;
 
 /// Farms that render at once: each shares out the whole machine.
@@ -57,8 +63,6 @@ const TELL: Duration = Duration::from_millis(200);
 const SAVE: Duration = Duration::from_secs(5);
 /// Failed frames that the problem names one by one, as ranges.
 const RANGES_TOLD_MAX: usize = 20;
-/// Missing files that the problem names.
-const MISSING_TOLD_MAX: usize = 8;
 
 /// One farm at work.
 struct Farm {
@@ -156,60 +160,6 @@ async fn end_leftovers(podium: &Podium, mark: &str) {
     }
 }
 
-/// The answer when nothing is left to do, for which no Blender is needed.
-fn already_done(wish: &Wish, before: Option<&Manifest>) -> Option<Value> {
-    let before = before.filter(|before| before.finished && before.source == wish.source)?;
-    if wish.existing == Existing::Overwrite {
-        return None;
-    }
-    let plan = &before.plan;
-    let frames = match &wish.frames {
-        Some(frames) => frames.clone(),
-        None => frames::of_scene(plan.start, plan.end, plan.step).ok()?,
-    };
-    let counts = Counts::new(&wish.out, &plan.suffix, before.since_ms);
-    let is_there = |wanted: bool, file: &Option<PathBuf>| {
-        !wanted || file.as_ref().is_some_and(|file| file.is_file())
-    };
-    let all = is_there(wish.sheet, &before.sheet)
-        && is_there(wish.film, &before.film)
-        && frames.iter().all(|frame| counts.has(*frame));
-    all.then(|| report(wish, before, frames.len(), 0, 0.0, 0))
-}
-
-fn report(
-    wish: &Wish,
-    manifest: &Manifest,
-    frames: usize,
-    rendered: usize,
-    seconds: f64,
-    replaced: usize,
-) -> Value {
-    let failed: Vec<Value> = manifest
-        .failed
-        .iter()
-        .map(|(frame, why)| {
-            json!({"frame": frame, "tries": manifest.retried.get(frame).unwrap_or(&1), "why": why})
-        })
-        .collect();
-    let retried: Vec<Value> = manifest
-        .retried
-        .iter()
-        .map(|(frame, tries)| json!({"frame": frame, "failed": tries}))
-        .collect();
-    let plan = &manifest.plan;
-    json!({
-        "path": wish.out, "frames": frames, "rendered": rendered,
-        "skipped": frames - rendered - failed.len(),
-        "failed": failed, "retried": retried, "replaced": replaced,
-        "seconds": (seconds * 10.0).round() / 10.0, "workers": manifest.workers,
-        "sheet": manifest.sheet, "film": manifest.film,
-        "report": wish.out.join(manifest::FILE),
-        "scene": plan.scene, "camera": plan.camera, "engine": plan.engine, "samples": plan.samples,
-        "width": plan.width, "height": plan.height, "format": plan.format,
-    })
-}
-
 impl Farm {
     fn new(podium: Podium, wish: Wish, before: Option<&Manifest>) -> Self {
         let machine = Machine::look();
@@ -270,138 +220,6 @@ impl Farm {
         self.finish(&frames, blender).await
     }
 
-    /// What the first worker finds before anything is rendered.
-    async fn preflight(&self, first: &InstanceView) -> Result<Plan, Problem> {
-        self.state().board.stage("looking for missing files");
-        let found = self.ask(&first.name, "file.missing", json!({})).await?;
-        let named = |key: &str| -> Vec<String> {
-            let all = found[key].as_array().into_iter().flatten();
-            all.map(|one| {
-                let text = |key: &str| one[key].as_str().unwrap_or_default();
-                match text("path") {
-                    "" => format!("{} `{}`", text("kind"), text("name")),
-                    path => format!("{} `{}` ({path})", text("kind"), text("name")),
-                }
-            })
-            .collect()
-        };
-        let missing = named("missing");
-        for one in &missing {
-            self.podium.log("warning", format!("Missing: {one}"));
-        }
-        for one in named("unbaked") {
-            self.podium.log(
-                "warning",
-                format!(
-                    "Not baked: {one}. A worker that begins in its middle shows it differently."
-                ),
-            );
-        }
-        if !missing.is_empty() && !self.wish.ignore_missing {
-            let more = missing.len().saturating_sub(MISSING_TOLD_MAX);
-            let mut told = missing;
-            told.truncate(MISSING_TOLD_MAX);
-            if more > 0 {
-                told.push(format!("{more} more"));
-            }
-            return Err(Problem::new(
-                Code::FILE_NOT_FOUND,
-                format!("{} does not find: {}.", self.wish.file.display(), told.join(", ")),
-            )
-            .hint("Bring them to their places or mend the paths in the file; or render without them: --ignore-missing (ignore_missing).")
-            .detail("missing", found["missing"].clone()));
-        }
-        let args = Value::Object(self.wish.settings.clone());
-        let plan = self.ask(&first.name, "render.plan", args).await?;
-        serde_json::from_value(plan).map_err(|error| {
-            Problem::new(
-                Code::INTERNAL,
-                format!("The worker's plan cannot be read: {error}."),
-            )
-        })
-    }
-
-    /// From when on frames count that are there; refuses where other pictures are in the way.
-    fn since(
-        &self,
-        before: Option<&Manifest>,
-        plan: &Plan,
-        frames: &[Frame],
-    ) -> Result<u64, Problem> {
-        let same = before.filter(|before| before.source == self.wish.source);
-        match (self.wish.existing, same) {
-            (Existing::Overwrite, Some(same)) if !same.finished && same.since_ms > 0 => {
-                Ok(same.since_ms)
-            }
-            (Existing::Overwrite, _) => Ok(manifest::now_ms()),
-            (Existing::Skip, _) => Ok(0),
-            (Existing::Resume, Some(same)) => Ok(same.since_ms),
-            (Existing::Resume, None) => {
-                let counts = Counts::new(&self.wish.out, &plan.suffix, 0);
-                let there: Vec<Frame> = frames
-                    .iter()
-                    .copied()
-                    .filter(|it| counts.has(*it))
-                    .collect();
-                if there.is_empty() {
-                    return Ok(0);
-                }
-                let told = frames::words(&there, RANGES_TOLD_MAX);
-                if before.is_none() {
-                    self.podium.log(
-                        "info",
-                        format!("These frames were there already, and count; what made them is not known: {told}."),
-                    );
-                    return Ok(0);
-                }
-                Err(Problem::new(
-                    Code::FILE_EXISTS,
-                    format!(
-                        "{} has frames that another version of the file or other settings made: {told}.",
-                        self.wish.out.display()
-                    ),
-                )
-                .hint("Render them again: --overwrite (existing=overwrite); take them as they are: --skip (existing=skip); or name another folder: --out"))
-            }
-        }
-    }
-
-    /// Everything is known: the manifest is written, frames can be handed out.
-    async fn begin(
-        &self,
-        before: Option<Manifest>,
-        plan: Plan,
-        frames: &[Frame],
-        left: Vec<Frame>,
-        since_ms: u64,
-    ) -> Result<(), Problem> {
-        let source = self.wish.source.clone();
-        let mut manifest = before
-            .filter(|before| before.source == source && before.since_ms == since_ms)
-            .unwrap_or_else(|| Manifest::new(source, plan.clone()));
-        let graphics_card = plan.graphics_card;
-        manifest.plan = plan;
-        manifest.since_ms = since_ms;
-        manifest.finished = false;
-        manifest.failed.clear();
-        manifest.retried.clear();
-        {
-            let mut state = self.state();
-            if self.wish.workers.is_none() {
-                let fitting = self.machine.workers(self.wish.memory_mb, graphics_card);
-                state.workers = state.workers.min(fitting);
-            }
-            state.workers = state.workers.min(left.len()).max(1);
-            manifest.workers = state.workers;
-            state.board.all = frames.len();
-            state.board.skipped = frames.len() - left.len();
-            state.board.stage("");
-            state.pool = Pool::new(left, self.wish.chunk);
-            state.manifest = Some(manifest);
-        }
-        self.save().await
-    }
-
     /// Lets all workers work until nothing is left. Gives a Blender that lives, if there is one.
     ///
     /// # Errors
@@ -455,198 +273,12 @@ impl Farm {
         }
     }
 
-    /// The sheet, the film, the report.
-    async fn finish(
-        &self,
-        frames: &[Frame],
-        blender: Option<InstanceView>,
-    ) -> Result<Conducted, Problem> {
-        let counts = self.counts();
-        let mut there: Vec<Frame> = frames
-            .iter()
-            .copied()
-            .filter(|it| counts.has(*it))
-            .collect();
-        there.sort_unstable();
-        let pictures: Vec<PathBuf> = there.iter().map(|frame| counts.path_of(*frame)).collect();
-        let rendered = self.state().pool.done_count();
-        let (sheet, film, fps) = {
-            let state = self.state();
-            let manifest = state.manifest.as_ref();
-            let missing = |file: Option<&PathBuf>| !file.is_some_and(|file| file.is_file());
-            let is_new = |file: Option<&PathBuf>| rendered > 0 || missing(file);
-            (
-                self.wish.sheet && is_new(manifest.and_then(|it| it.sheet.as_ref())),
-                self.wish.film && is_new(manifest.and_then(|it| it.film.as_ref())),
-                manifest.map_or(24.0, |it| it.plan.fps),
-            )
-        };
-        if (sheet || film) && !pictures.is_empty() {
-            let worker = match blender {
-                Some(worker) => Ok(worker),
-                None => self.start(0, 1).await,
-            };
-            match worker {
-                Ok(worker) => self.extras(&worker, &pictures, sheet, film, fps).await,
-                Err(problem) => self
-                    .podium
-                    .log("warning", format!("No sheet and no film: {problem}")),
-            }
-        }
-        if self.is_told_to_end() {
-            return Err(told_to_end());
-        }
-        self.book_end(true);
-        self.save().await?;
-        let state = self.state();
-        let manifest = state
-            .manifest
-            .as_ref()
-            .ok_or_else(|| Problem::new(Code::INTERNAL, "The farm has lost its manifest."))?;
-        let seconds = self.began.elapsed().as_secs_f64();
-        let value = report(
-            &self.wish,
-            manifest,
-            frames.len(),
-            rendered,
-            seconds,
-            state.replaced,
-        );
-        let failed: Vec<Frame> = manifest.failed.keys().copied().collect();
-        let problem = manifest.failed.first_key_value().map(|(frame, why)| {
-            Problem::new(
-                Code::CALL_FAILED,
-                format!(
-                    "{} of {} frames could not be rendered: {}. Frame {frame}: {why}",
-                    failed.len(),
-                    frames.len(),
-                    frames::words(&failed, RANGES_TOLD_MAX)
-                ),
-            )
-            .hint("The others are there. Asked again in the same way, only these are rendered; the workers' logs are in logs/ of Kapelle's home.")
-            .detail("failed", value["failed"].clone())
-        });
-        Ok(Conducted { value, problem })
-    }
-
-    async fn extras(
-        &self,
-        worker: &InstanceView,
-        pictures: &[PathBuf],
-        sheet: bool,
-        film: bool,
-        fps: f64,
-    ) {
-        let warn = |what: &str, problem: &Problem| {
-            self.podium.log(
-                "warning",
-                format!("There is no {what}: {}", problem.message),
-            );
-        };
-        if sheet {
-            self.set(0, Doing::Finishing("the contact sheet"));
-            self.state().board.stage("making the contact sheet");
-            match self.sheet(&worker.name, pictures).await {
-                Ok(path) => self.with_manifest(|it| it.sheet = Some(path)),
-                Err(problem) => warn("contact sheet", &problem),
-            }
-        }
-        if film {
-            self.set(0, Doing::Finishing("the film"));
-            self.state().board.stage("making the film");
-            match self.film(&worker.name, pictures, fps).await {
-                Ok(path) => self.with_manifest(|it| it.film = Some(path)),
-                Err(problem) => warn("film", &problem),
-            }
-        }
-        self.set(0, Doing::Ended);
-        self.state().board.stage("");
-    }
-
-    /// Told when somebody stopped it.
-    fn stopped(&self) -> Problem {
-        Problem::new(
-            Code::CANCELLED,
-            format!("The render was stopped. {}", self.done_words()),
-        )
-        .hint("Asked again in the same way, it goes on with the others.")
-    }
-
-    fn done_words(&self) -> String {
-        let state = self.state();
-        let there = state.pool.done_count() + state.board.skipped;
-        format!(
-            "{there} of {} frames are finished and stay in {}.",
-            state.board.all,
-            self.wish.out.display()
-        )
-    }
-
     fn tell(&self) {
         let mut state = self.state();
         if state.board.has_news() {
             let progress = state.board.progress(&state.pool, self.began.elapsed());
             drop(state);
             self.podium.progress(progress);
-        }
-    }
-
-    /// Moves what came since the last time into the manifest.
-    fn book(&self) -> bool {
-        let mut state = self.state();
-        let made = std::mem::take(&mut state.made);
-        let retried = state.pool.retried().collect();
-        let failed = state.pool.failed().clone();
-        let Some(manifest) = state.manifest.as_mut() else {
-            return false;
-        };
-        let is_new = !made.is_empty() || failed.len() != manifest.failed.len();
-        manifest.frames.extend(made);
-        manifest.retried = retried;
-        manifest.failed = failed;
-        is_new
-    }
-
-    fn book_end(&self, all: bool) {
-        self.book();
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.with_manifest(|manifest| {
-            manifest.finished = all && manifest.failed.is_empty();
-            manifest.seconds += seconds;
-        });
-    }
-
-    fn with_manifest(&self, change: impl FnOnce(&mut Manifest)) {
-        if let Some(manifest) = self.state().manifest.as_mut() {
-            change(manifest);
-        }
-    }
-
-    /// Writes the manifest when frames came since.
-    async fn save_news(&self) {
-        if self.book()
-            && let Err(problem) = self.save().await
-        {
-            tracing::warn!(%problem, "the report of a farm cannot be written");
-        }
-    }
-
-    async fn save(&self) -> Result<(), Problem> {
-        let Some(manifest) = self.state().manifest.clone() else {
-            return Ok(());
-        };
-        let out = self.wish.out.clone();
-        let written = tokio::task::spawn_blocking(move || manifest.write(&out)).await;
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if hub::home::is_disk_full(&error) => {
-                Err(hub::home::disk_full(&self.wish.out))
-            }
-            Ok(Err(error)) => Err(Problem::new(
-                Code::PATH_REFUSED,
-                format!("{} cannot be written: {error}.", self.wish.out.display()),
-            )),
-            Err(error) => Err(Problem::new(Code::INTERNAL, error.to_string())),
         }
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use wire::{Code, Problem};
 
 use super::frames::{self, Frame};
+use super::watch::Patience;
 
 /// Of a worker's name, so that the whole fits where names are told.
 const STEM_CHARS_MAX: usize = 24;
@@ -27,6 +28,8 @@ struct Args {
     memory_mb: Option<u64>,
     threads: Option<u32>,
     frame_timeout_s: Option<f64>,
+    stall_timeout_s: f64,
+    silence_timeout_s: f64,
     #[serde(default)]
     ignore_missing: bool,
     #[serde(default)]
@@ -78,7 +81,7 @@ pub(super) struct Wish {
     pub(super) existing: Existing,
     pub(super) memory_mb: Option<u64>,
     pub(super) threads: Option<u32>,
-    pub(super) frame_timeout: Option<Duration>,
+    pub(super) patience: Patience,
     pub(super) ignore_missing: bool,
     pub(super) scripts: bool,
     pub(super) film: bool,
@@ -132,7 +135,15 @@ impl Wish {
             file.with_file_name(name)
         });
         let out = podium.may_write(&out)?;
-        let frame_timeout = args.frame_timeout_s.map(Duration::try_from_secs_f64);
+        let seconds = |seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|error| Problem::new(Code::ARGUMENTS_INVALID, format!("{error}.")))
+        };
+        let patience = Patience {
+            frame: args.frame_timeout_s.map(seconds).transpose()?,
+            stall: seconds(args.stall_timeout_s)?,
+            silence: seconds(args.silence_timeout_s)?,
+        };
         Ok(Self {
             frames: args.frames.as_deref().map(frames::parse).transpose()?,
             workers: args.workers,
@@ -140,7 +151,7 @@ impl Wish {
             existing: args.existing,
             memory_mb: args.memory_mb,
             threads: args.threads,
-            frame_timeout: frame_timeout.and_then(Result::ok),
+            patience,
             ignore_missing: args.ignore_missing,
             scripts: args.scripts,
             film: args.film,

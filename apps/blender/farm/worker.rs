@@ -21,17 +21,13 @@ use wire::{CallRequest, Code, InstanceName, InstanceView, Problem, Status};
 use super::board::Doing;
 use super::frames::Frame;
 use super::pool::{Blamed, TRIES_MAX};
+use super::watch::Watch;
 use super::{Farm, manifest};
 
 /// Starts of a worker's Blender in a row that may fail.
 const STARTS_MAX: u32 = 3;
 /// How often a running chunk is looked at, for what has no event: silence, and time that passes.
 const LOOK: Duration = Duration::from_millis(500);
-/// No sign of life of a process: its bridge beats twice a second from a thread of its own, which even a
-/// machine short of memory holds up for seconds only.
-const SILENT_MAX: Duration = Duration::from_secs(60);
-/// No sign of progress: between two of them lie the loading of textures, the building of trees, the compositor.
-const STALL_MAX: Duration = Duration::from_secs(1800);
 /// How long a chunk's call may run: the farm looks after it by itself.
 const CHUNK_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
 
@@ -48,14 +44,6 @@ enum End {
     Lost(Problem),
     /// The farm ends.
     Told,
-}
-
-/// What is seen of a chunk on its way.
-struct Watch {
-    began: Instant,
-    frame: Option<Frame>,
-    frame_began: Instant,
-    sign: Instant,
 }
 
 impl Farm {
@@ -175,13 +163,7 @@ impl Farm {
             Err(problem) if is_everybody_s(&problem) => return End::Failed(None, problem),
             Err(problem) => return End::Lost(problem),
         };
-        let now = Instant::now();
-        let mut watch = Watch {
-            began: now,
-            frame: None,
-            frame_began: now,
-            sign: now,
-        };
+        let mut watch = Watch::begin(Instant::now());
         let mut stages = call.stages();
         let mut looks = tokio::time::interval(LOOK);
         loop {
@@ -209,18 +191,13 @@ impl Farm {
         let Some(progress) = &stage.progress else {
             return;
         };
-        let now = Instant::now();
-        watch.sign = now;
         let details = progress.details.as_ref();
         let number_of = |key: &str| details.and_then(|it| it.get(key)).and_then(Value::as_u64);
         let frame = details
             .and_then(|it| it.get("frame"))
             .and_then(Value::as_i64)
             .and_then(|frame| Frame::try_from(frame).ok());
-        if frame != watch.frame {
-            watch.frame = frame;
-            watch.frame_began = now;
-        }
+        watch.progress(frame, Instant::now());
         let samples = number_of("sample").zip(number_of("samples"));
         #[expect(clippy::cast_precision_loss, reason = "counts of samples")]
         let part = samples.map_or(0.0, |(done, all)| done as f64 / all.max(1) as f64);
@@ -239,31 +216,13 @@ impl Farm {
 
     /// Why a worker that runs is given up.
     fn is_stuck(&self, worker: &InstanceName, watch: &Watch) -> Option<Problem> {
-        let now = Instant::now();
-        let limit = self.wish.frame_timeout;
-        if let Some(limit) = limit.filter(|limit| now - watch.frame_began > *limit) {
-            return Some(Problem::new(
-                Code::TIMED_OUT,
-                format!("It took longer than {} s.", limit.as_secs_f64()),
-            ));
-        }
-        if now - watch.sign > STALL_MAX {
-            return Some(Problem::new(
-                Code::INSTANCE_WEDGED,
-                format!("There was no progress for {} s.", STALL_MAX.as_secs()),
-            ));
-        }
-        let heard = self.podium.instance(worker).ok()?.heard_ms_ago?;
-        let silent = Duration::from_millis(heard) > SILENT_MAX && now - watch.began > SILENT_MAX;
-        silent.then(|| {
-            Problem::new(
-                Code::INSTANCE_WEDGED,
-                format!(
-                    "The worker gave no sign of life for {} s.",
-                    SILENT_MAX.as_secs()
-                ),
-            )
-        })
+        let heard = self
+            .podium
+            .instance(worker)
+            .ok()
+            .and_then(|view| view.heard_ms_ago);
+        let heard = heard.map(Duration::from_millis);
+        watch.why_given_up(&self.wish.patience, heard, Instant::now())
     }
 
     /// Books what is done of a chunk: what the worker says (`made`, with seconds), and at its end what lies in the

@@ -39,6 +39,7 @@ pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> 
     let home = Home::open(session.home.path())?;
     let _lock = home.lock_hub()?;
     write_logs(&home, session.ui);
+    hub::descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .enable_all()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
@@ -31,6 +31,15 @@ pub(crate) async fn ask(
     Ok((status, Json(view)).into_response())
 }
 
+/// `GET /v1/batches/{id}`
+pub(crate) async fn show(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    Ok(Json(door.hub.batch_view(&caller, &id).await?).into_response())
+}
+
 /// Begins it and waits for as long as was asked; it goes on.
 pub(crate) async fn run(
     hub: &Hub,
@@ -46,5 +55,5 @@ pub(crate) async fn run(
             batch.ended(Some(Duration::from_millis(limit))).await;
         }
     }
-    Ok(batch.view(hub))
+    Ok(batch.view(hub, caller))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn ask(
     let wait = request.wait;
     // Before the call can tell anything, so that nothing is missed.
     let follower = wants_stream.then(|| {
-        let mut follower = Follower::new(door.hub.clone());
+        let mut follower = Follower::new(door.hub.clone(), caller.clone());
         follower.listen();
         follower
     });
@@ -54,18 +54,19 @@ pub(crate) async fn ask(
         // It was waited for above.
         (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
-        (Asked::One(call), Some(follower)) => Ok(stream::events(door.hub, follower, &[call])),
-        (Asked::All(calls), Some(follower)) => Ok(stream::events(door.hub, follower, &calls)),
+        (Asked::One(call), Some(follower)) => Ok(stream::events(follower, &[call])),
+        (Asked::All(calls), Some(follower)) => Ok(stream::events(follower, &calls)),
         (Asked::One(call), None) => {
             let ended = waited(&call, wait).await;
-            answer(&door, &call, ended)
+            answer(&door, &caller, &call, ended)
         }
         (Asked::All(calls), None) => {
             let mut all_ended = true;
             for call in &calls {
                 all_ended &= waited(call, wait).await;
             }
-            let views: Vec<CallView> = calls.iter().map(|call| door.hub.view(call)).collect();
+            let view = |call| door.hub.view_for(&caller, call);
+            let views: Vec<CallView> = calls.iter().map(|call| view(call)).collect();
             let status = if all_ended {
                 StatusCode::OK
             } else {
@@ -88,7 +89,7 @@ pub(crate) async fn show(
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(Json(door.hub.view_for(&caller, &call)).into_response())
+    Ok(Json(door.hub.view_with_args_for(&caller, &call)).into_response())
 }
 
 /// `DELETE /v1/calls/{id}`
@@ -99,7 +100,7 @@ pub(crate) async fn cancel(
 ) -> Answer {
     let call = door.hub.cancel(&caller, &CallId::from(id))?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
-    Ok(Json(door.hub.view(&call)).into_response())
+    Ok(Json(door.hub.view_for(&caller, &call)).into_response())
 }
 
 /// `GET /v1/calls`
@@ -243,12 +244,12 @@ async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
 }
 
 /// 200 when it ran; a problem when it ended without having run; 202 when it goes on.
-fn answer(door: &Door, call: &Arc<Call>, ended: bool) -> Answer {
+fn answer(door: &Door, caller: &Caller, call: &Arc<Call>, ended: bool) -> Answer {
     if !ended {
-        let view = door.hub.view(call);
+        let view = door.hub.view_for(caller, call);
         return Ok((StatusCode::ACCEPTED, Json(view)).into_response());
     }
-    match follow::ended(&door.hub, call) {
+    match follow::ended(&door.hub, caller, call) {
         Ok(view) => {
             let bytes = hub::weight(view.outcome.as_deref());
             Ok(hub::aside(bytes, || Json(view).into_response()))

@@ -146,7 +146,10 @@ impl Reader {
                 }
                 Ok(told) => self.ready.extend(told.iter().map(|told| {
                     let id = told_id(&told.epoch, told.seq);
-                    sse(told.event.name(), told).id(id)
+                    Sse::default()
+                        .event(told.event.name())
+                        .data(told.json())
+                        .id(id)
                 })),
                 Err(hub::feed::FellBehind) => self.begin_anew()?,
             }

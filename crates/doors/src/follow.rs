@@ -1,8 +1,8 @@
 //! Calls on their way, for whoever asked for them: queued, started, progress, output, ended.
 //!
 //! In come calls and the hub's events; out come only the events of these calls, in the order in which
-//! things happened, each end exactly once. It serves the event streams of HTTP and the WebSocket. It
-//! cancels nothing, and it listens only while it has open calls.
+//! things happened, each end exactly once. It serves the event streams of HTTP and the WebSocket. Who follows
+//! somebody else's call hears it without secrets. It cancels nothing, and it listens only while it has open calls.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hub::Hub;
 use hub::call::Call;
+use hub::callers::Caller;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
@@ -46,6 +47,8 @@ pub(crate) enum News {
 /// Follows calls to their ends.
 pub(crate) struct Follower {
     hub: Hub,
+    /// Who follows.
+    caller: Caller,
     listener: Option<broadcast::Receiver<Event>>,
     /// Calls whose end has not been told, the oldest first.
     open: BTreeMap<CallId, Open>,
@@ -63,9 +66,10 @@ struct Open {
 }
 
 impl Follower {
-    pub(crate) fn new(hub: Hub) -> Self {
+    pub(crate) fn new(hub: Hub, caller: Caller) -> Self {
         Self {
             hub,
+            caller,
             listener: None,
             open: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -84,7 +88,7 @@ impl Follower {
     /// Follows that call; gives how it stands.
     pub(crate) fn add(&mut self, call: &Arc<Call>) -> CallView {
         self.listen();
-        let view = self.hub.view(call);
+        let view = self.view(call);
         self.may_have_ended = true;
         let open = Open {
             call: Arc::clone(call),
@@ -92,6 +96,11 @@ impl Follower {
         };
         self.open.insert(call.id.clone(), open);
         view
+    }
+
+    /// How a call stands, for who follows.
+    pub(crate) fn view(&self, call: &Call) -> CallView {
+        self.hub.view_for(&self.caller, call)
     }
 
     /// Calls whose end has not been told.
@@ -133,7 +142,11 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, mut event: Event) {
+        let open = event.call_id().and_then(|id| self.open.get(id));
+        if open.is_some_and(|open| open.call.caller.name != self.caller.name) {
+            self.hub.mask_event(&mut event);
+        }
         if matches!(event, Event::CallStarted { .. } | Event::CallEnded { .. }) {
             self.places_at
                 .get_or_insert_with(|| Instant::now() + PLACES_LOOK);
@@ -185,7 +198,7 @@ impl Follower {
             .values_mut()
             .filter(|open| open.call.status() == Status::Queued);
         for open in waiting.take(PLACES_MAX) {
-            let view = self.hub.view(&open.call);
+            let view = self.hub.view_for(&self.caller, &open.call);
             let now = place(&view);
             if view.status == Status::Queued && now != open.told {
                 open.told = now;
@@ -196,8 +209,8 @@ impl Follower {
 }
 
 /// How a call that has ended is told: itself, or the problem when it ended without having run.
-pub(crate) fn ended(hub: &Hub, call: &Call) -> Result<CallView, Box<Problem>> {
-    let view = hub.view(call);
+pub(crate) fn ended(hub: &Hub, caller: &Caller, call: &Call) -> Result<CallView, Box<Problem>> {
+    let view = hub.view_for(caller, call);
     let never_ran = !call.has_started() && view.status == Status::Interrupted;
     let problem = view.outcome.as_ref().and_then(|o| o.problem.as_ref());
     match problem.filter(|_| never_ran) {

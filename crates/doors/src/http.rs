@@ -69,6 +69,7 @@ fn routes(
         .route("/v1/calls/{id}/events", get(stream::follow))
         .route("/v1/calls/{id}/picture", get(blobs::picture_of_call))
         .route("/v1/batches", post(batches::ask))
+        .route("/v1/batches/{id}", get(batches::show))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/queue", post(jobs::queue))
         .route(

@@ -53,8 +53,9 @@ pub mod limits {
     pub const DRAIN: Duration = Duration::from_secs(2);
     /// How long the rest of a refused body is heard out, so that its sender gets the answer.
     pub const LINGER: Duration = Duration::from_secs(2);
-    /// WebSockets at once: programs and pages of one machine.
-    pub const WS_SOCKETS_MAX: usize = 256;
+    /// WebSockets at once: programs and pages of one machine, and an installation with a thousand listeners; half of
+    /// all connections, so that other doors stay open.
+    pub const WS_SOCKETS_MAX: usize = 2_048;
     /// WebSockets that have not shown a token yet: strangers cannot fill memory.
     pub const WS_STRANGERS_MAX: usize = 32;
     /// From the upgrade to the token.

@@ -9,7 +9,6 @@ use axum::extract::{Path, State};
 use axum::response::sse::{Event as Sse, KeepAlive};
 use axum::response::{IntoResponse as _, Response, Sse as SseResponse};
 use futures_util::stream;
-use hub::Hub;
 use hub::call::Call;
 use hub::callers::Caller;
 use serde::Serialize;
@@ -28,15 +27,15 @@ pub(crate) async fn follow(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let mut follower = Follower::new(door.hub.clone());
+    let mut follower = Follower::new(door.hub.clone(), caller.clone());
     follower.listen();
     let call = door.hub.find_call(&CallId::from(id)).await?;
     may_see(&caller, &call)?;
-    Ok(events(door.hub, follower, &[call]))
+    Ok(events(follower, &[call]))
 }
 
 /// The events of these calls, to the end of the last one. Leaving the stream cancels nothing.
-pub(crate) fn events(hub: Hub, mut follower: Follower, calls: &[Arc<Call>]) -> Response {
+pub(crate) fn events(mut follower: Follower, calls: &[Arc<Call>]) -> Response {
     let mut first = VecDeque::new();
     for call in calls {
         let view = follower.add(call);
@@ -44,23 +43,23 @@ pub(crate) fn events(hub: Hub, mut follower: Follower, calls: &[Arc<Call>]) -> R
             first.push_back(sse("queued", &view));
         }
     }
-    let stream = stream::unfold(
-        (hub, follower, first),
-        |(hub, mut follower, mut first)| async move {
-            let event = match first.pop_front() {
-                Some(event) => event,
-                None => told(&hub, follower.next().await?),
-            };
-            Some((Ok::<_, Infallible>(event), (hub, follower, first)))
-        },
-    );
+    let stream = stream::unfold((follower, first), |(mut follower, mut first)| async move {
+        let event = match first.pop_front() {
+            Some(event) => event,
+            None => {
+                let news = follower.next().await?;
+                told(&follower, news)
+            }
+        };
+        Some((Ok::<_, Infallible>(event), (follower, first)))
+    });
     let keep_alive = KeepAlive::new().interval(limits::STREAM_KEEP_ALIVE);
     SseResponse::new(stream)
         .keep_alive(keep_alive)
         .into_response()
 }
 
-fn told(hub: &Hub, news: News) -> Sse {
+fn told(follower: &Follower, news: News) -> Sse {
     match news {
         News::Queued(view) => sse("queued", &view),
         News::Started { call_id, instance } => sse(
@@ -80,7 +79,7 @@ fn told(hub: &Hub, news: News) -> Sse {
             &json!({"call_id": call_id, "stream": stream, "text": text}),
         ),
         News::Lagged(missed) => sse("lagged", &json!({"missed": missed})),
-        News::Ended(call) => sse("ended", &hub.view(&call)),
+        News::Ended(call) => sse("ended", &follower.view(&call)),
     }
 }
 

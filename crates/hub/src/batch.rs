@@ -1,10 +1,11 @@
 //! Several calls as one: all are allowed before the first one runs, then they run one after the other.
 //!
 //! In come calls and what is to be done about an error; out goes a [`Batch`] that can be waited for. It goes
-//! on when its asker leaves. Calls to the same app are one undo step there ([`wire::link::Group`]). As jobs
-//! they are stored together, and each waits for the one before.
+//! on when its asker leaves, and stays known by its id ([`kept`]). Calls to the same app are one undo step there
+//! ([`wire::link::Group`]). As jobs they are stored together, and each waits for the one before; one that its caller
+//! stored before under the same key takes its place among them and is not stored again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,10 @@ use crate::home::random_hex;
 use crate::hub::Inner as Hub;
 use crate::limits;
 
+mod kept;
+
+pub(crate) use kept::Batches;
+
 /// A batch that is under way.
 pub struct Batch {
     pub id: String,
@@ -30,6 +35,8 @@ pub struct Batch {
 #[derive(Clone, Default)]
 struct Stage {
     asked: Vec<Result<Arc<Call>, Problem>>,
+    /// Not asked yet.
+    waiting: usize,
     not_run: usize,
     ended: bool,
 }
@@ -45,29 +52,41 @@ impl Batch {
         }
     }
 
+    /// How it stands, for who asked for it.
     #[must_use]
-    pub fn view(&self, hub: &crate::Hub) -> BatchView {
+    pub fn view(&self, hub: &crate::Hub, caller: &Caller) -> BatchView {
         let stage = self.stage.borrow().clone();
-        let is_well = |asked: &Result<Arc<Call>, Problem>| {
-            asked
-                .as_ref()
-                .is_ok_and(|call| call.status() == Status::Succeeded)
-        };
-        let status = match stage.ended {
-            false => BatchStatus::Running,
-            true if stage.not_run == 0 && stage.asked.iter().all(is_well) => BatchStatus::Succeeded,
-            true => BatchStatus::Failed,
-        };
-        let outcomes = stage.asked.into_iter().map(|asked| match asked {
-            Ok(call) => BatchOutcome::Call(Box::new(hub.view(&call))),
+        stage.view(hub, caller, &self.id)
+    }
+}
+
+impl Stage {
+    fn view(self, hub: &crate::Hub, caller: &Caller, id: &str) -> BatchView {
+        let status = status_of(&self);
+        let outcomes = self.asked.into_iter().map(|asked| match asked {
+            Ok(call) => BatchOutcome::Call(Box::new(hub.view_for(caller, &call))),
             Err(problem) => BatchOutcome::Refused { problem },
         });
         BatchView {
-            batch_id: self.id.clone(),
+            batch_id: id.to_owned(),
             status,
             outcomes: outcomes.collect(),
-            not_run: stage.not_run,
+            waiting: self.waiting,
+            not_run: self.not_run,
         }
+    }
+}
+
+fn status_of(stage: &Stage) -> BatchStatus {
+    let is_well = |asked: &Result<Arc<Call>, Problem>| {
+        asked
+            .as_ref()
+            .is_ok_and(|call| call.status() == Status::Succeeded)
+    };
+    match stage.ended {
+        false => BatchStatus::Running,
+        true if stage.not_run == 0 && stage.asked.iter().all(is_well) => BatchStatus::Succeeded,
+        true => BatchStatus::Failed,
     }
 }
 
@@ -84,7 +103,7 @@ pub(crate) async fn begin(
     let (tell, stage) = watch::channel(Stage::default());
     if durable {
         let calls = allowed.into_iter().map(AllowedCall::into_checked).collect();
-        let fronts = hub.records.jobs.take_all(calls, stop).await?;
+        let fronts = hub.records.jobs.take_all(&id, caller, calls, stop).await?;
         tell.send_modify(|stage| stage.asked = fronts.iter().cloned().map(Ok).collect());
         tokio::spawn(async move {
             for front in fronts {
@@ -93,18 +112,24 @@ pub(crate) async fn begin(
             tell.send_modify(|stage| stage.ended = true);
         });
     } else {
-        tokio::spawn(run(Arc::clone(hub), allowed, stop, tell));
+        tell.send_modify(|stage| stage.waiting = allowed.len());
+        hub.batches.begin(&id, &caller.name, stage.clone())?;
+        let (hub, id) = (Arc::clone(hub), id.clone());
+        tokio::spawn(async move {
+            run(&hub, allowed, stop, &tell).await;
+            hub.batches.end(&id);
+        });
     }
     Ok(Batch { id, stage })
 }
 
-async fn run(hub: Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: watch::Sender<Stage>) {
+async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch::Sender<Stage>) {
     let mut left = allowed.len();
     for call in allowed {
         left -= 1;
         let asked = match hub
             .refuse_when_stopping()
-            .and_then(|()| desk::go(&hub, call))
+            .and_then(|()| desk::go(hub, call))
         {
             Ok(Asked::One(call)) => Ok(call),
             Ok(_) => Err(Problem::new(
@@ -113,7 +138,10 @@ async fn run(hub: Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: watch::
             )),
             Err(problem) => Err(problem),
         };
-        tell.send_modify(|stage| stage.asked.push(asked.clone()));
+        tell.send_modify(|stage| {
+            stage.asked.push(asked.clone());
+            stage.waiting = left;
+        });
         let is_well = match asked {
             Ok(call) => {
                 call.ended(None).await;
@@ -122,7 +150,7 @@ async fn run(hub: Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: watch::
             Err(_) => false,
         };
         if stop && !is_well {
-            tell.send_modify(|stage| stage.not_run = left);
+            tell.send_modify(|stage| (stage.waiting, stage.not_run) = (0, left));
             break;
         }
     }
@@ -154,10 +182,21 @@ fn allow_all(
         .collect();
     let stop = request.on_error == OnError::Stop;
     let (mut allowed, mut unconfirmed) = (Vec::with_capacity(count), Vec::new());
+    let mut keys = HashSet::new();
     for (at, mut call) in request.calls.into_iter().enumerate() {
         call.durable = request.durable;
         call.correlation_id.get_or_insert_with(|| id.to_owned());
         one_call(&call).map_err(|problem| problem.detail("call", at))?;
+        if let Some(key) = call.idempotency_key.clone()
+            && let Some(key) = keys.replace(key)
+        {
+            return Err(Problem::new(
+                Code::ARGUMENTS_INVALID,
+                format!("Two calls of the batch have the key `{key}`."),
+            )
+            .hint("A key stands for one job: give each its own.")
+            .detail("call", at));
+        }
         let group = Group {
             id: id.to_owned(),
             last: last.get(&call.app) == Some(&at),
@@ -188,11 +227,6 @@ fn one_call(call: &CallRequest) -> Result<(), Problem> {
     }
     if call.check_only {
         return wrong("`check_only` is for single calls.");
-    }
-    if call.idempotency_key.is_some() {
-        return wrong(
-            "`idempotency_key` is for single jobs; a batch is stored in whole or not at all.",
-        );
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use wire::{CallerName, Code, Effect, Problem};
 
-use crate::home::{Home, disk_full, is_disk_full, random_hex, write_private};
+use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
 use crate::limits;
 
 /// An authenticated somebody.
@@ -353,7 +353,7 @@ impl Callers {
             )
             .hint("Use letters, digits, `-`, `_` and `.`, at most 64."));
         }
-        let secret = random_hex(32)?;
+        let secret = fresh_token()?;
         self.change(|kept| {
             let is_taken = RESERVED.contains(&view.name.as_str()) || kept.contains_key(&view.name);
             if is_taken {

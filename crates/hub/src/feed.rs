@@ -16,8 +16,9 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, watch};
@@ -47,7 +48,7 @@ pub struct Feed {
 }
 
 struct Window {
-    told: VecDeque<Kept>,
+    told: VecDeque<Arc<KeptEvent>>,
     bytes: usize,
     newest: u64,
     subscriptions: usize,
@@ -55,9 +56,32 @@ struct Window {
     alone_since: Instant,
 }
 
-struct Kept {
-    told: Arc<Told>,
+/// An event of the window. Its text is written once, by the first who reads it, and shared by all others.
+#[derive(Debug)]
+pub struct KeptEvent {
+    told: Told,
+    json: OnceLock<Box<str>>,
     bytes: usize,
+}
+
+impl KeptEvent {
+    /// The event at its place, as a JSON object.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| {
+            // An event has no map whose keys are not texts; so this cannot fail.
+            let text = serde_json::to_string(&self.told).unwrap_or_default();
+            text.into_boxed_str()
+        })
+    }
+}
+
+impl Deref for KeptEvent {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.told
+    }
 }
 
 /// The window has moved past a subscription: what it missed is not kept any more.
@@ -162,13 +186,18 @@ impl Feed {
             return;
         }
         window.newest += 1;
-        let told = Arc::new(Told {
+        let told = Told {
             epoch: Arc::clone(&self.epoch),
             seq: window.newest,
             at,
             event,
+        };
+        window.push(KeptEvent {
+            told,
+            json: OnceLock::new(),
+            // As much again for its text.
+            bytes: 2 * bytes,
         });
-        window.push(Kept { told, bytes });
         self.newest.send_replace(window.newest);
     }
 
@@ -180,9 +209,9 @@ impl Feed {
 }
 
 impl Window {
-    fn push(&mut self, kept: Kept) {
+    fn push(&mut self, kept: KeptEvent) {
         self.bytes += kept.bytes;
-        self.told.push_back(kept);
+        self.told.push_back(Arc::new(kept));
         while self.told.len() > limits::FEED_WINDOW_EVENTS
             || (self.bytes > limits::FEED_WINDOW_BYTES && self.told.len() > 1)
         {
@@ -194,21 +223,18 @@ impl Window {
 
     /// Whether everything after that number is here.
     fn reaches(&self, seq: u64) -> bool {
-        let oldest = self
-            .told
-            .front()
-            .map_or(self.newest + 1, |kept| kept.told.seq);
+        let oldest = self.told.front().map_or(self.newest + 1, |kept| kept.seq);
         seq <= self.newest && seq + 1 >= oldest
     }
 
     /// The events after that number; nothing when some of them are not here any more.
-    fn after(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<Told>>> {
+    fn after(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<KeptEvent>>> {
         if !self.reaches(seq) {
             return None;
         }
         let count = usize::try_from(self.newest - seq).unwrap_or(usize::MAX);
         let first = self.told.len().saturating_sub(count);
-        Some(self.told.range(first..).map(|kept| &kept.told))
+        Some(self.told.range(first..))
     }
 }
 
@@ -236,7 +262,7 @@ impl Subscription {
     ///
     /// # Errors
     /// When it fell behind the window; begin anew with [`Feed::subscribe`].
-    pub fn take(&mut self, max: usize) -> Result<Vec<Arc<Told>>, FellBehind> {
+    pub fn take(&mut self, max: usize) -> Result<Vec<Arc<KeptEvent>>, FellBehind> {
         let mut found = Vec::new();
         while found.is_empty() && self.has_more() {
             self.look(max, &mut found)?;
@@ -264,7 +290,7 @@ impl Subscription {
     }
 
     /// One look under the lock; short, because lanes wait for it.
-    fn look(&mut self, max: usize, found: &mut Vec<Arc<Told>>) -> Result<(), FellBehind> {
+    fn look(&mut self, max: usize, found: &mut Vec<Arc<KeptEvent>>) -> Result<(), FellBehind> {
         let window = self.feed.lock();
         let events = window.after(self.at).ok_or(FellBehind)?;
         for told in events.take(limits::FEED_LOOK_EVENTS) {

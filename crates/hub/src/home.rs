@@ -128,7 +128,7 @@ impl Home {
                 Ok(text)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = random_hex(32)?;
+                let secret = fresh_token()?;
                 write_private(path, secret.as_bytes())
                     .map_err(|error| cannot(path, "be written", &error))?;
                 Ok(secret)
@@ -136,6 +136,20 @@ impl Home {
             Err(error) => Err(cannot(path, "be read", &error)),
         }
     }
+}
+
+/// What every secret that Kapelle makes begins with, so that it is known as one wherever it stands, also when it
+/// is good for nothing any more.
+pub const TOKEN_PREFIX: &str = "kapelle_";
+/// Random bytes of a token.
+pub const TOKEN_BYTES: usize = 32;
+
+/// A new secret: the prefix and hexadecimal digits.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn fresh_token() -> Result<String, Problem> {
+    Ok(format!("{TOKEN_PREFIX}{}", random_hex(TOKEN_BYTES)?))
 }
 
 /// `bytes` random bytes as hexadecimal digits.
@@ -270,7 +284,7 @@ mod tests {
         let mode = fs::metadata(home.root()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let first = home.secret(&home.owner_token_file()).unwrap();
-        assert_eq!(first.len(), 64);
+        assert_eq!(first.len(), TOKEN_PREFIX.len() + 2 * TOKEN_BYTES);
         assert_eq!(home.secret(&home.owner_token_file()).unwrap(), first);
         let mode = fs::metadata(home.owner_token_file())
             .unwrap()

@@ -19,7 +19,7 @@ use wire::{
 };
 
 use crate::app::{App, LaunchRequest, Program};
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Batches};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::callers::{Caller, Callers, Scope, TokenView};
@@ -57,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) bridge_token: String,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
+    pub(crate) batches: Batches,
     pub(crate) roster: Roster,
     pub(crate) supervisor: Supervisor,
     pub(crate) conductors: Conductors,
@@ -131,6 +132,7 @@ impl Hub {
             bridge_token,
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
+            batches: Batches::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
             conductors: Conductors::default(),
@@ -300,7 +302,8 @@ impl Hub {
         }
     }
 
-    /// How a call stands now, with its place in the queue.
+    /// How a call stands now, with its place in the queue and what the app gave: for who asked. Doors show it by
+    /// [`Self::view_for`].
     #[must_use]
     pub fn view(&self, call: &Call) -> CallView {
         let mut view = call.view();
@@ -646,7 +649,7 @@ impl Hub {
     ) -> Result<(Subscription, Option<Resync>), Problem> {
         snapshot::may_hear(self, caller, &topics)?;
         let (subscription, why) = self.0.feed.subscribe(topics, since);
-        let resync = why.map(|why| snapshot::known(self, &subscription, why));
+        let resync = why.map(|why| snapshot::known(self, caller, &subscription, why));
         Ok((subscription, resync))
     }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{AppId, CallId, Event, InstanceName, JobStatus, Outcome, Problem};
 
@@ -43,6 +44,7 @@ mod hand;
 pub mod order;
 mod record;
 mod recover;
+mod together;
 mod view;
 
 pub(crate) use ask::JobWish;
@@ -181,15 +183,17 @@ impl Jobs {
             self.end_unclaimed(&id, ends::deadline_passed(&id));
         }
         self.look_at_unsettled();
-        if !hub.stopping.is_cancelled() {
-            self.hand_out(hub);
-        }
+        let turn = match hub.stopping.is_cancelled() {
+            false => self.hand_out(hub),
+            true => None,
+        };
         let room = self.lock();
         let due = room.order.next_time();
         let due = due.map(|at| Duration::from_millis(at.saturating_sub(now).max(1)));
         let due = due.map(|wait| wait.min(limits::JOB_CLOCK_LOOK));
         let look = (!room.unsettled.is_empty()).then_some(limits::PROCESS_LOOK);
-        due.into_iter().chain(look).min()
+        let turn = turn.map(|at| at.saturating_duration_since(Instant::now()));
+        due.into_iter().chain(look).chain(turn).min()
     }
 
     fn hear(self: &Arc<Self>, hub: &Arc<Hub>, news: News) {
@@ -272,7 +276,7 @@ impl Jobs {
     fn tell(&self, room: &Room, id: &CallId) {
         if let Some(open) = room.open.get(id) {
             self.kept.feed.tell(|| Event::Job {
-                job: Box::new(view::of_open(open)),
+                job: Box::new(self.of_open(open)),
             });
         }
     }

@@ -30,9 +30,11 @@ mod back;
 mod ends;
 pub(crate) mod order;
 mod records;
+mod turn;
 
 use order::{Order, Place};
 pub(crate) use records::Records;
+use turn::Turn;
 
 /// The lane of one instance.
 pub(crate) struct Lane {
@@ -56,6 +58,7 @@ struct Inner {
     wedged: Option<Wedged>,
     /// Why the process was asked to leave: what its calls are told that end now.
     leaving: Option<Problem>,
+    turn: Turn,
     /// The deadline that the clock sleeps to.
     clock: Option<Instant>,
 }
@@ -111,6 +114,7 @@ impl Lane {
                 heard: Instant::now(),
                 wedged: None,
                 leaving: None,
+                turn: Turn::default(),
                 clock: None,
             }),
             nearer: Arc::new(Notify::new()),
@@ -122,13 +126,14 @@ impl Lane {
 
     /// Takes a call, or says why not; then nothing ran.
     pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
+        let is_job = call.front().is_some();
+        // A job has one place more, or a lane that calls keep full would never have room for it.
+        let waiting_max = limits::LANE_WAITING_MAX + usize::from(is_job);
         let mut inner = self.lock();
         self.accepts(&inner)?;
-        if inner
-            .order
-            .admit(call.id.clone(), call.concurrent, limits::LANE_WAITING_MAX)
-            .is_err()
-        {
+        let id = call.id.clone();
+        let admitted = inner.order.admit(id, call.concurrent, waiting_max);
+        if admitted.is_err() {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
@@ -145,6 +150,10 @@ impl Lane {
             told: None,
             missed: 0,
         };
+        if is_job {
+            let in_line = !inner.calls.is_empty();
+            inner.turn.came(in_line);
+        }
         inner.calls.insert(call.id.clone(), entry);
         self.records.taken(call);
         self.pump(&mut inner);
@@ -162,13 +171,26 @@ impl Lane {
         self.submit(call)
     }
 
-    /// Whether a job can be handed over: interactive calls go first.
-    pub(crate) fn is_free(&self) -> bool {
-        let inner = self.lock();
-        matches!(inner.connection, Connection::Up(_))
+    /// When a job that waits for this lane can be handed over: calls go first, but not for ever ([`turn`]). Nothing
+    /// while it can have none; then it tells when it can.
+    pub(crate) fn job_may_come(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let is_open = matches!(inner.connection, Connection::Up(_))
             && inner.wedged.is_none()
-            && inner.leaving.is_none()
-            && inner.calls.is_empty()
+            && inner.leaving.is_none();
+        if !is_open {
+            return None;
+        }
+        let now = Instant::now();
+        match inner.calls.is_empty() {
+            true => Some(now),
+            false => Some(inner.turn.waits(now)),
+        }
+    }
+
+    /// No job waits for this lane any more.
+    pub(crate) fn no_job_waits(&self) {
+        self.lock().turn.nobody_waits();
     }
 
     /// How many calls it has.
@@ -310,6 +332,7 @@ impl Lane {
         for id in jobs_in(inner) {
             inner.order.end(&id);
             if inner.calls.remove(&id).is_some() {
+                inner.turn.ended(Instant::now());
                 self.records.jobs.lost(&id);
             }
         }
@@ -453,6 +476,9 @@ impl Lane {
             return;
         };
         entry.call.set_started();
+        if entry.call.front().is_some() {
+            inner.turn.started(Instant::now());
+        }
         let must_end = Instant::now() + entry.call.timeout + limits::WEDGED_AFTER;
         entry.must_end = Some(entry.must_end.map_or(must_end, |at| at.min(must_end)));
         self.records.started(&entry.call, &self.instance);
@@ -570,6 +596,9 @@ impl Lane {
         let Some(entry) = inner.calls.remove(id) else {
             return;
         };
+        if entry.call.front().is_some() {
+            inner.turn.ended(Instant::now());
+        }
         self.records.settle(&entry.call, outcome, ran);
     }
 

@@ -15,6 +15,7 @@ pub mod callers;
 pub mod catalog;
 pub mod conduct;
 pub mod config;
+pub mod descriptors;
 pub mod desk;
 pub mod driver;
 pub mod feed;

@@ -177,6 +177,12 @@ pub const JOB_RETRIES_MAX: u32 = 100;
 pub const JOB_BACKOFF_DEFAULT: Duration = Duration::from_secs(1);
 /// The longest wait before a retry.
 pub const JOB_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long a job waits for a lane that calls keep busy before it stands in line with them: longer than most bursts
+/// of somebody's work.
+pub const JOB_TURN_AFTER: Duration = Duration::from_secs(60);
+/// After a job that stood in line with calls, they have the lane for so many times as long as it ran: a job takes at
+/// most a tenth of a lane that calls never leave.
+pub const JOB_TURN_SHARE: u32 = 10;
 /// Before a job that did not start is handed out again: whatever kept it from starting gets a moment.
 pub const JOB_AGAIN_UNSTARTED: Duration = Duration::from_millis(100);
 /// Before a job is handed out again whose process ended under it; doubled each time.
@@ -196,6 +202,14 @@ pub const JOBS_PAGE_MAX: usize = 1_000;
 pub const JOBS_POSITIONS_MAX: usize = 1_000;
 /// Calls in one batch.
 pub const BATCH_CALLS_MAX: usize = 1_000;
+/// Batches of calls that run at once.
+pub const BATCHES_RUNNING_MAX: usize = 1_000;
+/// Calls of ended batches that are known by their batch, while the hub runs: some 6 MB.
+pub const BATCH_STEPS_KEPT_MAX: usize = 100_000;
+/// How often a batch is put together anew because somebody was quicker with one of its keys.
+pub const BATCH_KEY_RACES_MAX: usize = 8;
+/// Descriptors that the hub asks the system for: all connections of its doors, and files beside them.
+pub const DESCRIPTORS: u64 = 8_192;
 /// Labels that an instance can be started with.
 pub const INSTANCE_LABELS_MAX: usize = 8;
 /// How long a process that says no number, and has a job, is waited for when nothing is heard of it.

@@ -4,11 +4,12 @@
 //! In come wishes of doors; out come calls. Those of this run are in memory, with all that they gave; what is
 //! older comes from the store, masked and bounded. It writes nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use time::OffsetDateTime;
-use wire::{CallId, CallView, Problem};
+use wire::{CallId, CallView, Event, Problem};
 
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
@@ -80,18 +81,37 @@ impl Hub {
     pub fn masked_view(&self, call: &Call) -> CallView {
         let mut view = self.view(call);
         view.args = call.shown_args(&self.0.masking);
-        view.outcome = view.outcome.map(|outcome| self.0.masking.outcome(&outcome));
+        self.0.masking.view(&mut view);
         view
     }
 
-    /// How that caller may see a call: who asked gets what the app gave.
+    /// How that caller may see a call: who asked gets what the app gave, everybody else gets it without secrets.
     #[must_use]
     pub fn view_for(&self, caller: &Caller, call: &Call) -> CallView {
-        let mut view = self.masked_view(call);
-        if call.caller.name == caller.name {
-            view.outcome = call.stage().outcome;
+        let mut view = self.view(call);
+        if call.caller.name != caller.name {
+            self.0.masking.view(&mut view);
         }
         view
+    }
+
+    /// The same with its arguments, as the history shows them: without secrets for all.
+    #[must_use]
+    pub fn view_with_args_for(&self, caller: &Caller, call: &Call) -> CallView {
+        let mut view = self.view_for(caller, call);
+        view.args = call.shown_args(&self.0.masking);
+        view
+    }
+
+    /// An event as everybody may hear it: whoever follows a call that is not his own.
+    pub fn mask_event(&self, event: &mut Event) {
+        self.0.masking.event(event);
+    }
+
+    /// A text as everybody may see it.
+    #[must_use]
+    pub fn masked_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.0.masking.text(text)
     }
 
     /// Forgets ended calls and jobs that were asked before that time; without one, all.

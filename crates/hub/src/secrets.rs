@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 use wire::call::OutcomeBody;
-use wire::{CommandSpec, Event, Problem};
+use wire::{CallView, CommandSpec, Event, Problem, Progress};
 
 use crate::callers::Callers;
 
@@ -27,8 +27,10 @@ static FORMS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let forms = [
         // Keep the word, so that a reader knows what stood here.
         r"(?P<keep>(?:bearer|Bearer|BEARER)[ \t]+)[A-Za-z0-9._~+/=-]{12,}",
-        // Our own, if they are among those that this hub knows; a blob's name is no token.
-        r"\b(?P<own>[0-9a-f]{64})\b",
+        // Our own (`home::fresh_token`), also those that were taken back.
+        r"\bkapelle_[0-9a-f]{64}\b",
+        // Our own from before they had a form, if this hub knows them; a blob's name is no token.
+        r"\b(?P<formless>[0-9a-f]{64})\b",
         r"\bsk-[A-Za-z0-9_-]{16,}",
         r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}",
         r"\bgh[pousr]_[A-Za-z0-9]{20,}",
@@ -49,21 +51,21 @@ static FORMS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&forms.join("|")).ok()
 });
 
-/// Letters that stand in every form but our own: looking for those alone is many times faster than for the
+/// Letters that stand in every form but the one without: looking for those alone is many times faster than for the
 /// forms, and most texts have none.
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let hints = "bearer|Bearer|BEARER|sk-|[srp]k_|gh[pousr]_|github_pat_|glpat-|AKIA|ASIA|xox|AIza|hf_|npm_|pypi-|eyJ\
+    let hints = "bearer|Bearer|BEARER|sk-|[srp]k_|gh[pousr]_|github_pat_|glpat-|AKIA|ASIA|xox|AIza|hf_|npm_|pypi-|eyJ|kapelle_[0-9a-f]\
         |-----BEGIN|://";
     Regex::new(hints).ok()
 });
 
-/// Digits of one of our own tokens.
-const OWN_DIGITS: usize = 64;
+/// Digits of a token without a form.
+const FORMLESS_DIGITS: usize = 64;
 
 /// `false` when there is certainly no token in the text.
 fn may_hold(text: &str) -> bool {
     let hinted = HINTS.as_ref().is_none_or(|hints| hints.is_match(text));
-    hinted || (text.len() >= OWN_DIGITS && has_long_hex(text))
+    hinted || (text.len() >= FORMLESS_DIGITS && has_long_hex(text))
 }
 
 fn has_long_hex(text: &str) -> bool {
@@ -73,11 +75,11 @@ fn has_long_hex(text: &str) -> bool {
             b'0'..=b'9' | b'a'..=b'f' => run + 1,
             _ => 0,
         };
-        run >= OWN_DIGITS
+        run >= FORMLESS_DIGITS
     })
 }
 
-/// Finds and masks. Knows this hub's own tokens by their hashes.
+/// Finds and masks.
 pub struct Masking {
     callers: Arc<Callers>,
     bridge_token: String,
@@ -146,20 +148,27 @@ impl Masking {
         Arc::new(masked)
     }
 
+    /// What a call says of itself and gives, as everybody may see it. Its arguments are another matter:
+    /// [`Self::args`].
+    pub(crate) fn view(&self, view: &mut CallView) {
+        view.outcome = view.outcome.as_ref().map(|outcome| self.outcome(outcome));
+        if let Some(progress) = &mut view.progress {
+            self.progress(progress);
+        }
+    }
+
     /// An event as everybody may hear it.
     pub(crate) fn event(&self, event: &mut Event) {
         match event {
-            Event::CallEnded { call } | Event::CallQueued { call } => {
-                call.outcome = call.outcome.as_ref().map(|outcome| self.outcome(outcome));
-            }
-            Event::CallProgress { progress, .. } => self.string(&mut progress.text),
+            Event::CallEnded { call } | Event::CallQueued { call } => self.view(call),
+            Event::CallProgress { progress, .. } => self.progress(progress),
             Event::CallOutput { text, .. } => self.string(text),
             Event::Job { job } => {
                 if let Some(problem) = &mut job.problem {
                     self.problem(problem);
                 }
                 if let Some(progress) = &mut job.progress {
-                    self.string(&mut progress.text);
+                    self.progress(progress);
                 }
             }
             Event::State {
@@ -180,7 +189,13 @@ impl Masking {
         }
     }
 
-    fn problem(&self, problem: &mut Problem) {
+    pub(crate) fn progress(&self, progress: &mut Progress) {
+        self.string(&mut progress.text);
+        let details = progress.details.iter_mut().flat_map(Map::values_mut);
+        details.for_each(|value| self.value(value));
+    }
+
+    pub(crate) fn problem(&self, problem: &mut Problem) {
         self.string(&mut problem.message);
         if let Some(hint) = &mut problem.hint {
             self.string(hint);
@@ -222,10 +237,10 @@ impl Masking {
 
     fn instead(&self, found: &Captures<'_>) -> String {
         let group = |name: &str| found.name(name).map(|found| found.as_str());
-        if let Some(own) = group("own") {
-            return match self.is_own(own) {
+        if let Some(formless) = group("formless") {
+            return match self.is_known(formless) {
                 true => MASKED.to_owned(),
-                false => own.to_owned(),
+                false => formless.to_owned(),
             };
         }
         if let Some(address) = group("address") {
@@ -234,7 +249,7 @@ impl Masking {
         format!("{}{MASKED}", group("keep").unwrap_or_default())
     }
 
-    fn is_own(&self, candidate: &str) -> bool {
+    fn is_known(&self, candidate: &str) -> bool {
         candidate == self.bridge_token || self.callers.authenticate(candidate).is_some()
     }
 }

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use wire::{CallerName, Code, Problem};
 
 use crate::callers::{Caller, Callers};
-use crate::home::{Home, disk_full, is_disk_full, random_hex, write_private};
+use crate::home::{Home, disk_full, fresh_token, is_disk_full, random_hex, write_private};
 use crate::limits;
 
 /// Links that wait, and sessions that are open.
@@ -104,7 +104,7 @@ impl Sessions {
     ) -> Result<(String, Caller), Problem> {
         let maker = self.take_link(link).ok_or_else(used_up)?;
         let (caller, token) = callers.with_token(&maker).ok_or_else(used_up)?;
-        let secret = random_hex(32)?;
+        let secret = fresh_token()?;
         let session = Kept {
             hash: hex::encode(hash(&secret, &token)),
             maker,

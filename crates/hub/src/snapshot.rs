@@ -51,7 +51,7 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
 }
 
 /// What is known of the topics, at the subscription's position.
-pub(crate) fn known(hub: &Hub, subscription: &Subscription, why: Why) -> Resync {
+pub(crate) fn known(hub: &Hub, caller: &Caller, subscription: &Subscription, why: Why) -> Resync {
     let topics = subscription.topics();
     let position = subscription.position();
     let instances = topics
@@ -69,7 +69,12 @@ pub(crate) fn known(hub: &Hub, subscription: &Subscription, why: Why) -> Resync 
         position,
         why,
         instances,
-        calls: calls.map(|calls| calls.iter().map(|call| hub.view(call)).collect()),
+        calls: calls.map(|calls| {
+            calls
+                .iter()
+                .map(|call| hub.view_for(caller, call))
+                .collect()
+        }),
         calls_left_out,
         jobs: topics.contains(&Topic::Jobs).then(|| hub.job_snapshot()),
     }

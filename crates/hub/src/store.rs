@@ -25,8 +25,8 @@ use crate::journal::Wanted;
 mod rows;
 
 pub use rows::{
-    Attempt, CallRecord, Counts, Job, JobChange, JobEnd, JobWrite, JobsPage, JobsWanted, Key,
-    Lease, Parts, Purged, QueueState,
+    Attempt, Batch, CallRecord, Counts, Job, JobChange, JobEnd, JobWrite, JobsPage, JobsWanted,
+    Key, Lease, Parts, Purged, QueueState,
 };
 
 /// What a hub needs that outlives it.
@@ -49,7 +49,8 @@ pub trait JobStore: Send + Sync {
     /// outcomes of old ones from the disk.
     ///
     /// Problems of one list alone: `job_key_taken` (its `call_id` is the job that has the caller's key),
-    /// `call_unknown` (a change of a job that is not there), `name_taken` (an insert of an id that is there).
+    /// `call_unknown` (a change or a batch of a job that is not there), `name_taken` (an insert of an id that is
+    /// there).
     fn write(&self, writes: Vec<JobWrite>, durability: Durability) -> Stored;
 
     /// Every job that has not ended, oldest first, without arguments. Blocks; for the hub's start.
@@ -81,6 +82,9 @@ pub trait JobStore: Send + Sync {
 
     /// The attempts of a job, the first one first.
     fn attempts(&self, id: &CallId) -> Reading<Vec<Attempt>>;
+
+    /// The jobs that were asked for as one.
+    fn batch(&self, id: &str) -> Reading<Option<Batch>>;
 
     /// Forgets jobs that ended before that time, and how they went; gives how many. Without
     /// `with_dead`, those that wait for a person's decision stay.

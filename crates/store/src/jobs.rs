@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use hub::store::{
-    Attempt, Counts, Job, JobStore, JobWrite, JobsPage, JobsWanted, Parts, QueueState, Reading,
-    Stored,
+    Attempt, Batch, Counts, Job, JobStore, JobWrite, JobsPage, JobsWanted, Parts, QueueState,
+    Reading, Stored,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
@@ -26,7 +26,10 @@ pub(crate) mod write;
 
 /// The form of the file.
 pub(crate) const FORM: Form = Form {
-    steps: &[include_str!("jobs/schema-1.sql")],
+    steps: &[
+        include_str!("jobs/schema-1.sql"),
+        include_str!("jobs/schema-2.sql"),
+    ],
 };
 
 const OPEN: [JobStatus; 3] = [JobStatus::Queued, JobStatus::Leased, JobStatus::Running];
@@ -44,7 +47,7 @@ impl Table for JobTable {
     type Write = Vec<JobWrite>;
 
     fn has_parts(writes: &Self::Write) -> bool {
-        writes.len() > 1
+        writes.len() > 1 || matches!(writes.first(), Some(JobWrite::Batch(_)))
     }
 
     fn apply(connection: &Connection, writes: &Self::Write) -> Result<(), writer::Fault> {
@@ -206,6 +209,12 @@ impl JobStore for Jobs {
         let id = id.clone();
         self.readers
             .ask(move |connection| row::attempts(connection, &id))
+    }
+
+    fn batch(&self, id: &str) -> Reading<Option<Batch>> {
+        let id = id.to_owned();
+        self.readers
+            .ask(move |connection| row::batch(connection, &id))
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub::journal::Wanted;
 use hub::store::{
-    Attempt, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite, JobsPage, JobsWanted,
-    Parts, Purged, QueueState, Reading, Stored, Stores,
+    Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite, JobsPage,
+    JobsWanted, Parts, Purged, QueueState, Reading, Stored, Stores,
 };
 use time::OffsetDateTime;
 use wire::{AppId, CallId, CallerName, Durability, JobStatus, Problem};
@@ -153,6 +153,10 @@ impl JobStore for MemoryStore {
 
     fn attempts(&self, id: &CallId) -> Reading<Vec<Attempt>> {
         now(self.lock().jobs.attempts(id))
+    }
+
+    fn batch(&self, id: &str) -> Reading<Option<Batch>> {
+        now(self.lock().jobs.batch(id))
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {

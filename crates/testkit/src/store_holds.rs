@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hub::journal::Wanted;
 use hub::store::{
-    Attempt, CallRecord, HistoryStore, Job, JobChange, JobEnd, JobStore, JobWrite, JobsWanted, Key,
-    Lease, Parts, QueueState,
+    Attempt, Batch, CallRecord, HistoryStore, Job, JobChange, JobEnd, JobStore, JobWrite,
+    JobsWanted, Key, Lease, Parts, QueueState,
 };
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -396,6 +396,51 @@ async fn only_ended_jobs_are_forgotten(store: &dyn JobStore) {
     insert(store, job("e1"))
         .await
         .expect("its id is free again");
+    batches_hold(store).await;
+}
+
+async fn batches_hold(store: &dyn JobStore) {
+    let batch = |id: &str, jobs: &[&str]| Batch {
+        id: id.to_owned(),
+        caller: "owner".into(),
+        asked_at: at(7),
+        jobs: jobs.iter().map(|id| (*id).into()).collect(),
+    };
+    let ended = |id: &str, ms| Job {
+        status: JobStatus::Succeeded,
+        end: Some(JobEnd {
+            at: at(ms),
+            duration_ms: 1.0,
+            problem: None,
+        }),
+        ..job(id)
+    };
+    let write = |writes| store.write(writes, Durability::Fsync);
+    let first = batch("batch_1", &["b2", "b1", "b2"]);
+    let together = vec![
+        JobWrite::Insert(Box::new(ended("b1", 30))),
+        JobWrite::Insert(Box::new(ended("b2", 40))),
+        JobWrite::Batch(Box::new(first.clone())),
+    ];
+    write(together).await.expect("stored");
+    let again = vec![JobWrite::Batch(Box::new(first.clone()))];
+    let problem = write(again).await.expect_err("it is there");
+    assert_eq!(problem.code, Code::NAME_TAKEN);
+    let unknown = vec![
+        JobWrite::Insert(Box::new(job("b3"))),
+        JobWrite::Batch(Box::new(batch("batch_2", &["b3", "b4"]))),
+    ];
+    let problem = write(unknown).await.expect_err("one is not there");
+    assert_eq!(problem.code, Code::CALL_UNKNOWN);
+    assert!(get(store, "b3").await.is_none(), "nothing of it is stored");
+    assert_eq!(store.batch("batch_2").await, Ok(None));
+    let other = vec![JobWrite::Batch(Box::new(batch("batch_3", &["b1"])))];
+    write(other).await.expect("a job can be in several");
+    assert_eq!(store.forget_ended(at(35), true).await, Ok(1));
+    assert_eq!(store.batch("batch_1").await, Ok(Some(first)));
+    assert_eq!(store.batch("batch_3").await, Ok(None), "none of it is left");
+    assert_eq!(store.forget_ended(at(45), true).await, Ok(1));
+    assert_eq!(store.batch("batch_1").await, Ok(None));
 }
 
 /// What a store of the history must hold. It begins empty.

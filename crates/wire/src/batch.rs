@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{CallRequest, CallView, Wait};
+use crate::id::CallId;
 use crate::job::Durability;
 use crate::problem::Problem;
 
@@ -43,6 +44,9 @@ pub struct BatchView {
     pub status: BatchStatus,
     /// Of the calls in their order, as far as they were asked.
     pub outcomes: Vec<BatchOutcome>,
+    /// How many wait for those before them and were not asked yet; jobs are asked all at once.
+    #[serde(default)]
+    pub waiting: usize,
     /// How many will not run, because one before them did not succeed.
     #[serde(default)]
     pub not_run: usize,
@@ -65,5 +69,9 @@ pub enum BatchOutcome {
     /// It could not be asked when its turn came.
     Refused {
         problem: Problem,
+    },
+    /// The hub does not remember it any more.
+    Forgotten {
+        call_id: CallId,
     },
 }

@@ -191,6 +191,7 @@ codes! {
     INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, false, "No instance of that name is known.";
     CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
     JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, false, "No job of that id is kept.";
+    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, false, "No batch of that id is remembered.";
     BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
     BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
     RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";

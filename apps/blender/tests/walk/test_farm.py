@@ -36,6 +36,9 @@ text = bpy.data.texts.new("poison.py")
 text.use_module = True
 text.write(%(poison)r)
 bpy.ops.wm.save_as_mainfile(filepath=%(poisoned)r)
+text.clear()
+text.write(%(moods)r)
+bpy.ops.wm.save_as_mainfile(filepath=%(moody)r)
 """
 
 # Frame 2 ends its process, frame 5 never ends.
@@ -50,6 +53,30 @@ def poison(scene, *args):
 
 bpy.app.handlers.frame_change_post.append(poison)
 """
+
+# The first time that frame 2 is rendered it takes memory; the first time that frame 5 is, it stands still.
+MOODS = """
+import bpy, os, time
+
+def is_first(frame):
+    try:
+        os.close(os.open(bpy.data.filepath + ".%%d" %% frame, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+def mood(scene, *args):
+    if scene.frame_current == 2 and is_first(2):
+        held = b"x" * %d
+        time.sleep(600)
+    if scene.frame_current == 5 and is_first(5):
+        time.sleep(600)
+
+bpy.app.handlers.frame_change_post.append(mood)
+"""
+# What a worker may hold, in MB, well above a Blender with a cube; and what the frame takes, in bytes.
+MEMORY_MB = 1200
+HELD_BYTES = 1_300_000_000
 
 ONE_PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d494844520000000100000001080200000090"
@@ -74,8 +101,9 @@ def farm(program, binary, tmp_path_factory):
         found = hub.http.eval(FIND_FONT)
         assert found, "a font is needed"
         font.write_bytes(open(found[0], "rb").read())
-        names = {name: str(folder / (name + ".blend")) for name in ("shot", "needy", "blind", "poisoned")}
-        hub.http.eval(MAKE % dict(names, image=str(image), font=str(font), poison=POISON))
+        names = {name: str(folder / (name + ".blend")) for name in ("shot", "needy", "blind", "poisoned", "moody")}
+        texts = {"poison": POISON, "moods": MOODS % HELD_BYTES}
+        hub.http.eval(MAKE % dict(names, **texts, image=str(image), font=str(font)))
         assert hub.http.request("DELETE", "/v1/instances/maker").status == 200
         image.unlink()
         font.unlink()
@@ -185,6 +213,46 @@ def test_a_worker_that_is_killed_is_replaced(farm, tmp_path):
     assert any("is replaced" in one["text"] for one in call["output"]["logs"])
 
 
+def logged(call):
+    return " ".join(one["text"] for one in call["output"]["logs"])
+
+
+def test_a_worker_that_takes_too_much_memory_is_replaced(farm, tmp_path):
+    out = tmp_path / "memory"
+    words = [*tiny(out), "--scripts", "--workers", "1", "--frames", "1-3", "--no-sheet", "--memory", "%dMB" % MEMORY_MB]
+    call = farm.document("render", farm.folder / "moody.blend", *words)
+    told = call["value"]
+    assert (told["rendered"], told["failed"], told["replaced"]) == (3, [], 1), call
+    assert told["retried"] == [{"frame": 2, "failed": 1}]
+    assert "%d MB" % MEMORY_MB in logged(call) and "is replaced" in logged(call), call["output"]
+    assert frames_in(out) == ["frame_%04d.png" % n for n in (1, 2, 3)]
+
+
+def test_a_worker_without_progress_is_replaced(farm, tmp_path):
+    out = tmp_path / "stalled"
+    words = [*tiny(out), "--scripts", "--workers", "1", "--frames", "4-6", "--no-sheet", "--stall-timeout", "8s"]
+    call = farm.document("render", farm.folder / "moody.blend", *words)
+    told = call["value"]
+    assert (told["rendered"], told["failed"]) == (3, []) and told["replaced"] >= 1, call
+    assert {"frame": 5, "failed": 1} in told["retried"]
+    assert "no progress for 8 s" in logged(call), call["output"]
+
+
+def test_a_worker_without_a_sign_of_life_is_replaced(farm, tmp_path):
+    out = tmp_path / "silent"
+    call_id = ask(farm, out, workers=2, frames="1-6", sheet=False, silence_timeout_s=6)
+    at_work(farm, call_id, 1)
+    stopped = workers(farm)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    call = farm.http.end(call_id, 150)
+    assert call["status"] == "succeeded", call
+    told = call["value"]
+    # On a busy machine a worker that lives may be that silent too.
+    assert (told["rendered"], told["failed"]) == (6, []) and told["replaced"] >= 1, told
+    assert "no sign of life for 6 s" in logged(call), call["output"]
+    assert not is_alive(stopped) and len(frames_in(out)) == 6
+
+
 def test_a_cancel_ends_all_workers_and_keeps_what_is_finished(farm, tmp_path):
     out = tmp_path / "cancelled"
     call_id = ask(farm, out, workers=2, frames="1-400", sheet=False)
@@ -265,4 +333,6 @@ def test_everything_goes_on_after_the_hub_was_killed(farm, tmp_path):
     assert not [one for one in os.listdir(out) if one.endswith(".part")]
     assert workers(farm) == []
     job = farm.http.get("/v1/jobs?limit=1")["jobs"][0]
-    assert (job["command"], job["status"], job["attempt"]) == ("render.farm", "succeeded", 2), "it was watched, not asked"
+    assert (job["command"], job["status"], job["attempt"]) == ("render.farm", "succeeded", 2), (
+        "it was watched, not asked"
+    )

@@ -8,9 +8,10 @@ use wire::problem::exit;
 use wire::{BatchRequest, BatchView, CallRequest, Durability, Problem};
 
 use crate::answer::{Answer, Answered};
+use crate::client::{Client, segment};
 use crate::keyvalue::read_text;
 use crate::session::{Session, typed};
-use crate::ui::{BAD, GOOD, Ui};
+use crate::ui::{BAD, FAINT, GOOD, Ui};
 use crate::{outcome, problems};
 
 /// Run several calls as one
@@ -49,10 +50,19 @@ impl Batch {
             durable: self.job.then(Durability::default),
         };
         let client = session.hub_or_start()?;
-        let document = client.post_within("/v1/batches", &request, None)?;
-        let view: BatchView = typed(&document)?;
-        Ok(Box::new(Ran { document, view }))
+        shown(client.post_within("/v1/batches", &request, None)?)
     }
+}
+
+/// How a batch stands.
+pub(crate) fn show(client: &Client, id: &str) -> Answered {
+    let id = segment("id of a batch", id)?;
+    shown(client.get(&format!("/v1/batches/{id}"))?)
+}
+
+fn shown(document: Value) -> Answered {
+    let view: BatchView = typed(&document)?;
+    Ok(Box::new(Ran { document, view }))
 }
 
 fn calls(text: &str) -> Result<Vec<CallRequest>, Box<Problem>> {
@@ -100,6 +110,9 @@ impl Answer for Ran {
                         value.map(|value| value.to_string()).unwrap_or_default()
                     )?;
                 }
+                BatchOutcome::Forgotten { call_id } => {
+                    writeln!(out, "{call_id} {FAINT}is not remembered any more{FAINT:#}")?;
+                }
                 BatchOutcome::Refused { problem } => {
                     writeln!(out, "{BAD}{}{BAD:#}: {}", problem.code, problem.message)?;
                 }
@@ -109,6 +122,16 @@ impl Answer for Ran {
     }
 
     fn remarks(&self, ui: Ui) {
+        if self.view.status == BatchStatus::Running {
+            let id = &self.view.batch_id;
+            ui.say(format_args!("it goes on: kapelle jobs show {id}"));
+        }
+        if self.view.waiting > 0 {
+            ui.say(format_args!(
+                "{} calls wait for those before",
+                self.view.waiting
+            ));
+        }
         if self.view.not_run > 0 {
             ui.warn(format_args!("{} calls were not run", self.view.not_run));
         }

@@ -9,6 +9,7 @@ use wire::{JobChange, JobPage, JobStatus, JobView, Problem};
 use crate::ago::{ago, short_ms};
 use crate::answer::{Answer, Answered, Shown};
 use crate::client::{Client, segment};
+use crate::commands::batch;
 use crate::commands::run::object;
 use crate::commands::watch;
 use crate::job_words::{self, labels};
@@ -30,7 +31,7 @@ pub struct Jobs {
 #[derive(Subcommand, Debug)]
 enum What {
     List(List),
-    /// Show one job in full, with its attempts
+    /// Show one job in full, with its attempts; or each call of a batch
     Show(Named),
     Watch(Watch),
     /// Cancel jobs, wherever they are
@@ -79,9 +80,9 @@ struct List {
 
 #[derive(Args, Debug)]
 struct Named {
-    /// Which job.
-    #[arg(value_name = "CALL_ID")]
-    job: String,
+    /// Which job, or which batch.
+    #[arg(value_name = "CALL_ID|BATCH_ID")]
+    id: String,
 }
 
 #[derive(Args, Debug)]
@@ -183,7 +184,8 @@ impl Jobs {
                 words.status = vec!["dead".to_owned()];
                 words.run(&client)
             }
-            What::Show(words) => show(&client, &words.job),
+            What::Show(words) if words.id.starts_with("batch_") => batch::show(&client, &words.id),
+            What::Show(words) => show(&client, &words.id),
             What::Cancel(words) => each(&words.jobs, |id| client.delete(&path(id)?)),
             What::Retry(words) => {
                 let change = JobChange {

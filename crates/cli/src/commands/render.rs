@@ -57,6 +57,12 @@ pub struct Render {
     /// Replace a worker when one frame takes longer than this, for example `20m`.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
     pub frame_timeout: Option<u64>,
+    /// Replace a worker that makes no progress for so long [default: 30m]
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
+    pub stall_timeout: Option<u64>,
+    /// Replace a worker that gives no sign of life for so long [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
+    pub silence_timeout: Option<u64>,
     /// The Blender to start [default: the one that is found]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = "Workers")]
     pub blender: Option<PathBuf>,
@@ -201,6 +207,8 @@ impl Render {
             ("threads", json!(self.threads)),
             ("memory_mb", json!(self.memory)),
             ("frame_timeout_s", json!(self.frame_timeout)),
+            ("stall_timeout_s", json!(self.stall_timeout)),
+            ("silence_timeout_s", json!(self.silence_timeout)),
             ("scene", json!(self.scene)),
             ("camera", json!(self.camera)),
             ("engine", json!(self.engine)),

@@ -23,6 +23,8 @@ struct Ask {
     instance: Option<&'static str>,
     args: Value,
     timeout_ms: Option<u64>,
+    /// As a job: stored before it runs.
+    durable: bool,
     /// Whose token.
     caller: &'static str,
     /// A person says yes if asked.
@@ -37,6 +39,7 @@ impl Ask {
             instance: None,
             args,
             timeout_ms: None,
+            durable: false,
             caller: "owner",
             says_yes: false,
         }
@@ -51,7 +54,34 @@ impl Ask {
         if let Some(timeout_ms) = self.timeout_ms {
             body["timeout_ms"] = json!(timeout_ms);
         }
+        if self.durable {
+            body["durable"] = json!(true);
+        }
         body
+    }
+}
+
+/// What can be done to a job.
+#[derive(Clone, Copy)]
+enum JobVerb {
+    Show,
+    Priority(u8),
+    Pause,
+    Resume,
+    Cancel,
+    Retry,
+}
+
+impl JobVerb {
+    /// The body of `PATCH /v1/jobs/{id}`; nothing for the verbs that have their own way.
+    fn change(self) -> Option<Value> {
+        match self {
+            Self::Show | Self::Cancel => None,
+            Self::Priority(priority) => Some(json!({"priority": priority})),
+            Self::Pause => Some(json!({"paused": true})),
+            Self::Resume => Some(json!({"paused": false})),
+            Self::Retry => Some(json!({"status": "queued"})),
+        }
     }
 }
 
@@ -112,6 +142,118 @@ fn row(name: &'static str, ask: Ask, status: &'static str, code: &'static str) -
         code: Some(code).filter(|code| !code.is_empty()),
         value: None,
     }
+}
+
+/// Jobs: the same calls, stored before they run.
+fn jobs() -> Vec<Row> {
+    let job = |ask: Ask| Ask {
+        durable: true,
+        ..ask
+    };
+    let code = |code: &str| Ask::new("code.run", json!({"code": code}));
+    vec![
+        Row {
+            value: Some(json!({"text": "later"})),
+            ..row(
+                "a job",
+                job(Ask::new("toy.echo", json!({"text": "later"}))),
+                "succeeded",
+                "",
+            )
+        },
+        row(
+            "a job that fails",
+            job(code("raise")),
+            "failed",
+            "code_raised",
+        ),
+        row(
+            "a job that times out",
+            job(Ask {
+                timeout_ms: Some(50),
+                ..Ask::new("toy.sleep", json!({"ms": 600_000}))
+            }),
+            "timed_out",
+            "timed_out",
+        ),
+        row(
+            "a job with wrong arguments",
+            job(Ask::new("toy.make", json!({}))),
+            "refused",
+            "arguments_invalid",
+        ),
+        row(
+            "a job that holds a secret",
+            job(code("key = 'ghp_Abcdefghij0123456789Abcd'")),
+            "refused",
+            "arguments_invalid",
+        ),
+        row(
+            "a forbidden job",
+            job(Ask {
+                caller: "reader",
+                ..code("1")
+            }),
+            "refused",
+            "forbidden",
+        ),
+    ]
+}
+
+/// Commands that the hub runs itself, such as a render farm.
+fn run_by_hub() -> Vec<Row> {
+    let tour = |way: &str| Ask {
+        caller: "maker",
+        ..Ask::new("toy.tour", json!({"way": way, "times": 2}))
+    };
+    let told = json!({"args": {"way": "answer", "times": 2}, "caller": "maker"});
+    vec![
+        Row {
+            value: Some(told.clone()),
+            ..row("run by the hub", tour("answer"), "succeeded", "")
+        },
+        Row {
+            value: Some(told),
+            ..row(
+                "a job that the hub runs",
+                Ask {
+                    durable: true,
+                    ..tour("answer")
+                },
+                "succeeded",
+                "",
+            )
+        },
+        row("failed in the hub", tour("fail"), "failed", "not_found"),
+        row("broken in the hub", tour("break"), "failed", "internal"),
+        row(
+            "timed out in the hub",
+            Ask {
+                timeout_ms: Some(50),
+                ..tour("wait")
+            },
+            "timed_out",
+            "timed_out",
+        ),
+        row(
+            "run by the hub on an instance",
+            Ask {
+                instance: Some("toy"),
+                ..tour("answer")
+            },
+            "refused",
+            "arguments_invalid",
+        ),
+        row(
+            "forbidden in the hub",
+            Ask {
+                caller: "reader",
+                ..tour("answer")
+            },
+            "refused",
+            "forbidden",
+        ),
+    ]
 }
 
 fn table() -> Vec<Row> {
@@ -211,7 +353,7 @@ fn table() -> Vec<Row> {
 #[test]
 fn the_same_call_through_any_door_has_the_same_outcome() {
     let house = House::open();
-    for row in table() {
+    for row in table().into_iter().chain(jobs()).chain(run_by_hub()) {
         let mut first: Option<(&'static str, Ending)> = None;
         for door in all() {
             let ending = thread::scope(|scope| {
@@ -239,6 +381,54 @@ fn the_same_call_through_any_door_has_the_same_outcome() {
                 None => first = Some((door.name(), ending)),
                 Some((name, other)) => assert!(*other == ending, "{whose} is not as over {name}"),
             }
+        }
+    }
+}
+
+/// What every door must tell alike of a job that waits, is changed, cancelled, and tried again.
+#[test]
+fn a_job_is_changed_through_any_door_alike() {
+    let told = |job: &Value| {
+        let members = [
+            "status", "priority", "paused", "command", "caller", "labels",
+        ];
+        members.map(|name| job[name].clone())
+    };
+    let mut first: Option<(&'static str, Vec<[Value; 6]>)> = None;
+    for door in all() {
+        // Nobody is there to run them.
+        let house = House::empty();
+        let name = door.name();
+        let id = house.waiting_job();
+        let steps = [
+            JobVerb::Show,
+            JobVerb::Priority(9),
+            JobVerb::Pause,
+            JobVerb::Resume,
+            JobVerb::Cancel,
+            JobVerb::Show,
+            JobVerb::Retry,
+        ];
+        let seen: Vec<[Value; 6]> = steps
+            .iter()
+            .map(|verb| told(&door.change(&house, &id, *verb)))
+            .collect();
+        assert_eq!(seen[1][1], 9, "{name}");
+        assert_eq!(
+            (&seen[2][2], &seen[3][2]),
+            (&json!(true), &json!(false)),
+            "{name}"
+        );
+        assert_eq!(
+            (&seen[5][0], &seen[6][0]),
+            (&json!("cancelled"), &json!("queued")),
+            "{name}"
+        );
+        let gone = door.change(&house, "call_none", JobVerb::Show);
+        assert_eq!(gone["code"], "job_unknown", "{name}");
+        match &first {
+            None => first = Some((name, seen)),
+            Some((other, expected)) => assert_eq!(seen, *expected, "{name} is not as {other}"),
         }
     }
 }

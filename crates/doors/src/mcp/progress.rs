@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hub::Hub;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RoleServer};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -17,11 +18,16 @@ const TOTAL: f64 = 100.0;
 /// The protocol wants progress to grow with every word; a beat grows it by this little.
 const BEAT: f64 = 0.001;
 
+/// A printed line in a notification, in characters.
+const LINE_CHARS_MAX: usize = 200;
+
 /// Who is told, and what they know already.
 pub(crate) struct Teller {
     peer: Peer<RoleServer>,
     token: ProgressToken,
     events: Receiver<Event>,
+    /// Masks what the calls say: they are somebody else's.
+    masks: Option<Hub>,
     heartbeat: Duration,
     started: Instant,
     told_at: Option<Instant>,
@@ -39,6 +45,7 @@ impl Teller {
             peer: asking.context.peer.clone(),
             token,
             events: asking.mcp.hub.listen(),
+            masks: None,
             heartbeat: asking.mcp.pace.heartbeat,
             started: asking.since,
             told_at: None,
@@ -46,6 +53,11 @@ impl Teller {
             is_measured: false,
             held_back: None,
         })
+    }
+
+    /// The calls are somebody else's than the client's.
+    pub(crate) fn without_secrets(&mut self, hub: &Hub) {
+        self.masks = Some(hub.clone());
     }
 
     /// Tells what comes of these calls; never ends by itself.
@@ -78,7 +90,7 @@ impl Teller {
     /// The calls have ended: what they said before that and nobody heard yet.
     pub(crate) async fn rest(&mut self, calls: &[CallId]) {
         while let Ok(event) = self.events.try_recv() {
-            if let Some(said) = said(event, calls) {
+            if let Some(said) = self.said(event, calls) {
                 self.held_back = Some(said);
             }
         }
@@ -88,13 +100,30 @@ impl Teller {
     }
 
     async fn take(&mut self, event: Event, calls: &[CallId]) {
-        let Some((fraction, text)) = said(event, calls) else {
+        let Some((fraction, text)) = self.said(event, calls) else {
             return;
         };
         if self.may_speak() {
             self.say(fraction, text).await;
         } else {
             self.held_back = Some((fraction, text));
+        }
+    }
+
+    /// What one of these calls says of itself, in numbers or in print.
+    fn said(&self, mut event: Event, calls: &[CallId]) -> Option<(Option<f64>, String)> {
+        if let Some(hub) = &self.masks {
+            hub.mask_event(&mut event);
+        }
+        match event {
+            Event::CallProgress { call_id, progress } if calls.contains(&call_id) => {
+                Some((progress.fraction, progress.text))
+            }
+            Event::CallOutput { call_id, text, .. } if calls.contains(&call_id) => {
+                let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+                Some((None, line.chars().take(LINE_CHARS_MAX).collect()))
+            }
+            _ => None,
         }
     }
 
@@ -126,20 +155,3 @@ impl Teller {
         }
     }
 }
-
-/// What one of these calls says of itself, in numbers or in print.
-fn said(event: Event, calls: &[CallId]) -> Option<(Option<f64>, String)> {
-    match event {
-        Event::CallProgress { call_id, progress } if calls.contains(&call_id) => {
-            Some((progress.fraction, progress.text))
-        }
-        Event::CallOutput { call_id, text, .. } if calls.contains(&call_id) => {
-            let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
-            Some((None, line.chars().take(LINE_CHARS_MAX).collect()))
-        }
-        _ => None,
-    }
-}
-
-/// A printed line in a notification, in characters.
-const LINE_CHARS_MAX: usize = 200;

@@ -163,7 +163,7 @@ async fn contents(
         Named::Call(id) => {
             let call = hub.remembered_call(&id).await?;
             may_see(caller, &call)?;
-            return Ok(json(json!(hub.view_for(caller, &call))));
+            return Ok(json(json!(hub.view_with_args_for(caller, &call))));
         }
         Named::Commands(app) => {
             let pages: Vec<String> = hub.commands(&app)?.iter().map(page).collect();

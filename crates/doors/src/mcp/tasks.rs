@@ -36,7 +36,7 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
         return mcp.fixture_tasks.get_task(id);
     };
     may_see(caller, &call).map_err(answer::protocol)?;
-    let view = mcp.hub.view(&call);
+    let view = mcp.hub.view_for(caller, &call);
     let payload = match view.status {
         Status::Queued | Status::Running => TaskPayload::Working,
         Status::Cancelled => TaskPayload::Cancelled,
@@ -49,7 +49,13 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
             TaskPayload::Completed { result }
         }
     };
-    Ok(DetailedTask::new(task(&call), payload))
+    let mut task = task(&call);
+    if call.caller.name != caller.name {
+        task.status_message = task
+            .status_message
+            .map(|said| mcp.hub.masked_text(&said).into_owned());
+    }
+    Ok(DetailedTask::new(task, payload))
 }
 
 pub(crate) fn update(

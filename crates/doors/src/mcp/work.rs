@@ -170,7 +170,8 @@ async fn follow(
     if let Some(teller) = &mut teller {
         teller.rest(&ids).await;
     }
-    let views: Vec<CallView> = calls.iter().map(|call| asking.mcp.hub.view(call)).collect();
+    let view = |call| asking.mcp.hub.view_for(&asking.caller, call);
+    let views: Vec<CallView> = calls.iter().map(|call| view(call)).collect();
     Ok(answer::calls(asking.mcp, &views, note).into())
 }
 
@@ -208,6 +209,11 @@ pub(crate) async fn only_look(
     limit: Duration,
     mut teller: Option<Teller>,
 ) {
+    if call.caller.name != asking.caller.name
+        && let Some(teller) = &mut teller
+    {
+        teller.without_secrets(&asking.mcp.hub);
+    }
     tokio::select! {
         biased;
         _ = call.ended(Some(limit)) => {}

@@ -49,6 +49,10 @@ pub(super) fn paths() -> Map<String, Value> {
             "requestBody": {"required": true, "content": {"application/json": {"schema": reference("BatchRequest")}}},
             "responses": with_problems(json!({"200": json_of("Batch", "It has ended."), "202": json_of("Batch", "It goes on.")}),
                 &["400", "401", "403", "404", "409", "413", "415", "429", "503", "507"])}},
+        "/v1/batches/{id}": {
+            "parameters": [path("id")],
+            "get": {"operationId": "show_batch", "summary": "How a batch stands, call by call",
+                "responses": with_problems(json!({"200": json_of("Batch", "The batch.")}), &["401", "403", "404", "503"])}},
         "/v1/jobs": {"get": {
             "operationId": "jobs", "summary": "Jobs, newest first, or those that wait in their order", "parameters": page,
             "responses": with_problems(json!({"200": json_of("Jobs", "A page of them.")}), &["400", "401", "403", "503"])}},
@@ -124,10 +128,11 @@ fn jobs() -> Map<String, Value> {
             "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
             "queues": {"type": "array", "items": reference("Queue")}}},
         "Refused": {"type": "object", "required": ["problem"], "properties": {"problem": reference("Problem")}},
-        "Batch": {"type": "object", "required": ["batch_id", "status", "outcomes", "not_run"], "properties": {
+        "Forgotten": {"type": "object", "required": ["call_id"], "additionalProperties": false, "properties": {"call_id": {"type": "string"}}},
+        "Batch": {"type": "object", "required": ["batch_id", "status", "outcomes", "waiting", "not_run"], "properties": {
             "batch_id": {"type": "string"}, "status": {"enum": ["running", "succeeded", "failed"]},
-            "outcomes": {"type": "array", "items": {"anyOf": [reference("Call"), reference("Refused")]}},
-            "not_run": {"type": "integer"}}}
+            "outcomes": {"type": "array", "items": {"anyOf": [reference("Call"), reference("Refused"), reference("Forgotten")]}},
+            "waiting": {"type": "integer"}, "not_run": {"type": "integer"}}}
     }))
 }
 

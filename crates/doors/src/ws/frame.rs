@@ -5,6 +5,7 @@
 
 use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::{BufMut as _, Bytes, BytesMut};
+use hub::feed::KeptEvent;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,6 +20,9 @@ const FORM_OF_A_PIECE: &str =
     "It is: a byte 1, the length of the head in two bytes, the head as JSON, the raw bytes.";
 /// Longest text that may stand as `id`, in bytes: it comes back with every answer.
 const ID_BYTES_MAX: usize = 128;
+
+/// How the frame of an event begins.
+const EVENT_HEAD: &str = r#"{"type":"event""#;
 
 /// The asker's own mark for a request: a text or a number, or nothing. It comes back as it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -58,6 +62,7 @@ pub(crate) enum Said {
     JobChange(Box<JobChanged>),
     JobQueue(QueueChange),
     Batch(Box<BatchRequest>),
+    BatchGet { batch_id: String },
     Subscribe(Subscribe),
     Unsubscribe,
     BlobGet(BlobGet),
@@ -141,6 +146,11 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
+    struct BatchNamed {
+        batch_id: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Nothing {}
 
     let Some(Value::String(kind)) = map.shift_remove("type") else {
@@ -162,6 +172,9 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
         "job_change" => Said::JobChange(body(&kind, map)?),
         "job_queue" => Said::JobQueue(body(&kind, map)?),
         "batch" => Said::Batch(body(&kind, map)?),
+        "batch_get" => Said::BatchGet {
+            batch_id: body::<BatchNamed>(&kind, map)?.batch_id,
+        },
         "subscribe" => Said::Subscribe(body(&kind, map)?),
         "unsubscribe" => body::<Nothing>(&kind, map).map(|_| Said::Unsubscribe)?,
         "blob_get" => Said::BlobGet(body(&kind, map)?),
@@ -182,7 +195,7 @@ fn body<T: DeserializeOwned>(kind: &str, map: Map<String, Value>) -> Result<T, P
 
 fn malformed(message: String) -> Problem {
     Problem::new(Code::BODY_MALFORMED, message).hint(
-        "The types are hello, call, batch, cancel, get, jobs, job_get, job_change, job_queue, subscribe, \
+        "The types are hello, call, cancel, get, batch, batch_get, jobs, job_get, job_change, job_queue, subscribe, \
          unsubscribe, blob_get and ping; docs/reference/websocket.md has their members.",
     )
 }
@@ -214,6 +227,22 @@ pub(crate) fn tell(kind: &str, id: &Id, body: &impl Serialize) -> Message {
             )
         }
     }
+}
+
+/// An event of the feed for that subscription. Its text is not written again: it is the same for all.
+pub(crate) fn event(id: &Id, event: &KeptEvent) -> Message {
+    let json = event.json();
+    let id = match id.is_none() {
+        true => String::new(),
+        false => format!(r#","id":{}"#, id.0),
+    };
+    // What stands behind the brace of the event is the rest of the frame.
+    let members = json.strip_prefix('{').unwrap_or("}");
+    let mut text = String::with_capacity(EVENT_HEAD.len() + id.len() + 1 + members.len());
+    for part in [EVENT_HEAD, &id, ",", members] {
+        text.push_str(part);
+    }
+    Message::Text(text.into())
 }
 
 pub(crate) fn problem(id: &Id, problem: &Problem) -> Message {
@@ -309,6 +338,11 @@ pub(crate) fn piece(head: &Value, raw: &[u8]) -> Message {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use hub::feed::Feed;
+    use wire::Event;
+
     use super::*;
 
     fn problem_of(text: &str) -> String {
@@ -343,6 +377,21 @@ mod tests {
             Id(json!("x")),
             "the asker learns which request it was"
         );
+    }
+
+    #[test]
+    fn an_event_is_framed_as_everything_else_is() {
+        let feed = Arc::new(Feed::new("e", None));
+        let (mut subscription, _) = feed.subscribe(vec![Topic::State], None);
+        feed.tell(|| Event::State {
+            instance: "toy".into(),
+            revision: 3,
+            changes: None,
+        });
+        let kept = subscription.take(1).unwrap().remove(0);
+        for id in [Id::default(), Id(json!(1)), Id(json!("a \"b\""))] {
+            assert_eq!(event(&id, &kept), tell("event", &id, &**kept));
+        }
     }
 
     #[test]

@@ -61,3 +61,13 @@ pub(super) async fn batch(
     let view = batches::run(&hub, &caller, wanted).await?;
     Ok(frame::tell("batch", &id, &view))
 }
+
+pub(super) async fn batch_view(
+    hub: Hub,
+    caller: Caller,
+    id: Id,
+    batch: String,
+) -> Result<Message, Problem> {
+    let view = hub.batch_view(&caller, &batch).await?;
+    Ok(frame::tell("batch", &id, &view))
+}

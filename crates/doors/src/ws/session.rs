@@ -67,7 +67,7 @@ struct Request {
 impl Session {
     pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
         Self {
-            follower: Follower::new(hub.clone()),
+            follower: Follower::new(hub.clone(), caller.clone()),
             hub,
             caller,
             proof,
@@ -96,6 +96,11 @@ impl Session {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hub = self.hub.clone();
         let outbox = Arc::clone(&self.outbox);
+        // Made once: each would take the lock of the whole hub's token in every turn of the loop.
+        let stopping = hub.stopping();
+        tokio::pin!(stopping);
+        let over = outbox.over();
+        tokio::pin!(over);
         // Set when the hub stops: calls that end soon are still told.
         let mut ends_at: Option<Instant> = None;
         loop {
@@ -121,14 +126,20 @@ impl Session {
                         return close;
                     }
                 }
-                () = news(&mut self.subscriptions), if !has_events => {}
-                () = outbox.over() => return Close::new(Close::SLOW, "slow reader"),
+                () = news(&mut self.subscriptions), if !has_events => {
+                    if outbox.has_room()
+                        && let Some(close) = self.tell_events()
+                    {
+                        return close;
+                    }
+                }
+                () = &mut over => return Close::new(Close::SLOW, "slow reader"),
                 _ = beat.tick() => {
                     if let Some(close) = self.beat() {
                         return close;
                     }
                 }
-                () = hub.stopping(), if ends_at.is_none() => {
+                () = &mut stopping, if ends_at.is_none() => {
                     ends_at = Some(Instant::now() + limits::WS_STOP_WAIT);
                 }
                 () = until(ends_at), if ends_at.is_some() => return going_away(),
@@ -161,7 +172,7 @@ impl Session {
             Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
                 Err(problem) => self.refuse(&id, &problem),
                 Ok(call) => {
-                    let end = cancelled(self.hub.clone(), id.clone(), call);
+                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
                     self.later(id, end);
                 }
             },
@@ -187,6 +198,11 @@ impl Session {
             }
             Said::Batch(wanted) => {
                 let batch = jobs::batch(self.hub.clone(), self.caller.clone(), id.clone(), *wanted);
+                self.later(id, batch);
+            }
+            Said::BatchGet { batch_id } => {
+                let (hub, caller) = (self.hub.clone(), self.caller.clone());
+                let batch = jobs::batch_view(hub, caller, id.clone(), batch_id);
                 self.later(id, batch);
             }
             Said::Subscribe(wanted) => self.subscribe(id, wanted),
@@ -251,7 +267,7 @@ impl Session {
     /// Gives how the call stands, without its end: that is told by itself.
     fn follow(&mut self, id: &Id, call: &Arc<Call>, to_all: bool, follows: bool) -> CallView {
         if !follows {
-            return self.hub.view(call);
+            return self.hub.view_for(&self.caller, call);
         }
         let request = Request {
             id: id.clone(),
@@ -301,9 +317,9 @@ impl Session {
         let Some(request) = self.requests.remove(&call.id) else {
             return;
         };
-        let message = match follow::ended(&self.hub, call) {
+        let message = match follow::ended(&self.hub, &self.caller, call) {
             Err(problem) if !request.to_all => frame::problem(&request.id, &problem),
-            _ => frame::tell("outcome", &request.id, &self.hub.view(call)),
+            _ => frame::tell("outcome", &request.id, &self.follower.view(call)),
         };
         self.outbox.push(message);
     }
@@ -356,7 +372,7 @@ impl Session {
             match subscription.take(BATCH) {
                 Ok(told) => told
                     .iter()
-                    .for_each(|told| self.outbox.push(frame::tell("event", id, told))),
+                    .for_each(|event| self.outbox.push(frame::event(id, event))),
                 Err(hub::feed::FellBehind) => return Some(self.cut_off_behind()),
             }
         }
@@ -454,9 +470,9 @@ impl Session {
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
     call.ended(Some(limits::CANCEL_WAIT)).await;
-    Ok(frame::tell("call", &id, &hub.view(&call)))
+    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
@@ -464,7 +480,8 @@ async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Prob
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
-    Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
+    let view = hub.view_with_args_for(&caller, &call);
+    Ok(frame::tell("call", &id, &view))
 }
 
 /// Resolves when the feed has something new. All subscriptions read the same feed, and this is asked only

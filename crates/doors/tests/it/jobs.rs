@@ -206,6 +206,20 @@ async fn a_batch_over_http_has_one_answer() {
         .post("/v1/batches", &json!({"calls": calls, "wait": false}))
         .await;
     assert_eq!(shape(&later), "202");
+    let path = |batch: &Value| format!("/v1/batches/{}", batch["batch_id"].as_str().unwrap());
+    for told in [&stopped, &on] {
+        let shown = owner.get(&path(told)).await.json();
+        for member in ["batch_id", "status", "not_run"] {
+            assert_eq!(shown[member], told[member], "{shown}");
+        }
+        let statuses = |batch: &Value| -> Vec<Value> {
+            let outcomes = batch["outcomes"].as_array().unwrap();
+            outcomes.iter().map(|one| one["status"].clone()).collect()
+        };
+        assert_eq!(statuses(&shown), statuses(told));
+    }
+    let unknown = owner.get("/v1/batches/batch_none").await;
+    assert_eq!(shape(&unknown), "404 batch_unknown");
 }
 
 #[tokio::test]
@@ -256,7 +270,15 @@ async fn over_a_websocket_it_is_the_same_job() {
         (&json!("job"), &json!(1))
     );
     let batch = json!({"type": "batch", "id": "g", "calls": [call("toy.echo", json!({}))]});
-    assert_eq!(socket.ask(&batch).await["status"], "succeeded");
+    let ended = socket.ask(&batch).await;
+    assert_eq!(ended["status"], "succeeded");
+    let get = json!({"type": "batch_get", "id": "h", "batch_id": ended["batch_id"]});
+    let shown = socket.ask(&get).await;
+    assert_eq!(shown["type"], "batch", "{shown}");
+    assert_eq!(
+        shown["outcomes"][0]["call_id"],
+        ended["outcomes"][0]["call_id"]
+    );
 }
 
 #[tokio::test]
@@ -315,6 +337,12 @@ async fn over_mcp_it_is_a_member_of_run_and_one_tool() {
         )
         .await;
     assert_eq!(shown["structuredContent"]["durability"], "fsync", "{shown}");
+    let batch = json!({"calls": [call("toy.echo", json!({}))]});
+    let batch = http.post("/v1/batches", &batch).await.json()["batch_id"].clone();
+    let shown = client
+        .tool("jobs", json!({"verb": "show", "call_id": batch}))
+        .await;
+    assert_eq!(shown["structuredContent"]["batch_id"], batch, "{shown}");
     let again = client
         .tool(
             "jobs",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testkit::{Dial, Reply};
 use wire::CallId;
 
+use crate::socket::Socket;
 use crate::{House, call, shape, with};
 
 fn names(events: &[(String, Value)]) -> Vec<&str> {
@@ -130,6 +131,63 @@ async fn a_call_can_be_followed_later_by_several() {
         names(&owner.events("GET", &path, "").await.rest().await),
         ["ended"]
     );
+}
+
+#[tokio::test]
+async fn others_hear_a_call_without_its_secrets() {
+    const TOKEN: &str = "ghp_Abcdefghij0123456789Abcd";
+    let house = House::open().await;
+    let mut bridge = Dial::new(&house.hub).by_hand().await.unwrap();
+    let maker = house.caller("maker", &["write", "read"], &[]).await;
+    let wanted = with(call("toy.echo", json!({})), "wait", json!(false));
+    let asked = maker.post("/v1/calls", &wanted).await.json();
+    let id = asked["call_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/calls/{id}/events");
+    let mut own = maker.events("GET", &path, "").await;
+    let mut others = house.owner().events("GET", &path, "").await;
+    for events in [&mut own, &mut others] {
+        events.next().await.unwrap();
+    }
+    let sent = bridge.next_call().await;
+    bridge.started(&sent.id).await;
+    let said = format!("the token is {TOKEN}");
+    bridge.progress(&sent.id, 0.5, &said).await;
+    bridge.round_trip().await;
+    let views = [
+        (maker.get(&format!("/v1/calls/{id}")).await.json(), true),
+        (
+            house.owner().get(&format!("/v1/calls/{id}")).await.json(),
+            false,
+        ),
+    ];
+    for (view, is_own) in views {
+        let told = view["progress"]["text"].as_str().unwrap();
+        assert_eq!(told == said, is_own, "{told}");
+    }
+    bridge.output(&sent.id, &said).await;
+    let mut end = testkit::succeeded(json!({"token": TOKEN}));
+    end["output"]["stdout"] = json!(said);
+    bridge.end(&sent.id, end).await;
+    for (mut events, is_own) in [(own, true), (others, false)] {
+        let rest = events.rest().await;
+        assert_eq!(names(&rest), ["started", "progress", "output", "ended"]);
+        for (name, data) in &rest[1..] {
+            assert_eq!(data.to_string().contains(TOKEN), is_own, "{name}: {data}");
+        }
+    }
+    let mut socket = Socket::of(&house.owner()).await;
+    let topic = format!("call:{id}");
+    socket
+        .send(&json!({"type": "subscribe", "id": "s", "topics": [topic]}))
+        .await;
+    let resync = socket.next_of("resync").await.to_string();
+    assert!(resync.contains(&id) && !resync.contains(TOKEN), "{resync}");
+    let cancelled = house
+        .owner()
+        .delete(&format!("/v1/calls/{id}"))
+        .await
+        .json();
+    assert!(!cancelled.to_string().contains(TOKEN), "{cancelled}");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub(crate) struct JobWish {
     retry: Option<Retry>,
     key: Option<String>,
     labels: BTreeMap<String, String>,
-    after: Vec<CallId>,
+    pub(super) after: Vec<CallId>,
     timeout_ms: Option<u64>,
 }
 
@@ -255,77 +255,13 @@ impl Jobs {
         Ok(Storing(storing))
     }
 
-    /// Has several stored together or not at all; with `one_after_the_other` each waits for the success
-    /// of the one before.
-    pub(crate) async fn take_all(
-        self: &Arc<Self>,
-        calls: Vec<CheckedCall>,
-        one_after_the_other: bool,
-    ) -> Result<Vec<Arc<Call>>, Problem> {
-        let (answer, stored) = oneshot::channel();
-        let jobs = Arc::clone(self);
-        // A task of its own, as for one.
-        self.tasks.spawn(async move {
-            answer
-                .send(jobs.put_all(&calls, one_after_the_other).await)
-                .ok();
-        });
-        stored.await.unwrap_or_else(|_| {
-            Err(Problem::new(
-                Code::HUB_STOPPING,
-                "The hub stopped before the jobs were stored.",
-            ))
-        })
-    }
-
-    async fn put_all(
-        self: &Arc<Self>,
-        calls: &[CheckedCall],
-        one_after_the_other: bool,
-    ) -> Result<Vec<Arc<Call>>, Problem> {
-        let mut jobs: Vec<(Job, Vec<CallId>)> = Vec::with_capacity(calls.len());
-        let mut writes = Vec::with_capacity(calls.len());
-        let mut durability = Durability::Journal;
-        for call in calls {
-            let Some(mut wish) = call.job.clone() else {
-                return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
-            };
-            let mut after = self.earlier(&wish.after).await?;
-            if let Some((before, _)) = jobs.last().filter(|_| one_after_the_other) {
-                wish.after.push(before.id.clone());
-                after.push(before.id.clone());
-            }
-            let place = self.lock().order.place_last();
-            let job = new_job(call, &wish, place, None);
-            durability = durability.max(job.durability);
-            let row = Job {
-                args: Some(Arc::new(call.args.clone())),
-                ..job.clone()
-            };
-            writes.push(JobWrite::Insert(Box::new(row)));
-            jobs.push((job, after));
-        }
-        self.kept.store.write(writes, durability).await?;
-        // The last one first: none may begin and end before those that wait for it are there.
-        let mut fronts: Vec<Arc<Call>> = jobs
-            .into_iter()
-            .rev()
-            .map(|(job, after)| self.enter_with(job, after).call)
-            .collect();
-        fronts.reverse();
-        Ok(fronts)
-    }
-
     async fn put(
         self: &Arc<Self>,
         call: &CheckedCall,
         wish: JobWish,
         place: i64,
     ) -> Result<Queued, Problem> {
-        let key = wish.key.as_ref().map(|text| Key {
-            text: text.clone(),
-            request_hash: request_hash(call, &wish),
-        });
+        let key = key_of(call, &wish);
         if let Some(key) = &key
             && let Some(known) = self.by_key(call, key).await?
         {
@@ -358,21 +294,26 @@ impl Jobs {
 
     /// The job is stored: it is in the queue from here on.
     fn enter(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
-        // One that has ended since it was looked at: how it ended is seen to.
+        let queued = self.enter_with(job, after.clone());
+        self.look_at_ended(&after);
+        queued
+    }
+
+    /// Jobs that others wait for, which are in the queue by now: how one ended that has since it was looked at is
+    /// seen to.
+    pub(super) fn look_at_ended(self: &Arc<Self>, after: &[CallId]) {
         let some_ended = {
             let room = self.lock();
             after.iter().any(|earlier| !room.open.contains_key(earlier))
         };
-        let queued = self.enter_with(job, after);
         if some_ended {
             let jobs = Arc::clone(self);
             self.tasks
                 .spawn(async move { jobs.look_at_earlier().await });
         }
-        queued
     }
 
-    fn enter_with(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
+    pub(super) fn enter_with(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
         let id = job.id.clone();
         let mut room = self.lock();
         let room = &mut *room;
@@ -393,7 +334,7 @@ impl Jobs {
     }
 
     /// The jobs among these that have not ended; the others must have succeeded.
-    async fn earlier(&self, after: &[CallId]) -> Result<Vec<CallId>, Problem> {
+    pub(super) async fn earlier(&self, after: &[CallId]) -> Result<Vec<CallId>, Problem> {
         let ended: Vec<CallId> = {
             let room = self.lock();
             after
@@ -433,7 +374,11 @@ impl Jobs {
     }
 
     /// What the caller stored under that key before.
-    async fn by_key(&self, call: &CheckedCall, key: &Key) -> Result<Option<Queued>, Problem> {
+    pub(super) async fn by_key(
+        &self,
+        call: &CheckedCall,
+        key: &Key,
+    ) -> Result<Option<Queued>, Problem> {
         let store = &self.kept.store;
         let Some(found) = store.by_key(&call.caller.name, &key.text).await? else {
             return Ok(None);
@@ -478,7 +423,15 @@ impl Jobs {
     }
 }
 
-fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> Job {
+/// The caller's own name for it, with what tells whether it is asked for again.
+pub(super) fn key_of(call: &CheckedCall, wish: &JobWish) -> Option<Key> {
+    wish.key.as_ref().map(|text| Key {
+        text: text.clone(),
+        request_hash: request_hash(call, wish),
+    })
+}
+
+pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> Job {
     let instance = match call.is_run_by_hub() {
         true => Some(HUB.into()),
         false => call.instance.clone(),

@@ -11,7 +11,7 @@ use wire::{CallId, Code, JobStatus, JobView, Problem};
 
 use super::ask::{args_in_bounds, labels_in_bounds, priority_in_bounds, retry_in_bounds};
 use super::record::{Notes, Open, attempt_id, millis_of, now_millis};
-use super::{Jobs, ends, hand, view};
+use super::{Jobs, ends, hand};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::conduct::HUB;
@@ -105,7 +105,7 @@ impl Jobs {
         let room = self.lock();
         self.wake.notify_one();
         match room.open.get(id) {
-            Some(open) => Ok(view::of_open(open)),
+            Some(open) => Ok(self.of_open(open)),
             None => Err(unknown(id)),
         }
     }
@@ -317,7 +317,7 @@ impl Jobs {
         let mut room = self.lock();
         let room = &mut *room;
         let open = Open::new(job);
-        let told = view::of_open(&open);
+        let told = self.of_open(&open);
         room.order.add(open.entry(Vec::new()), now_millis());
         room.open.insert(id.clone(), open);
         self.look_again();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use wire::{AppId, CallId, Code, Event, InstanceName, JobStatus, Mode, Outcome, Problem, Status};
 
 use super::ends::{self, Next};
@@ -56,23 +57,36 @@ impl Host {
 }
 
 impl Jobs {
-    /// A job for every lane that is free. Lanes that are not tell when they are, if there is a job for them.
-    pub(super) fn hand_out(self: &Arc<Self>, hub: &Arc<Hub>) {
+    /// A job for every lane that may have one. Lanes that may not tell when they are free, if there is a job for them.
+    /// Gives when the first of those may have one all the same.
+    pub(super) fn hand_out(self: &Arc<Self>, hub: &Arc<Hub>) -> Option<Instant> {
         // Before the look: who gets free meanwhile is looked at again.
         self.wanted.store(true, Ordering::SeqCst);
-        let mut wanted = false;
+        let (mut wanted, mut next) = (false, None::<Instant>);
         for instance in hub.roster.all() {
             let offer = instance.offer();
-            {
+            let (has_one, has_for) = {
                 let room = self.lock();
-                if room.taken.contains_key(&instance.name) || !room.order.has_for(&offer) {
-                    continue;
-                }
+                let has_one = room.taken.contains_key(&instance.name);
+                (has_one, room.order.has_for(&offer))
+            };
+            if has_one {
+                continue;
             }
-            if !instance.lane.is_free() {
-                wanted = true;
-            } else if let Some(process) = instance.process() {
-                self.give(hub, Host::Instance(Arc::clone(&instance), process), &offer);
+            if !has_for {
+                instance.lane.no_job_waits();
+                continue;
+            }
+            match instance.lane.job_may_come() {
+                Some(at) if at <= Instant::now() => {
+                    if let Some(process) = instance.process() {
+                        self.give(hub, Host::Instance(Arc::clone(&instance), process), &offer);
+                    }
+                }
+                later => {
+                    wanted = true;
+                    next = next.into_iter().chain(later).min();
+                }
             }
         }
         for app in hub.catalog.apps() {
@@ -82,6 +96,7 @@ impl Jobs {
             {}
         }
         self.wanted.store(wanted, Ordering::SeqCst);
+        next
     }
 
     /// Gives a host the job that is next for it; `false` when there is none.
@@ -382,17 +397,22 @@ impl Jobs {
         let mut room = self.lock();
         let open = room.open.get_mut(id)?;
         let status = JobStatus::from(outcome.status);
-        let row = attempt_row(open, status, outcome.problem.clone());
+        let masking = &self.kept.masking;
+        let mut problem = outcome.problem.clone();
+        if let Some(problem) = &mut problem {
+            masking.problem(problem);
+        }
+        let row = attempt_row(open, status, problem);
         let mut notes = open.notes.clone();
         let change = match next {
             Next::End(JobStatus::Dead) => {
                 notes.why = Some(ends::why_dead(&notes, outcome));
                 JobChange {
                     request: Some(notes.to_map()),
-                    ..end_change(&self.kept.masking, id, JobStatus::Dead, outcome)
+                    ..end_change(masking, id, JobStatus::Dead, outcome)
                 }
             }
-            Next::End(status) => end_change(&self.kept.masking, id, *status, outcome),
+            Next::End(status) => end_change(masking, id, *status, outcome),
             Next::Again {
                 after_ms,
                 retries,

@@ -51,7 +51,7 @@ impl Jobs {
         let room = self.lock();
         let around = Around::of(offers, &room);
         let mut told = match room.open.get(id) {
-            Some(open) => with_reason(of_open(open), open, &room, &around),
+            Some(open) => with_reason(self.of_open(open), open, &room, &around),
             None => of_row(&whole, &Notes::of(&whole)),
         };
         drop(room);
@@ -90,7 +90,7 @@ impl Jobs {
             let room = self.lock();
             let around = Around::of(offers, &room);
             let told = page.jobs.iter().map(|job| match room.open.get(&job.id) {
-                Some(open) => with_reason(of_open(open), open, &room, &around),
+                Some(open) => with_reason(self.of_open(open), open, &room, &around),
                 None => of_row(job, &Notes::of(job)),
             });
             (told.collect(), page.next_cursor)
@@ -131,7 +131,7 @@ impl Jobs {
         with_instances
             .chain(queued)
             .take(limits::SNAPSHOT_CALLS_MAX)
-            .map(|open| with_reason(of_open(open), open, &room, &around))
+            .map(|open| with_reason(self.of_open(open), open, &room, &around))
             .collect()
     }
 
@@ -170,9 +170,22 @@ impl Jobs {
             .map(|open| open.job.id.to_string());
         let told = page
             .into_iter()
-            .map(|open| with_reason(of_open(open), open, &room, &around))
+            .map(|open| with_reason(self.of_open(open), open, &room, &around))
             .collect();
         (told, cursor)
+    }
+
+    /// A job in memory, as its row would be told: to everybody, so without secrets.
+    pub(super) fn of_open(&self, open: &Open) -> JobView {
+        let mut told = of_row(&open.job, &open.notes);
+        told.progress = open.front.as_ref().and_then(|front| front.stage().progress);
+        if let Some(progress) = &mut told.progress {
+            self.kept.masking.progress(progress);
+        }
+        if open.job.status != JobStatus::Queued {
+            told.started_at = open.handed_at.map(rfc3339);
+        }
+        told
     }
 
     /// How the queue of each app stands.
@@ -260,16 +273,6 @@ impl Around {
             false => format!("no instance of {} is there that fits `select`", needs.app),
         }
     }
-}
-
-/// A job in memory, as its row would be told.
-pub(super) fn of_open(open: &Open) -> JobView {
-    let mut told = of_row(&open.job, &open.notes);
-    told.progress = open.front.as_ref().and_then(|front| front.stage().progress);
-    if open.job.status != JobStatus::Queued {
-        told.started_at = open.handed_at.map(rfc3339);
-    }
-    told
 }
 
 /// Adds where it stands in its queue and what it waits for.

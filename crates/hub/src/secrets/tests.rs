@@ -67,6 +67,39 @@ fn known_forms_are_masked_and_ordinary_texts_are_not() {
 }
 
 #[test]
+fn our_own_tokens_are_masked_also_when_they_were_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::open(dir.path()).unwrap();
+    let callers = Arc::new(Callers::open(&home).unwrap());
+    let masking = Masking::new(Arc::clone(&callers), "b".repeat(64));
+    let view = crate::callers::TokenView {
+        name: "viewer".into(),
+        scopes: crate::callers::Scopes::ALL,
+        ask: crate::callers::Scopes::NONE,
+    };
+    let made = callers.create(&view).unwrap();
+    callers.revoke("viewer").unwrap();
+    let owner = home.secret(&home.owner_token_file()).unwrap();
+    std::fs::remove_file(home.owner_token_file()).unwrap();
+    let next = home.secret(&home.owner_token_file()).unwrap();
+    for token in [&made, &owner, &next] {
+        assert_eq!(
+            masking.text(&format!("KAPELLE_TOKEN={token} kapelle")),
+            "KAPELLE_TOKEN=[masked] kapelle"
+        );
+    }
+    // One that was made before tokens had a form is known while it counts.
+    let formless = "0123456789abcdef".repeat(4);
+    std::fs::write(home.owner_token_file(), &formless).unwrap();
+    let callers = Arc::new(Callers::open(&home).unwrap());
+    let masking = Masking::new(callers, "b".repeat(64));
+    assert_eq!(masking.text(&formless), "[masked]");
+    for plain in ["kapelle_render", "kapelle_0123456789abcdef"] {
+        assert_eq!(masking.text(plain), plain);
+    }
+}
+
+#[test]
 fn marked_fields_are_masked_wherever_the_schema_has_them() {
     let (_dir, masking, _) = masking();
     let schema = json!({"properties": {

@@ -86,6 +86,16 @@ pub struct QueueState {
     pub draining: bool,
 }
 
+/// Jobs that were asked for as one. Kept for as long as one of them is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub id: String,
+    pub caller: CallerName,
+    pub asked_at: OffsetDateTime,
+    /// In their order; those that were stored before it, too.
+    pub jobs: Vec<CallId>,
+}
+
 /// One thing to be stored.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobWrite {
@@ -95,6 +105,8 @@ pub enum JobWrite {
     Attempt(CallId, Box<Attempt>),
     /// A queue's state; neither paused nor draining is not kept.
     Queue(QueueState),
+    /// Of jobs that are stored, or stored before it in the same list.
+    Batch(Box<Batch>),
 }
 
 /// What is to be changed of a job: what is `None` stays as it is.

@@ -101,18 +101,18 @@ async fn what_is_secret_is_nowhere_but_with_who_asked() {
         (&ran["password"], &ran["text"]),
         (&json!("hunter2"), &json!(TOKEN))
     );
-    let own = json!(hub.hub.view_for(&agent, &call));
+    let own = json!(hub.hub.view_with_args_for(&agent, &call));
     assert!(own["value"].to_string().contains(TOKEN), "{own}");
     assert_eq!(
         own["args"],
         json!({"password": "[masked]", "text": "[masked]"})
     );
-    let others = json!(hub.hub.view_for(&Caller::owner(), &call)).to_string();
+    let others = json!(hub.hub.view_with_args_for(&Caller::owner(), &call)).to_string();
     assert!(!others.contains(TOKEN), "{others}");
     let mut told = String::new();
     feed.news().await;
     for event in feed.take(100).unwrap() {
-        told.push_str(&serde_json::to_string(&*event).unwrap());
+        told.push_str(event.json());
         if let Event::CallEnded { call } = &event.event {
             assert_eq!(call.status, Status::Succeeded);
         }

@@ -22,6 +22,7 @@ mod process_limits;
 mod restart;
 mod stopping;
 mod supervising;
+mod turns;
 mod wedged;
 
 use testkit::TestHub;

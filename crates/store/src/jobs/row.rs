@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hub::store::{Attempt, Job, JobEnd, Key, Lease, Parts};
+use hub::store::{Attempt, Batch, Job, JobEnd, Key, Lease, Parts};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -115,6 +115,21 @@ pub(crate) fn attempts(connection: &Connection, id: &CallId) -> Result<Vec<Attem
         });
     }
     Ok(attempts)
+}
+
+pub(crate) fn batch(connection: &Connection, id: &str) -> Result<Option<Batch>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT caller, asked_at, jobs FROM batches WHERE id = ?1")?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Batch {
+        id: id.to_owned(),
+        caller: row.get::<_, String>(0)?.into(),
+        asked_at: time(row.get(1)?)?,
+        jobs: read(&row.get::<_, String>(2)?)?,
+    }))
 }
 
 /// A time as it is stored: milliseconds since 1970.

@@ -1,6 +1,6 @@
 //! What is written of a job.
 
-use hub::store::{Attempt, Job, JobChange, JobWrite, QueueState};
+use hub::store::{Attempt, Batch, Job, JobChange, JobWrite, QueueState};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ pub(super) fn apply(connection: &Connection, write: &JobWrite) -> Result<(), Fau
         JobWrite::Change(change) => apply_change(connection, change),
         JobWrite::Attempt(id, attempt) => put_attempt(connection, id, attempt),
         JobWrite::Queue(state) => put_queue(connection, state),
+        JobWrite::Batch(batch) => put_batch(connection, batch),
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn weight(write: &JobWrite) -> usize {
                         .map(|outcome| of_outcome(outcome))
                         .sum::<usize>()
             }
+            JobWrite::Batch(batch) => batch.jobs.iter().map(|id| id.as_str().len()).sum(),
             JobWrite::Attempt(..) | JobWrite::Queue(_) => 0,
         }
 }
@@ -302,6 +304,33 @@ fn put_queue(connection: &Connection, state: &QueueState) -> Result<(), Fault> {
         connection
             .prepare_cached("DELETE FROM queues WHERE app = ?1")?
             .execute([state.app.as_str()])?;
+    }
+    Ok(())
+}
+
+fn put_batch(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
+    let is_there = connection
+        .prepare_cached("SELECT 1 FROM batches WHERE id = ?1")?
+        .exists([&batch.id])?;
+    if is_there {
+        return Err(Fault::Refused(Problem::new(
+            Code::NAME_TAKEN,
+            format!("There is a batch `{}` already.", batch.id),
+        )));
+    }
+    connection
+        .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            batch.id,
+            batch.caller.as_str(),
+            ms(batch.asked_at),
+            written(&batch.jobs)
+        ])?;
+    for job in &batch.jobs {
+        let seq = seq_of(connection, job)?;
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO batch_jobs VALUES (?1, ?2)")?
+            .execute(params![batch.id, seq])?;
     }
     Ok(())
 }

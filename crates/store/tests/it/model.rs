@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hub::store::{
-    Attempt, Job, JobChange, JobEnd, JobStore, JobWrite, JobsWanted, Key, Lease, Parts, QueueState,
+    Attempt, Batch, Job, JobChange, JobEnd, JobStore, JobWrite, JobsWanted, Key, Lease, Parts,
+    QueueState,
 };
 use kapelle_store::Jobs;
 use proptest::collection::vec;
@@ -130,8 +131,20 @@ fn queue() -> impl Strategy<Value = JobWrite> {
     })
 }
 
+fn batch() -> impl Strategy<Value = JobWrite> {
+    ("[pqr]", vec(id(), 1..4)).prop_map(|(name, jobs)| {
+        JobWrite::Batch(Box::new(Batch {
+            id: name,
+            caller: "m".into(),
+            asked_at: at(3),
+            jobs: jobs.into_iter().map(Into::into).collect(),
+        }))
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
-    let write = prop_oneof![4 => insert(), 6 => change(), 1 => attempt(), 1 => queue()];
+    let write =
+        prop_oneof![4 => insert(), 6 => change(), 1 => attempt(), 1 => queue(), 2 => batch()];
     let durability = prop::sample::select(vec![Durability::Journal, Durability::Fsync]);
     prop_oneof![
         12 => (vec(write, 1..4), durability).prop_map(|(writes, how)| Step::Write(writes, how)),
@@ -152,6 +165,9 @@ async fn told(store: &dyn JobStore) -> Vec<String> {
         let id = format!("job-{n}").into();
         told.push(format!("{:?}", store.job(&id, Parts::ALL).await));
         told.push(format!("{:?}", store.attempts(&id).await));
+    }
+    for batch in ["p", "q", "r"] {
+        told.push(format!("{:?}", store.batch(batch).await));
     }
     for caller in ["m", "n"] {
         told.push(format!("{:?}", store.by_key(&caller.into(), "k").await));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hub::store::{
-    Attempt, HistoryStore as _, JobEnd, JobStore as _, JobWrite, JobsWanted, Parts, QueueState,
+    Attempt, Batch, HistoryStore as _, JobEnd, JobStore as _, JobWrite, JobsWanted, Parts,
+    QueueState,
 };
 use kapelle_store::{FORMS, History, Jobs};
 use serde_json::json;
@@ -22,6 +23,15 @@ fn copy_of(name: &str, dir: &Path) -> PathBuf {
         .unwrap_or_else(|error| panic!("{name}: {error}; KAPELLE_WRITE_FIXTURES=1 writes it"));
     hub::home::write_private(&path, &bytes).unwrap();
     path
+}
+
+fn batch() -> Batch {
+    Batch {
+        id: "batch_old".to_owned(),
+        caller: "owner".into(),
+        asked_at: at(3),
+        jobs: vec!["old-1".into(), "old-2".into()],
+    }
 }
 
 async fn write_jobs(path: &Path) {
@@ -53,6 +63,7 @@ async fn write_jobs(path: &Path) {
         JobWrite::Insert(Box::new(job("old-2"))),
         JobWrite::Attempt("old-1".into(), Box::new(attempt)),
         JobWrite::Queue(paused),
+        JobWrite::Batch(Box::new(batch())),
     ];
     jobs.write(writes, Durability::Fsync).await.unwrap();
     jobs.close();
@@ -92,6 +103,8 @@ async fn every_old_file_is_opened_with_what_it_holds() {
         assert_eq!(open, Some(job("old-2")));
         assert_eq!(jobs.attempts(&"old-1".into()).await.unwrap().len(), 1);
         assert!(jobs.queues().unwrap()[0].paused);
+        let kept = jobs.batch("batch_old").await.unwrap();
+        assert_eq!(kept, (form >= 2).then(batch));
         let labelled = JobsWanted {
             label: Some(("shot".to_owned(), "010".to_owned())),
             limit: 9,

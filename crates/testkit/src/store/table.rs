@@ -1,9 +1,11 @@
 //! The jobs of [`super::MemoryStore`]: the plainest thing that keeps the promises of the trait. It is also the
 //! model that the real store is compared with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hub::store::{Attempt, Job, JobChange, JobWrite, JobsPage, JobsWanted, Parts, QueueState};
+use hub::store::{
+    Attempt, Batch, Job, JobChange, JobWrite, JobsPage, JobsWanted, Parts, QueueState,
+};
 use wire::{AppId, CallId, CallerName, Code, Problem};
 
 #[derive(Default)]
@@ -14,6 +16,8 @@ pub(super) struct Table {
     places: HashMap<CallId, u64>,
     attempts: BTreeMap<(CallId, u32), Attempt>,
     queues: BTreeMap<AppId, QueueState>,
+    /// With the rows of their jobs that are still there.
+    batches: BTreeMap<String, (Batch, BTreeSet<u64>)>,
 }
 
 /// How it was before a write.
@@ -21,6 +25,7 @@ enum Undo {
     Row(u64, Option<Box<Job>>),
     Attempt((CallId, u32), Option<Attempt>),
     Queue(AppId, Option<QueueState>),
+    Batch(String),
 }
 
 impl Table {
@@ -54,6 +59,10 @@ impl Table {
 
     pub(super) fn queues(&self) -> Vec<QueueState> {
         self.queues.values().cloned().collect()
+    }
+
+    pub(super) fn batch(&self, id: &str) -> Option<Batch> {
+        self.batches.get(id).map(|(batch, _)| batch.clone())
     }
 
     pub(super) fn attempts(&self, id: &CallId) -> Vec<Attempt> {
@@ -106,6 +115,10 @@ impl Table {
                 self.attempts.retain(|(id, _), _| *id != job.id);
             }
         }
+        self.batches.retain(|_, (_, rows)| {
+            rows.retain(|place| !gone.contains(place));
+            !rows.is_empty()
+        });
         gone.len() as u64
     }
 
@@ -135,6 +148,18 @@ impl Table {
                     self.queues.remove(&state.app)
                 };
                 undo.push(Undo::Queue(state.app.clone(), before));
+                Ok(())
+            }
+            JobWrite::Batch(batch) => {
+                if self.batches.contains_key(&batch.id) {
+                    let message = format!("There is a batch `{}` already.", batch.id);
+                    return Err(Problem::new(Code::NAME_TAKEN, message));
+                }
+                let rows = batch.jobs.iter().map(|job| self.place(job));
+                let rows = rows.collect::<Result<_, _>>()?;
+                self.batches
+                    .insert(batch.id.clone(), (Batch::clone(batch), rows));
+                undo.push(Undo::Batch(batch.id.clone()));
                 Ok(())
             }
         }
@@ -178,6 +203,9 @@ impl Table {
             }
             Undo::Queue(app, before) => {
                 put_back(&mut self.queues, app, before);
+            }
+            Undo::Batch(id) => {
+                self.batches.remove(&id);
             }
         }
     }

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use super::house::House;
-use super::{Ask, Ending};
+use super::{Ask, Ending, JobVerb};
 use crate::environment::Environment;
 
 /// One way in.
@@ -16,6 +16,9 @@ pub(super) trait Door {
 
     /// Runs a call to its end; says yes where it is asked and the row wants it.
     fn run(&self, house: &House, ask: &Ask) -> Ending;
+
+    /// Does something to a job, as the owner; gives the job as it stands then, or the problem.
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value;
 
     /// Brings the bytes in as this door does, and runs a command with them as an argument; gives its
     /// value. Nothing when the door takes no bytes.
@@ -50,12 +53,13 @@ fn asks(ask: &Ask, problem: &Value) -> bool {
 struct Http;
 
 impl Http {
+    fn agent() -> ureq::Agent {
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        config.build().into()
+    }
+
     fn post(house: &House, caller: &str, body: &Value) -> (u16, Value) {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let mut response = agent
+        let mut response = Self::agent()
             .post(format!("{}/v1/calls", house.url()))
             .header("Authorization", format!("Bearer {}", house.token(caller)))
             .send_json(body)
@@ -84,6 +88,21 @@ impl Door for Http {
         }
         assert_eq!(answer["status"].take(), status);
         Ending::of_problem(&answer)
+    }
+
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value {
+        let path = format!("{}/v1/jobs/{id}", house.url());
+        let bearer = format!("Bearer {}", house.token("owner"));
+        let agent = Self::agent();
+        let response = match (verb, verb.change()) {
+            (_, Some(body)) => agent
+                .patch(path)
+                .header("Authorization", bearer)
+                .send_json(body),
+            (JobVerb::Cancel, None) => agent.delete(path).header("Authorization", bearer).call(),
+            _ => agent.get(path).header("Authorization", bearer).call(),
+        };
+        response.unwrap().body_mut().read_json().unwrap()
     }
 
     fn run_with_blob(
@@ -155,6 +174,28 @@ impl Door for Ws {
         }
     }
 
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value {
+        let mut socket = Self::open(house, "owner");
+        let mut ask = |mut frame: Value| {
+            frame["id"] = json!(1);
+            frame["call_id"] = json!(id);
+            socket.send(Message::text(frame.to_string())).unwrap();
+            let mut answer = Self::next(&mut socket);
+            match answer["type"].as_str() {
+                Some("problem") => answer["problem"].take(),
+                _ => answer,
+            }
+        };
+        match (verb, verb.change()) {
+            (_, Some(change)) => ask(json!({"type": "job_change", "change": change})),
+            (JobVerb::Cancel, None) => {
+                ask(json!({"type": "cancel"}));
+                ask(json!({"type": "job_get"}))
+            }
+            _ => ask(json!({"type": "job_get"})),
+        }
+    }
+
     fn run_with_blob(
         &self,
         house: &House,
@@ -180,14 +221,14 @@ impl Door for Ws {
 struct Mcp;
 
 impl Mcp {
-    fn tool(house: &House, caller: &str, arguments: &Value) -> Value {
+    fn tool(house: &House, caller: &str, name: &str, arguments: &Value) -> Value {
         const PROTOCOL: &str = "2026-07-28";
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": PROTOCOL,
             "io.modelcontextprotocol/clientInfo": {"name": "walk", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": {},
         });
-        let params = json!({"name": "run", "arguments": arguments, "_meta": meta});
+        let params = json!({"name": name, "arguments": arguments, "_meta": meta});
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let mut response = ureq::post(format!("{}/mcp", house.url()))
             .header("Authorization", format!("Bearer {}", house.token(caller)))
@@ -195,7 +236,7 @@ impl Mcp {
             .header("Content-Type", "application/json")
             .header("MCP-Protocol-Version", PROTOCOL)
             .header("MCP-Method", "tools/call")
-            .header("MCP-Name", "run")
+            .header("MCP-Name", name)
             .send(body.to_string())
             .unwrap();
         let text = response.body_mut().read_to_string().unwrap();
@@ -234,10 +275,10 @@ impl Door for Mcp {
     }
 
     fn run(&self, house: &House, ask: &Ask) -> Ending {
-        let mut result = Self::tool(house, ask.caller, &ask.body());
+        let mut result = Self::tool(house, ask.caller, "run", &ask.body());
         if asks(ask, &result["structuredContent"]["problem"]) {
             let arguments = confirmed(ask.body(), &result["structuredContent"]["problem"]);
-            result = Self::tool(house, ask.caller, &arguments);
+            result = Self::tool(house, ask.caller, "run", &arguments);
         }
         let told = result["structuredContent"].take();
         let ending = match told.get("status") {
@@ -246,6 +287,31 @@ impl Door for Mcp {
         };
         assert_eq!(result["isError"] == true, ending.status != "succeeded");
         ending
+    }
+
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value {
+        let ask = |name: &str, arguments: Value| {
+            let mut told = Self::tool(house, "owner", name, &arguments)["structuredContent"].take();
+            match told.get("problem") {
+                Some(_) if told.get("status").is_none() => told["problem"].take(),
+                _ => told,
+            }
+        };
+        let jobs = |mut arguments: Value| {
+            arguments["call_id"] = json!(id);
+            ask("jobs", arguments)
+        };
+        match verb {
+            JobVerb::Show => jobs(json!({"verb": "show"})),
+            JobVerb::Priority(priority) => jobs(json!({"verb": "edit", "priority": priority})),
+            JobVerb::Pause => jobs(json!({"verb": "pause"})),
+            JobVerb::Resume => jobs(json!({"verb": "resume"})),
+            JobVerb::Retry => jobs(json!({"verb": "retry"})),
+            JobVerb::Cancel => {
+                ask("cancel", json!({"call_id": id}));
+                jobs(json!({"verb": "show"}))
+            }
+        }
     }
 
     /// Agents hand over paths, not bytes.
@@ -272,6 +338,9 @@ impl Terminal {
         }
         if ask.says_yes {
             words.push("--yes");
+        }
+        if ask.durable {
+            words.push("--job");
         }
         let mut command = environment.command(&words);
         command
@@ -318,6 +387,30 @@ impl Door for Terminal {
         } else {
             Ending::of_problem(&document)
         }
+    }
+
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value {
+        let priority;
+        let words: &[&str] = match verb {
+            JobVerb::Show => &["show", id],
+            JobVerb::Priority(wanted) => {
+                priority = wanted.to_string();
+                &["edit", id, "--priority", &priority]
+            }
+            JobVerb::Pause => &["pause", id],
+            JobVerb::Resume => &["resume", id],
+            JobVerb::Cancel => &["cancel", id],
+            JobVerb::Retry => &["retry", id],
+        };
+        let words = [&["jobs"], words, &["--json"]].concat();
+        let output = Environment::new()
+            .command(&words)
+            .env("KAPELLE_URL", house.url())
+            .env("KAPELLE_TOKEN", house.token("owner"))
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
     fn run_with_blob(

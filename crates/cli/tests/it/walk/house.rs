@@ -19,7 +19,18 @@ pub(super) struct House {
 }
 
 impl House {
+    /// With a bridge.
     pub(super) fn open() -> Self {
+        let house = Self::empty();
+        house.runtime.block_on(async {
+            let bridge = Dial::new(&house.hub).connect(answer).await.unwrap();
+            tokio::spawn(play(bridge));
+        });
+        house
+    }
+
+    /// Without any bridge.
+    pub(super) fn empty() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -30,8 +41,6 @@ impl House {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             tokio::spawn(doors::serve(hub.hub.clone(), listener));
-            let bridge = Dial::new(&hub).connect(answer).await.unwrap();
-            tokio::spawn(play(bridge));
             (hub, address)
         });
         let tokens = tokens(&hub);
@@ -49,6 +58,12 @@ impl House {
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// A job that nobody runs.
+    pub(super) fn waiting_job(&self) -> String {
+        let job = self.hub.job("toy.echo", json!({"text": "later"}));
+        self.runtime.block_on(job).id.to_string()
     }
 
     /// Cancels the call that runs next, as its owner does from elsewhere.
@@ -79,6 +94,7 @@ fn tokens(hub: &TestHub) -> HashMap<&'static str, String> {
     let mut tokens = HashMap::from([("owner", owner)]);
     for (name, scopes, ask) in [
         ("reader", json!(["read"]), json!([])),
+        ("maker", json!(["read", "write"]), json!([])),
         ("asker", json!(["read", "code"]), json!(["code"])),
     ] {
         let view = serde_json::from_value(json!({"name": name, "scopes": scopes, "ask": ask}));

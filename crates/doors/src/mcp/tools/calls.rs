@@ -37,7 +37,8 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
         teller,
     )
     .await;
-    Ok(answer::calls(asking.mcp, &[hub.view(&call)], None).into())
+    let view = hub.view_for(&asking.caller, &call);
+    Ok(answer::calls(asking.mcp, &[view], None).into())
 }
 
 pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
@@ -45,7 +46,7 @@ pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
     let hub = &asking.mcp.hub;
     let call = hub.cancel(&asking.caller, &said.call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
-    let view = hub.view(&call);
+    let view = hub.view_for(&asking.caller, &call);
     let text = match view.status.is_end() {
         true => format!(
             "{} has ended: {}.\nNext: state {{}} tells how things stand now.",

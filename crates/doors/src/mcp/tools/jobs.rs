@@ -101,6 +101,12 @@ async fn list(asking: &Asking<'_>, said: Said) -> Answered {
 
 async fn show(asking: &Asking<'_>, id: &Option<CallId>) -> Answered {
     let id = named(id)?;
+    if id.as_str().starts_with("batch_") {
+        let hub = &asking.mcp.hub;
+        let batch = hub.batch_view(&asking.caller, id.as_str()).await?;
+        let next = "jobs {\"verb\": \"show\", \"call_id\": \"…\"} tells all of one call.";
+        return Ok(answer::value(&json!(batch), next).into());
+    }
     let job = asking.mcp.hub.job(&asking.caller, &id).await?;
     let next = match job.status {
         JobStatus::Dead | JobStatus::Interrupted | JobStatus::Failed => {

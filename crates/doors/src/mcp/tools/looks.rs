@@ -248,7 +248,7 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
     if let Some(id) = said.call_id {
         let call = hub.remembered_call(&id).await?;
         may_see(&asking.caller, &call)?;
-        let view = hub.view_for(&asking.caller, &call);
+        let view = hub.view_with_args_for(&asking.caller, &call);
         return Ok(answer::calls(asking.mcp, &[view], None).into());
     }
     require(&asking.caller, Scope::Read, || "see the history".to_owned())?;

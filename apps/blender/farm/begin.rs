@@ -1,0 +1,148 @@
+//! Before the first frame: what is missing, which frames count as done, and the manifest that says so.
+
+use serde_json::{Value, json};
+use wire::{Code, InstanceView, Problem};
+
+use super::folder::Counts;
+use super::frames::{self, Frame};
+use super::manifest::{self, Manifest, Plan};
+use super::pool::Pool;
+use super::wish::Existing;
+use super::{Farm, RANGES_TOLD_MAX};
+
+/// Missing files that the problem names.
+const MISSING_TOLD_MAX: usize = 8;
+
+impl Farm {
+    /// What the first worker finds before anything is rendered.
+    pub(super) async fn preflight(&self, first: &InstanceView) -> Result<Plan, Problem> {
+        self.state().board.stage("looking for missing files");
+        let found = self.ask(&first.name, "file.missing", json!({})).await?;
+        let named = |key: &str| -> Vec<String> {
+            let all = found[key].as_array().into_iter().flatten();
+            all.map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap_or_default();
+                match text("path") {
+                    "" => format!("{} `{}`", text("kind"), text("name")),
+                    path => format!("{} `{}` ({path})", text("kind"), text("name")),
+                }
+            })
+            .collect()
+        };
+        let missing = named("missing");
+        for one in &missing {
+            self.podium.log("warning", format!("Missing: {one}"));
+        }
+        for one in named("unbaked") {
+            self.podium.log(
+                "warning",
+                format!(
+                    "Not baked: {one}. A worker that begins in its middle shows it differently."
+                ),
+            );
+        }
+        if !missing.is_empty() && !self.wish.ignore_missing {
+            let more = missing.len().saturating_sub(MISSING_TOLD_MAX);
+            let mut told = missing;
+            told.truncate(MISSING_TOLD_MAX);
+            if more > 0 {
+                told.push(format!("{more} more"));
+            }
+            return Err(Problem::new(
+                Code::FILE_NOT_FOUND,
+                format!("{} does not find: {}.", self.wish.file.display(), told.join(", ")),
+            )
+            .hint("Bring them to their places or mend the paths in the file; or render without them: --ignore-missing (ignore_missing).")
+            .detail("missing", found["missing"].clone()));
+        }
+        let args = Value::Object(self.wish.settings.clone());
+        let plan = self.ask(&first.name, "render.plan", args).await?;
+        serde_json::from_value(plan).map_err(|error| {
+            Problem::new(
+                Code::INTERNAL,
+                format!("The worker's plan cannot be read: {error}."),
+            )
+        })
+    }
+
+    /// From when on frames count that are there; refuses where other pictures are in the way.
+    pub(super) fn since(
+        &self,
+        before: Option<&Manifest>,
+        plan: &Plan,
+        frames: &[Frame],
+    ) -> Result<u64, Problem> {
+        let same = before.filter(|before| before.source == self.wish.source);
+        match (self.wish.existing, same) {
+            (Existing::Overwrite, Some(same)) if !same.finished && same.since_ms > 0 => {
+                Ok(same.since_ms)
+            }
+            (Existing::Overwrite, _) => Ok(manifest::now_ms()),
+            (Existing::Skip, _) => Ok(0),
+            (Existing::Resume, Some(same)) => Ok(same.since_ms),
+            (Existing::Resume, None) => {
+                let counts = Counts::new(&self.wish.out, &plan.suffix, 0);
+                let there: Vec<Frame> = frames
+                    .iter()
+                    .copied()
+                    .filter(|it| counts.has(*it))
+                    .collect();
+                if there.is_empty() {
+                    return Ok(0);
+                }
+                let told = frames::words(&there, RANGES_TOLD_MAX);
+                if before.is_none() {
+                    self.podium.log(
+                        "info",
+                        format!("These frames were there already, and count; what made them is not known: {told}."),
+                    );
+                    return Ok(0);
+                }
+                Err(Problem::new(
+                    Code::FILE_EXISTS,
+                    format!(
+                        "{} has frames that another version of the file or other settings made: {told}.",
+                        self.wish.out.display()
+                    ),
+                )
+                .hint("Render them again: --overwrite (existing=overwrite); take them as they are: --skip (existing=skip); or name another folder: --out"))
+            }
+        }
+    }
+
+    /// Everything is known: the manifest is written, frames can be handed out.
+    pub(super) async fn begin(
+        &self,
+        before: Option<Manifest>,
+        plan: Plan,
+        frames: &[Frame],
+        left: Vec<Frame>,
+        since_ms: u64,
+    ) -> Result<(), Problem> {
+        let source = self.wish.source.clone();
+        let mut manifest = before
+            .filter(|before| before.source == source && before.since_ms == since_ms)
+            .unwrap_or_else(|| Manifest::new(source, plan.clone()));
+        let graphics_card = plan.graphics_card;
+        manifest.plan = plan;
+        manifest.since_ms = since_ms;
+        manifest.finished = false;
+        manifest.failed.clear();
+        manifest.retried.clear();
+        {
+            let mut state = self.state();
+            if self.wish.workers.is_none() {
+                let fitting = self.machine.workers(self.wish.memory_mb, graphics_card);
+                state.workers = state.workers.min(fitting);
+            }
+            state.workers = state.workers.min(left.len()).max(1);
+            manifest.workers = state.workers;
+            state.board.all = frames.len();
+            state.board.skipped = frames.len() - left.len();
+            state.board.stage("");
+            state.pool = Pool::new(left, self.wish.chunk);
+            state.manifest = Some(manifest);
+        }
+        self.save().await
+    }
+}

@@ -1,0 +1,87 @@
+//! What a farm says in the end: of all frames, of those that failed, and when there was nothing to do.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use wire::{Code, Problem};
+
+use super::Farm;
+use super::folder::Counts;
+use super::frames;
+use super::manifest::{self, Manifest};
+use super::wish::{Existing, Wish};
+
+/// The answer when nothing is left to do, for which no Blender is needed.
+pub(super) fn already_done(wish: &Wish, before: Option<&Manifest>) -> Option<Value> {
+    let before = before.filter(|before| before.finished && before.source == wish.source)?;
+    if wish.existing == Existing::Overwrite {
+        return None;
+    }
+    let plan = &before.plan;
+    let frames = match &wish.frames {
+        Some(frames) => frames.clone(),
+        None => frames::of_scene(plan.start, plan.end, plan.step).ok()?,
+    };
+    let counts = Counts::new(&wish.out, &plan.suffix, before.since_ms);
+    let is_there = |wanted: bool, file: &Option<PathBuf>| {
+        !wanted || file.as_ref().is_some_and(|file| file.is_file())
+    };
+    let all = is_there(wish.sheet, &before.sheet)
+        && is_there(wish.film, &before.film)
+        && frames.iter().all(|frame| counts.has(*frame));
+    all.then(|| report(wish, before, frames.len(), 0, 0.0, 0))
+}
+
+pub(super) fn report(
+    wish: &Wish,
+    manifest: &Manifest,
+    frames: usize,
+    rendered: usize,
+    seconds: f64,
+    replaced: usize,
+) -> Value {
+    let failed: Vec<Value> = manifest
+        .failed
+        .iter()
+        .map(|(frame, why)| {
+            json!({"frame": frame, "tries": manifest.retried.get(frame).unwrap_or(&1), "why": why})
+        })
+        .collect();
+    let retried: Vec<Value> = manifest
+        .retried
+        .iter()
+        .map(|(frame, tries)| json!({"frame": frame, "failed": tries}))
+        .collect();
+    let plan = &manifest.plan;
+    json!({
+        "path": wish.out, "frames": frames, "rendered": rendered,
+        "skipped": frames - rendered - failed.len(),
+        "failed": failed, "retried": retried, "replaced": replaced,
+        "seconds": (seconds * 10.0).round() / 10.0, "workers": manifest.workers,
+        "sheet": manifest.sheet, "film": manifest.film,
+        "report": wish.out.join(manifest::FILE),
+        "scene": plan.scene, "camera": plan.camera, "engine": plan.engine, "samples": plan.samples,
+        "width": plan.width, "height": plan.height, "format": plan.format,
+    })
+}
+
+impl Farm {
+    /// Told when somebody stopped it.
+    pub(super) fn stopped(&self) -> Problem {
+        Problem::new(
+            Code::CANCELLED,
+            format!("The render was stopped. {}", self.done_words()),
+        )
+        .hint("Asked again in the same way, it goes on with the others.")
+    }
+
+    pub(super) fn done_words(&self) -> String {
+        let state = self.state();
+        let there = state.pool.done_count() + state.board.skipped;
+        format!(
+            "{there} of {} frames are finished and stay in {}.",
+            state.board.all,
+            self.wish.out.display()
+        )
+    }
+}

@@ -1,0 +1,189 @@
+//! Several jobs that are stored together or not at all: a batch.
+//!
+//! In come calls that ask to be jobs; out come their fronts when the store has all of them, and which jobs they are.
+//! One that its caller stored before under the same key takes its place among them and is not stored again.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+use wire::{CallId, Code, Durability, Problem};
+
+use super::Jobs;
+use super::ask::{key_of, new_job};
+use crate::call::Call;
+use crate::callers::Caller;
+use crate::desk::CheckedCall;
+use crate::limits;
+use crate::store::{Batch, Job, JobWrite};
+
+/// One of them.
+enum Step {
+    /// Stored before, under its key.
+    Known(Arc<Call>),
+    /// With the jobs that it waits for.
+    New(Box<Job>, Vec<CallId>),
+}
+
+impl Step {
+    fn id(&self) -> &CallId {
+        match self {
+            Self::Known(call) => &call.id,
+            Self::New(job, _) => &job.id,
+        }
+    }
+
+    fn waits_for(&self) -> &[CallId] {
+        match self {
+            Self::Known(_) => &[],
+            Self::New(_, after) => after,
+        }
+    }
+}
+
+impl Jobs {
+    /// Has them stored under the batch's id; with `one_after_the_other` each waits for the success of the one before.
+    ///
+    /// # Errors
+    /// `job_key_taken`, `arguments_invalid` when one would come after a job that did not succeed, what the store says.
+    pub(crate) async fn take_all(
+        self: &Arc<Self>,
+        id: &str,
+        caller: &Caller,
+        calls: Vec<CheckedCall>,
+        one_after_the_other: bool,
+    ) -> Result<Vec<Arc<Call>>, Problem> {
+        let (answer, stored) = oneshot::channel();
+        let jobs = Arc::clone(self);
+        let batch = Batch {
+            id: id.to_owned(),
+            caller: caller.name.clone(),
+            asked_at: OffsetDateTime::now_utc(),
+            jobs: Vec::new(),
+        };
+        // A task of its own: a caller that goes away leaves no half a batch.
+        self.tasks.spawn(async move {
+            let stored = jobs.put_all(batch, &calls, one_after_the_other).await;
+            answer.send(stored).ok();
+        });
+        stored.await.unwrap_or_else(|_| {
+            Err(Problem::new(
+                Code::HUB_STOPPING,
+                "The hub stopped before the jobs were stored.",
+            )
+            .hint("Ask again when it is back; with an `idempotency_key` in each call nothing runs twice."))
+        })
+    }
+
+    async fn put_all(
+        self: &Arc<Self>,
+        mut batch: Batch,
+        calls: &[CheckedCall],
+        one_after_the_other: bool,
+    ) -> Result<Vec<Arc<Call>>, Problem> {
+        let mut races = 0;
+        let steps = loop {
+            let steps = self.steps(calls, one_after_the_other).await?;
+            batch.jobs = steps.iter().map(|step| step.id().clone()).collect();
+            match self.write_all(&batch, calls, &steps).await {
+                Ok(()) => break steps,
+                // Somebody was quicker with one of the keys: the next look finds his job.
+                Err(problem)
+                    if problem.code == Code::JOB_KEY_TAKEN
+                        && races < limits::BATCH_KEY_RACES_MAX =>
+                {
+                    races += 1;
+                }
+                Err(problem) => return Err(problem),
+            }
+        };
+        let waited_for: Vec<CallId> = steps.iter().flat_map(Step::waits_for).cloned().collect();
+        // The last one first: none may begin and end before those that wait for it are there.
+        let fronts = steps.into_iter().rev().map(|step| match step {
+            Step::Known(call) => call,
+            Step::New(job, after) => self.enter_with(*job, after).call,
+        });
+        let mut fronts: Vec<Arc<Call>> = fronts.collect();
+        fronts.reverse();
+        self.look_at_ended(&waited_for);
+        Ok(fronts)
+    }
+
+    async fn steps(
+        &self,
+        calls: &[CheckedCall],
+        one_after_the_other: bool,
+    ) -> Result<Vec<Step>, Problem> {
+        let mut steps: Vec<Step> = Vec::with_capacity(calls.len());
+        for (at, call) in calls.iter().enumerate() {
+            let step = self
+                .step(call, steps.last().filter(|_| one_after_the_other))
+                .await
+                .map_err(|problem| problem.detail("call", at))?;
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    async fn step(&self, call: &CheckedCall, before: Option<&Step>) -> Result<Step, Problem> {
+        let Some(mut wish) = call.job.clone() else {
+            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+        };
+        // Of what its caller asked; what the batch adds is not his.
+        let key = key_of(call, &wish);
+        if let Some(key) = &key
+            && let Some(known) = self.by_key(call, key).await?
+        {
+            return Ok(Step::Known(known.call));
+        }
+        let mut after = self.earlier(&wish.after).await?;
+        if let Some(before) = before {
+            wish.after.push(before.id().clone());
+            match before {
+                Step::New(job, _) => after.push(job.id.clone()),
+                Step::Known(known) => after.extend(self.after_known(known).await?),
+            }
+        }
+        let place = self.lock().order.place_last();
+        Ok(Step::New(Box::new(new_job(call, &wish, place, key)), after))
+    }
+
+    async fn after_known(&self, known: &Call) -> Result<Vec<CallId>, Problem> {
+        self.earlier(std::slice::from_ref(&known.id))
+            .await
+            .map_err(|problem| match problem.code == Code::ARGUMENTS_INVALID {
+                true => Problem::new(
+                    Code::ARGUMENTS_INVALID,
+                    format!(
+                        "It would come after {}, which is stored under the key of the call before and did not succeed.",
+                        known.id
+                    ),
+                )
+                .hint(format!(
+                    "Mend that one and run it again (kapelle jobs retry {}), or ask with `on_error: continue`.",
+                    known.id
+                )),
+                false => problem,
+            })
+    }
+
+    async fn write_all(
+        &self,
+        batch: &Batch,
+        calls: &[CheckedCall],
+        steps: &[Step],
+    ) -> Result<(), Problem> {
+        let mut writes = Vec::with_capacity(steps.len() + 1);
+        let mut durability = Durability::Journal;
+        for (call, step) in calls.iter().zip(steps) {
+            let Step::New(job, _) = step else { continue };
+            durability = durability.max(job.durability);
+            writes.push(JobWrite::Insert(Box::new(Job {
+                args: Some(Arc::new(call.args.clone())),
+                ..Job::clone(job)
+            })));
+        }
+        writes.push(JobWrite::Batch(Box::new(batch.clone())));
+        self.kept.store.write(writes, durability).await
+    }
+}
