@@ -2,10 +2,10 @@
 // In come events and answers; out come lists that the rooms read. Bursts of events are shown together, a few times
 // a second, so that ten thousand jobs do not paint ten thousand times. It asks nothing of an app.
 import { Estimates } from './estimate';
-import { del, get, isSignedOut, post } from './http';
-import { Socket, type Link, type Message } from './socket';
+import { del, get, isSignedOut, post, problemOf } from './http';
+import { Socket, type Link, type Resync } from './socket';
 import { isUnderWay, type App, type Call, type Command, type Event, type Instance, type Job } from './wire';
-import type { Me, Queue } from './wire';
+import type { Answers, Me, Problem, Queue } from './wire';
 
 /** Ended calls that the page keeps. */
 const CALLS_MAX = 500;
@@ -35,6 +35,8 @@ class Hub {
   jobs = $state.raw<Job[]>([]);
   queues = $state.raw<Queue[]>([]);
   apps = $state.raw<App[]>([]);
+  /** What could not be read of what was before; what happens now is told nevertheless. */
+  trouble = $state.raw<Problem | null>(null);
   /** Calls that were taken back. */
   undone = $state.raw<ReadonlySet<string>>(new Set());
   /** Turns with everything that was printed. */
@@ -57,14 +59,14 @@ class Hub {
   readonly socket = new Socket(['calls', 'instances', 'state', 'jobs'], {
     link: (link, me, retryAt) => this.#linked(link, me, retryAt),
     event: (event) => this.#heard(event, Date.parse(event.at) || Date.now()),
-    resync: (message) => void this.#resync(message),
+    resync: (told) => void this.#resync(told),
   });
 
   /** The commands of an app, asked once for each run of the hub. */
   commands(app: string): Promise<Command[]> {
     let known = this.#commands.get(app);
     if (!known) {
-      known = get<{ commands: Command[] }>(`/v1/apps/${encodeURIComponent(app)}/commands`).then(
+      known = get<Answers['Commands']>(`/v1/apps/${encodeURIComponent(app)}/commands`).then(
         ({ commands }) => commands,
       );
       known.catch(() => this.#commands.delete(app));
@@ -114,11 +116,11 @@ class Hub {
     try {
       let cursor = '';
       do {
-        const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
+        const page = await get<Answers['Jobs']>(
           `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
         );
         for (const job of page.jobs) jobs.set(job.call_id, job);
-        this.queues = page.queues ?? [];
+        this.queues = page.queues;
         cursor = page.next_cursor ?? '';
       } while (cursor && jobs.size < JOBS_MAX);
     } finally {
@@ -134,7 +136,7 @@ class Hub {
   }
 
   async reloadInstances(): Promise<void> {
-    const { instances } = await get<{ instances: Instance[] }>('/v1/instances');
+    const { instances } = await get<Answers['Instances']>('/v1/instances');
     this.#instances = new Map(instances.map((one) => [one.name, one]));
     this.#show();
   }
@@ -143,6 +145,7 @@ class Hub {
     this.link = link;
     this.retryAt = retryAt;
     if (me) this.me = me;
+    if (link === 'live' && this.trouble) void this.look();
     if (link === 'signed_out') {
       this.me = null;
       this.isKnown = false;
@@ -209,7 +212,9 @@ class Hub {
 
   #putJob(job: Job, at: number): void {
     const known = this.#jobs.get(job.call_id);
-    this.#jobs.set(job.call_id, known ? { ...known, ...job } : job);
+    // One that is tried again has nothing of its end before.
+    const isAgain = known && !isUnderWay(known.status) && isUnderWay(job.status);
+    this.#jobs.set(job.call_id, known && !isAgain ? { ...known, ...job } : job);
     for (const heard of this.#readings) heard.add(job.call_id);
     this.estimates.saw(job.call_id, job.progress?.fraction, at);
     if (job.status === 'running' && known?.status !== 'running') this.#started.set(job.call_id, at);
@@ -220,7 +225,7 @@ class Hub {
     if (call) this.#calls.set(id, { ...call, ...change });
     const job = this.#jobs.get(id);
     if (!job) return;
-    this.#jobs.set(id, { ...job, ...change } as Job);
+    this.#jobs.set(id, { ...job, ...change });
     for (const heard of this.#readings) heard.add(id);
   }
 
@@ -236,22 +241,26 @@ class Hub {
     this.undone = new Set(this.#undone);
   }
 
-  async #resync(message: Message): Promise<void> {
-    const under = (message['calls'] as Call[] | undefined) ?? [];
-    const instances = (message['instances'] as Instance[] | undefined) ?? [];
+  async #resync({ why, calls: under = [], instances = [] }: Resync): Promise<void> {
     this.#instances = new Map(instances.map((one) => [one.name, one]));
     // Another run of the hub knows nothing of the calls that were under way here.
     for (const [id, call] of this.#calls) if (isUnderWay(call.status)) this.#calls.delete(id);
-    if (message['why'] === 'epoch') this.#commands.clear();
+    if (why === 'epoch') this.#commands.clear();
     for (const call of under) this.#put(call);
     this.isKnown = true;
     this.#show();
-    const [history] = await Promise.allSettled([
-      get<{ calls: Call[] }>(`/v1/calls?limit=200`),
+    await this.look();
+  }
+
+  /** Reads what was before: the history, the jobs, and what there is to start. */
+  async look(): Promise<void> {
+    const read = await Promise.allSettled([
+      get<Answers['History']>('/v1/calls?limit=200').then(({ calls }) => this.#remember(calls)),
       this.reloadJobs(),
-      get<{ apps: App[] }>('/v1/apps').then(({ apps }) => (this.apps = apps)),
+      get<Answers['Apps']>('/v1/apps').then(({ apps }) => (this.apps = apps)),
     ]);
-    if (history.status === 'fulfilled') this.#remember(history.value.calls);
+    const failed = read.find((one) => one.status === 'rejected');
+    this.trouble = failed ? problemOf(failed.reason) : null;
   }
 
   /** What ended before the page was open, newest first. */
