@@ -37,8 +37,11 @@ async function fromFolder(route) {
   });
 }
 
+/** Calls of one batch: the hub takes no more. */
+const BATCH = 1000;
+
 /** Patience, in milliseconds; nothing is measured by it. */
-export const PATIENCE = 12_000;
+export const PATIENCE = 60_000;
 
 export class House {
   /** `more`: what else stands in its environment. */
@@ -99,6 +102,20 @@ export class House {
   /** Code as a job of that label; it is not waited for. */
   job(name, code, more = {}) {
     return this.call('code.run', { code }, { durable: true, wait: false, labels: { name }, ...more });
+  }
+
+  /** So many jobs that wait for a Blender which is not there; `shot` labels each by its number. */
+  async fill(count, shot) {
+    for (let first = 0; first < count; first += BATCH) {
+      const calls = Array.from({ length: Math.min(BATCH, count - first) }, (_, at) => ({
+        app: 'blender',
+        command: 'scene.get',
+        args: {},
+        labels: { shot: shot(first + at) },
+      }));
+      const batch = await this.ask('POST', '/v1/batches', { calls, durable: 'journal', wait: false });
+      if (batch.status !== 'running') throw new Error(JSON.stringify(batch).slice(0, 500));
+    }
   }
 
   /** The labels of jobs that wait, in the order in which they will run. */

@@ -204,7 +204,7 @@ it('edits one that waits', async () => {
   await dialog.getByRole('textbox', { name: /^code/ }).fill('2');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.waitFor({ state: 'detached' });
-  await near(page).getByText('"code": "2"').waitFor();
+  await near(page).getByRole('group', { name: 'Code' }).getByText('2', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Resume the queue' }).click();
   assert.equal((await house.ended(call_id)).value, 2);
   isQuiet(page);

@@ -43,3 +43,13 @@ export function isQuiet(page) {
   );
   assert.deepEqual(page.elsewhere, [], 'asked for nothing outside');
 }
+
+/** Connects now; or the page has done so by itself, before one could ask for it. */
+export async function hurry(page) {
+  const live = page.getByText('Live', { exact: true });
+  await page.getByRole('button', { name: 'Try now' }).or(live).first().waitFor();
+  await page.evaluate(() =>
+    [...document.querySelectorAll('button')].find((one) => /Try now/.test(one.textContent))?.click(),
+  );
+  await live.waitFor();
+}

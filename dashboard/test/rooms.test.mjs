@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Browser, BINARY, House } from './house.mjs';
-import { barriers, isQuiet, overflow } from './looks.mjs';
+import { barriers, hurry, isQuiet, overflow } from './looks.mjs';
 
 const run = promisify(execFile);
 const NARROW = { viewport: { width: 320, height: 640 } };
@@ -315,7 +315,7 @@ describe('staying true', () => {
     await house.call('object.create', { kind: 'cube', name: 'Missed' });
     got.length = 0;
     await page.unroute('**/v1/**');
-    await page.getByRole('button', { name: 'Try now' }).click();
+    await hurry(page);
     await page.getByText(/added Missed/).waitFor();
     const again = sent.filter(({ type }) => type === 'subscribe').at(-1);
     assert.ok(again.epoch && again.since > 0, 'it named its position');

@@ -2,31 +2,17 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { Browser, House } from './house.mjs';
-import { barriers, isQuiet, overflow } from './looks.mjs';
+import { barriers, hurry, isQuiet, overflow } from './looks.mjs';
 
 const COUNT = 10_000;
-const BATCH = 1000;
 
 let house;
 let browser;
-/** Jobs that nobody runs: there is no Blender here. */
-async function queue(count, shot) {
-  for (let first = 0; first < count; first += BATCH) {
-    const calls = Array.from({ length: Math.min(BATCH, count - first) }, (_, at) => ({
-      app: 'blender',
-      command: 'scene.get',
-      args: {},
-      labels: { shot: shot(first + at) },
-    }));
-    const batch = await house.ask('POST', '/v1/batches', { calls, durable: 'journal', wait: false });
-    assert.equal(batch.status, 'running', JSON.stringify(batch).slice(0, 500));
-  }
-}
 before(async () => {
   house = await House.open();
   browser = await Browser.open();
   await house.ask('POST', '/v1/jobs/queue', { app: 'blender', paused: true });
-  await queue(COUNT, (number) => `s${number % 40}`);
+  await house.fill(COUNT, (number) => `s${number % 40}`);
 });
 after(async () => {
   await browser?.close();
@@ -47,7 +33,7 @@ it('keeps ten thousand rows light, goes to their end, and takes a thousand more 
     COUNT,
   );
   assert.ok((await rows()) < 80);
-  await queue(1000, () => 'new');
+  await house.fill(1000, () => 'new');
   await page.getByRole('button', { name: /All 11,000/ }).waitFor();
   const chosen = page.getByRole('option', { selected: true });
   assert.equal(await chosen.getAttribute('aria-setsize'), String(COUNT + 1000));
@@ -86,7 +72,7 @@ it('catches up with what happened while it was cut off', async () => {
   const [{ call_id }] = (await house.ask('GET', '/v1/jobs?status=queued&order=queue&limit=1')).jobs;
   await house.ask('PATCH', `/v1/jobs/${call_id}`, { labels: { shot: 'mended' } });
   await page.unroute('**/v1/**');
-  await page.getByRole('button', { name: 'Try now' }).click();
+  await hurry(page);
   await page.getByRole('option').filter({ hasText: 'shot: mended' }).waitFor();
   await page.context().close();
 });

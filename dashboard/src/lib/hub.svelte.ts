@@ -29,6 +29,8 @@ class Hub {
   retryAt = $state<number | null>(null);
   /** Whether what is shown has been heard from the hub at least once. */
   isKnown = $state(false);
+  /** Whether what was before has been read too, as far as it could be. */
+  isRead = $state(false);
   instances = $state.raw<Instance[]>([]);
   /** Newest first. */
   calls = $state.raw<Call[]>([]);
@@ -149,6 +151,7 @@ class Hub {
     if (link === 'signed_out') {
       this.me = null;
       this.isKnown = false;
+      this.isRead = false;
     }
   }
 
@@ -261,6 +264,8 @@ class Hub {
     ]);
     const failed = read.find((one) => one.status === 'rejected');
     this.trouble = failed ? problemOf(failed.reason) : null;
+    this.isRead = true;
+    this.#show();
   }
 
   /** What ended before the page was open, newest first. */

@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FORMS, python, shell, write } from '../../src/lib/snippets';
-import { brief, changesText, fileName, pictureOf } from '../../src/lib/text';
+import { laterIn } from '../../src/lib/later';
+import { brief, changesText, fileName, pictureOf, withoutIds } from '../../src/lib/text';
 
 const HARD = [`it's`, '"quoted"', 'a\\b\\', '$HOME `id` !!', 'two\nlines\ttab', 'Zürich 🎻', '', '-n', '*'];
 
@@ -63,6 +64,33 @@ describe('small wording', () => {
     expect(pictureOf({ preview: { $blob: 'sha256:1' }, image: { $blob: 'sha256:2' } })).toBe('sha256:1');
     expect(pictureOf({ image: { $blob: 'sha256:2', media_type: 'text/html' } })).toBeNull();
     expect(pictureOf({ image: 'sha256:2' })).toBeNull();
+  });
+});
+
+describe('a refusal', () => {
+  const message =
+    'object.create (call_01M8EE5ZVCTNKAJVNTMRCYGHQF) is not the last change: 1 came after it and would go with it: material.create (call_01M8EE5ZVT0YG4HGTCTYNNV1DN, owner).';
+
+  it('has no ids on one line', () => {
+    expect(withoutIds(message)).toBe(
+      'object.create is not the last change: 1 came after it and would go with it: material.create.',
+    );
+    expect(withoutIds('Lane (a call of two words) stays')).toBe('Lane (a call of two words) stays');
+  });
+
+  it('names what would go with it, and how much more', () => {
+    const after = [
+      { by: 'call', call: 'call_1', command: 'material.create', owner: 'claude', label: 'Material' },
+      { by: 'artist', label: 'Move' },
+    ];
+    expect(laterIn({ code: 'call_failed', message, details: { after, count: 5 } })).toEqual({
+      steps: [
+        { name: 'material.create', owner: 'claude' },
+        { name: 'Move', owner: null },
+      ],
+      more: 3,
+    });
+    expect(laterIn({ code: 'call_failed', message })).toEqual({ steps: [], more: 0 });
   });
 });
 
