@@ -149,7 +149,8 @@ describe('a Blender from start to revert', () => {
     const first = page.getByRole('listitem').filter({ hasText: 'added First' });
     await first.getByRole('button', { name: /Revert/ }).click();
     const dialog = page.getByRole('dialog', { name: 'It cannot be taken back alone' });
-    await dialog.waitFor();
+    await dialog.getByText('object.create is not the last change. With it would go:').waitFor();
+    assert.equal(await dialog.getByRole('listitem').count(), 1);
     assert.deepEqual(await barriers(page), []);
     await dialog.getByRole('button', { name: 'Take all of that back' }).click();
     await page.getByRole('listitem').filter({ hasText: 'added Second' }).getByText('Taken back').waitFor();
@@ -289,6 +290,32 @@ describe('staying true', () => {
     await page.getByRole('article', { name: 'hall' }).getByText('Idle').waitFor();
     await house.call('object.create', { kind: 'cone', name: 'After' });
     await page.getByText(/added After/).waitFor();
+    await page.context().close();
+  });
+
+  it('says what is on its way, what could not be read, and looks again', async () => {
+    const problem = { code: 'store_failed', message: 'The jobs cannot be read.', hint: 'Look at the disk.' };
+    let answer;
+    const held = new Promise((resolve) => (answer = resolve));
+    const page = await browser.page(house, {
+      hash: '/work',
+      before: (page) =>
+        page.route(/v1\/(jobs|calls)\?/, async (route) => {
+          await held;
+          if (route.request().url().includes('jobs')) await route.fulfill({ status: 503, json: problem });
+          else await route.fulfill({ json: { since: new Date().toISOString(), calls: [] } });
+        }),
+    });
+    await page.getByText('Asking the hub…').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    answer();
+    const alert = page.getByRole('alert');
+    await alert.getByText('The jobs cannot be read. Look at the disk.').waitFor();
+    await page.getByText('No work yet').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.unroute(/v1\/(jobs|calls)\?/);
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await alert.waitFor({ state: 'detached' });
     await page.context().close();
   });
 
