@@ -19,6 +19,8 @@ const SHOW_MANY_EVERY_MS = 300;
 /** Jobs that the page lists; the hub gives them in pages. */
 const JOBS_MAX = 10_000;
 const JOBS_PAGE = 1000;
+/** Between two looks at the order in which jobs wait, at least: one answer is some hundred kB. */
+const ORDER_EVERY_MS = 1000;
 
 /** The mark of pictures that the page itself asks for: they are no news. */
 const PICTURE = 'picture';
@@ -53,11 +55,12 @@ class Hub {
   #outputs = new Map<string, string>();
   #started = new Map<string, number>();
   #undone = new Set<string>();
-  /** For each list of jobs that is being read: those that were heard of meanwhile. */
-  #readings = new Set<Set<string>>();
+  /** For each list of jobs that is being read: what was heard of them meanwhile. */
+  #readings = new Set<Map<string, Partial<Job>>>();
   #commands = new Map<string, Promise<Command[]>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  #order: ReturnType<typeof setTimeout> | undefined;
   readonly socket = new Socket(['calls', 'instances', 'state', 'jobs'], {
     link: (link, me, retryAt) => this.#linked(link, me, retryAt),
     event: (event) => this.#heard(event, Date.parse(event.at) || Date.now()),
@@ -113,7 +116,7 @@ class Hub {
 
   async reloadJobs(): Promise<void> {
     const jobs = new Map<string, Job>();
-    const heard = new Set<string>();
+    const heard = new Map<string, Partial<Job>>();
     this.#readings.add(heard);
     try {
       let cursor = '';
@@ -128,12 +131,31 @@ class Hub {
     } finally {
       this.#readings.delete(heard);
     }
-    // Events are newer than the page that they came in between.
-    for (const id of heard) {
-      const job = this.#jobs.get(id);
-      if (job) jobs.set(id, { ...jobs.get(id), ...job });
+    // Events are newer than the page that they came in between; what they do not tell the page knows better.
+    for (const [id, told] of heard) {
+      const job = jobs.get(id) ?? this.#jobs.get(id);
+      if (job) jobs.set(id, { ...job, ...told });
     }
     this.#jobs = jobs;
+    this.#show();
+  }
+
+  /** Reads in which order jobs wait, and for what: no event tells that, since each one that moves moves others. */
+  async reloadOrder(): Promise<void> {
+    const { jobs, queues } = await get<Answers['Jobs']>(
+      `/v1/jobs?status=queued&order=queue&limit=${JOBS_PAGE}`,
+    );
+    this.queues = queues;
+    const first = new Map(jobs.map((job) => [job.call_id, job]));
+    for (const [id, known] of this.#jobs) {
+      if (known.status !== 'queued') continue;
+      const job = { ...known };
+      const { position, why } = first.get(id) ?? {};
+      if (position === undefined) delete job.position;
+      else job.position = position;
+      if (why !== undefined) job.why = why;
+      this.#jobs.set(id, job);
+    }
     this.#show();
   }
 
@@ -218,7 +240,8 @@ class Hub {
     // One that is tried again has nothing of its end before.
     const isAgain = known && !isUnderWay(known.status) && isUnderWay(job.status);
     this.#jobs.set(job.call_id, known && !isAgain ? { ...known, ...job } : job);
-    for (const heard of this.#readings) heard.add(job.call_id);
+    this.#hearIn(job.call_id, job);
+    if (job.status === 'queued') this.#orderSoon();
     this.estimates.saw(job.call_id, job.progress?.fraction, at);
     if (job.status === 'running' && known?.status !== 'running') this.#started.set(job.call_id, at);
   }
@@ -229,7 +252,11 @@ class Hub {
     const job = this.#jobs.get(id);
     if (!job) return;
     this.#jobs.set(id, { ...job, ...change });
-    for (const heard of this.#readings) heard.add(id);
+    this.#hearIn(id, change);
+  }
+
+  #hearIn(id: string, told: Partial<Job>): void {
+    for (const heard of this.#readings) heard.set(id, { ...heard.get(id), ...told });
   }
 
   #ended(call: Call): void {
@@ -281,6 +308,15 @@ class Hub {
       if (!known || isUnderWay(known.status)) this.#calls.set(id, call);
     }
     this.#show();
+  }
+
+  /** One that came to wait, or waits elsewhere: soon, and once for many. */
+  #orderSoon(): void {
+    if (this.#order !== undefined) return;
+    this.#order = setTimeout(() => {
+      this.#order = undefined;
+      void this.reloadOrder().catch(() => undefined);
+    }, ORDER_EVERY_MS);
   }
 
   #lookSoon(): void {

@@ -165,6 +165,37 @@ describe('jobs', () => {
     expect(hub.jobs[0]?.problem).toBeUndefined();
   });
 
+  it('wait in the order that the hub tells, also when an event tells less while it is read', async () => {
+    const answers: ((value: unknown) => void)[] = [];
+    routes['/v1/jobs?'] = { ...NO_JOBS, jobs: [job('a', { position: 0 }), job('b', { position: 1 })] };
+    await live();
+    routes['/v1/jobs?'] = () => new Promise((resolve) => answers.push(resolve));
+    const read = hub.reloadJobs();
+    tell('job', { job: job('b', { priority: 9 }) });
+    answers[0]?.({ ...NO_JOBS, jobs: [job('a', { position: 1 }), job('b', { position: 0 })] });
+    await read;
+    await shown();
+    expect(hub.jobs.map(({ call_id, position, priority }) => [call_id, position, priority])).toEqual([
+      ['a', 1, 5],
+      ['b', 0, 9],
+    ]);
+  });
+
+  it('that others move are looked at again, once for many', async () => {
+    routes['/v1/jobs?'] = { ...NO_JOBS, jobs: [job('a', { position: 0 }), job('b', { position: 1 })] };
+    await live();
+    asked.length = 0;
+    const queues = [{ app: 'toy', paused: true, draining: false }];
+    const first = [job('b', { position: 0, why: 'it is paused' })];
+    routes['/v1/jobs?'] = { ...NO_JOBS, queues, jobs: first };
+    for (let times = 0; times < 100; times += 1) tell('job', { job: job('b', { paused: true }) });
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(asked).toEqual(['GET /v1/jobs?status=queued&order=queue&limit=1000']);
+    expect(hub.queues).toEqual(queues);
+    // Those that the hub counts no more have no place any more.
+    expect(hub.jobs).toEqual([job('a'), job('b', { position: 0, why: 'it is paused', paused: true })]);
+  });
+
   it('move on with the events of their calls', async () => {
     routes['/v1/jobs?'] = { ...NO_JOBS, jobs: [job('a')] };
     await live();
