@@ -1,5 +1,6 @@
 // Makes src/lib/openapi.ts, the types of what the hub says, from the one description of it: npm run types
-// What is made is committed; a test tells when it is stale.
+// What is made is committed; a test tells when it is stale. openapi-typescript asks for TypeScript 5 and works with the one
+// that is here: package.json overrides what it asks for.
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import openapiTS, { astToString } from 'openapi-typescript';
