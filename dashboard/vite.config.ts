@@ -5,7 +5,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type Plugin } from 'vite';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 /** Files below a size are not worth a second copy, in bytes. */
 const COMPRESSED_FROM_BYTES = 1024;
@@ -51,4 +52,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
+  // The pure parts, without a browser; the rooms have their own tests in one.
+  test: { include: ['test/unit/**/*.test.ts'] },
 });

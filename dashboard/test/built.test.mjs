@@ -1,4 +1,4 @@
-// What is committed in dist/ is what the sources make, small enough, and whole.
+// What is made and committed is not stale: the page in dist/ and the types of what the hub says. And the page is small.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { build } from 'vite';
+import { TARGET, types } from '../types.mjs';
 
 /** The first load, compressed, in bytes: the page without what it fetches later. */
 const FIRST_LOAD_BYTES_MAX = 150_000;
@@ -38,6 +39,14 @@ it('is not stale: npm run build changes nothing', async () => {
       `${name} is stale: run npm run build in dashboard/, and commit dist/`,
     );
   }
+});
+
+it('has the types of the hub that docs/reference/openapi.json describes', async () => {
+  assert.equal(
+    readFileSync(TARGET, 'utf8'),
+    await types(),
+    'src/lib/openapi.ts is stale: run npm run types in dashboard/, and commit it',
+  );
 });
 
 it('loads little at first, and nothing inline or from elsewhere', () => {

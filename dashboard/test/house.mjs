@@ -20,15 +20,37 @@ const QUIET = [
   '--disable-sync',
 ];
 
+/** A folder with a built page, to try a change of it without building the binary: KAPELLE_TEST_PAGE=dist. */
+const PAGE = process.env.KAPELLE_TEST_PAGE;
+
+/** The file of that folder with the headers that the hub gives its own. */
+async function fromFolder(route) {
+  const name = new URL(route.request().url()).pathname.slice(1) || 'index.html';
+  const index = await route.fetch({ url: new URL('/', route.request().url()).href });
+  const contentType = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+  await route.fulfill({
+    path: join(PAGE, name),
+    headers: {
+      'content-security-policy': index.headers()['content-security-policy'],
+      'content-type': contentType[name.split('.').at(-1)] ?? 'application/octet-stream',
+    },
+  });
+}
+
+/** Calls of one batch: the hub takes no more. */
+const BATCH = 1000;
+
 /** Patience, in milliseconds; nothing is measured by it. */
 export const PATIENCE = 60_000;
 
 export class House {
-  static async open() {
+  /** `more`: what else stands in its environment. */
+  static async open(more = {}) {
     const house = new House();
     house.home = mkdtempSync(join(tmpdir(), 'kapelle-dashboard-'));
     house.env = { ...process.env, KAPELLE_HOME: house.home };
     if (process.env.KAPELLE_TEST_BPY45) house.env.KAPELLE_BLENDER = process.env.KAPELLE_TEST_BPY45;
+    Object.assign(house.env, more);
     await house.start('127.0.0.1:0');
     return house;
   }
@@ -77,6 +99,39 @@ export class House {
     return this.ask('POST', '/v1/calls', { app: 'blender', command, args, ...more });
   }
 
+  /** Code as a job of that label; it is not waited for. */
+  job(name, code, more = {}) {
+    return this.call('code.run', { code }, { durable: true, wait: false, labels: { name }, ...more });
+  }
+
+  /** So many jobs that wait for a Blender which is not there; `shot` labels each by its number. */
+  async fill(count, shot) {
+    for (let first = 0; first < count; first += BATCH) {
+      const calls = Array.from({ length: Math.min(BATCH, count - first) }, (_, at) => ({
+        app: 'blender',
+        command: 'scene.get',
+        args: {},
+        labels: { shot: shot(first + at) },
+      }));
+      const batch = await this.ask('POST', '/v1/batches', { calls, durable: 'journal', wait: false });
+      if (batch.status !== 'running') throw new Error(JSON.stringify(batch).slice(0, 500));
+    }
+  }
+
+  /** The labels of jobs that wait, in the order in which they will run. */
+  async waiting() {
+    const { jobs } = await this.ask('GET', '/v1/jobs?status=queued&order=queue&limit=1000');
+    return jobs.map(({ labels }) => labels.name);
+  }
+
+  /** A call or a job when it has ended. */
+  async ended(id) {
+    for (;;) {
+      const call = await this.ask('GET', `/v1/calls/${id}?wait_ms=30000`);
+      if (!['queued', 'leased', 'running'].includes(call.status)) return call;
+    }
+  }
+
   /** The address that signs one browser in. */
   async link() {
     return (await this.cli('dashboard', '--print')).trim();
@@ -86,7 +141,11 @@ export class House {
 export class Browser {
   static async open() {
     const browser = new Browser();
-    browser.chromium = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+    browser.chromium = await chromium.launch({
+      executablePath: CHROMIUM,
+      // A page that came from a folder is from nowhere, and could not reach this machine.
+      args: PAGE ? [...QUIET, '--disable-features=LocalNetworkAccessChecks'] : QUIET,
+    });
     return browser;
   }
 
@@ -105,6 +164,7 @@ export class Browser {
       if (!request.url().startsWith(house.url) && !request.url().startsWith(house.url.replace('http', 'ws')))
         page.elsewhere.push(request.url());
     });
+    if (PAGE) await page.route(({ pathname }) => /^\/(assets\/.*)?$/.test(pathname), fromFolder);
     await before?.(page);
     await page.goto(await house.link());
     await page.getByText('Live', { exact: true }).waitFor();

@@ -1,27 +1,56 @@
-// Takes pictures of every room, wide and narrow, light and dark, for a person to look at: node test/look.mjs FOLDER
+// Takes pictures of every room in every state, wide and narrow, light and dark, for a person to look at:
+//
+//   node test/look.mjs FOLDER [SCENE…]
+//
+// KAPELLE_DOCS_PICTURES=1 takes those of the guide as well.
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Browser, House } from './house.mjs';
 
-const folder = process.argv[2] ?? 'pictures';
+const [folder = 'pictures', ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const house = await House.open();
 const browser = await Browser.open();
-const shot = (page, name) => page.screenshot({ path: `${folder}/${name}.png` });
-const WIDE = { viewport: { width: 1360, height: 860 } };
-const NARROW = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 1.5, hasTouch: true };
+const WIDE = { viewport: { width: 1440, height: 900 } };
+const NARROW = { viewport: { width: 390, height: 844 }, hasTouch: true };
+const LOOKS = [
+  ['wide-dark', { colorScheme: 'dark', ...WIDE }],
+  ['wide-light', { colorScheme: 'light', ...WIDE }],
+  ['narrow-dark', { colorScheme: 'dark', ...NARROW }],
+  ['narrow-light', { colorScheme: 'light', ...NARROW }],
+];
+const still = (page, ms = 400) => page.waitForTimeout(ms);
 
-try {
-  let page = await browser.page(house, { colorScheme: 'dark', ...WIDE });
-  await page.waitForTimeout(400);
-  await shot(page, 'stage-empty-dark');
-  await page.goto(`${house.url}/#/work`);
-  await page.waitForTimeout(300);
-  await shot(page, 'work-empty-dark');
-  await page.goto(`${house.url}/#/console`);
-  await page.waitForTimeout(300);
-  await shot(page, 'console-empty-dark');
-  await page.context().close();
+/** One scene in every look. `act` brings the page there, `options` are those of `browser.page`. */
+async function scene(name, act, options = {}) {
+  if (only.length && !only.some((one) => name.startsWith(one))) return;
+  for (const [look, own] of LOOKS) {
+    const page = await browser.page(house, { ...own, ...options });
+    try {
+      await act?.(page);
+      await still(page);
+      await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
+    } catch (error) {
+      console.log(name, look, String(error).split('\n')[0]);
+    }
+    if (page.faults.length || page.elsewhere.length) console.log(name, look, page.faults, page.elsewhere);
+    await page.context().close();
+  }
+}
+const at = (hash) => ({ hash });
+const chosen = (name) => async (page) => {
+  await page.getByRole('option').filter({ hasText: name }).first().click();
+  await still(page, 1200);
+};
 
+async function emptyRooms() {
+  await scene('stage-empty');
+  await scene('work-empty', null, at('/work'));
+  await scene('console-empty', null, at('/console'));
+}
+
+/** A file with something to see in it. */
+async function furnish() {
   await house.ask('POST', '/v1/instances', { app: 'blender' });
   await house.call('object.delete', { names: ['Cube'] });
   await house.call('object.create', { kind: 'plane', name: 'Floor', size: 7, location: [0, 0, -1] });
@@ -69,103 +98,157 @@ try {
   });
   await house.call('code.run', { code: '[o.name for o in bpy.data.objects]' });
   await house.call('render.still', { width: 640, height: 400, samples: 24, engine: 'cycles' });
-  const { calls } = await house.ask('GET', '/v1/calls?limit=30');
-  for (const { command, problem } of calls) if (problem) console.log(command, problem.message);
+  await house.job('good', '[1, 2, 3]');
+  await house.ended((await house.job('doomed', '1/0', { retry: { max: 1, backoff_ms: 1 } })).call_id);
+}
 
-  if (process.env.KAPELLE_DOCS_PICTURES) {
-    page = await browser.page(house, { colorScheme: 'dark', viewport: { width: 1180, height: 720 } });
-    await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
-    await page.waitForTimeout(5000);
-    await shot(page, 'dashboard-stage');
+/** One call that runs for a while, and some that wait for it. */
+async function keepBusy() {
+  const code =
+    'import time\nfor i in range(6000):\n    kapelle.progress(i/6000, f"frame {i} of 6000")\n    print("frame", i)\n    time.sleep(0.1)';
+  const { call_id } = await house.call('code.run', { code }, { wait: false });
+  for (const name of ['Late', 'Later'])
+    await house.call('object.create', { kind: 'cube', name }, { wait: false });
+  for (const name of ['first', 'second', 'third']) await house.job(name, '1');
+  return () => house.ask('DELETE', `/v1/calls/${call_id}`);
+}
+
+async function fullRooms() {
+  await scene('stage-full', async (page) => {
+    await page.getByRole('button', { name: 'Last render' }).click();
+    await still(page, 1500);
+  });
+  await scene('work-dead', chosen('doomed'), at('/work'));
+  await scene(
+    'work-edit',
+    async (page) => {
+      await chosen('doomed')(page);
+      await page.getByRole('button', { name: 'Edit and retry' }).click();
+    },
+    at('/work'),
+  );
+  await scene(
+    'console-form',
+    async (page) => {
+      await page.getByRole('button', { name: 'Command', exact: true }).click();
+      await page.getByRole('combobox', { name: 'Command' }).fill('object.create');
+      await page.keyboard.press('Enter');
+      await page.getByText('Fill in the example').click();
+      await page.getByText('Copy as curl').click();
+    },
+    at('/console'),
+  );
+  await scene('console-code', async (page) => {
     await page.goto(`${house.url}/#/console`);
     await page.locator('.code.ready').waitFor();
     await page.locator('.cm-content').click();
     await page.keyboard.insertText(
-      'from math import cos, sin, tau\n\nfor i in range(8):\n    a = tau * i / 8\n    at = (3 * cos(a), 3 * sin(a), -0.7)\n    bpy.ops.mesh.primitive_ico_sphere_add(\n        radius=0.25, location=at)\n    print("pearl", i + 1)\n\nlen(bpy.data.objects)',
+      'for object in bpy.data.objects:\n    print("found", object.name)\nlen(bpy.data.objects)',
     );
     await page.keyboard.press('Control+Enter');
     await page.getByText('Value', { exact: true }).waitFor();
-    await page.waitForTimeout(300);
-    await shot(page, 'dashboard-console');
-    await page.context().close();
-  }
+  });
+  await scene('stage-held', async (page) => {
+    const first = page.getByRole('listitem').filter({ hasText: 'added Bust' });
+    await first.getByRole('button', { name: /Revert/ }).click();
+    await page.getByRole('dialog').waitFor();
+  });
+}
 
-  void house
-    .call('code.run', {
-      code: 'import time\nfor i in range(300):\n    kapelle.progress(i/300, f"frame {i} of 300")\n    print("frame", i)\n    time.sleep(0.1)',
-    })
-    .catch(() => undefined);
+async function dialogs() {
+  await scene('help', (page) => page.keyboard.press('?'));
+  await scene('start', (page) => page.getByRole('button', { name: 'Start', exact: true }).click());
+  await scene('install', async (page) => {
+    await page.getByRole('button', { name: 'Install the add-on' }).click();
+    await page.getByText('Looking for').waitFor({ state: 'detached' });
+  });
+}
+
+async function busyRooms() {
+  const end = await keepBusy();
   await new Promise((resolve) => setTimeout(resolve, 2500));
-  void house
-    .call('object.create', { kind: 'cube', name: 'Late', location: [0, 3, 0] })
-    .catch(() => undefined);
-  void house
-    .call('render.still', { width: 320, height: 200, samples: 4, engine: 'cycles' })
-    .catch(() => undefined);
+  await scene('stage-busy', null);
+  await scene('work', null, at('/work'));
+  await scene('work-running', chosen('Running'), at('/work'));
+  await scene('work-queued', chosen('second'), at('/work'));
+  await end();
+}
 
-  for (const [scheme, size, options] of [
-    ['dark', 'wide', WIDE],
-    ['light', 'wide', WIDE],
-    ['dark', 'narrow', NARROW],
-    ['light', 'narrow', NARROW],
-  ]) {
-    page = await browser.page(house, { colorScheme: scheme, ...options });
-    await page.waitForTimeout(1500);
-    await shot(page, `stage-busy-${size}-${scheme}`);
-    await page.goto(`${house.url}/#/work`);
-    await page.waitForTimeout(600);
-    await shot(page, `work-${size}-${scheme}`);
-    await page.getByRole('option').first().click();
-    await page.waitForTimeout(1200);
-    await shot(page, `work-near-${size}-${scheme}`);
-    await page.goto(`${house.url}/#/console`);
-    await page.getByRole('button', { name: 'Command', exact: true }).click();
-    await page.getByRole('combobox', { name: 'Command' }).fill('object.create');
-    await page.keyboard.press('Enter');
-    await page.getByText('Fill in the example').click();
-    await page.getByText('Copy as curl').click();
-    await page.waitForTimeout(300);
-    await shot(page, `console-form-${size}-${scheme}`);
-    console.log(scheme, size, page.faults, page.elsewhere);
-    await page.context().close();
+async function troubledRooms() {
+  const hold = (page) => page.route(/v1\/(calls|jobs|apps)/, () => undefined);
+  const silent = (page) =>
+    page.routeWebSocket(/ws$/, (socket) =>
+      socket.send(
+        JSON.stringify({ type: 'welcome', caller: 'x', scopes: [], version: '', epoch: 'e', seq: 0 }),
+      ),
+    );
+  for (const room of ['stage', 'work', 'console'])
+    await scene(`${room}-loading`, null, {
+      ...at(`/${room}`),
+      before: async (page) => {
+        await hold(page);
+        await silent(page);
+      },
+    });
+  const problem = { code: 'store_failed', message: 'The jobs cannot be read.', hint: 'Look at the disk.' };
+  await scene('work-error', null, {
+    ...at('/work'),
+    before: (page) => page.route(/v1\/jobs/, (route) => route.fulfill({ status: 503, json: problem })),
+  });
+  await scene('signed-out', (page) => page.getByRole('button', { name: 'Sign out' }).click());
+  await scene('signed-out-late', async (page) => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.goto(`${house.url}/#key=00`);
+    await page.reload();
+    await page.getByText('This link was used already').waitFor();
+  });
+  for (const room of ['stage', 'work', 'console']) {
+    await scene(
+      `${room}-lost`,
+      async (page) => {
+        await still(page);
+        await house.kill();
+        await page.getByText('Disconnected').waitFor();
+        await house.start();
+      },
+      { ...at(`/${room}`), before: (page) => page.route('**/v1/dashboard/session', lostAfterFirst()) },
+    );
   }
-  for (const { call_id, status } of (await house.ask('GET', '/v1/calls?limit=20')).calls)
-    if (status === 'running') await house.ask('DELETE', `/v1/calls/${call_id}`);
+}
 
-  page = await browser.page(house, { colorScheme: 'dark', ...WIDE });
-  await page.waitForTimeout(6000);
-  await shot(page, 'stage-full-dark');
+/** Answers the first question for the session; after that nobody is there. */
+function lostAfterFirst() {
+  let left = 2;
+  return (route) => (left-- > 0 ? route.continue() : route.abort());
+}
+
+async function forTheGuide() {
+  const options = { colorScheme: 'dark', viewport: { width: 1180, height: 720 } };
+  const page = await browser.page(house, options);
+  await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
+  await page.waitForTimeout(5000);
+  await page.screenshot({ path: join(folder, 'dashboard-stage.png') });
   await page.goto(`${house.url}/#/console`);
   await page.locator('.code.ready').waitFor();
   await page.locator('.cm-content').click();
   await page.keyboard.insertText(
-    'import time\nfor name in [o.name for o in bpy.data.objects]:\n    print("found", name)\n    time.sleep(0.05)\nlen(bpy.data.objects)',
+    'from math import cos, sin, tau\n\nfor i in range(8):\n    a = tau * i / 8\n    at = (3 * cos(a), 3 * sin(a), -0.7)\n    bpy.ops.mesh.primitive_ico_sphere_add(\n        radius=0.25, location=at)\n    print("pearl", i + 1)\n\nlen(bpy.data.objects)',
   );
   await page.keyboard.press('Control+Enter');
   await page.getByText('Value', { exact: true }).waitFor();
   await page.waitForTimeout(300);
-  await shot(page, 'console-code-dark');
-  await page.keyboard.press('Escape');
-  await page.goto(`${house.url}/#/stage`);
-  await page.waitForTimeout(500);
-  await page.keyboard.press('?');
-  await page.waitForTimeout(300);
-  await shot(page, 'help-dark');
-  await page.keyboard.press('Escape');
-  await page.getByRole('button', { name: 'Start', exact: true }).click();
-  await page.waitForTimeout(300);
-  await shot(page, 'start-dark');
-  await page.keyboard.press('Escape');
-  console.log(page.faults, page.elsewhere);
-  await house.kill();
-  await page.getByText('Disconnected').waitFor();
-  await page.waitForTimeout(300);
-  await shot(page, 'stage-lost-dark');
-  await house.start();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForTimeout(400);
-  await shot(page, 'signed-out-dark');
+  await page.screenshot({ path: join(folder, 'dashboard-console.png') });
+  await page.context().close();
+}
+
+try {
+  await emptyRooms();
+  await furnish();
+  if (process.env.KAPELLE_DOCS_PICTURES) await forTheGuide();
+  await fullRooms();
+  await dialogs();
+  await busyRooms();
+  await troubledRooms();
 } finally {
   await browser.close();
   await house.close();

@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Browser, BINARY, House } from './house.mjs';
+import { barriers, hurry, isQuiet, overflow } from './looks.mjs';
 
 const run = promisify(execFile);
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const NARROW = { viewport: { width: 320, height: 640 } };
 
 let house;
@@ -22,45 +21,6 @@ after(async () => {
   await browser?.close();
   await house?.close();
 });
-
-/** What axe finds that would keep somebody out. It runs outside of the page's world, which its policy closes. */
-async function barriers(page) {
-  const session = await page.context().newCDPSession(page);
-  const { frameTree } = await session.send('Page.getFrameTree');
-  const { executionContextId: contextId } = await session.send('Page.createIsolatedWorld', {
-    frameId: frameTree.frame.id,
-    worldName: 'axe',
-  });
-  const evaluate = async (expression) => {
-    const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-      expression,
-      contextId,
-      awaitPromise: true,
-      returnByValue: true,
-    });
-    assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
-    return result.value;
-  };
-  const { readFileSync } = await import('node:fs');
-  await evaluate(`${readFileSync(axe, 'utf8')}; true`);
-  const found = await evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
-    violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => id + ': ' + nodes.map(({ html, any }) => html.slice(0, 160) + ' ' + (any[0]?.message ?? '')).join(' | ')))`);
-  await session.detach();
-  return found;
-}
-
-/** Nothing to the side that one would have to scroll to. */
-const overflow = (page) =>
-  page.evaluate(() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth);
-
-const isQuiet = (page) => {
-  assert.deepEqual(
-    page.faults.filter((text) => !text.includes('404')),
-    [],
-  );
-  assert.deepEqual(page.elsewhere, [], 'asked for nothing outside');
-};
 
 describe('signing in', () => {
   it('takes a link once, keeps its secret nowhere, and signs out', async () => {
@@ -96,6 +56,39 @@ describe('signing in', () => {
     await Promise.all([context.close(), other.close(), first.context().close()]);
   });
 });
+
+/** A name that is hard to write in any of the forms. */
+const NAME = "Müller's “box” \\ 1";
+
+/** How what is copied is run: where somebody would paste it. */
+const WAYS = {
+  curl: (text) => run('bash', ['-c', text]),
+  CLI: (text) =>
+    run('bash', ['-c', text], { env: { ...house.env, PATH: `${join(BINARY, '..')}:${process.env.PATH}` } }),
+  Python: (text) => run('python3', ['-c', text]),
+  TypeScript: (text) => {
+    // What is written there is JavaScript as well.
+    const file = join(house.home, 'snippet.mjs');
+    writeFileSync(file, text);
+    return run(process.execPath, [file]);
+  },
+  MCP: (text) => run('bash', ['-c', text]),
+};
+
+/** Copies the call in each form, runs it, and looks at the one call that the hub then has more. */
+async function pasted(page, look) {
+  for (const [form, paste] of Object.entries(WAYS)) {
+    await page.getByRole('tab', { name: form, exact: true }).click();
+    await page.getByRole('button', { name: /Cop/ }).first().click();
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    assert.ok(!text.includes(house.token), 'no token in it');
+    const [before] = (await house.ask('GET', '/v1/calls?limit=1')).calls;
+    const { stdout, stderr } = await paste(text);
+    const { calls } = await house.ask('GET', '/v1/calls?limit=2');
+    assert.equal(calls[1].call_id, before.call_id, `${form}: ${stdout} ${stderr}`);
+    look(calls[0], form);
+  }
+}
 
 describe('a Blender from start to revert', () => {
   it('is started, driven by code, seen, and taken back', async () => {
@@ -156,7 +149,8 @@ describe('a Blender from start to revert', () => {
     const first = page.getByRole('listitem').filter({ hasText: 'added First' });
     await first.getByRole('button', { name: /Revert/ }).click();
     const dialog = page.getByRole('dialog', { name: 'It cannot be taken back alone' });
-    await dialog.waitFor();
+    await dialog.getByText('object.create is not the last change. With it would go:').waitFor();
+    assert.equal(await dialog.getByRole('listitem').count(), 1);
     assert.deepEqual(await barriers(page), []);
     await dialog.getByRole('button', { name: 'Take all of that back' }).click();
     await page.getByRole('listitem').filter({ hasText: 'added Second' }).getByText('Taken back').waitFor();
@@ -188,39 +182,19 @@ describe('a Blender from start to revert', () => {
     await page.getByText('3 numbers are needed.').waitFor();
     await page.getByLabel('location Y').fill('0');
     await page.getByLabel('location Z').fill('-1');
-    await page.getByLabel('name', { exact: true }).fill("Müller's “box” \\ 1");
+    await page.getByLabel('name', { exact: true }).fill(NAME);
     await page.getByRole('button', { name: 'Run' }).click();
     const out = page.getByRole('region', { name: 'What came out' });
     await out.getByText('Done').waitFor();
 
     await page.getByText('Copy as curl').click();
-    const ways = {
-      curl: (text) => run('bash', ['-c', text]),
-      CLI: (text) =>
-        run('bash', ['-c', text], {
-          env: { ...house.env, PATH: `${join(BINARY, '..')}:${process.env.PATH}` },
-        }),
-      Python: (text) => run('python3', ['-c', text]),
-      TypeScript: (text) => {
-        // What is written there is JavaScript as well.
-        const file = join(house.home, 'snippet.mjs');
-        writeFileSync(file, text);
-        return run(process.execPath, [file]);
-      },
-      MCP: (text) => run('bash', ['-c', text]),
-    };
-    for (const [form, paste] of Object.entries(ways)) {
-      await page.getByRole('tab', { name: form, exact: true }).click();
-      await page.getByRole('button', { name: /Cop/ }).first().click();
-      const text = await page.evaluate(() => navigator.clipboard.readText());
-      assert.ok(text.includes('object.create'), text);
-      assert.ok(!text.includes(house.token), 'no token in it');
-      const { value } = await house.call('object.list', {});
-      const before = JSON.stringify(value).split('Müller').length;
-      const { stdout, stderr } = await paste(text);
-      const { value: now } = await house.call('object.list', {});
-      assert.equal(JSON.stringify(now).split('Müller').length, before + 1, `${form}: ${stdout} ${stderr}`);
-    }
+    const asked = { command: 'object.create', args: { kind: 'cube', size: 1.5, location: [3, 0, -1] } };
+    await pasted(page, ({ command, args, changes, status }, form) => {
+      assert.deepEqual([command, status], [asked.command, 'succeeded'], form);
+      const { name, ...rest } = args;
+      assert.deepEqual([name, rest], [NAME, { ...rest, ...asked.args }], form);
+      assert.ok(changes.added[0].name.startsWith(NAME), `${form}: ${JSON.stringify(changes)}`);
+    });
     isQuiet(page);
 
     // What was run before fills the form again.
@@ -230,6 +204,31 @@ describe('a Blender from start to revert', () => {
     assert.equal(await past.count(), 1, 'copying ran nothing');
     await past.click();
     assert.equal(await page.getByLabel('location X').inputValue(), '3');
+    await page.context().close();
+  });
+
+  it('writes code for elsewhere so that it gives the same there', async () => {
+    const page = await browser.page(house, {
+      hash: '/console',
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await page.locator('.code.ready').waitFor();
+    await page.locator('.cm-content').click();
+    await page.keyboard.insertText(`print("it's", '"$HOME"', "\\\\")\n[6 * 7, None, 'Zürich']`);
+    await page.keyboard.press('Control+Enter');
+    const out = page.getByRole('region', { name: 'What came out' });
+    await out.getByText('Done').waitFor();
+    const [here] = (await house.ask('GET', '/v1/calls?limit=1')).calls;
+    assert.deepEqual([here.caller, here.value], ['dashboard', [42, null, 'Zürich']]);
+    await page.getByText('Copy as curl').click();
+    await pasted(page, ({ command, args, value, output, status }, form) =>
+      assert.deepEqual(
+        [command, args.code, value, output.stdout, status],
+        [here.command, here.args.code, here.value, here.output.stdout, here.status],
+        form,
+      ),
+    );
+    isQuiet(page);
     await page.context().close();
   });
 
@@ -294,47 +293,29 @@ describe('staying true', () => {
     await page.context().close();
   });
 
-  it('orders jobs, holds their queue, and gives up on one that cannot be', async () => {
-    const page = await browser.page(house, { hash: '/work' });
-    const job = (name, code, more = {}) =>
-      house.call('code.run', { code }, { durable: true, wait: false, labels: { name }, ...more });
-    await house.ask('POST', '/v1/jobs/queue', { app: 'blender', paused: true });
-    await page.reload();
-    await page.getByText('Live', { exact: true }).waitFor();
-    const first = await job('first', 'ran = ["first"]');
-    assert.equal(first.durability, 'fsync', JSON.stringify(first));
-    await job('second', 'ran.append("second")');
-    await job('third', 'ran.append("third")');
-    const row = (name) => page.getByRole('option').filter({ hasText: `name: ${name}` });
-    await row('third').click();
-    const near = page.getByRole('region', { name: 'code.run' });
-    await near.getByRole('button', { name: 'One up' }).click();
-    await page.getByText('Its place has changed.').waitFor();
-    await page.waitForFunction(() => {
-      const names = [...document.querySelectorAll('[role=option]')].map(
-        (one) => /name: (\w+)/.exec(one.textContent)?.[1],
-      );
-      return names.slice(0, 3).join() === 'first,third,second';
+  it('says what is on its way, what could not be read, and looks again', async () => {
+    const problem = { code: 'store_failed', message: 'The jobs cannot be read.', hint: 'Look at the disk.' };
+    let answer;
+    const held = new Promise((resolve) => (answer = resolve));
+    const page = await browser.page(house, {
+      hash: '/work',
+      before: (page) =>
+        page.route(/v1\/(jobs|calls)\?/, async (route) => {
+          await held;
+          if (route.request().url().includes('jobs')) await route.fulfill({ status: 503, json: problem });
+          else await route.fulfill({ json: { since: new Date().toISOString(), calls: [] } });
+        }),
     });
+    await page.getByText('Asking the hub…').waitFor();
     assert.deepEqual(await barriers(page), []);
-    await page.getByRole('button', { name: 'Go on of blender' }).click();
-    for (const name of ['first', 'second', 'third']) await row(name).getByText('Done').waitFor();
-    const { value } = await house.call('code.run', { code: 'ran' });
-    assert.deepEqual(value, ['first', 'third', 'second']);
-
-    const doomed = await job('doomed', '1/0', { retry: { max: 1, backoff_ms: 1 } });
-    await row('doomed')
-      .getByText(/Given up|Failed/)
-      .waitFor();
-    await row('doomed').click();
-    await near
-      .getByText(/division by zero/)
-      .first()
-      .waitFor();
-    await near.getByRole('button', { name: 'Retry' }).click();
-    await page.getByText('It is queued again.').waitFor();
-    assert.ok(doomed.call_id);
-    isQuiet(page);
+    answer();
+    const alert = page.getByRole('alert');
+    await alert.getByText('The jobs cannot be read. Look at the disk.').waitFor();
+    await page.getByText('No work yet').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.unroute(/v1\/(jobs|calls)\?/);
+    await page.getByRole('button', { name: 'Look again' }).click();
+    await alert.waitFor({ state: 'detached' });
     await page.context().close();
   });
 
@@ -361,7 +342,7 @@ describe('staying true', () => {
     await house.call('object.create', { kind: 'cube', name: 'Missed' });
     got.length = 0;
     await page.unroute('**/v1/**');
-    await page.getByRole('button', { name: 'Try now' }).click();
+    await hurry(page);
     await page.getByText(/added Missed/).waitFor();
     const again = sent.filter(({ type }) => type === 'subscribe').at(-1);
     assert.ok(again.epoch && again.since > 0, 'it named its position');

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec};
 
+mod apps;
+mod calls;
 mod dashboard;
+mod feed;
 mod jobs;
 mod routes;
 
@@ -11,7 +14,9 @@ mod routes;
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     let mut schemas = routes::schemas();
-    schemas.extend(routes::feed_schemas());
+    schemas.extend(apps::schemas());
+    schemas.extend(calls::schemas());
+    schemas.extend(feed::schemas());
     schemas.extend(jobs::schemas());
     schemas.extend(dashboard::schemas());
     let mut paths = routes::paths();

@@ -25,6 +25,7 @@ use crate::call::{Call, millis};
 use crate::driver::{Driver, DriverEvent, Known};
 use crate::jobs::Ran;
 use crate::limits;
+use crate::pictures::is_look;
 
 mod back;
 mod ends;
@@ -415,7 +416,10 @@ impl Lane {
             state,
             why,
             queued: inner.order.queued(),
-            running: running(&inner),
+            running: match state {
+                InstanceState::Idle => None,
+                _ => running(&inner),
+            },
             heard_ms_ago: connected.then(|| millis(inner.heard.elapsed())),
         }
     }
@@ -754,7 +758,10 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
                     inner.heard.elapsed().as_secs_f64()
                 )
             });
-            let busy = inner.order.started_ids().next().is_some();
+            let busy = inner.order.started_ids().any(|id| {
+                let entry = inner.calls.get(id);
+                entry.is_none_or(|entry| !is_look(&entry.call))
+            });
             (
                 if busy || silent {
                     InstanceState::Busy

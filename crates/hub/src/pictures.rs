@@ -8,6 +8,9 @@
 //! ```text
 //! nothing ── idle, a new revision, not too soon ──> taking ──> kept (or failed: not again for a minute)
 //! ```
+//!
+//! A look is nobody's work: the instance is as idle as before while one is taken, since when it was, and the
+//! feed is not told.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,7 +82,7 @@ pub(crate) async fn look(
     };
     let view = instance.view(hub);
     let revision = instance.snapshot().map(|snapshot| snapshot.revision);
-    let is_free = view.state == InstanceState::Idle && view.queued == 0;
+    let is_free = view.state == InstanceState::Idle && instance.lane.load() == 0;
     if is_free && hub.pictures.begin(name, revision) {
         let request = CallRequest {
             instance: Some(name.clone()),
@@ -120,6 +123,11 @@ pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
     sheet
         .or(last)
         .ok_or_else(|| none("No picture is finished yet.".to_owned()))
+}
+
+/// Whether a call is a look, and not a picture that somebody asked for by himself.
+pub(crate) fn is_look(call: &Call) -> bool {
+    call.correlation_id.as_deref() == Some(MARK) && call.command == COMMAND
 }
 
 async fn take(

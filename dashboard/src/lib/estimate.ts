@@ -17,10 +17,9 @@ export class Estimates {
   saw(id: string, fraction: number | null | undefined, at: number): void {
     if (typeof fraction !== 'number') return;
     const marks = this.#marks.get(id) ?? [];
-    const last = marks.at(-1);
     // It began anew.
-    if (last && fraction < last.fraction) marks.length = 0;
-    if (!last || fraction > last.fraction) marks.push({ at, fraction });
+    if (fraction < (marks.at(-1)?.fraction ?? 0)) marks.length = 0;
+    if (fraction > (marks.at(-1)?.fraction ?? -1)) marks.push({ at, fraction });
     if (marks.length > MARKS_MAX) marks.shift();
     this.#marks.set(id, marks);
   }

@@ -74,6 +74,10 @@ export function given(field: Field, value: unknown): Given {
   return String(value);
 }
 
+/** All arguments as the fields show them. */
+export const textsOf = (fields: Field[], args: Record<string, unknown>): Record<string, Given> =>
+  Object.fromEntries(fields.map((field) => [field.name, given(field, args[field.name])]));
+
 export class Wrong extends Error {}
 
 function number(text: string, field: Field): number {

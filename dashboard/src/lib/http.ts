@@ -1,5 +1,5 @@
 // Asks the hub over HTTP. Answers are the hub's JSON; what goes wrong, there or on the way, is thrown as a Problem.
-import type { Problem } from './wire';
+import type { Answers, Problem } from './wire';
 
 export class Refused extends Error {
   constructor(
@@ -58,7 +58,7 @@ export const blobUrl = (blob: string): string => `/v1/blobs/${encodeURIComponent
 /** Stores a file; gives the reference that stands for it. */
 export async function putBlob(file: Blob): Promise<{ $blob: string }> {
   const response = await fetch('/v1/blobs', { method: 'PUT', body: file, credentials: 'same-origin' });
-  const document = (await response.json()) as { $blob: string } & Problem;
+  const document = (await response.json()) as Answers['Blob'] & Problem;
   if (!response.ok) throw new Refused(document, response.status);
   return { $blob: document.$blob };
 }

@@ -2,10 +2,10 @@
 // In come events and answers; out come lists that the rooms read. Bursts of events are shown together, a few times
 // a second, so that ten thousand jobs do not paint ten thousand times. It asks nothing of an app.
 import { Estimates } from './estimate';
-import { del, get, isSignedOut, post } from './http';
-import { Socket, type Link, type Message } from './socket';
+import { del, get, isSignedOut, post, problemOf } from './http';
+import { Socket, type Link, type Resync } from './socket';
 import { isUnderWay, type App, type Call, type Command, type Event, type Instance, type Job } from './wire';
-import type { Me, Queue } from './wire';
+import type { Answers, Me, Problem, Queue } from './wire';
 
 /** Ended calls that the page keeps. */
 const CALLS_MAX = 500;
@@ -19,6 +19,8 @@ const SHOW_MANY_EVERY_MS = 300;
 /** Jobs that the page lists; the hub gives them in pages. */
 const JOBS_MAX = 10_000;
 const JOBS_PAGE = 1000;
+/** Between two looks at the order in which jobs wait, at least: one answer is some hundred kB. */
+const ORDER_EVERY_MS = 1000;
 
 /** The mark of pictures that the page itself asks for: they are no news. */
 const PICTURE = 'picture';
@@ -29,12 +31,16 @@ class Hub {
   retryAt = $state<number | null>(null);
   /** Whether what is shown has been heard from the hub at least once. */
   isKnown = $state(false);
+  /** Whether what was before has been read too, as far as it could be. */
+  isRead = $state(false);
   instances = $state.raw<Instance[]>([]);
   /** Newest first. */
   calls = $state.raw<Call[]>([]);
   jobs = $state.raw<Job[]>([]);
   queues = $state.raw<Queue[]>([]);
   apps = $state.raw<App[]>([]);
+  /** What could not be read of what was before; what happens now is told nevertheless. */
+  trouble = $state.raw<Problem | null>(null);
   /** Calls that were taken back. */
   undone = $state.raw<ReadonlySet<string>>(new Set());
   /** Turns with everything that was printed. */
@@ -49,22 +55,23 @@ class Hub {
   #outputs = new Map<string, string>();
   #started = new Map<string, number>();
   #undone = new Set<string>();
-  /** For each list of jobs that is being read: those that were heard of meanwhile. */
-  #readings = new Set<Set<string>>();
+  /** For each list of jobs that is being read: what was heard of them meanwhile. */
+  #readings = new Set<Map<string, Partial<Job>>>();
   #commands = new Map<string, Promise<Command[]>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  #order: ReturnType<typeof setTimeout> | undefined;
   readonly socket = new Socket(['calls', 'instances', 'state', 'jobs'], {
     link: (link, me, retryAt) => this.#linked(link, me, retryAt),
     event: (event) => this.#heard(event, Date.parse(event.at) || Date.now()),
-    resync: (message) => void this.#resync(message),
+    resync: (told) => void this.#resync(told),
   });
 
   /** The commands of an app, asked once for each run of the hub. */
   commands(app: string): Promise<Command[]> {
     let known = this.#commands.get(app);
     if (!known) {
-      known = get<{ commands: Command[] }>(`/v1/apps/${encodeURIComponent(app)}/commands`).then(
+      known = get<Answers['Commands']>(`/v1/apps/${encodeURIComponent(app)}/commands`).then(
         ({ commands }) => commands,
       );
       known.catch(() => this.#commands.delete(app));
@@ -109,32 +116,51 @@ class Hub {
 
   async reloadJobs(): Promise<void> {
     const jobs = new Map<string, Job>();
-    const heard = new Set<string>();
+    const heard = new Map<string, Partial<Job>>();
     this.#readings.add(heard);
     try {
       let cursor = '';
       do {
-        const page = await get<{ jobs: Job[]; next_cursor?: string; queues?: Queue[] }>(
+        const page = await get<Answers['Jobs']>(
           `/v1/jobs?limit=${JOBS_PAGE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
         );
         for (const job of page.jobs) jobs.set(job.call_id, job);
-        this.queues = page.queues ?? [];
+        this.queues = page.queues;
         cursor = page.next_cursor ?? '';
       } while (cursor && jobs.size < JOBS_MAX);
     } finally {
       this.#readings.delete(heard);
     }
-    // Events are newer than the page that they came in between.
-    for (const id of heard) {
-      const job = this.#jobs.get(id);
-      if (job) jobs.set(id, { ...jobs.get(id), ...job });
+    // Events are newer than the page that they came in between; what they do not tell the page knows better.
+    for (const [id, told] of heard) {
+      const job = jobs.get(id) ?? this.#jobs.get(id);
+      if (job) jobs.set(id, { ...job, ...told });
     }
     this.#jobs = jobs;
     this.#show();
   }
 
+  /** Reads in which order jobs wait, and for what: no event tells that, since each one that moves moves others. */
+  async reloadOrder(): Promise<void> {
+    const { jobs, queues } = await get<Answers['Jobs']>(
+      `/v1/jobs?status=queued&order=queue&limit=${JOBS_PAGE}`,
+    );
+    this.queues = queues;
+    const first = new Map(jobs.map((job) => [job.call_id, job]));
+    for (const [id, known] of this.#jobs) {
+      if (known.status !== 'queued') continue;
+      const job = { ...known };
+      const { position, why } = first.get(id) ?? {};
+      if (position === undefined) delete job.position;
+      else job.position = position;
+      if (why !== undefined) job.why = why;
+      this.#jobs.set(id, job);
+    }
+    this.#show();
+  }
+
   async reloadInstances(): Promise<void> {
-    const { instances } = await get<{ instances: Instance[] }>('/v1/instances');
+    const { instances } = await get<Answers['Instances']>('/v1/instances');
     this.#instances = new Map(instances.map((one) => [one.name, one]));
     this.#show();
   }
@@ -143,9 +169,11 @@ class Hub {
     this.link = link;
     this.retryAt = retryAt;
     if (me) this.me = me;
+    if (link === 'live' && this.trouble) void this.look();
     if (link === 'signed_out') {
       this.me = null;
       this.isKnown = false;
+      this.isRead = false;
     }
   }
 
@@ -209,8 +237,11 @@ class Hub {
 
   #putJob(job: Job, at: number): void {
     const known = this.#jobs.get(job.call_id);
-    this.#jobs.set(job.call_id, known ? { ...known, ...job } : job);
-    for (const heard of this.#readings) heard.add(job.call_id);
+    // One that is tried again has nothing of its end before.
+    const isAgain = known && !isUnderWay(known.status) && isUnderWay(job.status);
+    this.#jobs.set(job.call_id, known && !isAgain ? { ...known, ...job } : job);
+    this.#hearIn(job.call_id, job);
+    if (job.status === 'queued') this.#orderSoon();
     this.estimates.saw(job.call_id, job.progress?.fraction, at);
     if (job.status === 'running' && known?.status !== 'running') this.#started.set(job.call_id, at);
   }
@@ -220,8 +251,12 @@ class Hub {
     if (call) this.#calls.set(id, { ...call, ...change });
     const job = this.#jobs.get(id);
     if (!job) return;
-    this.#jobs.set(id, { ...job, ...change } as Job);
-    for (const heard of this.#readings) heard.add(id);
+    this.#jobs.set(id, { ...job, ...change });
+    this.#hearIn(id, change);
+  }
+
+  #hearIn(id: string, told: Partial<Job>): void {
+    for (const heard of this.#readings) heard.set(id, { ...heard.get(id), ...told });
   }
 
   #ended(call: Call): void {
@@ -236,22 +271,28 @@ class Hub {
     this.undone = new Set(this.#undone);
   }
 
-  async #resync(message: Message): Promise<void> {
-    const under = (message['calls'] as Call[] | undefined) ?? [];
-    const instances = (message['instances'] as Instance[] | undefined) ?? [];
+  async #resync({ why, calls: under = [], instances = [] }: Resync): Promise<void> {
     this.#instances = new Map(instances.map((one) => [one.name, one]));
     // Another run of the hub knows nothing of the calls that were under way here.
     for (const [id, call] of this.#calls) if (isUnderWay(call.status)) this.#calls.delete(id);
-    if (message['why'] === 'epoch') this.#commands.clear();
+    if (why === 'epoch') this.#commands.clear();
     for (const call of under) this.#put(call);
     this.isKnown = true;
     this.#show();
-    const [history] = await Promise.allSettled([
-      get<{ calls: Call[] }>(`/v1/calls?limit=200`),
+    await this.look();
+  }
+
+  /** Reads what was before: the history, the jobs, and what there is to start. */
+  async look(): Promise<void> {
+    const read = await Promise.allSettled([
+      get<Answers['History']>('/v1/calls?limit=200').then(({ calls }) => this.#remember(calls)),
       this.reloadJobs(),
-      get<{ apps: App[] }>('/v1/apps').then(({ apps }) => (this.apps = apps)),
+      get<Answers['Apps']>('/v1/apps').then(({ apps }) => (this.apps = apps)),
     ]);
-    if (history.status === 'fulfilled') this.#remember(history.value.calls);
+    const failed = read.find((one) => one.status === 'rejected');
+    this.trouble = failed ? problemOf(failed.reason) : null;
+    this.isRead = true;
+    this.#show();
   }
 
   /** What ended before the page was open, newest first. */
@@ -267,6 +308,15 @@ class Hub {
       if (!known || isUnderWay(known.status)) this.#calls.set(id, call);
     }
     this.#show();
+  }
+
+  /** One that came to wait, or waits elsewhere: soon, and once for many. */
+  #orderSoon(): void {
+    if (this.#order !== undefined) return;
+    this.#order = setTimeout(() => {
+      this.#order = undefined;
+      void this.reloadOrder().catch(() => undefined);
+    }, ORDER_EVERY_MS);
   }
 
   #lookSoon(): void {

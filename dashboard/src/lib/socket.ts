@@ -5,30 +5,20 @@
 //   closed ── open ──> connecting ── welcome ──> live ── lost ──> waiting ──> connecting …
 //                          └── 401 ──> signed out (only the person can go on)
 import { get, isSignedOut } from './http';
-import type { Event, Me, Problem } from './wire';
+import type { Event, Me, Message, Problem } from './wire';
 
 export type Link = 'connecting' | 'live' | 'lost' | 'signed_out';
 
-export interface Resync {
-  why: 'start' | 'epoch' | 'window';
-  instances?: unknown[];
-  calls?: unknown[];
-}
-
-/** A message of the hub. */
-export interface Message {
-  type: string;
-  id?: string | number;
-  epoch?: string;
-  seq?: number;
-  problem?: Problem;
-  [member: string]: unknown;
-}
+/** What answers a request: the hub's messages, or that the connection was lost and no more will come. */
+export type Answer = Message | { type: 'lost'; problem: Problem };
+export type Resync = Extract<Message, { type: 'resync' }>;
+/** A request, without the id that the socket gives it. */
+export type Request = { type: string; [member: string]: unknown };
 
 export interface Heard {
   link: (link: Link, me: Me | null, retryAt: number | null) => void;
-  event: (event: Event & { seq: number; at: string }) => void;
-  resync: (resync: Message) => void;
+  event: (event: Event) => void;
+  resync: (resync: Resync) => void;
 }
 
 const WAIT_FIRST_MS = 250;
@@ -45,7 +35,7 @@ export class Socket {
   #wait = WAIT_FIRST_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #next = 1;
-  #pending = new Map<string, (message: Message) => void>();
+  #pending = new Map<string, (message: Answer) => void>();
   #stopped = true;
 
   constructor(topics: string[], heard: Heard) {
@@ -74,7 +64,7 @@ export class Socket {
   }
 
   /** Sends a request; each message that answers it goes to `hear`, until it says that it has heard all. */
-  request(body: Record<string, unknown>, hear: (message: Message) => boolean): boolean {
+  request(body: Request, hear: (message: Answer) => boolean): boolean {
     if (!this.isLive) return false;
     const id = `r${this.#next++}`;
     this.#pending.set(id, (message) => {
@@ -153,20 +143,18 @@ export class Socket {
       this.#send({ type: 'subscribe', id: FEED, topics: this.#topics, ...this.#position });
       return this.#heard.link('live', me, null);
     }
-    if (message.id === FEED) return this.#hearFeed(message);
+    if (message.type === 'resync' || message.type === 'event') return this.#hearFeed(message);
     if (message.id !== undefined) this.#pending.get(String(message.id))?.(message);
   }
 
-  #hearFeed(message: Message): void {
+  #hearFeed(message: Extract<Message, { type: 'resync' | 'event' }>): void {
     const { epoch, seq } = message;
     if (message.type === 'resync') this.#heard.resync(message);
-    if (message.type === 'event')
-      this.#heard.event(message as unknown as Event & { seq: number; at: string });
-    const tells = message.type === 'resync' || message.type === 'event';
-    if (tells && epoch !== undefined && seq !== undefined) this.#position = { epoch, since: seq };
+    else this.#heard.event(message);
+    this.#position = { epoch, since: seq };
   }
 
-  #send(body: Record<string, unknown>): void {
+  #send(body: Request & { id: string }): void {
     this.#socket?.send(JSON.stringify(body));
   }
 }

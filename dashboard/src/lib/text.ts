@@ -28,6 +28,10 @@ export function changesText(changes: Changes | undefined): string {
 export const hasChanges = (call: Call): boolean =>
   !!call.changes && call.changes.added.length + call.changes.changed.length + call.changes.removed.length > 0;
 
+/** A problem's sentence for a line of a list: without ids of calls, which nobody reads there. */
+export const withoutIds = (text: string): string =>
+  text.replace(/ ?\(call_\w+(?:, [^()]*)?\)/g, '').replace(/ ?\bcall_\w{20,}/g, '');
+
 /** A value on one line, cut. */
 export function brief(value: unknown, max = 120): string {
   if (value === undefined || value === null) return '';

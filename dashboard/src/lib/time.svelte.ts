@@ -21,7 +21,7 @@ export const clock = new Clock();
 /** `4 s`, `3 min`, `2 h 10 min`, `5 d`. */
 export function span(ms: number): string {
   const left = Math.max(0, ms);
-  if (left < MINUTE) return `${Math.round(left / SECOND)} s`;
+  if (left < MINUTE) return `${Math.floor(left / SECOND)} s`;
   if (left < HOUR) return `${Math.floor(left / MINUTE)} min`;
   if (left < DAY) {
     const minutes = Math.floor((left % HOUR) / MINUTE);

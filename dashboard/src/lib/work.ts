@@ -1,6 +1,6 @@
 // Rows of the work list: jobs, and calls that are none; in which order, which of them, and how many of each kind.
-import { hub } from './hub.svelte';
-import { clock } from './time.svelte';
+import type { Estimates } from './estimate';
+import { shareOf } from './share';
 import { isUnderWay, type Call, type Job, type Status } from './wire';
 
 export type Which = 'all' | 'under way' | 'ended' | 'given up';
@@ -16,8 +16,9 @@ function before(a: Call, b: Call): number {
   const by = rank(a.status) - rank(b.status);
   if (by !== 0) return by;
   if (a.status === 'queued') {
-    const place = (a.position ?? Infinity) - (b.position ?? Infinity);
-    if (Number.isFinite(place) && place !== 0) return place;
+    // Far behind the hub counts no more.
+    const [place, other] = [a.position ?? Infinity, b.position ?? Infinity];
+    if (place !== other) return place < other ? -1 : 1;
     const priority = (isJob(b) ? b.priority : 5) - (isJob(a) ? a.priority : 5);
     if (priority !== 0) return priority;
     return a.call_id < b.call_id ? -1 : 1;
@@ -50,14 +51,24 @@ export function fits(call: Call, words: string[]): boolean {
 }
 
 /** Milliseconds that it will still take: as it says itself, else by how its progress has gone. */
-export function leftOf(call: Call): number | null {
+export function leftOf(call: Call, estimates: Estimates, now: number): number | null {
   if (call.status !== 'running') return null;
-  const said = call.progress?.details?.left_s;
-  return typeof said === 'number' ? said * 1000 : hub.estimates.left(call.call_id, clock.now);
+  const said = shareOf(call.progress).left_s;
+  return typeof said === 'number' ? said * 1000 : estimates.left(call.call_id, now);
 }
 
-/** Progress names its picture by its hash; a person reads the rest. */
-const HASH = /\s*\(?sha256:[0-9a-f]{64}\)?/;
+/** Those of an app that wait, in the order in which they will run. */
+export const waitingOf = (jobs: Job[], app: string): Job[] =>
+  jobs.filter((job) => job.status === 'queued' && job.app === app).sort(before);
 
-export const pictureIn = (text: string): string | null => /sha256:[0-9a-f]{64}/.exec(text)?.[0] ?? null;
-export const withoutPicture = (text: string): string => text.replace(HASH, '');
+/** What a job has to be placed before to move by one; nothing when it stands at that end of the queue. */
+export function placeBeside(jobs: Job[], job: Job, step: -1 | 1): { before: string } | 'last' | null {
+  const waiting = waitingOf(jobs, job.app);
+  const at = waiting.findIndex(({ call_id }) => call_id === job.call_id);
+  if (at < 0) return null;
+  if (step < 0) return at === 0 ? null : { before: waiting[at - 1]?.call_id ?? '' };
+  const [next, after] = [waiting[at + 1], waiting[at + 2]];
+  if (after) return { before: after.call_id };
+  // The last of its priority stands before all that are less urgent.
+  return next?.priority === job.priority ? 'last' : null;
+}

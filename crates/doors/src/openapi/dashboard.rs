@@ -48,10 +48,10 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},
         "Programs": {"type": "object", "required": ["programs"],
             "properties": {"programs": {"type": "array", "items": reference("Program")}}},
-        "Look": {"type": "object", "required": ["picture"], "properties": {"picture": {"type": ["object", "null"],
-            "required": ["$blob", "taken_at"], "properties": {"$blob": {"type": "string"}, "width": {"type": ["integer", "null"]},
-                "height": {"type": ["integer", "null"]}, "taken_at": {"type": "string", "format": "date-time"},
-                "revision": {"type": ["integer", "null"]}}}}},
+        "Look": {"type": "object", "required": ["picture"], "properties": {"picture": {"anyOf": [reference("Picture"), {"type": "null"}]}}},
+        "Picture": {"type": "object", "required": ["$blob", "width", "height", "taken_at", "revision"], "properties": {
+            "$blob": {"type": "string"}, "width": {"type": ["integer", "null"]}, "height": {"type": ["integer", "null"]},
+            "taken_at": {"type": "string", "format": "date-time"}, "revision": {"type": ["integer", "null"]}}},
         "Session": {"type": "object", "required": ["caller", "scopes", "version", "token_file"], "properties": {
             "caller": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
             "version": {"type": "string"}, "token_file": {"type": "string"}}}

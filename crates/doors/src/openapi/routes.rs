@@ -154,93 +154,11 @@ pub(super) fn paths() -> Map<String, Value> {
 }
 
 pub(super) fn schemas() -> Map<String, Value> {
-    let list = |name: &str, of: &str| {
-        json!({"type": "object", "required": [name],
-        "properties": {name: {"type": "array", "items": reference(of)}}})
-    };
-    let items = json!({"type": "array", "items": {"type": "object", "required": ["type", "name"],
-        "properties": {"type": {"type": "string"}, "name": {"type": "string"}}}});
     let scopes = json!({"type": "array", "items": {"enum": ["read", "write", "destructive", "code", "admin"]}});
     let text_or_null = text_or_null();
     map(json!({
-        "Status": {"enum": ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "interrupted"]},
-        "Problem": {"type": "object", "required": ["code", "message", "severity", "retryable"], "properties": {
-            "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-            "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
-            "hint": {"type": "string"}, "call_id": {"type": "string"},
-            "severity": {"enum": ["warning", "error", "bug"]}, "retryable": {"type": "boolean"},
-            "details": {"type": "object"}}},
-        "Behind": {"type": "object", "properties": {"call_id": {"type": "string"}, "command": {"type": "string"},
-            "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
-        "Call": {"type": "object", "required": ["call_id", "app", "command", "caller", "status", "asked_at"],
-            "properties": {
-                "call_id": {"type": "string"}, "correlation_id": text_or_null, "parent_id": {"type": "string"}, "app": {"type": "string"},
-                "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
-                "status": reference("Status"), "asked_at": {"type": "string", "format": "date-time"},
-                "args": {"type": "object", "description": "In the history: without what is secret; large ones as `$blob`."},
-                "position": {"type": "integer"}, "behind": reference("Behind"),
-                "progress": {"type": "object", "properties": {
-                    "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"},
-                    "details": {"type": "object"}}},
-                "value": {}, "output": {"type": "object", "properties": {
-                    "stdout": {"type": "string"}, "stderr": {"type": "string"},
-                    "logs": {"type": "array", "items": {"type": "object", "properties": {
-                        "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}}}}},
-                "duration_ms": {"type": "number"},
-                "changes": {"type": "object", "properties": {"added": items, "changed": items, "removed": items,
-                    "truncated": {"type": "integer"}}},
-                "memory": {"type": "object", "properties": {
-                    "rss_mb": {"type": ["number", "null"]}, "delta_mb": {"type": ["number", "null"]}}},
-                "problem": reference("Problem")}},
-        "Outcomes": list("outcomes", "Call"),
-        "Checked": {"type": "object", "required": ["checked"], "properties": {"checked": {"const": true},
-            "app": {"type": "string"}, "instance": {"type": "array", "items": {"type": "string"}},
-            "command": {"type": "string"}, "args": {"type": "object"}, "effect": {"type": "string"}}},
-        "History": {"type": "object", "required": ["since", "calls"], "properties": {
-            "since": {"type": "string", "format": "date-time"},
-            "left_out": {"type": "integer", "description": "Calls of this run that could not be written down."},
-            "calls": {"type": "array", "items": reference("Call")}}},
-        "Forgotten": {"type": "object", "required": ["calls", "jobs", "blobs"], "properties": {
-            "calls": {"type": "integer"}, "jobs": {"type": "integer"}, "blobs": {"type": "integer"}}},
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"}}},
-        "App": {"type": "object", "properties": {"app": {"type": "string"}, "title": {"type": "string"},
-            "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"},
-            "installs": {"type": "boolean"}}},
-        "Apps": list("apps", "App"),
-        "Command": {"type": "object", "required": ["name", "summary", "effect", "args"], "properties": {
-            "name": {"type": "string"}, "summary": {"type": "string"}, "docs": {"type": "string"},
-            "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "object"},
-            "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
-            "concurrent": {"type": "boolean"}, "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."}, "runs": {"enum": ["instance", "hub"]},
-            "keywords": {"type": "array", "items": {"type": "string"}}}},
-        "Commands": list("commands", "Command"),
-        "Instance": {"type": "object", "required": ["name", "app", "state", "since", "mode", "started_by_hub", "queued"],
-            "properties": {"name": {"type": "string"}, "app": {"type": "string"},
-                "state": {"enum": ["starting", "idle", "busy", "wedged", "disconnected", "failed"]},
-                "why": {"type": "string"}, "since": {"type": "string", "format": "date-time"},
-                "pid": {"type": ["integer", "null"]}, "version": text_or_null, "bridge_version": text_or_null,
-                "mode": reference("Mode"), "labels": {"type": "array", "items": {"type": "string"}}, "file": text_or_null, "started_by_hub": {"type": "boolean"},
-                "queued": {"type": "integer"}, "running": reference("Behind"),
-                "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
-                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"}, "notice": {"type": "string"}}},
-        "Limits": {"type": "object", "properties": {
-            "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
-        "Mode": {"enum": ["background", "gui", "module"]},
-        "Hits": {"type": "object", "required": ["query", "found"], "properties": {
-            "query": {"type": "string"},
-            "found": {"type": "array", "items": {"type": "object", "required": ["app", "command", "summary", "effect", "args"],
-                "properties": {"app": {"type": "string"}, "command": {"type": "string"}, "summary": {"type": "string"},
-                    "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": {"type": "string"},
-                    "example": {"type": "object"}}}}}},
-        "Instances": list("instances", "Instance"),
-        "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
-            "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
-            "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
-            "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
-            "labels": {"type": "array", "items": {"type": "string"}},
-            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"}}},
-        "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
                 "as_of": {"type": "string", "format": "date-time"}, "age_ms": {"type": "integer"},
@@ -257,27 +175,14 @@ pub(super) fn schemas() -> Map<String, Value> {
     }))
 }
 
-pub(super) fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
+/// An object with a list of these under that name.
+pub(super) fn list(name: &str, of: &str) -> Value {
+    json!({"type": "object", "required": [name],
+        "properties": {name: {"type": "array", "items": reference(of)}}})
 }
 
-/// What the feed tells.
-pub(super) fn feed_schemas() -> Map<String, Value> {
-    map(json!({
-        "Event": {"type": "object", "required": ["epoch", "seq", "at", "event"], "properties": {
-            "epoch": {"type": "string"}, "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"},
-            "event": {"enum": ["call_queued", "call_started", "call_progress", "call_output", "call_ended", "instance", "job", "state"]},
-            "job": reference("Job"),
-            "call": reference("Call"), "call_id": {"type": "string"},
-            "instance": {"anyOf": [reference("Instance"), {"type": "string"}]},
-            "progress": {"type": "object"}, "stream": {"type": "string"}, "text": {"type": "string"},
-            "revision": {"type": "integer"}, "changes": {"type": "object"}}},
-        "Resync": {"type": "object", "required": ["epoch", "seq", "why"], "properties": {
-            "epoch": {"type": "string"}, "seq": {"type": "integer"}, "why": {"enum": ["start", "epoch", "window"]},
-            "instances": {"type": "array", "items": reference("Instance")},
-            "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"},
-            "jobs": {"type": "array", "items": reference("Job")}}}
-    }))
+pub(super) fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 pub(super) fn text_or_null() -> Value {

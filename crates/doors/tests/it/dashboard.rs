@@ -520,11 +520,23 @@ async fn a_picture_is_taken_once_for_all_who_look_and_never_of_a_busy_program() 
     assert_eq!(look().await["picture"], Value::Null);
     lens.answer(&call.id, json!({})).await;
     lens.round_trip().await;
+    let state = || async {
+        let view = house.owner().get("/v1/instances/lens").await.json();
+        json!([view["state"], view["since"], view["running"]])
+    };
+    let before = state().await;
+    assert_eq!(
+        (&before[0], &before[2]),
+        (&json!("idle"), &Value::Null),
+        "{before}"
+    );
     // Two who look at the same time cost one call.
     let answers = async {
         let call = lens.next_call().await;
         assert_eq!(call.args["width"], 720);
         lens.started(&call.id).await;
+        // It is nobody's work: the instance is as idle as before, and since when it was.
+        assert_eq!(state().await, before);
         let other = look().await;
         let image = json!({"image": {"$blob": "sha256:00", "width": 720, "height": 540}});
         lens.answer(&call.id, image).await;
@@ -536,6 +548,7 @@ async fn a_picture_is_taken_once_for_all_who_look_and_never_of_a_busy_program() 
     assert_eq!(look().await["picture"], first["picture"]);
     lens.round_trip().await;
     assert_eq!(lens.calls().len(), 2);
+    assert_eq!(state().await, before);
     // The page leaves it out of what was done.
     let calls = house.owner().get("/v1/calls?instance=lens").await.json();
     assert_eq!(calls["calls"][0]["correlation_id"], "picture");

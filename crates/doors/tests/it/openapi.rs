@@ -6,6 +6,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use testkit::Dial;
 
+use crate::socket::Socket;
 use crate::{House, call, with};
 
 /// A schema of the document, with all others in reach.
@@ -232,4 +233,81 @@ async fn what_is_answered_has_the_form_that_it_says() {
     fits("Tokens", &owner.get("/v1/tokens").await.json());
     fits("Stopped", &owner.delete("/v1/instances/toy").await.json());
     drop((bridge, held));
+}
+
+#[tokio::test]
+async fn what_the_websocket_says_has_the_form_that_it_says() {
+    let house = House::open().await;
+    let mut bridge = Dial::new(&house.hub).name("toy").by_hand().await.unwrap();
+    let owner = house.owner();
+    let document = owner.get("/openapi.json").await.json();
+    let bearer = format!("Bearer {}", owner.token.clone().unwrap());
+    let mut socket = Socket::open(house.address, &[("authorization", &bearer)])
+        .await
+        .unwrap();
+    let mut seen = BTreeSet::new();
+    let mut fits = |message: &Value| {
+        assert_fits(&document, "Message", message);
+        seen.insert(message["type"].as_str().unwrap().to_owned());
+    };
+    fits(&socket.next().await);
+    let topics = json!(["calls", "instances", "state", "jobs"]);
+    socket
+        .send(&json!({"type": "subscribe", "id": "feed", "topics": topics}))
+        .await;
+    let asked = with(call("toy.echo", json!({})), "type", json!("call"));
+    socket.send(&with(asked.clone(), "id", json!(1))).await;
+    let sent = bridge.next_call().await;
+    bridge.started(&sent.id).await;
+    bridge.output(&sent.id, "printed\n").await;
+    bridge.progress(&sent.id, 0.5, "half").await;
+    bridge.answer(&sent.id, json!(1)).await;
+    let mut last = Value::Null;
+    while last["type"] != "outcome" {
+        last = socket.next().await;
+        fits(&last);
+    }
+    // One round trip each; what else is told in the meantime is looked at too.
+    let id = last["call_id"].clone();
+    for message in [
+        json!({"type": "get", "call_id": id}),
+        json!({"type": "get", "call_id": "call_x"}),
+        json!({"type": "jobs"}),
+        json!({"type": "job_queue", "app": "toy", "paused": false}),
+        json!({"type": "ping"}),
+        with(asked, "check_only", json!(true)),
+    ] {
+        socket.send(&with(message, "id", json!(7))).await;
+        while last["id"] != 7 {
+            last = socket.next().await;
+            fits(&last);
+        }
+        last = Value::Null;
+    }
+    socket
+        .send(&json!({"type": "unsubscribe", "id": "feed"}))
+        .await;
+    while last["type"] != "unsubscribed" {
+        last = socket.next().await;
+        fits(&last);
+    }
+    let told = [
+        "accepted",
+        "call",
+        "checked",
+        "event",
+        "job_queue",
+        "jobs",
+        "outcome",
+        "output",
+        "pong",
+        "problem",
+        "progress",
+        "resync",
+        "started",
+        "subscribed",
+        "unsubscribed",
+        "welcome",
+    ];
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), told);
 }
