@@ -206,9 +206,7 @@ export interface components {
             calls: components["schemas"]["Call"][];
         };
         Forgotten: {
-            calls: number;
-            jobs: number;
-            blobs: number;
+            call_id: string;
         };
         /** @enum {unknown} */
         Status: "queued" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "interrupted";
@@ -563,7 +561,8 @@ export interface components {
             batch_id: string;
             /** @enum {unknown} */
             status: "running" | "succeeded" | "failed";
-            outcomes: (components["schemas"]["Call"] | components["schemas"]["Refused"])[];
+            outcomes: (components["schemas"]["Call"] | components["schemas"]["Refused"] | components["schemas"]["Forgotten"])[];
+            waiting: number;
             not_run: number;
         };
         JobChange: {
