@@ -3,10 +3,9 @@
 what could not be stored was refused, and calls go on.
 """
 
-import os
-import subprocess
 import threading
 
+import disks
 import pytest
 from bridgekit.tests.machine import Machine
 from hubs import Hub, wait_until
@@ -131,13 +130,8 @@ def test_a_disk_that_breaks(hub, runs):
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder with room for a hub, a bridge and a few thousand calls."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=%d,mode=0700" % ROOM, "kapelle-test", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", ROOM) as place:
+        yield place
 
 
 def test_a_small_disk_with_a_history_runs_full(program, binary, small_disk, runs):
@@ -149,13 +143,7 @@ def test_a_small_disk_with_a_history_runs_full(program, binary, small_disk, runs
         assert hub.http.end(before)["status"] == "succeeded"
         running = taken(hub, runs.code("running", 1.0), labels={"name": "running"})
         wait_until(lambda: runs.began("running"), what="the start")
-        ballast = small_disk / "ballast"
-        with open(ballast, "wb", buffering=0) as out:
-            try:
-                while True:
-                    out.write(b"\0" * 4096)
-            except OSError:
-                pass
+        ballast = disks.fill(small_disk)
         # Jobs are taken for as long as the store's own files have room.
         taken_ids, refused = [], None
         while refused is None:

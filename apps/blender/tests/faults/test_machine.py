@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 
+import disks
 import pytest
 from hubs import Hub, wait_until
 from runs import ONCE
@@ -16,13 +17,8 @@ ROOM = 24 << 20
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder with room for a hub, a bridge and a few copies."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=%d,mode=0700" % ROOM, "kapelle-test", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", ROOM) as place:
+        yield place
 
 
 def test_a_value_that_finds_no_room(program, binary, small_disk, runs):
@@ -31,13 +27,7 @@ def test_a_value_that_finds_no_room(program, binary, small_disk, runs):
         hub.start(program, "blender")
         link = hub.http.instance("blender")["pid"]
         hub.http.eval(runs.code("first"))
-        ballast = small_disk / "ballast"
-        with open(ballast, "wb", buffering=0) as out:
-            try:
-                while True:
-                    out.write(b"\0" * 4096)
-            except OSError:
-                pass
+        ballast = disks.fill(small_disk)
         first = hub.http.send(runs.code("large") + "\nbytes(range(256)) * 8000")
         second = hub.http.send(runs.code("small"))
         end = hub.http.end(first)

@@ -8,8 +8,8 @@ system tells in another way; then only that the hub lives is looked at.
 import os
 import resource
 import signal
-import subprocess
 
+import disks
 import pytest
 from hubs import Hub, Terminal
 
@@ -19,29 +19,14 @@ ROOM = 3 << 20
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder with room for 3 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=%d,mode=0700" % ROOM, "kapelle-test", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", ROOM) as place:
+        yield place
 
 
 @pytest.fixture
 def full(binary, small_disk):
     with Hub(binary, small_disk / "home") as made:
         yield made
-
-
-def fill(folder):
-    """Takes all the room that is left."""
-    with open(folder / "ballast", "wb", buffering=0) as out:
-        try:
-            while True:
-                out.write(b"\0" * 4096)
-        except OSError:
-            pass
 
 
 def test_a_blob_that_finds_no_room_is_refused_and_the_hub_lives(full):
@@ -57,7 +42,7 @@ def test_a_blob_that_finds_no_room_is_refused_and_the_hub_lives(full):
 
 def test_a_token_that_finds_no_room_is_refused_and_nothing_is_broken(full):
     full.caller("before", "read")
-    fill(full.home)
+    disks.fill(full.home)
     answer = full.http.request("POST", "/v1/tokens", {"name": "after", "scopes": ["read"], "ask": []})
     assert answer.status == 507 or answer.json["code"] == "disk_full", answer.body
     names = [token["name"] for token in full.http.get("/v1/tokens")["tokens"]]
@@ -68,7 +53,7 @@ def test_a_token_that_finds_no_room_is_refused_and_nothing_is_broken(full):
 
 def test_a_start_that_finds_no_room_says_so(full):
     """The bridge is laid out in the home folder before Blender is started."""
-    fill(full.home)
+    disks.fill(full.home)
     answer = full.http.request("POST", "/v1/instances", {"app": "blender", "program": "/bin/true"})
     assert answer.status in (503, 507), answer.body
     assert "room" in answer.json["message"] or "space" in answer.json["message"].lower(), answer.json
@@ -77,7 +62,7 @@ def test_a_start_that_finds_no_room_says_so(full):
 
 def test_a_hub_that_finds_no_room_to_begin_says_so(binary, small_disk):
     terminal = Terminal(binary, small_disk / "home")
-    fill(small_disk)
+    disks.fill(small_disk)
     done = terminal.kapelle("serve", "--listen", "127.0.0.1:0", "--json")
     assert done.code != 0 and done.json["code"] in ("disk_full", "home_unsafe"), done
     assert done.json["hint"]
