@@ -185,6 +185,18 @@ def rss_mb(pid):
         return 0.0
 
 
+def with_children(pid):
+    """That process and all that came from it."""
+    found = [pid]
+    for one in found:
+        try:
+            with open("/proc/%d/task/%d/children" % (one, one)) as file:
+                found += map(int, file.read().split())
+        except OSError:
+            pass
+    return found
+
+
 def _signal(pid, number):
     try:
         os.kill(pid, number)

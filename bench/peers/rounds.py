@@ -67,6 +67,9 @@ def measure(known, end, rounds_max, rounds_least):
             if one in http:
                 _try(row, "http", lambda one=one: serial(http[one]))
         took = time.monotonic() - began
+    for one, way in stdio.items():
+        pids = one.server_pids() + processes.with_children(way.process.pid)
+        told[one.id]["served"] = {"mb": sum(map(processes.rss_mb, set(pids)))}
     return told
 
 
