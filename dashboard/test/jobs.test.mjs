@@ -82,6 +82,7 @@ it('moves jobs and changes how urgent they are, and they run in that order', asy
 it('pauses one job and lets it go on, while others pass', async () => {
   const page = await open();
   await page.getByRole('button', { name: 'Pause the queue' }).click();
+  await page.getByText('Paused: no job is handed out').waitFor();
   const held = await house.job('held', '"held"');
   const other = await house.job('other', '"other"');
   await row(page, 'held').click();
@@ -199,6 +200,7 @@ it('looks at one that was given up, mends it, and has it run', async () => {
 it('edits one that waits', async () => {
   const page = await open();
   await page.getByRole('button', { name: 'Pause the queue' }).click();
+  await page.getByText('Paused: no job is handed out').waitFor();
   const { call_id } = await house.job('edited', '1');
   await row(page, 'edited').click();
   await button(page, 'Edit').click();

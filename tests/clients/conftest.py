@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-WALK = HERE.parents[1] / "apps" / "blender" / "tests" / "walk"
-for folder in (HERE, WALK):
+TESTS = HERE.parents[1] / "apps" / "blender" / "tests"
+for folder in (HERE, TESTS, TESTS / "walk"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -209,7 +209,15 @@ pub(crate) fn names_us(host: &str, address: SocketAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
-    let port = authority.port_u16().unwrap_or(80);
+    // Nothing else may stand in it: no user, and nothing between a number in brackets and the port.
+    let port = match host.strip_prefix(authority.host()) {
+        Some("") => 80,
+        Some(rest) => match rest.strip_prefix(':').map(str::parse::<u16>) {
+            Some(Ok(port)) => port,
+            _ => return false,
+        },
+        None => return false,
+    };
     let name = authority
         .host()
         .trim_start_matches('[')
@@ -291,6 +299,9 @@ mod tests {
             "localhost.evil.example:7420",
             "10.0.0.1:7420",
             "a b",
+            "[::1]7420:7420",
+            "evil.example@localhost:7420",
+            "localhost:07420x",
         ] {
             assert!(!names_us(bad, address), "{bad}");
         }

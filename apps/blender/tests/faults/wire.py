@@ -25,8 +25,8 @@ REACHED_S = 30.0
 class Gate:
     """Holds the next frame of a kind. `reached` is set when it is there; then `open` it."""
 
-    def __init__(self, side, kind, name):
-        self.side, self.kind, self.name = side, kind, name
+    def __init__(self, side, kind, name, call):
+        self.side, self.kind, self.name, self.call = side, kind, name, call
         self.reached = threading.Event()
         self.connection = None
         self._opened = threading.Event()
@@ -98,9 +98,9 @@ class Wire:
         """The address of the hub's port for bridges."""
         return "%s:%d" % self._target
 
-    def gate(self, kind, name=None):
-        """Holds the next frame of that kind, of the bridge of that name."""
-        gate = Gate("hub" if kind in FROM_HUB else "bridge", kind, name)
+    def gate(self, kind, name=None, call=None):
+        """Holds the next frame of that kind, of the bridge of that name, about the call of that id."""
+        gate = Gate("hub" if kind in FROM_HUB else "bridge", kind, name, call)
         with self._lock:
             self._gates.append(gate)
         return gate
@@ -144,10 +144,10 @@ class Wire:
             self._connections.add(connection)
         connection.start()
 
-    def _gate_for(self, side, kind, name):
+    def _gate_for(self, side, kind, name, call):
         with self._lock:
             for gate in self._gates:
-                if (gate.side, gate.kind) == (side, kind) and gate.name in (None, name):
+                if (gate.side, gate.kind) == (side, kind) and gate.name in (None, name) and gate.call in (None, call):
                     self._gates.remove(gate)
                     return gate
         return None
@@ -211,13 +211,13 @@ class _Connection:
             self.cut()
 
     def _frame(self, side, frame, sink):
-        kind = None
+        kind = call = None
         if frame[4:5] == b"{":
             message = json.loads(frame[4:])
-            kind = message.get("t")
+            kind, call = message.get("t"), message.get("id")
             if kind == "proof":
                 self.name = message.get("name")
-        gate = self.wire._gate_for(side, kind, self.name)
+        gate = self.wire._gate_for(side, kind, self.name, call)
         if gate is not None and not gate._hold(self):
             raise _Cut
         if self._left is not None:

@@ -264,7 +264,7 @@ def test_a_caller_without_code_stays_in_its_folders(stage, http, callers, tmp_pa
         outcome = breaker.call("file.export", {"path": path})
         assert outcome["problem"]["code"] == "path_refused", outcome
     assert os.listdir(tmp_path) == []
-    assert not outside.exists() and len((stage.home / "tokens" / "owner").read_text()) == 64
+    assert not outside.exists() and (stage.home / "tokens" / "owner").read_text().startswith("kapelle_")
     for path in (str(outside), "/etc/passwd", str(stage.home / "tokens" / "owner")):
         for command in ("file.open", "file.import"):
             outcome = breaker.call(command, {"path": path})
