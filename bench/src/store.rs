@@ -97,7 +97,9 @@ fn enqueue(durability: Durability, name: &str, rounds: usize, jobs: usize) -> Re
 /// Jobs a second through the store.
 fn submitted(path: &Path, durability: Durability, jobs: usize) -> Result<f64, Fault> {
     let store = Arc::new(Jobs::open(path)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1) // as the hub has on few cores
+        .build()?;
     let each = jobs / SUBMITTERS;
     let begin = Instant::now();
     runtime.block_on(async {
