@@ -73,8 +73,8 @@ WHY = {
     " others run code and little else",
     "beside_mb": ". A hub of its own keeps jobs and history when Blender is gone, and serves every client; the others"
     " start a server for each MCP client instead (the next column)",
-    "served_mb": ". Read when all rounds are over: the hub still keeps the 5 MB values, up to 64 MB of them, for who asks"
-    " again",
+    "served_mb": ". Read when all rounds are over: the hub still keeps the 5 MB values, up to 64 MB of them, for who"
+    " asks again",
 }
 
 LARGE = (
