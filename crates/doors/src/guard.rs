@@ -209,22 +209,19 @@ pub(crate) fn names_us(host: &str, address: SocketAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
-    // Nothing else may stand in it: no user, and nothing between a number in brackets and the port.
-    let port = match host.strip_prefix(authority.host()) {
-        Some("") => 80,
-        Some(rest) => match rest.strip_prefix(':').map(str::parse::<u16>) {
-            Some(Ok(port)) => port,
-            _ => return false,
-        },
-        None => return false,
+    // Nothing else may stand in it: no user, nothing between a number in brackets and the port, no other way to write it.
+    let is_our_port = match host.strip_prefix(authority.host()) {
+        Some("") => address.port() == 80,
+        Some(rest) => rest.strip_prefix(':') == Some(address.port().to_string().as_str()),
+        None => false,
     };
+    if !is_our_port {
+        return false;
+    }
     let name = authority
         .host()
         .trim_start_matches('[')
         .trim_end_matches(']');
-    if port != address.port() {
-        return false;
-    }
     match name.parse::<std::net::IpAddr>() {
         // Listening everywhere, every own address is right; which are ours cannot be rebound by a name.
         Ok(ip) => {
@@ -301,7 +298,9 @@ mod tests {
             "a b",
             "[::1]7420:7420",
             "evil.example@localhost:7420",
-            "localhost:07420x",
+            "localhost:07420",
+            "[::1]:+7420",
+            "localhost:",
         ] {
             assert!(!names_us(bad, address), "{bad}");
         }
