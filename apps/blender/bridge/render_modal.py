@@ -3,7 +3,8 @@
 
 In: a scene, the settings of a job (see render_jobs.py). Out: a Deferred; its worker only waits. The job renders a copy
 of the scene that lives as long as the render, so that the scene keeps its settings; Blender has no way to stop a job
-from Python but one: deleting the scene that it renders. The render window shows that copy's render while there is one.
+from Python but one: deleting the scene that it renders. The render window shows that copy's render while there is one;
+where Blender renders safely only what a window shows (versions.renders_only_what_is_shown), from the first moment on.
 States: begun -> rendering -> stopped or complete -> ended; a timer on the main thread moves it. Blender tells no
 samples here: a picture's progress is its time, an animation's its frames.
 
@@ -31,12 +32,22 @@ TOLD_S = 1.0
 # or an undo step brought back is removed.
 SCENE = "Kapelle render"
 _MARK = "kapelle_render"
+IN_A_PROCESS = (
+    "Rendered in a process of its own: Blender %s may crash when it renders what none of its windows shows, and its "
+    "preferences (Interface, Temporary Editors, Render In) let it open no window for a render."
+)
 _running = []
 
 
-def wanted(background):
-    """Whether a render runs in the window: there is one, and nobody asked for a process of its own."""
-    return not bpy.app.background and not background
+def wanted(call, background):
+    """Whether a render runs in the window: there is one, nobody asked for a process of its own, and this Blender does
+    it safely. Says so in the call where that is the reason."""
+    if bpy.app.background or background:
+        return False
+    if not versions.renders_only_what_is_shown() or _opens_a_window():
+        return True
+    call.log("info", IN_A_PROCESS % versions.text(), call.command)
+    return False
 
 
 def still(call, scene, settings, finish):
@@ -113,6 +124,7 @@ class _Job:
         self._failure = None
         self._began = self._word_at = time.monotonic()
         self._handlers = ()
+        self._windows = set()
 
     def begin(self, prepare, out, **options):
         """Makes the copy and starts Blender's job. Raises what Blender raises, with everything put back."""
@@ -135,10 +147,16 @@ class _Job:
             render_jobs.slow_note(copy, lambda note: self._call.log("warning", note, self._call.command))
             self._listen()
             _running.append(self)
+            if versions.renders_only_what_is_shown():
+                # What showing it takes is done before the render thread reads the copy.
+                (copy.view_layers.get(_main_window().view_layer.name) or copy.view_layers[0]).update()
             with bpy.context.temp_override(window=_main_window()):
                 state = bpy.ops.render.render("INVOKE_DEFAULT", scene=copy.name, **options)
             if "RUNNING_MODAL" not in state:
                 raise Problem("call_failed", "Blender did not begin to render (%s)." % ", ".join(state))
+            self._windows = _pointers(_render_windows())
+            if versions.renders_only_what_is_shown():
+                _show(copy)  # before Blender's main loop comes by
         except BaseException:
             self._tidy()
             self.drop()
@@ -230,7 +248,7 @@ class _Job:
         """The Problem of a job that has not done what it should, or None."""
         if self._stopping:
             return Problem("cancelled", "The render was stopped.")
-        if self._cancelled or not self._complete:
+        if self._cancelled or self._was_closed() or not self._complete:
             return Problem(
                 "cancelled",
                 "The render was stopped in Blender's window.",
@@ -239,6 +257,11 @@ class _Job:
         if self.out is not None and not os.path.isfile(self.out):
             return Problem("call_failed", "Blender rendered, but wrote no file.", hint="See Blender's info editor.")
         return None
+
+    def _was_closed(self):
+        """Whether the window of this render is gone. Blender ends the job of one that is closed, and writes what there
+        is as if that were all."""
+        return bool(self._windows) and self._windows.isdisjoint(_pointers(bpy.context.window_manager.windows))
 
     def _tidy(self):
         for where, handler in self._handlers:
@@ -274,6 +297,15 @@ def _main_window():
     """A window of the artist's, not one that shows a render."""
     windows = bpy.context.window_manager.windows
     return next((one for one in windows if not one.screen.is_temporary), windows[0])
+
+
+def _pointers(windows):
+    return {one.as_pointer() for one in windows}
+
+
+def _opens_a_window():
+    """Whether Blender shows a render in a window of its own, which alone can show our copy."""
+    return bpy.context.preferences.view.render_display_type == "WINDOW"
 
 
 def _render_windows():

@@ -51,7 +51,7 @@ def still(
                 told["blob"] = call.blob(picture.read(), media_type=media_type(target))
         return told
 
-    if render_modal.wanted(background):
+    if render_modal.wanted(call, background):
         return render_modal.still(call, shown, settings, finish)
     work = with_copy(Work("still", settings))
     return Deferred(lambda call: work.run(call, lambda told: finish(call, told)))
@@ -87,7 +87,7 @@ def animation(
         call.log("info", note, "render.animation")
     if not plan.wanted:
         return plan.told({"seconds": 0.0})
-    if render_modal.wanted(background):
+    if render_modal.wanted(call, background):
         return render_modal.animation(call, shown, settings, plan)
     work = Work("animation", settings, lambda told: plan.heard(call, told, work))
     plan.begin(work)

@@ -13,6 +13,7 @@ from instance import wait_until
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "walk"))
 
 from pictures import decode
+from program_version import version_of
 
 WHOLE_S = 3.0
 SMALL = {"width": 96, "height": 72}
@@ -30,6 +31,24 @@ ENDLESS = """
 c = bpy.context.scene.cycles
 c.use_adaptive_sampling = c.use_denoising = False
 0
+"""
+
+# Notes in every round of Blender's main loop whether a render runs and whether a window shows the scene of one of ours.
+WATCH = """
+seen = set()
+def watch():
+    shown = any(one.scene.get("kapelle_render") for one in bpy.context.window_manager.windows)
+    seen.add((bpy.app.is_job_running("RENDER"), shown))
+    return 0.0
+bpy.app.timers.register(watch)
+"""
+# As the artist who closes the window of a render.
+CLOSE = """
+def close():
+    window = next(one for one in bpy.context.window_manager.windows if one.screen.is_temporary)
+    with bpy.context.temp_override(window=window):
+        bpy.ops.wm.window_close()
+bpy.app.timers.register(close)
 """
 
 
@@ -137,6 +156,48 @@ def test_blender_stays_usable_and_a_cancel_stops_the_job(blender):
     wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"])
     assert not os.path.exists(os.path.join(blender.home, "long.png"))
     assert blender.eval("'Meanwhile' in bpy.data.objects and bpy.context.window.scene.name == 'Scene'")
+
+
+def only_what_is_shown(blender):
+    return (4, 0) <= version_of(blender.program.path) < (5, 0)
+
+
+def test_what_is_rendered_is_shown_from_the_first_moment(blender):
+    if not only_what_is_shown(blender):
+        pytest.skip("this Blender also renders what no window shows")
+    blender.eval(ENDLESS)
+    blender.eval(WATCH, args={"undo": "never"})
+    call = blender.send("render.still", {"engine": "cycles", "samples": 1000000, "path": "long.png"})
+    blender.hub.wait("progress", seconds=60, id=call)
+    blender.cancel(call)
+    assert blender.outcome(call)["status"] == "cancelled"
+    seen = blender.eval("sorted(seen)", args={"undo": "never"})
+    assert [True, True] in seen and [True, False] not in seen, seen
+
+
+def test_closing_its_window_ends_the_render(blender):
+    blender.eval(ENDLESS)
+    call = blender.send("render.still", {"engine": "cycles", "samples": 1000000, "path": "long.png"})
+    blender.hub.wait("progress", seconds=60, id=call)
+    blender.eval(CLOSE, args={"undo": "never"})
+    problem = blender.outcome(call)["problem"]
+    assert problem["code"] == "cancelled" and "closed the window" in problem["hint"], problem
+    assert not os.path.exists(os.path.join(blender.home, "long.png")), "half a picture is none"
+    assert not blender.eval("bpy.app.is_job_running('RENDER')", args={"undo": "never"})
+    assert blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"]
+
+
+def test_who_wants_no_window_for_a_render_gets_none(blender):
+    choose = "bpy.context.preferences.view.render_display_type = %r; len(bpy.context.window_manager.windows)"
+    windows = blender.eval(choose % "NONE", args={"undo": "never"})
+    try:
+        outcome = blender.run_outcome("render.still", **dict(QUICK, path="c.png", overwrite=True))
+        assert windows == blender.eval(choose % "NONE", args={"undo": "never"})
+    finally:
+        blender.eval(choose % "WINDOW", args={"undo": "never"})
+    assert os.path.exists(outcome["value"]["path"])
+    told = [one["text"] for one in outcome["output"]["logs"] if "a process of its own" in one["text"]]
+    assert bool(told) == only_what_is_shown(blender), outcome
 
 
 def test_an_animation_in_the_window_with_progress_skips_what_is_there(blender):
