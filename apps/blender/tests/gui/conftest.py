@@ -12,6 +12,7 @@ import display
 import pytest
 from assemble import assemble
 from installed import module_of
+from shared import Shared
 from window import Window, pictures
 
 
@@ -46,14 +47,15 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def shared(program, package):
-    """One Blender with a window for all tests."""
-    with Window(program, package) as window:
-        yield window
+    """One Blender with a window for all tests, or one after the other: see shared.py."""
+    shared = Shared(lambda: Window(program, package))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def blender(shared):
+def blender(shared, has_failed):
     """That Blender with a default file."""
-    assert shared.process.poll() is None, "Blender has died:\n" + shared.text()
-    shared.fresh()
-    return shared
+    yield shared.fresh()
+    if has_failed():
+        shared.look()

@@ -3,6 +3,11 @@
 
 import time
 
+import pytest
+from instance import wait_until
+from shared import TOLD, Shared
+from window import Window
+
 
 def test_it_announces_a_window_and_answers(blender):
     assert blender.announcement["mode"] == "gui"
@@ -50,3 +55,49 @@ def test_it_stays_well_when_another_file_is_opened_in_a_burst(blender, tmp_path)
     ids.append(blender.send("code.run", {"code": "bpy.ops.wm.open_mainfile(filepath=%r)" % path}))
     ids += [blender.send("code.run", {"code": "1 + 1"}) for _ in range(10)]
     assert [blender.value(blender.outcome(one)) for one in ids].count(2) == 20
+
+
+# Out of every call, where no watchdog sees it.
+STAND_STILL = """
+import os, threading
+def stand_still():
+    os.write(1, b"it stands\\n")
+    threading.Event().wait()
+bpy.app.timers.register(stand_still)
+"""
+
+
+def test_one_that_stands_still_is_told_of_and_replaced(program, package):
+    before = len(TOLD)
+    shared = Shared(lambda: Window(program, package))
+    try:
+        first = shared.fresh()
+        assert shared.look() is None
+        first.eval(STAND_STILL, args={"undo": "never"})
+        wait_until(lambda: any("it stands" in line for line in first.output), 60)
+        with pytest.raises(AssertionError) as raised:
+            shared.fresh(seconds=2)
+        assert "gave no default file within 2 s" in str(raised.value) and "in stand_still" in str(raised.value)
+        assert first.process.poll() is not None
+        second = shared.fresh()
+        assert second.process.pid != first.process.pid and shared.look() is None
+        second.process.kill()
+        second.process.wait()
+        assert "has died" in shared.look()
+    finally:
+        shared.close()
+        del TOLD[before:]
+
+
+def test_what_never_starts_is_tried_once():
+    tried = []
+
+    def start():
+        tried.append(1)
+        raise AssertionError("no Blender came")
+
+    shared = Shared(start)
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="no Blender came"):
+            shared.fresh()
+    assert len(tried) == 1

@@ -2,11 +2,14 @@
 """Runs inside the Blender of a test: writes what Kapelle's panel has drawn into the file KAPELLE_TEST_SHOWN, presses
 the button that a file beside it names, and removes another one once Blender has taken in what came before it.
 
-It also opens the sidebar of every 3D viewport; the tab is chosen by a click, as 3.x offers no other way.
+It also opens the sidebar of every 3D viewport; the tab is chosen by a click, as 3.x offers no other way. At SIGUSR1 it
+prints where every thread of Python stands, also when nothing runs any more.
 """
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 
@@ -85,6 +88,7 @@ def loaded(*args):
     open_sidebar()
 
 
+faulthandler.register(signal.SIGUSR1)
 bpy.app.timers.register(open_sidebar, first_interval=0.0)
 bpy.app.handlers.load_post.append(loaded)
 bpy.types.SpaceView3D.draw_handler_add(watch_drawing, (), "UI", "POST_PIXEL")

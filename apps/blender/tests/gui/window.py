@@ -19,6 +19,7 @@ of the Blender's version.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -37,6 +38,8 @@ WAIT_S = 60.0
 STILL_S, MOVES_S = 1.0, 3.0
 # A click that comes while Blender still draws for the first time may be lost.
 CLICK_AGAIN_S = 3.0
+# For the stacks of a Blender that stands still to come, and for the last of them.
+STACKS_S, STACKS_END_S = 10.0, 0.5
 REDRAW = "bpy.ops.wm.redraw_timer(type='DRAW_WIN_SWAP', iterations=1)"
 
 
@@ -190,6 +193,22 @@ class Window(Instance):
         draft = self.profile / "shown.press.part"
         draft.write_text(operator, "utf-8")
         draft.rename(told)
+
+    def last_words(self):
+        """With the stacks of Python's threads."""
+        if self.process.poll() is None:
+            self._print_stacks()
+        return Instance.last_words(self)
+
+    def _print_stacks(self):
+        """Waits until watcher.py's answer to the signal is whole: its last line is like every other one."""
+        count, end = len(self.output), time.monotonic() + STACKS_S
+        self.process.send_signal(signal.SIGUSR1)
+        before, still = count, time.monotonic()
+        while time.monotonic() < end and (len(self.output) == count or time.monotonic() < still + STACKS_END_S):
+            time.sleep(0.02)
+            if len(self.output) != before:
+                before, still = len(self.output), time.monotonic()
 
     def _leave(self):
         """Quits as a person would: between calls, where nothing is in the way."""

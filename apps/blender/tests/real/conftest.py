@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from assemble import assemble
 from instance import Instance, Program
+from shared import Shared
 
 USUAL = ("bpy45", "blender", "bpy52")
 FURTHER = sorted(one[13:].lower() for one in os.environ if re.match(r"KAPELLE_TEST_BPY\d\d$", one))
@@ -70,14 +71,15 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def shared(program, package):
-    """One Blender for all tests of a version."""
-    with Instance(program, package) as instance:
-        yield instance
+    """One Blender for all tests of a version, or one after the other: see shared.py."""
+    shared = Shared(lambda: Instance(program, package))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def blender(shared):
-    """That Blender with a default file; when it died the next test gets a new one."""
-    assert shared.process.poll() is None, "Blender has died:\n" + shared.text()
-    shared.fresh()
-    return shared
+def blender(shared, has_failed):
+    """That Blender with a default file."""
+    yield shared.fresh()
+    if has_failed():
+        shared.look()

@@ -146,10 +146,10 @@ class Instance:
     def cancel(self, call_id):
         self.hub.send({"t": "cancel", "id": call_id, "reason": "cancelled"})
 
-    def fresh(self):
+    def fresh(self, seconds=CALL_S):
         """A default file and no variables, for the next test."""
-        self.run("file.new")
-        self.run("code.reset")
+        for command in ("file.new", "code.reset"):
+            self.value(self.outcome(self.send(command), seconds))
 
     def stop(self, seconds=30.0):
         """Asks it to leave; returns its exit code."""
@@ -175,6 +175,10 @@ class Instance:
 
     def text(self):
         return "".join(self.output[-200:])
+
+    def last_words(self):
+        """What is known of one that no longer answers."""
+        return "What it printed last:\n" + self.text()
 
     def _read(self):
         for line in self.process.stdout:

@@ -10,11 +10,10 @@ import pytest
 from instance import Instance, wait_until
 
 
-def test_it_opens_a_file_and_keeps_a_copy_when_it_leaves(program, package, shared, tmp_path):
+def test_it_opens_a_file_and_keeps_a_copy_when_it_leaves(program, package, blender, tmp_path):
     path = str(tmp_path / "start.blend")
-    shared.fresh()
-    shared.run("object.create", kind="cube", name="InTheFile")
-    shared.run("file.save", path=path)
+    blender.run("object.create", kind="cube", name="InTheFile")
+    blender.run("file.save", path=path)
     with Instance(program, package, ["--file", path], {"KAPELLE_NAME": "wished"}) as mine:
         assert mine.announcement["file"] == path and mine.announcement["name"] == "wished"
         assert mine.run("object.get", name="InTheFile")["type"] == "MESH"
@@ -25,13 +24,12 @@ def test_it_opens_a_file_and_keeps_a_copy_when_it_leaves(program, package, share
         assert len([one for one in set(os.listdir(folder)) - before if one.endswith(".blend")]) == 1
         kept = sorted(one for one in os.listdir(folder) if one.endswith(".blend"))[-1]
         names = "with bpy.data.libraries.load(%r) as (a, b): names = list(a.objects)\nnames"
-        assert "Late" in shared.eval(names % os.path.join(folder, kept))
+        assert "Late" in blender.eval(names % os.path.join(folder, kept))
 
 
-def test_the_ways_to_name_a_file(program, package, shared, tmp_path):
+def test_the_ways_to_name_a_file(program, package, blender, tmp_path):
     path = str(tmp_path / "named.blend")
-    shared.fresh()
-    shared.run("file.save", path=path)
+    blender.run("file.save", path=path)
     options = [path] if program.kind == "module" else ["--file", path]
     with Instance(program, package, options) as mine:
         assert mine.announcement["file"] == path
