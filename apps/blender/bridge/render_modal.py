@@ -140,7 +140,7 @@ class _Job:
                 copy.frame_current = frame
             prepare(copy)
             copy.render.filepath = out
-            self._told = render_jobs.facts(copy)
+            self._told = dict(render_jobs.facts(copy), scene=self._scene.name)
             self.fps = round(copy.render.fps / copy.render.fps_base, 6)
             if frame is not None or not options.get("animation"):
                 self._told["frame"] = copy.frame_current
@@ -175,7 +175,7 @@ class _Job:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _listen(self):
-        """Blender calls these on its render thread, for every scene that is rendered."""
+        """Blender calls those of a render on its render thread, for every scene that is rendered."""
 
         def written(scene, *args):
             if scene.name != self._name or self.plan is None or self._stopping:
@@ -195,11 +195,17 @@ class _Job:
         def cancelled(scene, *args):
             self._cancelled = self._cancelled or scene.name == self._name
 
+        def stepped(*args):
+            # An artist's undo has ended every job by now, a picture's as if it were complete.
+            self._cancelled = True
+
         handlers = bpy.app.handlers
         self._handlers = (
             (handlers.render_write, persistent(written)),
             (handlers.render_complete, persistent(complete)),
             (handlers.render_cancel, persistent(cancelled)),
+            (handlers.undo_pre, persistent(stepped)),
+            (handlers.redo_pre, persistent(stepped)),
         )
         for where, handler in self._handlers:
             where.append(handler)
@@ -252,7 +258,7 @@ class _Job:
             return Problem(
                 "cancelled",
                 "The render was stopped in Blender's window.",
-                hint="Somebody pressed Esc or closed the window. Send the call again, or pass background=true.",
+                hint="Somebody pressed Esc, closed its window or undid a step. Send it again, or pass background=true.",
             )
         if self.out is not None and not os.path.isfile(self.out):
             return Problem("call_failed", "Blender rendered, but wrote no file.", hint="See Blender's info editor.")

@@ -122,6 +122,7 @@ def test_a_still_is_rendered_in_the_window(blender):
         made = decode(file.read())
     assert (made.width, made.height) == (64, 48) and made.shades() > 20
     assert (told["engine"], told["samples"], told["camera"], told["frame"]) == ("cycles", 1, "Camera", 1)
+    assert told["scene"] == "Scene"
     assert (told["preview"]["width"], told["preview"]["height"]) == (64, 48)
     assert not any(outcome["changes"].values())
     wait_until(lambda: blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"])
@@ -181,9 +182,21 @@ def test_closing_its_window_ends_the_render(blender):
     blender.hub.wait("progress", seconds=60, id=call)
     blender.eval(CLOSE, args={"undo": "never"})
     problem = blender.outcome(call)["problem"]
-    assert problem["code"] == "cancelled" and "closed the window" in problem["hint"], problem
+    assert problem["code"] == "cancelled" and "closed its window" in problem["hint"], problem
     assert not os.path.exists(os.path.join(blender.home, "long.png")), "half a picture is none"
     assert not blender.eval("bpy.app.is_job_running('RENDER')", args={"undo": "never"})
+    assert blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"]
+
+
+def test_an_undo_of_the_artist_ends_the_render(blender):
+    blender.run("object.create", kind="cube", name="One")
+    blender.eval(ENDLESS)
+    call = blender.send("render.still", {"engine": "cycles", "samples": 1000000, "path": "long.png"})
+    blender.hub.wait("progress", seconds=60, id=call)
+    blender.eval("bpy.app.timers.register(lambda: (bpy.ops.ed.undo(), None)[1])", args={"undo": "never"})
+    problem = blender.outcome(call)["problem"]
+    assert problem["code"] == "cancelled" and "undid" in problem["hint"], problem
+    assert not os.path.exists(os.path.join(blender.home, "long.png")), "half a picture is none"
     assert blender.eval("bpy.data.scenes.keys()", args={"undo": "never"}) == ["Scene"]
 
 
