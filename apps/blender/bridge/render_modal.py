@@ -147,16 +147,11 @@ class _Job:
             render_jobs.slow_note(copy, lambda note: self._call.log("warning", note, self._call.command))
             self._listen()
             _running.append(self)
-            if versions.renders_only_what_is_shown():
-                # What showing it takes is done before the render thread reads the copy.
-                (copy.view_layers.get(_main_window().view_layer.name) or copy.view_layers[0]).update()
-            with bpy.context.temp_override(window=_main_window()):
+            with bpy.context.temp_override(window=_window_for(copy)):
                 state = bpy.ops.render.render("INVOKE_DEFAULT", scene=copy.name, **options)
             if "RUNNING_MODAL" not in state:
                 raise Problem("call_failed", "Blender did not begin to render (%s)." % ", ".join(state))
             self._windows = _pointers(_render_windows())
-            if versions.renders_only_what_is_shown():
-                _show(copy)  # before Blender's main loop comes by
         except BaseException:
             self._tidy()
             self.drop()
@@ -303,6 +298,42 @@ def _main_window():
     """A window of the artist's, not one that shows a render."""
     windows = bpy.context.window_manager.windows
     return next((one for one in windows if not one.screen.is_temporary), windows[0])
+
+
+def _window_for(copy):
+    """The window in which the render begins. Where Blender renders only what is shown it is the render window, and that
+    has the copy already: to show it once the job runs is to change what the render thread reads."""
+    if not versions.renders_only_what_is_shown():
+        return _main_window()
+    if not any(_render_windows()):
+        _open_render_window()
+    _show(copy)
+    for window in _render_windows():
+        return window
+    raise Problem(
+        "call_failed",
+        "Blender opened no window for the render.",
+        hint="Pass background=true for a process of its own.",
+    )
+
+
+def _open_render_window():
+    """Blender opens none where an image editor shows a render already, so none does for this moment."""
+    spaces = [
+        area.spaces.active
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR"
+    ]
+    shown = [(one, one.image) for one in spaces if one.image is not None and one.image.type == "RENDER_RESULT"]
+    try:
+        for space, _image in shown:
+            space.image = None
+        with bpy.context.temp_override(window=_main_window()):
+            bpy.ops.render.view_show("INVOKE_DEFAULT")
+    finally:
+        for space, image in shown:
+            space.image = image
 
 
 def _pointers(windows):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import measured
 from bridgekit.tests.fake_hub import FakeHub
@@ -19,6 +20,8 @@ from bridgekit.tests.fake_hub import FakeHub
 START_S = 120.0
 CALL_S = 120.0
 LEAVE_S = 10.0
+# For what a process that has ended said last to come through the socket.
+LAST_S = 2.0
 SCOPES = ("read", "write", "destructive", "code", "admin")
 
 
@@ -51,6 +54,8 @@ class Instance:
 
     # Its folder for temporary files, if it was given one of its own.
     temporary = None
+    # Whether the process has ended.
+    _ended = False
 
     def __init__(self, program, package, options=(), environment=None):
         self.program = program
@@ -106,8 +111,15 @@ class Instance:
         return call_id
 
     def outcome(self, call_id, seconds=CALL_S):
+        """Of a call that was sent. A Blender that has died is not waited for."""
+
+        def told():
+            return self._ended or any(one["t"] == "outcome" and one["id"] == call_id for one in self.hub.messages)
+
+        with self.hub.changed:
+            self.hub.changed.wait_for(told, seconds)
         try:
-            return self.hub.outcome(call_id, seconds)
+            return self.hub.outcome(call_id, LAST_S if self._ended else 0)
         except AssertionError:
             raise AssertionError("no outcome of %s\n%s" % (call_id, self.text())) from None
 
@@ -178,11 +190,19 @@ class Instance:
 
     def last_words(self):
         """What is known of one that no longer answers."""
-        return "What it printed last:\n" + self.text()
+        told = "What it printed last:\n" + self.text()
+        # Blender's own, with the stack of what crashed.
+        for crash in Path(self.temporary).glob("*.crash.txt") if self.temporary else ():
+            told += "\n%s:\n%s" % (crash.name, crash.read_text("utf-8", "replace"))
+        return told
 
     def _read(self):
         for line in self.process.stdout:
             self.output.append(line.decode("utf-8", "replace"))
+        self.process.wait()  # its output may end before it does
+        with self.hub.changed:
+            self._ended = True
+            self.hub.changed.notify_all()
 
 
 def wait_until(condition, seconds=20.0, what="it"):
