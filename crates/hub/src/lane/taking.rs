@@ -13,6 +13,7 @@ use super::order::Place;
 use super::{Connection, InLane, Inner, Lane, ends};
 use crate::call::{Call, millis};
 use crate::limits;
+use crate::pictures;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
@@ -157,6 +158,7 @@ impl Lane {
                 timeout_ms: Some(millis(call.timeout)),
                 revision: call.revision,
                 group: call.group.clone(),
+                mark: pictures::mark_of(call),
             });
         }
     }

@@ -16,6 +16,7 @@ fn known(ids: &[u32]) -> KnownCalls {
             id: id(*n),
             command: String::new(),
             owner: String::new(),
+            mark: None,
         })
         .collect();
     KnownCalls {
