@@ -6,18 +6,16 @@
 //! threads once more for every call.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::CallId;
-use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
+use wire::frame::encode_message;
 use wire::link::{CallMessage, CancelReason, FromHub};
 
 use crate::aside::aside;
@@ -26,13 +24,12 @@ use crate::driver::Driver;
 use crate::history::weight_up_to;
 use crate::limits;
 
+mod writer;
+
 /// Bytes that may wait for one bridge: the window's calls at their largest would be more, but a
 /// bridge that is so far behind does not read at all.
 const WAITING_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// How long an acknowledgement waits for company: far beyond the gap between two calls of a burst, and far below what
-/// the bridge would need its memory back for.
-const ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(5);
 /// Bytes of acknowledgements that are not waited with.
 const ACKNOWLEDGE_BYTES_MAX: usize = 16 * 1024;
 
@@ -75,7 +72,7 @@ impl Outbox {
             closed: CancellationToken::new(),
             blobs: OnceLock::new(),
         });
-        tokio::spawn(write_waiting(Arc::clone(&outbox)));
+        tokio::spawn(writer::write_waiting(Arc::clone(&outbox)));
         outbox
     }
 
@@ -258,129 +255,5 @@ pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
     }
 }
 
-/// Writes what the socket did not take at once.
-async fn write_waiting(outbox: Arc<Outbox>) {
-    let mut acknowledge_at: Option<Instant> = None;
-    loop {
-        tokio::select! {
-            () = outbox.filled.notified() => {}
-            () = super::until(acknowledge_at) => {
-                acknowledge_at = None;
-                outbox.send_acknowledgements();
-            }
-            () = outbox.closed.cancelled() => return,
-        }
-        loop {
-            let (socket, item) = {
-                let mut inner = outbox.lock();
-                if inner.is_timed && acknowledge_at.is_none() {
-                    acknowledge_at = Some(Instant::now() + ACKNOWLEDGE_WITHIN);
-                }
-                if inner.waiting.is_empty() {
-                    break;
-                }
-                let Some(socket) = inner.socket.take() else {
-                    break;
-                };
-                (socket, inner.waiting.pop_front())
-            };
-            let mut socket = socket;
-            let written = tokio::select! {
-                written = write_item(&mut socket, item.as_ref()) => written,
-                () = outbox.closed.cancelled() => return,
-            };
-            let mut inner = outbox.lock();
-            if let Some(Item::Bytes(bytes)) = &item {
-                inner.bytes -= bytes.len();
-            }
-            inner.socket = Some(socket);
-            if written.is_err() {
-                drop(inner);
-                outbox.closed.cancel();
-                return;
-            }
-        }
-        outbox.drained.notify_waiters();
-    }
-}
-
-async fn open(path: &Path) -> Option<(tokio::fs::File, u64)> {
-    let file = tokio::fs::File::open(path).await.ok()?;
-    let total = file.metadata().await.ok()?.len();
-    Some((file, total))
-}
-
-async fn write_item(socket: &mut OwnedWriteHalf, item: Option<&Item>) -> std::io::Result<()> {
-    match item {
-        None => Ok(()),
-        Some(Item::Bytes(bytes)) => socket.write_all(bytes).await,
-        Some(Item::Blob { name, path }) => {
-            // One that cannot be read is left out, and the bridge says so with the call: a link that ended
-            // here would end here again.
-            let Some((mut file, total)) = open(path).await else {
-                tracing::warn!(blob = name, "a blob cannot be read");
-                return Ok(());
-            };
-            let mut offset = 0;
-            loop {
-                let wanted = usize::try_from(total - offset)
-                    .unwrap_or(usize::MAX)
-                    .min(PIECE_BYTES_MAX);
-                let mut raw = vec![0; wanted];
-                if file.read_exact(&mut raw).await.is_err() {
-                    tracing::warn!(blob = name, "a blob cannot be read to its end");
-                    return Ok(());
-                }
-                let head = PieceHead {
-                    blob: name.clone(),
-                    offset,
-                    total,
-                };
-                let frame = encode_piece(&head, &raw).map_err(std::io::Error::other)?;
-                socket.write_all(&frame).await?;
-                offset += raw.len() as u64;
-                if offset >= total {
-                    return Ok(());
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use tokio::net::{TcpListener, TcpStream};
-    use wire::frame::{Decoder, Frame};
-
-    use super::*;
-
-    /// A bridge that does not read: acknowledgements wait, and what comes after them waits behind them.
-    #[tokio::test]
-    async fn nothing_is_lost_where_the_socket_takes_no_more() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialled = TcpStream::connect(listener.local_addr().unwrap());
-        let (hub, bridge) = tokio::join!(listener.accept(), dialled);
-        let outbox = Outbox::new(hub.unwrap().0.into_split().1);
-        let large = "x".repeat(ACKNOWLEDGE_BYTES_MAX + 1);
-        let rounds = 1_000;
-        for round in 0..rounds {
-            outbox.acknowledge(&format!("call_{round}").as_str().into());
-            outbox.send_raw(wire::frame::encode_message(&serde_json::json!({"t": large})).unwrap());
-        }
-        let (mut decoder, mut acknowledged, mut came) = (Decoder::new(), 0, 0);
-        let mut bridge = bridge.unwrap();
-        let mut buffer = vec![0; 1 << 16];
-        while came < rounds {
-            let count = bridge.read(&mut buffer).await.unwrap();
-            assert!(count > 0, "closed after {came}");
-            decoder.push(&buffer[..count]);
-            while let Some(Frame::Message(message)) = decoder.next_frame().unwrap() {
-                match message["t"].as_str() {
-                    Some("ack") => acknowledged += 1,
-                    _ => came += 1,
-                }
-            }
-        }
-        assert_eq!(acknowledged, rounds);
-    }
-}
+mod tests;
