@@ -71,6 +71,8 @@ struct Inner {
 
 struct InLane {
     call: Arc<Call>,
+    /// Roughly what its arguments are.
+    bytes: usize,
     /// When it must have ended; set when it starts and when it is told to end.
     must_end: Option<Instant>,
     told: Option<CancelReason>,

@@ -112,6 +112,7 @@ impl Lane {
             }
             let entry = InLane {
                 call,
+                bytes: 0,
                 must_end,
                 told: None,
                 missed: 0,

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
 use wire::{CallId, Code, Problem};
 
 use super::order::Place;
 use super::{Connection, InLane, Inner, Lane, ends};
 use crate::call::{Call, millis};
+use crate::history::weight_up_to;
 use crate::limits;
 use crate::pictures;
 
@@ -21,6 +23,8 @@ impl Lane {
         let is_job = call.front().is_some();
         // A job has one place more, or a lane that calls keep full would never have room for it.
         let waiting_max = limits::LANE_WAITING_MAX + usize::from(is_job);
+        // Before the lock: it looks at every value of megabytes.
+        let bytes = weight_up_to(&call.args(), FRAME_BYTES_MAX).unwrap_or(FRAME_BYTES_MAX);
         let mut inner = self.lock();
         self.accepts(&inner)?;
         let id = call.id.clone();
@@ -38,6 +42,7 @@ impl Lane {
         }
         let entry = InLane {
             call: Arc::clone(call),
+            bytes,
             must_end: None,
             told: None,
             missed: 0,
@@ -148,7 +153,7 @@ impl Lane {
                 continue;
             };
             let call = &entry.call;
-            driver.start(CallMessage {
+            let message = CallMessage {
                 id,
                 command: call.command.clone(),
                 args: call.args(),
@@ -159,7 +164,8 @@ impl Lane {
                 revision: call.revision,
                 group: call.group.clone(),
                 mark: pictures::mark_of(call),
-            });
+            };
+            driver.start(message, entry.bytes);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What goes to a bridge, in order: written at once when the socket takes it, else by a task.
 //!
 //! Bounded in bytes; a bridge that does not read for so long is cut off (its calls are not lost: they
-//! are settled when it is back). Blobs are read from disk only when their turn comes. Acknowledgements wait a
-//! moment for a message that takes them along: nobody waits for them, and each alone would wake the bridge's
+//! are settled when it is back). Blobs are read from disk, and large calls written out as JSON, only when their turn
+//! comes, by the task: whoever hands over a call holds its lane, and nobody is to wait there for megabytes.
+//! Acknowledgements wait a moment for a message that takes them along: nobody waits for them, and each alone would wake the bridge's
 //! threads once more for every call.
 
 use std::collections::VecDeque;
@@ -18,10 +19,8 @@ use wire::CallId;
 use wire::frame::encode_message;
 use wire::link::{CallMessage, CancelReason, FromHub};
 
-use crate::aside::aside;
 use crate::blobs::Blobs;
 use crate::driver::Driver;
-use crate::history::weight_up_to;
 use crate::limits;
 
 mod writer;
@@ -54,7 +53,29 @@ struct Inner {
 
 enum Item {
     Bytes(Vec<u8>),
-    Blob { name: String, path: PathBuf },
+    /// A blob of a small call.
+    Blob(Blob),
+    /// A large call, with its blobs.
+    Call {
+        call: Box<CallMessage>,
+        bytes: usize,
+    },
+}
+
+struct Blob {
+    name: String,
+    path: PathBuf,
+}
+
+impl Item {
+    /// What it holds in memory while it waits.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Blob(_) => 0,
+            Self::Call { bytes, .. } => *bytes,
+        }
+    }
 }
 
 impl Outbox {
@@ -124,13 +145,18 @@ impl Outbox {
                 }
             }
         }
-        inner.bytes += bytes.len();
+        self.wait(inner, Item::Bytes(bytes));
+        false
+    }
+
+    /// Leaves it to the task, in its order.
+    fn wait(&self, inner: &mut Inner, item: Item) {
+        inner.bytes += item.bytes();
         if inner.bytes > WAITING_BYTES_MAX {
             self.closed.cancel();
         } else {
-            inner.waiting.push_back(Item::Bytes(bytes));
+            inner.waiting.push_back(item);
         }
-        false
     }
 
     /// Sends acknowledgements that found no company.
@@ -183,32 +209,49 @@ impl Outbox {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn send_blobs(&self, args: &Map<String, Value>) {
+    /// The blobs that arguments refer to. One that is not there any more is none: the bridge says so, with the
+    /// call's id.
+    fn blobs_in(&self, args: &Map<String, Value>) -> Vec<Blob> {
         let Some(blobs) = self.blobs.get() else {
-            return;
+            return Vec::new();
         };
         let mut names = Vec::new();
         args.values()
             .for_each(|value| blob_names(value, &mut names));
         names.sort_unstable();
         names.dedup();
-        for name in names.into_iter().take(limits::CALL_BLOBS_MAX) {
-            // A blob that is not there any more: the bridge says so, with the call's id.
-            let Ok(path) = blobs.path(&name) else {
-                continue;
-            };
-            self.lock().waiting.push_back(Item::Blob { name, path });
-            self.filled.notify_one();
-        }
+        names
+            .into_iter()
+            .take(limits::CALL_BLOBS_MAX)
+            .filter_map(|name| {
+                let path = blobs.path(&name).ok()?;
+                Some(Blob { name, path })
+            })
+            .collect()
     }
 }
 
 impl Driver for Outbox {
-    fn start(&self, call: CallMessage) {
-        self.send_blobs(&call.args);
-        let bytes = weight_up_to(&call.args, limits::LARGE_MESSAGE_BYTES);
-        let bytes = bytes.unwrap_or(limits::LARGE_MESSAGE_BYTES);
-        aside(bytes, || self.send(&FromHub::Call(Box::new(call))));
+    fn start(&self, call: CallMessage, bytes: usize) {
+        let call = Box::new(call);
+        if bytes >= limits::LARGE_MESSAGE_BYTES {
+            let mut inner = self.lock();
+            let first = std::mem::take(&mut inner.acknowledgements);
+            if !first.is_empty() {
+                self.put(&mut inner, first);
+            }
+            self.wait(&mut inner, Item::Call { call, bytes });
+        } else {
+            let blobs = self.blobs_in(&call.args);
+            if blobs.is_empty() {
+                return self.send(&FromHub::Call(call));
+            }
+            self.lock()
+                .waiting
+                .extend(blobs.into_iter().map(Item::Blob));
+            self.send(&FromHub::Call(call));
+        }
+        self.filled.notify_one();
     }
 
     fn cancel(&self, id: &CallId, reason: CancelReason) {
