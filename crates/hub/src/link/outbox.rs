@@ -16,7 +16,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use wire::CallId;
-use wire::frame::encode_message;
+use wire::frame::{FrameError, encode_message};
 use wire::link::{CallMessage, CancelReason, FromHub};
 
 use crate::blobs::Blobs;
@@ -36,6 +36,7 @@ pub(crate) struct Outbox {
     inner: Mutex<Inner>,
     filled: Notify,
     drained: Notify,
+    leaves_out: Notify,
     closed: CancellationToken,
     blobs: OnceLock<Arc<Blobs>>,
 }
@@ -47,6 +48,8 @@ struct Inner {
     bytes: usize,
     /// Frames that wait for company.
     acknowledgements: Vec<u8>,
+    /// Calls that are no message, and why.
+    left_out: VecDeque<(CallId, FrameError)>,
     /// Whether the task knows that there are some.
     is_timed: bool,
 }
@@ -86,10 +89,12 @@ impl Outbox {
                 waiting: VecDeque::new(),
                 bytes: 0,
                 acknowledgements: Vec::new(),
+                left_out: VecDeque::new(),
                 is_timed: false,
             }),
             filled: Notify::new(),
             drained: Notify::new(),
+            leaves_out: Notify::new(),
             closed: CancellationToken::new(),
             blobs: OnceLock::new(),
         });
@@ -201,6 +206,22 @@ impl Outbox {
     /// Resolves when nothing more can be sent.
     pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
+    }
+
+    /// The next call that could not be sent, because it is larger than a message may be.
+    pub(crate) async fn left_out(&self) -> (CallId, FrameError) {
+        loop {
+            let leaves_out = self.leaves_out.notified();
+            if let Some(left_out) = self.lock().left_out.pop_front() {
+                return left_out;
+            }
+            leaves_out.await;
+        }
+    }
+
+    fn leave_out(&self, id: CallId, why: FrameError) {
+        self.lock().left_out.push_back((id, why));
+        self.leaves_out.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -76,10 +76,11 @@ async fn write_item(outbox: &Outbox, socket: &mut OwnedWriteHalf, item: Item) ->
             for blob in aside(bytes, || outbox.blobs_in(&call.args)) {
                 write_blob(socket, &blob).await?;
             }
+            let id = call.id.clone();
             match aside(bytes, || encode_message(&FromHub::Call(call))) {
                 Ok(frame) => socket.write_all(&frame).await,
                 Err(error) => {
-                    tracing::error!(%error, "a message to a bridge cannot be encoded");
+                    outbox.leave_out(id, error);
                     Ok(())
                 }
             }
