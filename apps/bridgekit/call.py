@@ -19,6 +19,8 @@ from .problem import Problem
 LOGS_MAX = 1000
 # Characters of one log record.
 LOG_TEXT_MAX = 8192
+# Characters of a hub's mark: it stands in an announcement for every outcome that is kept.
+MARK_MAX = 64
 # Bytes of all blobs of one outcome: as much as the outbox keeps in all.
 BLOB_BYTES_MAX = 256 * 1024 * 1024
 
@@ -58,13 +60,14 @@ class Call:
 
     `id`, `command`, `args`, `owner` (who asks), `scopes` (frozenset of read, write, destructive, code,
     admin), `timeout_ms` (from the start of the run, or None), `revision` (at which the state must still be, or
-    None), `group` (a `Group` of calls that belong together, or None), `cancelled` (true once somebody cancelled
-    it or its time is over; safe to read from any thread).
+    None), `group` (a `Group` of calls that belong together, or None), `mark` (what the hub notes for itself and is told
+    again after a reconnect, or None), `cancelled` (true once somebody cancelled it or its time is over; safe to read
+    from any thread).
     """
 
     __slots__ = (
-        "id", "command", "args", "owner", "scopes", "timeout_ms", "revision", "group", "cancelled", "entry", "ending",
-        "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged", "settled", "capture",
+        "id", "command", "args", "owner", "scopes", "timeout_ms", "revision", "group", "mark", "cancelled", "entry",
+        "ending", "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged", "settled", "capture",
         "port", "blobs", "incoming", "logs", "logs_left_out", "fresh_logs", "fresh_progress",
         "fresh_details", "told_progress", "_on_cancel", "_blob_bytes",
     )  # fmt: skip
@@ -78,6 +81,7 @@ class Call:
         self.timeout_ms = timeout_ms
         self.revision = None
         self.group = None
+        self.mark = None
         self.cancelled = False
         # What follows belongs to the executor and the link.
         self.entry = None
@@ -117,6 +121,8 @@ class Call:
         revision = item.get("revision")
         call.revision = revision if isinstance(revision, int) else None
         call.group = Group.of(item.get("group"))
+        mark = item.get("mark")
+        call.mark = mark if isinstance(mark, str) and len(mark) <= MARK_MAX else None
         return call
 
     def progress(self, fraction, text="", details=None):
@@ -203,7 +209,10 @@ class Call:
 
     def known(self):
         """What the bridge tells of it after a reconnect."""
-        return {"id": self.id, "command": self.command, "owner": self.owner}
+        told = {"id": self.id, "command": self.command, "owner": self.owner}
+        if self.mark is not None:
+            told["mark"] = self.mark
+        return told
 
     def _held(self, reference):
         name = reference.get("$blob") if isinstance(reference, dict) else reference

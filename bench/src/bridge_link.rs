@@ -185,6 +185,7 @@ impl Link {
             timeout_ms: Some(600_000),
             revision: None,
             group: None,
+            mark: None,
         })))?;
         Ok(id)
     }

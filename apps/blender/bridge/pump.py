@@ -63,7 +63,7 @@ class Pump:
         self._passed = 0  # ticks since the last whole one
         self._state_due = 0.0
         self.dials = dials
-        self.direct = {"port": None, "why": None}  # where the direct mode listens, or why it does not
+        self.direct = {"port": None, "why": None}  # where the direct mode listens, or in a sentence why it does not
         self._direct_wanted = direct_port
         self._listener = None
         self._direct_end = None
@@ -173,7 +173,7 @@ class Pump:
         """Ends the listening. A Blender that was started for the direct mode leaves; an artist's own stays."""
         reason, self._direct_end = self._direct_end, None
         self.listen(None)
-        self.direct["why"] = "It ended: %s." % reason
+        self.direct["why"] = "The direct mode ended: %s." % reason
         if os.environ.get("KAPELLE_DIRECT"):
             self.host.leave()
             print("Kapelle: left, because %s" % reason, flush=True)

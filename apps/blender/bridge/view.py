@@ -169,7 +169,7 @@ def _direct(pump, columns):
         open_to = "No token: every program on this machine can run code here."
         return [Row(text, "UNLOCKED"), *_wrapped(open_to, columns, UNDER, dim=True)]
     if pump.direct["why"]:
-        return _wrapped("Direct mode: %s" % pump.direct["why"], columns, "ERROR", alert=True)
+        return _wrapped(pump.direct["why"], columns, "ERROR", alert=True)
     return []
 
 

@@ -250,5 +250,7 @@ def test_the_direct_mode(parts, pump):
     rows = parts.view.connection(one, None, 200)
     assert "Direct mode on port 7777" in texts(rows) and buttons(rows) == ["kapelle.connect"]
     assert any("No token" in text for text in texts(rows))
-    one.direct = {"port": None, "why": "Address already in use."}
-    assert parts.view.connection(one, None, 200)[-1].alert
+    why = "The direct mode cannot listen on 127.0.0.1:7777: Address already in use."
+    one.direct = {"port": None, "why": why}
+    last = parts.view.connection(one, None, 200)[-1]
+    assert last.alert and last.text == why, "said once"

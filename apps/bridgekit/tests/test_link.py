@@ -241,6 +241,29 @@ class ComingBack(LinkTest):
         self.hub.call("c7", "runs")
         self.assertEqual(self.hub.outcome("c7")["value"], [1, 2, 3, 4, 5])
 
+    def test_what_the_hub_has_marked_is_told_to_the_next_one(self):
+        self.connect()
+        self.hub.acknowledge = False
+        path = os.path.join(self.hub.home, "go")
+        self.hub.call("c0", "0", mark="m0")
+        self.hub.outcome("c0")
+        self.hub.call("c1", f"import os, time\nwhile not os.path.exists({path!r}): time.sleep(0.001)", mark="m1")
+        self.hub.call("c2", "2", mark="m2")
+        self.hub.call("c3", "3", mark="m" * 65)
+        self.hub.call("c4", "4", mark=["m4"])
+        self.hub.wait("started", id="c1")
+        wait_for(lambda: len(self.bridge.executor._waiting) == 3)
+        port = self.hub.port
+        self.hub.kill()
+        self.hub.listen(port)
+        told = self.hub.wait_connections(2)["calls"]
+        marks = {part: {call["id"]: call.get("mark") for call in told[part]} for part in ("ended", "running", "queued")}
+        self.assertEqual(
+            marks, {"ended": {"c0": "m0"}, "running": {"c1": "m1"}, "queued": {"c2": "m2", "c3": None, "c4": None}}
+        )
+        open(path, "w").close()
+        self.assertEqual(self.hub.outcome("c4")["value"], 4)
+
     def test_what_ends_while_the_hub_is_away_is_kept(self):
         self.connect()
         path = os.path.join(self.hub.home, "go")

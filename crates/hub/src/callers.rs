@@ -5,17 +5,20 @@
 //! do with a command is the business of [`crate::policy`].
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use wire::{CallerName, Code, Effect, Problem};
+use wire::{CallerName, Code, Problem};
 
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
 use crate::limits;
+
+mod scopes;
+
+pub use scopes::{Scope, Scopes};
 
 /// An authenticated somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,105 +80,8 @@ impl Caller {
     }
 }
 
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    Read,
-    Write,
-    Destructive,
-    Code,
-    /// Tokens, config, installing, starting a program by its path, stopping the hub.
-    Admin,
-}
-
-impl Scope {
-    pub const ALL: [Self; 5] = [
-        Self::Read,
-        Self::Write,
-        Self::Destructive,
-        Self::Code,
-        Self::Admin,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Destructive => "destructive",
-            Self::Code => "code",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl From<Effect> for Scope {
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::Read => Self::Read,
-            Effect::Write => Self::Write,
-            Effect::Destructive => Self::Destructive,
-            Effect::Code => Self::Code,
-        }
-    }
-}
-
 /// Callers that are there without a token in the list: nobody else may look like them.
 const RESERVED: [&str; 2] = ["owner", "dashboard"];
-
-/// A set of [`Scope`]s.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
-pub struct Scopes(u8);
-
-impl Scopes {
-    pub const NONE: Self = Self(0);
-    pub const ALL: Self = Self(0b1_1111);
-
-    #[must_use]
-    pub fn has(self, scope: Scope) -> bool {
-        self.0 & (1 << scope as u8) != 0
-    }
-
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.has(*scope))
-            .map(Scope::as_str)
-    }
-}
-
-impl fmt::Debug for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.names()).finish()
-    }
-}
-
-impl FromIterator<Scope> for Scopes {
-    fn from_iter<T: IntoIterator<Item = Scope>>(scopes: T) -> Self {
-        Self(
-            scopes
-                .into_iter()
-                .fold(0, |bits, scope| bits | 1 << scope as u8),
-        )
-    }
-}
-
-impl From<Vec<Scope>> for Scopes {
-    fn from(scopes: Vec<Scope>) -> Self {
-        scopes.into_iter().collect()
-    }
-}
-
-impl From<Scopes> for Vec<Scope> {
-    fn from(scopes: Scopes) -> Self {
-        Scope::ALL
-            .into_iter()
-            .filter(|scope| scopes.has(*scope))
-            .collect()
-    }
-}
 
 /// A token beside the owner's, without its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -467,61 +373,4 @@ pub(crate) fn fuzzing_kept(bytes: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agents_client_is_narrower_than_who_started_it() {
-        let agent = Caller::owner().as_mcp_client("Claude Code\n");
-        assert_eq!(agent.name.as_str(), "mcp:Claude-Code-");
-        assert!(!agent.is_owner() && !agent.scopes.has(Scope::Admin));
-        assert!(agent.scopes.has(Scope::Code) && agent.asks.has(Scope::Destructive));
-        assert_eq!(
-            Caller::owner().as_mcp_client("").name.as_str(),
-            "mcp:client"
-        );
-        let page = Caller::owner().as_dashboard();
-        assert!(page.name.as_str() == "dashboard" && !page.is_owner());
-        assert!(page.scopes.has(Scope::Admin));
-        let viewer = Caller {
-            name: "viewer".into(),
-            scopes: [Scope::Read].into_iter().collect(),
-            asks: Scopes::NONE,
-        };
-        let agent = viewer.as_mcp_client("x");
-        assert_eq!(agent.name.as_str(), "viewer");
-        assert!(agent.scopes.has(Scope::Read) && !agent.scopes.has(Scope::Destructive));
-    }
-
-    #[test]
-    fn tokens_are_made_used_and_revoked() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
-        let callers = Callers::open(&home).unwrap();
-        let owner = home.secret(&home.owner_token_file()).unwrap();
-        assert_eq!(callers.authenticate(&owner), Some(Caller::owner()));
-        assert_eq!(callers.authenticate("guess"), None);
-        assert_eq!(callers.authenticate(""), None);
-
-        let view = TokenView {
-            name: "viewer".into(),
-            scopes: [Scope::Read].into_iter().collect(),
-            ask: Scopes::NONE,
-        };
-        let secret = callers.create(&view).unwrap();
-        let again = Callers::open(&home).unwrap();
-        let caller = again.authenticate(&secret).unwrap();
-        assert!(caller.scopes.has(Scope::Read) && !caller.scopes.has(Scope::Code));
-        assert_eq!(callers.create(&view).unwrap_err().code, Code::NAME_TAKEN);
-        // Who asked for work is looked up again when it runs, by his name.
-        let page = caller.as_dashboard();
-        assert_eq!(callers.named(&page.name), Some(page.clone()));
-        callers.revoke("viewer").unwrap();
-        assert_eq!(callers.named(&page.name), None);
-        assert_eq!(callers.authenticate(&secret), None);
-        assert_eq!(
-            callers.revoke("viewer").unwrap_err().code,
-            Code::TOKEN_UNKNOWN
-        );
-    }
-}
+mod tests;

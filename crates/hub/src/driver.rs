@@ -9,7 +9,9 @@ use wire::{CallId, Outcome, Progress};
 
 /// Takes calls to an app. Every method returns at once.
 pub trait Driver: Send + Sync {
-    fn start(&self, call: CallMessage);
+    /// `bytes`: roughly what its arguments are. A large call is not written out here: whoever hands it over holds a
+    /// lane.
+    fn start(&self, call: CallMessage, bytes: usize);
     fn cancel(&self, id: &CallId, reason: CancelReason);
     /// The outcome has been recorded; the other side may forget it.
     fn acknowledge(&self, id: &CallId);

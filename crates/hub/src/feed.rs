@@ -195,7 +195,7 @@ impl Feed {
         window.push(KeptEvent {
             told,
             json: OnceLock::new(),
-            // As much again for its text.
+            // Held twice as soon as somebody reads it: as it is, for the topics, and as JSON, for all who read.
             bytes: 2 * bytes,
         });
         self.newest.send_replace(window.newest);

@@ -44,6 +44,7 @@ mod hand;
 pub mod order;
 mod record;
 mod recover;
+mod settle;
 mod together;
 mod view;
 

@@ -80,7 +80,7 @@ pub const LARGE_MESSAGE_BYTES: usize = 256 * 1024;
 pub const FEED_EVENTS_MAX: usize = 4_096;
 /// Events that are kept for those who come back: minutes of lively work.
 pub const FEED_WINDOW_EVENTS: usize = 10_000;
-/// Bytes that the kept events hold, about: some 3 kB each. The oldest go first.
+/// Bytes that the kept events hold, about: some 3 kB each, their JSON for all readers included. The oldest go first.
 pub const FEED_WINDOW_BYTES: usize = 32 * 1024 * 1024;
 /// A value in a kept event, in bytes; a larger one is replaced by a note that says where it is.
 pub const FEED_VALUE_BYTES_MAX: usize = 8 * 1024;

@@ -17,7 +17,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Instant;
 use wire::frame::{Decoder, Frame, FrameError};
 use wire::link::{FromBridge, FromHub};
-use wire::{Code, Problem, Progress};
+use wire::{Code, Outcome, Problem, Progress, Status};
 
 use crate::aside::aside;
 use crate::driver::DriverEvent;
@@ -168,6 +168,11 @@ async fn live(
             () = until(last_words), if last_words.is_some() => {
                 return "the bridge does not read".to_owned();
             }
+            (id, why) = outbox.left_out() => {
+                let event = DriverEvent::Outcome(id, Box::new(not_sent(&why)));
+                instance.lane.news(epoch, event);
+                continue;
+            }
         };
         let result = match frame {
             Ok(Frame::Message(value)) => match serde_json::from_value::<FromBridge>(value) {
@@ -192,6 +197,16 @@ async fn live(
             return why;
         }
     }
+}
+
+/// The end of a call that is larger than a message may be.
+fn not_sent(why: &FrameError) -> Outcome {
+    let problem = Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("The call has not run: {why}."),
+    )
+    .hint("Store large values as blobs (POST /v1/blobs) or in files, and name those.");
+    Outcome::without_value(Status::Failed, problem)
 }
 
 fn take(

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A look is nobody's work: the instance is as idle as before while one is taken, since when it was, and the
-//! feed is not told.
+//! feed is not told. Its bridge keeps the mark, so that it is a look to the next hub as well when this one is killed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use wire::link::KnownCall;
 use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem, Runs};
 
 use crate::call::{Call, rfc3339};
@@ -35,8 +36,9 @@ const COMMAND: &str = "viewport.screenshot";
 const WIDTH: u32 = 720;
 const HEIGHT: u32 = 450;
 
-/// What such calls carry as their caller's mark, so that a page can leave them out of what was done.
-pub(crate) const MARK: &str = "picture";
+/// What such calls carry as their caller's mark, so that a page can leave them out of what was done, and as the hub's
+/// own on the way to a bridge.
+const MARK: &str = "picture";
 
 /// The newest picture of each instance.
 #[derive(Default)]
@@ -128,6 +130,17 @@ pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
 /// Whether a call is a look, and not a picture that somebody asked for by himself.
 pub(crate) fn is_look(call: &Call) -> bool {
     call.correlation_id.as_deref() == Some(MARK) && call.command == COMMAND
+}
+
+/// What its bridge keeps for the next hub, of a look.
+pub(crate) fn mark_of(call: &Call) -> Option<String> {
+    is_look(call).then(|| MARK.to_owned())
+}
+
+/// The correlation id of a call that a bridge has kept for this hub, when it is a look.
+pub(crate) fn correlation_of(known: &KnownCall) -> Option<String> {
+    let is_look = known.mark.as_deref() == Some(MARK) && known.command == COMMAND;
+    is_look.then(|| MARK.to_owned())
 }
 
 async fn take(

@@ -10,28 +10,29 @@
 //! ```
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, InstanceState, InstanceView, Problem};
 
-use crate::app::{App, Launch, LaunchRequest};
+use crate::app::{App, LaunchRequest};
 use crate::conduct::HUB;
-use crate::home::{create_private, random_hex, write_private};
+use crate::home::random_hex;
 use crate::hub::Inner as Hub;
 use crate::limits;
-use crate::roster::{Instance, age, birth, is_alive};
+use crate::roster::Instance;
 
 mod bounds;
+mod launch;
+mod run_file;
 mod stop;
 mod watch;
 
+use launch::{start_failed, stopped_meanwhile};
+#[cfg(fuzzing)]
+pub(crate) use run_file::fuzzing_run_file;
+use run_file::run_file;
 pub use stop::Stopped;
 use watch::Process;
 
@@ -70,31 +71,6 @@ struct Owned {
 }
 
 type Counter = tokio::sync::watch::Sender<u64>;
-
-/// `run/instances/NAME.json`.
-#[derive(Serialize, Deserialize)]
-struct RunFile {
-    name: InstanceName,
-    launch: String,
-    pid: u32,
-    /// When the process was born, where the system tells.
-    #[serde(default)]
-    born: Option<u64>,
-    /// By the clock of the wall, for a hub that comes later and whose system does not say how old a process is.
-    #[serde(default)]
-    launched: Option<SystemTime>,
-    request: LaunchRequest,
-}
-
-impl RunFile {
-    /// When the process was launched, by the clock that only runs.
-    fn launched_at(&self) -> Option<Instant> {
-        // A wall's clock that was set back makes it young, not wrong.
-        let by_wall = || Some(self.launched?.elapsed().unwrap_or_default());
-        let age = age(self.pid).or_else(by_wall)?;
-        Instant::now().checked_sub(age)
-    }
-}
 
 impl Supervisor {
     pub(crate) fn owns(&self, name: &InstanceName) -> bool {
@@ -170,6 +146,15 @@ impl Supervisor {
                 Err(problem)
             }
         }
+    }
+
+    /// Stops one instance: asked first, killed only with `force` or when it does not leave.
+    pub(crate) async fn stop(
+        hub: &Arc<Hub>,
+        name: &InstanceName,
+        force: bool,
+    ) -> Result<Stopped, Problem> {
+        stop::stop(hub, name, force).await
     }
 
     /// The instance that runs under the wished name already, or a new one's place. One start after the
@@ -252,90 +237,6 @@ impl Supervisor {
         }
     }
 
-    async fn launch(
-        &self,
-        hub: &Arc<Hub>,
-        app: Arc<dyn App>,
-        instance: &Instance,
-        request: &LaunchRequest,
-        launch_id: &str,
-        ours: &CancellationToken,
-    ) -> Result<Child, Problem> {
-        let (home, wanted) = (hub.home.clone(), request.clone());
-        let launch = tokio::task::spawn_blocking(move || app.launch(&home, &wanted))
-            .await
-            .map_err(|error| {
-                tracing::error!(%error, "the launch of an app panicked");
-                Problem::new(Code::INTERNAL, "The preparation of the start failed.")
-            })??;
-        let mut child = spawn(hub, &instance.name, launch_id, &launch)?;
-        if !self.launched(&instance.name, child.id(), ours) {
-            stop::kill(child.id());
-            child.wait().await.ok();
-            return Err(stopped_meanwhile(&instance.name));
-        }
-        instance.set_pid(child.id());
-        let pid = child.id().unwrap_or_default();
-        let run = RunFile {
-            name: instance.name.clone(),
-            launch: launch_id.to_owned(),
-            pid,
-            born: birth(pid),
-            launched: Some(SystemTime::now()),
-            request: request.clone(),
-        };
-        let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
-        if let Err(error) = write_private(&run_file(hub, &instance.name), &text) {
-            tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
-        }
-        Ok(child)
-    }
-
-    /// `false` when it was stopped while it was being launched.
-    fn launched(&self, name: &InstanceName, pid: Option<u32>, ours: &CancellationToken) -> bool {
-        let mut all = self.lock();
-        let Some(owned) = all.get_mut(name).filter(|_| !ours.is_cancelled()) else {
-            return false;
-        };
-        owned.pid = pid;
-        owned.launched = Some(Instant::now());
-        owned.since = None;
-        true
-    }
-
-    /// Finds the processes of a hub that was killed. Those that live are waited for.
-    pub(crate) fn adopt(&self, hub: &Arc<Hub>) {
-        let entries = std::fs::read_dir(hub.home.join("run/instances"))
-            .into_iter()
-            .flatten();
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let run = std::fs::read(&path)
-                .ok()
-                .and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
-            // A number is given again some day: the time of birth tells an old process from another one.
-            let is_ours = |run: &RunFile| is_alive(run.pid) && run.born == birth(run.pid);
-            let Some(run) = run.filter(is_ours) else {
-                std::fs::remove_file(&path).ok();
-                continue;
-            };
-            let reserved = hub.roster.reserve(
-                &hub.records,
-                &run.request.app,
-                Some(&run.name),
-                &run.launch,
-                &run.request,
-            );
-            let Ok(instance) = reserved else { continue };
-            instance.set_pid(Some(run.pid));
-            instance.set_labels(&run.request.labels);
-            let launched = run.launched_at();
-            let ours = self.own(&instance.name, run.request, Some((run.pid, launched)));
-            tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
-            let process = Process::Stranger(run.pid);
-            tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));
-        }
-    }
-
     /// `adopted`: the process of a hub before this one.
     fn own(
         &self,
@@ -413,114 +314,4 @@ fn check_labels(labels: &[String]) -> Result<(), Problem> {
         ),
     )
     .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
-}
-
-fn spawn(
-    hub: &Hub,
-    name: &InstanceName,
-    launch_id: &str,
-    launch: &Launch,
-) -> Result<Child, Problem> {
-    let log = log_file(hub, name);
-    keep_older_logs(&log);
-    let cannot = |what: &str, error: &std::io::Error| {
-        Problem::new(Code::START_FAILED, format!("{what}: {error}."))
-            .hint("`kapelle doctor` looks for what may be wrong.")
-    };
-    let out = create_private(&log)
-        .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;
-    let err = out
-        .try_clone()
-        .map_err(|e| cannot("The log cannot be shared", &e))?;
-    let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.args)
-        .envs(launch.env.iter().map(|(key, value)| (key, value)))
-        .env("KAPELLE_HOME", hub.home.root())
-        .env("KAPELLE_LAUNCH", launch_id)
-        .env("KAPELLE_NAME", name.as_str())
-        .env("KAPELLE_ROOTS", roots)
-        .stdin(Stdio::null())
-        .stdout(out)
-        .stderr(err)
-        // It outlives a hub that is killed: its calls go on and are asked for again.
-        .kill_on_drop(false);
-    // A group of its own: Ctrl-C in the hub's terminal is not for it, and its children can be ended with it.
-    #[cfg(unix)]
-    command.process_group(0);
-    command.spawn().map_err(|error| {
-        cannot(
-            &format!("{} cannot be started", launch.program.display()),
-            &error,
-        )
-    })
-}
-
-fn stopped_meanwhile(name: &InstanceName) -> Problem {
-    Problem::new(
-        Code::START_FAILED,
-        format!("`{name}` was stopped before it connected."),
-    )
-    .hint("Start it again if that was not meant.")
-}
-
-fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
-    let log = log_file(hub, name);
-    let text = std::fs::read_to_string(&log).unwrap_or_default();
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let tail = &lines[lines.len().saturating_sub(limits::LOG_TAIL_LINES)..];
-    Problem::new(
-        Code::START_FAILED,
-        format!("The program for `{name}` {what}."),
-    )
-    .hint(format!(
-        "The end of its output is in the details, all of it in {}.",
-        log.display()
-    ))
-    .detail("log", log.display().to_string())
-    .detail("output", tail.join("\n"))
-}
-
-fn run_file(hub: &Hub, name: &InstanceName) -> PathBuf {
-    hub.home.join(&format!("run/instances/{name}.json"))
-}
-
-fn log_file(hub: &Hub, name: &InstanceName) -> PathBuf {
-    hub.home.join(&format!("logs/{name}.log"))
-}
-
-/// `x.log` becomes `x.log.1` and so on; the oldest goes.
-fn keep_older_logs(log: &Path) {
-    let numbered = |number: usize| {
-        let mut path = log.as_os_str().to_owned();
-        path.push(format!(".{number}"));
-        PathBuf::from(path)
-    };
-    for number in (1..limits::INSTANCE_LOGS_MAX).rev() {
-        std::fs::rename(numbered(number), numbered(number + 1)).ok();
-    }
-    std::fs::rename(log, numbered(1)).ok();
-}
-
-impl Supervisor {
-    /// Stops one instance: asked first, killed only with `force` or when it does not leave.
-    pub(crate) async fn stop(
-        hub: &Arc<Hub>,
-        name: &InstanceName,
-        force: bool,
-    ) -> Result<Stopped, Problem> {
-        stop::stop(hub, name, force).await
-    }
-}
-
-/// What a hub that comes later can read it can write again.
-#[cfg(fuzzing)]
-pub(crate) fn fuzzing_run_file(bytes: &[u8]) {
-    if let Ok(run) = serde_json::from_slice::<RunFile>(bytes) {
-        serde_json::to_vec(&run).expect("a run file is JSON");
-    }
 }

@@ -347,6 +347,13 @@ impl FakeBridge {
             .retain(|one| !ids.contains(&one.known.id));
     }
 
+    /// Keeps no marks of calls, as a bridge older than them would.
+    pub fn forget_marks(&self) {
+        for one in &mut self.core.heard().memory {
+            one.known.mark = None;
+        }
+    }
+
     /// As if these calls had never arrived.
     pub fn never_got(&self, ids: &[CallId]) {
         self.forget(ids);

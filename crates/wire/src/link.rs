@@ -63,6 +63,9 @@ pub struct CallMessage {
     /// Calls that belong together: what they change is one undo step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
+    /// A short note of the hub to a later run of itself: a bridge makes nothing of it and tells it in [`KnownCall`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// Which calls a call belongs to.
@@ -186,6 +189,9 @@ pub struct KnownCall {
     pub command: String,
     #[serde(default)]
     pub owner: String,
+    /// As it came with the call; a bridge older than the hub does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// A sign of life, from a thread that never needs the app's main thread.
@@ -225,4 +231,38 @@ pub fn proof_text(side: Side, bridge_nonce: &str, hub_nonce: &str) -> String {
 pub enum Side {
     Hub,
     Bridge,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_known_without_a_mark_is_known_all_the_same() {
+        let known = json!({
+            "running": [{"id": "call_1", "command": "toy.look", "owner": "ann", "mark": "m"}],
+            "queued": [{"id": "call_2", "command": "toy.look", "owner": "ann"}],
+            "ended": [{"id": "call_3", "mark": null}],
+        });
+        let known: KnownCalls = serde_json::from_value(known).unwrap();
+        let marks: Vec<_> = known.iter().map(|call| call.mark.as_deref()).collect();
+        assert_eq!(marks, [Some("m"), None, None]);
+        assert!(!known.complete);
+    }
+
+    #[test]
+    fn what_an_older_bridge_does_not_know_is_not_said_without_need() {
+        let call = json!({
+            "t": "call", "id": "call_1", "command": "toy.look", "args": {}, "owner": "ann", "scopes": [],
+            "effect": "read", "timeout_ms": null,
+        });
+        let FromHub::Call(mut message) = serde_json::from_value(call.clone()).unwrap() else {
+            unreachable!("it is a call")
+        };
+        assert_eq!(json!(FromHub::Call(message.clone())), call);
+        message.mark = Some("m".to_owned());
+        assert_eq!(json!(FromHub::Call(message))["mark"], "m");
+    }
 }

@@ -91,12 +91,12 @@ def test_by_the_preferences_it_listens_beside_the_hub(program, addon, hub, tmp_p
         window.open_panel()
         window.wait_shown("Connected as fake-1", "Direct mode on port %d" % port)
         run(port, "server_shutdown")
-        window.wait_shown("Connected as fake-1", "Direct mode: It ended")
+        window.wait_shown("Connected as fake-1", "The direct mode ended")
         wait_until(lambda: not neighbours.listens(port), 60, "the end of its listening")
         assert window.eval("2+2") == 4, "an artist's Blender stays"
         kept = "bpy.context.preferences.addons[%r].preferences" % addon
         window.eval(kept + ".direct_port = %d; None" % hub.port)
-        window.wait_shown("Direct mode: The direct")
+        window.wait_shown("The direct mode cannot")
         window.screenshot("direct_mode_taken")
         window.eval(kept + ".direct_port = %d; None" % port)
         assert run(port, "ping")["message"] == "pong"

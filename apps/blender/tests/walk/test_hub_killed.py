@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """kill -9 of the hub with calls under way: after its return every call has its one outcome, and ran once."""
 
+import contextlib
 import os
 import signal
+import threading
+from http.client import HTTPException
 
 import pytest
 from client import is_end
@@ -88,6 +91,44 @@ def test_a_call_can_be_cancelled_after_the_return(own, tmp_path):
     assert told["status"] == "queued" and told["behind"]["call_id"] == running
     assert own.http.cancel(running)["status"] == "cancelled"
     assert own.http.end(waiting)["value"] == "its turn"
+
+
+@pytest.mark.one_blender
+def test_a_look_is_no_ones_call_to_the_next_hub_either(own, tmp_path):
+    """The dashboard has a picture taken; the hub is killed meanwhile."""
+    gate = tmp_path / "gate"
+    own.start(own.program, "blender")
+    own.http.eval(
+        "import os, sys, time\n"
+        "points = next(module for name, module in list(sys.modules.items()) if name.endswith('.viewpoints'))\n"
+        "named = points.named\n"
+        "def held(*args):\n"
+        "    while not os.path.exists(%r): time.sleep(0.01)\n"
+        "    return named(*args)\n"
+        "points.named = held" % str(gate)
+    )
+
+    def pictures():
+        return [call for call in own.http.get("/v1/calls")["calls"] if call["command"] == "viewport.screenshot"]
+
+    threading.Thread(target=look, args=(own.http,), daemon=True).start()
+    wait_until(lambda: [call["status"] for call in pictures()] == ["running"], what="the look")
+    assert own.http.instance("blender")["state"] == "idle"
+    own.kill()
+    own.serve()
+    wait_until(pictures, 30, "the return of the bridge")
+    (picture,) = pictures()
+    assert (picture["status"], picture["correlation_id"]) == ("running", "picture"), picture
+    view = own.http.instance("blender")
+    assert (view["state"], view.get("running")) == ("idle", None), view
+    gate.touch()
+    assert own.http.end(picture["call_id"])["status"] == "succeeded"
+
+
+def look(http):
+    """As a page does; the hub that is asked goes away meanwhile."""
+    with contextlib.suppress(OSError, HTTPException):
+        http.request("GET", "/v1/instances/blender/picture")
 
 
 @pytest.mark.one_blender

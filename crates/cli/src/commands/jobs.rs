@@ -1,23 +1,21 @@
-use std::io::{self, Write};
-
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use wire::job::{Place, Retry};
 use wire::problem::exit;
 use wire::{JobChange, JobPage, JobStatus, JobView, Problem};
 
-use crate::ago::{ago, short_ms};
-use crate::answer::{Answer, Answered, Shown};
+use crate::answer::{Answered, Shown};
 use crate::client::{Client, segment};
 use crate::commands::batch;
 use crate::commands::run::object;
 use crate::commands::watch;
 use crate::job_words::{self, labels};
-use crate::pretty::Pretty;
 use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
 use crate::{problems, watching};
+
+mod shown;
+
+use shown::{Listed, words_of, write_one};
 
 /// Show and change durable calls and their queues
 ///
@@ -327,200 +325,10 @@ fn queue(client: &Client, wanted: &Value) -> Answered {
     Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")))
 }
 
-struct Listed {
-    document: Value,
-    page: JobPage,
-}
-
-impl Answer for Listed {
-    fn json(&self) -> Value {
-        self.document.clone()
-    }
-
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.page.jobs.is_empty() {
-            return Ok(());
-        }
-        let mut table = Table::new([
-            "ASKED", "JOB", "APP", "COMMAND", "CALLER", "PRIORITY", "STATUS", "TRY", "TOOK", "WHY",
-        ]);
-        for job in &self.page.jobs {
-            let on = job
-                .instance
-                .as_ref()
-                .map_or(job.app.as_str(), |name| name.as_str());
-            let tries = (job.attempt > 1).then(|| job.attempt.to_string());
-            table.row([
-                ago(&job.asked_at).into(),
-                job.call_id.as_str().into(),
-                on.into(),
-                job.command.as_str().into(),
-                job.caller.as_str().into(),
-                job.priority.to_string().into(),
-                Cell::styled(job.status.as_str(), style_of(job.status)),
-                tries.unwrap_or_default().into(),
-                job.duration_ms.map(short_ms).unwrap_or_default().into(),
-                why(job).into(),
-            ]);
-        }
-        table.write(out)
-    }
-
-    fn remarks(&self, ui: Ui) {
-        let counts: Vec<String> = self
-            .page
-            .counts
-            .iter()
-            .map(|(status, count)| format!("{count} {}", status.as_str()))
-            .collect();
-        let counts = match counts.is_empty() {
-            true => "no jobs are kept".to_owned(),
-            false => counts.join(", "),
-        };
-        ui.say(format_args!("{FAINT}{counts}{FAINT:#}"));
-        for queue in &self.page.queues {
-            if queue.paused || queue.draining {
-                let how = if queue.paused { "paused" } else { "drained" };
-                ui.warn(format_args!(
-                    "the queue of {0} is {how}; `kapelle jobs resume {0}` opens it",
-                    queue.app
-                ));
-            }
-        }
-        if let Some(cursor) = &self.page.next_cursor {
-            ui.say(format_args!("{FAINT}more: --cursor {cursor}{FAINT:#}"));
-        }
-    }
-}
-
 fn show(client: &Client, id: &str) -> Answered {
     let document = client.get(&path(id)?)?;
     let job: JobView = typed(&document)?;
     Ok(Shown::boxed(document, move |out| write_one(out, &job)))
-}
-
-fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
-    writeln!(
-        out,
-        "{HEADING}{}{HEADING:#} of {} on {}, asked {}: {}",
-        job.command,
-        job.caller,
-        job.instance
-            .as_ref()
-            .map_or(job.app.as_str(), |name| name.as_str()),
-        ago(&job.asked_at),
-        words_of(job)
-    )?;
-    let line = |out: &mut dyn Write, name: &str, text: Option<String>| match text {
-        Some(text) => writeln!(out, "{FAINT}{name}{FAINT:#} {text}"),
-        None => Ok(()),
-    };
-    line(out, "priority", Some(job.priority.to_string()))?;
-    line(out, "position", job.position.map(|place| place.to_string()))?;
-    line(out, "not before", job.not_before.clone())?;
-    line(out, "deadline", job.deadline.clone())?;
-    line(out, "retries", job.retry.map(|retry| retry.max.to_string()))?;
-    line(out, "key", job.idempotency_key.clone())?;
-    let after: Vec<&str> = job.after.iter().map(|id| id.as_str()).collect();
-    line(
-        out,
-        "after",
-        Some(after.join(", ")).filter(|all| !all.is_empty()),
-    )?;
-    let all: Vec<String> = job
-        .labels
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    line(
-        out,
-        "labels",
-        Some(all.join(" ")).filter(|all| !all.is_empty()),
-    )?;
-    line(
-        out,
-        "select",
-        job.select.as_ref().map(|select| json!(select).to_string()),
-    )?;
-    line(out, "durability", Some(job.durability.as_str().to_owned()))?;
-    line(
-        out,
-        "arguments",
-        job.args
-            .as_ref()
-            .map(|args: &Map<String, Value>| json!(args).to_string()),
-    )?;
-    for attempt in job.attempts.iter().flatten() {
-        let problem = attempt
-            .problem
-            .as_ref()
-            .map(|problem| format!(": {}", problem.message));
-        writeln!(
-            out,
-            "{FAINT}attempt {}{FAINT:#} {} on {}, {}{}",
-            attempt.attempt,
-            attempt.status.as_str(),
-            attempt.instance,
-            ago(&attempt.started_at),
-            problem.unwrap_or_default()
-        )?;
-    }
-    if let Some(problem) = &job.problem {
-        writeln!(out, "{}: {}", problem.code, problem.message)?;
-        if let Some(hint) = &problem.hint {
-            writeln!(out, "hint: {hint}")?;
-        }
-    }
-    for text in job
-        .output
-        .iter()
-        .flat_map(|output| [&output.stdout, &output.stderr])
-    {
-        if !text.is_empty() {
-            writeln!(out, "{}", text.trim_end_matches('\n'))?;
-        }
-    }
-    match &job.value {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::String(text)) => writeln!(out, "{text}"),
-        Some(value) => writeln!(out, "{}", Pretty(value)),
-    }
-}
-
-/// `queued: waits until an instance of blender is free`
-fn words_of(job: &JobView) -> String {
-    let style = style_of(job.status);
-    let reason = why(job);
-    let reason = if reason.is_empty() {
-        reason
-    } else {
-        format!(": {reason}")
-    };
-    format!("{style}{}{style:#}{reason}", job.status.as_str())
-}
-
-fn why(job: &JobView) -> String {
-    let progress = job
-        .progress
-        .as_ref()
-        .filter(|_| !job.status.is_end())
-        .map(|progress| {
-            let part = progress
-                .fraction
-                .map(|part| format!("{:.0} % ", part * 100.0));
-            format!("{}{}", part.unwrap_or_default(), progress.text)
-        });
-    let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
-    job.why.clone().or(progress).or(problem).unwrap_or_default()
-}
-
-fn style_of(status: JobStatus) -> anstyle::Style {
-    match status {
-        JobStatus::Succeeded => GOOD,
-        JobStatus::Queued | JobStatus::Leased | JobStatus::Running => anstyle::Style::new(),
-        JobStatus::Cancelled => CAREFUL,
-        _ => BAD,
-    }
 }
 
 /// The exit code of a job that was followed to its end.

@@ -150,6 +150,25 @@ fn the_window_is_bounded_in_bytes_and_large_values_are_notes() {
     assert_eq!(counted, window.bytes);
 }
 
+/// An event that was read is there twice, as it is and as its JSON; the window counts both.
+#[test]
+fn the_window_counts_what_it_holds() {
+    let feed = feed();
+    let (mut subscription, _) = feed.subscribe(vec![Topic::Calls], None);
+    let page = "y".repeat(limits::FEED_TEXT_BYTES_MAX);
+    feed.tell(|| progress("a", &page));
+    feed.tell(|| ended(json!({"text": &page[..4_000]}), ""));
+    let texts = [page.len(), 4_000];
+    for (told, text) in subscription.take(2).unwrap().iter().zip(texts) {
+        let held = text + told.json().len();
+        assert!(
+            held <= told.bytes && told.bytes < 2 * held,
+            "{held} of {}",
+            told.bytes
+        );
+    }
+}
+
 #[test]
 fn small_values_stand_whole() {
     let feed = feed();

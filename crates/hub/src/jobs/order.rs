@@ -16,40 +16,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use wire::job::Select;
-use wire::{AppId, CallId, CallerName, InstanceName, Mode};
+use wire::{AppId, CallId, CallerName};
+
+mod fit;
+mod places;
+
+pub use fit::{Needs, Offer};
+pub use places::{Before, PLACE_GAP};
 
 /// Milliseconds since 1970.
 pub type Millis = u64;
 
-/// Between two places that follow each other, so that some fit between.
-pub const PLACE_GAP: i64 = 1 << 32;
-
-/// What an instance must have to run a job. Equal needs share a line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Needs {
-    pub app: AppId,
-    pub instance: Option<InstanceName>,
-    pub version: Option<String>,
-    pub mode: Option<Mode>,
-    pub label: Option<String>,
-    pub file: Option<String>,
-}
-
-/// What an instance is.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    pub app: AppId,
-    pub instance: InstanceName,
-    pub version: Option<String>,
-    pub mode: Mode,
-    pub labels: Vec<String>,
-    pub file: Option<String>,
-    /// It gets only what names it.
-    pub is_reserved: bool,
-}
-
-/// A job as the queue sees it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: CallId,
@@ -317,67 +294,6 @@ impl Order {
         self.jobs.len()
     }
 
-    /// The place behind all others.
-    pub fn place_last(&mut self) -> i64 {
-        self.last_place = self.last_place.max(0) + PLACE_GAP;
-        self.last_place
-    }
-
-    /// The place before all others.
-    pub fn place_first(&mut self) -> i64 {
-        self.first_place = self.first_place.min(0) - PLACE_GAP;
-        self.first_place
-    }
-
-    /// A place just before a queued job, with that job's priority and turn. Where there is no room
-    /// between two neighbours, those before move on; they are given too, with their new places.
-    pub fn place_before(&self, id: &CallId) -> Option<(Before, Vec<(CallId, i64)>)> {
-        let target = &self.jobs.get(id)?.entry;
-        let (app, class, place, _) = rank_of(target);
-        // Nobody slips in front of the turns, nor out of there.
-        let is_in_front = |place: i64| place < 0;
-        let earlier: Vec<(i64, &CallId)> = self
-            .queued
-            .range((app, class, i64::MIN, CallId::new(""))..rank_of(target))
-            .rev()
-            .map(|(_, _, place, id)| (*place, id))
-            .take_while(|(other, _)| is_in_front(*other) == is_in_front(place))
-            .take(PLACES_MOVED_MAX)
-            .collect();
-        // Back to the first gap with room for those behind it and for the new one.
-        let room = |moved: usize, floor: i64| (place - floor) / (moved as i64 + 2);
-        let far = if is_in_front(place) {
-            place.saturating_sub(PLACE_GAP)
-        } else {
-            -1
-        };
-        let floors = earlier.iter().map(|(place, _)| *place).chain([far]);
-        let (moved, floor) = floors
-            .enumerate()
-            .find(|(moved, floor)| room(*moved, *floor) > 0)?;
-        let step = room(moved, floor);
-        let moved: Vec<(CallId, i64)> = earlier[..moved]
-            .iter()
-            .rev()
-            .zip(1..)
-            .map(|((_, id), at)| ((*id).clone(), floor + step * at))
-            .collect();
-        let before = Before {
-            place: floor + step * (moved.len() as i64 + 1),
-            priority: target.priority,
-            turn_of: target.turn_of.clone(),
-        };
-        Some((before, moved))
-    }
-
-    /// Another place for a queued job.
-    pub fn set_place(&mut self, id: &CallId, place: i64, now: Millis) {
-        if let Some(mut entry) = self.take(id) {
-            entry.place = place;
-            self.add(entry, now);
-        }
-    }
-
     /// Whose turn: lower is sooner.
     fn turn(&self, app: &AppId, caller: &CallerName, place: i64) -> Turn {
         if place < 0 {
@@ -445,82 +361,8 @@ impl Order {
     }
 }
 
-/// Jobs that one move may shift to make room.
-const PLACES_MOVED_MAX: usize = 256;
-
 /// (in its turn or before all turns, running, served, place)
 type Turn = (u8, usize, u64, i64);
-
-/// A place before another job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Before {
-    pub place: i64,
-    pub priority: u8,
-    pub turn_of: CallerName,
-}
-
-impl Offer {
-    /// Whether it is what is asked for.
-    pub fn fits(&self, wanted: &Select) -> bool {
-        if self.is_reserved {
-            return false;
-        }
-        let version = |wanted: &String| {
-            let own = self.version.as_deref().map_or(Vec::new(), prefixes);
-            own.contains(wanted)
-        };
-        wanted.version.as_ref().is_none_or(version)
-            && wanted.mode.is_none_or(|mode| mode == self.mode)
-            && wanted
-                .label
-                .as_ref()
-                .is_none_or(|label| self.labels.contains(label))
-            && wanted
-                .file
-                .as_ref()
-                .is_none_or(|file| self.file.as_ref() == Some(file))
-    }
-
-    /// All needs that this instance meets; some dozens.
-    fn meets(&self) -> impl Iterator<Item = Needs> {
-        fn or_none<T: Clone>(all: &[T]) -> Vec<Option<T>> {
-            all.iter().cloned().map(Some).chain([None]).collect()
-        }
-        let versions = or_none(&self.version.as_deref().map_or(Vec::new(), prefixes));
-        let labels = or_none(&self.labels);
-        let files = or_none(self.file.as_slice());
-        let mut fits = Vec::new();
-        let by_name = [Some(self.instance.clone()), None];
-        let by_name = &by_name[..if self.is_reserved { 1 } else { 2 }];
-        for instance in by_name {
-            for version in &versions {
-                for mode in [Some(self.mode), None] {
-                    for label in &labels {
-                        for file in &files {
-                            fits.push(Needs {
-                                app: self.app.clone(),
-                                instance: instance.clone(),
-                                version: version.clone(),
-                                mode,
-                                label: label.clone(),
-                                file: file.clone(),
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        fits.into_iter()
-    }
-}
-
-/// `4.5.3` is also `4.5` and `4`.
-fn prefixes(version: &str) -> Vec<String> {
-    let dots = version.match_indices('.').map(|(at, _)| at);
-    dots.chain([version.len()])
-        .map(|end| version[..end].to_owned())
-        .collect()
-}
 
 fn held(entry: &Entry, now: Millis) -> Option<Held> {
     if entry.paused {

@@ -16,6 +16,7 @@ use crate::callers::{Caller, Scopes};
 use crate::driver::Known;
 use crate::jobs::{Ran, Resumed};
 use crate::limits;
+use crate::pictures;
 
 impl Lane {
     /// Brings both sides to the same view after a handshake.
@@ -111,6 +112,7 @@ impl Lane {
             }
             let entry = InLane {
                 call,
+                bytes: 0,
                 must_end,
                 told: None,
                 missed: 0,
@@ -123,7 +125,7 @@ impl Lane {
         let call = Call::with_id(
             known.id.clone(),
             CallParts {
-                correlation_id: None,
+                correlation_id: pictures::correlation_of(known),
                 parent_id: None,
                 app: self.app.clone(),
                 instance: self.instance.clone(),

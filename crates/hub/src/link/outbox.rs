@@ -1,38 +1,34 @@
 //! What goes to a bridge, in order: written at once when the socket takes it, else by a task.
 //!
 //! Bounded in bytes; a bridge that does not read for so long is cut off (its calls are not lost: they
-//! are settled when it is back). Blobs are read from disk only when their turn comes. Acknowledgements wait a
-//! moment for a message that takes them along: nobody waits for them, and each alone would wake the bridge's
+//! are settled when it is back). Blobs are read from disk, and large calls written out as JSON, only when their turn
+//! comes, by the task: whoever hands over a call holds its lane, and nobody is to wait there for megabytes.
+//! Acknowledgements wait a moment for a message that takes them along: nobody waits for them, and each alone would wake the bridge's
 //! threads once more for every call.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::CallId;
-use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
+use wire::frame::{FrameError, encode_message};
 use wire::link::{CallMessage, CancelReason, FromHub};
 
-use crate::aside::aside;
 use crate::blobs::Blobs;
 use crate::driver::Driver;
-use crate::history::weight_up_to;
 use crate::limits;
+
+mod writer;
 
 /// Bytes that may wait for one bridge: the window's calls at their largest would be more, but a
 /// bridge that is so far behind does not read at all.
 const WAITING_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// How long an acknowledgement waits for company: far beyond the gap between two calls of a burst, and far below what
-/// the bridge would need its memory back for.
-const ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(5);
 /// Bytes of acknowledgements that are not waited with.
 const ACKNOWLEDGE_BYTES_MAX: usize = 16 * 1024;
 
@@ -40,6 +36,7 @@ pub(crate) struct Outbox {
     inner: Mutex<Inner>,
     filled: Notify,
     drained: Notify,
+    leaves_out: Notify,
     closed: CancellationToken,
     blobs: OnceLock<Arc<Blobs>>,
 }
@@ -51,13 +48,37 @@ struct Inner {
     bytes: usize,
     /// Frames that wait for company.
     acknowledgements: Vec<u8>,
+    /// Calls that are no message, and why.
+    left_out: VecDeque<(CallId, FrameError)>,
     /// Whether the task knows that there are some.
     is_timed: bool,
 }
 
 enum Item {
     Bytes(Vec<u8>),
-    Blob { name: String, path: PathBuf },
+    /// A blob of a small call.
+    Blob(Blob),
+    /// A large call, with its blobs.
+    Call {
+        call: Box<CallMessage>,
+        bytes: usize,
+    },
+}
+
+struct Blob {
+    name: String,
+    path: PathBuf,
+}
+
+impl Item {
+    /// What it holds in memory while it waits.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Blob(_) => 0,
+            Self::Call { bytes, .. } => *bytes,
+        }
+    }
 }
 
 impl Outbox {
@@ -68,14 +89,16 @@ impl Outbox {
                 waiting: VecDeque::new(),
                 bytes: 0,
                 acknowledgements: Vec::new(),
+                left_out: VecDeque::new(),
                 is_timed: false,
             }),
             filled: Notify::new(),
             drained: Notify::new(),
+            leaves_out: Notify::new(),
             closed: CancellationToken::new(),
             blobs: OnceLock::new(),
         });
-        tokio::spawn(write_waiting(Arc::clone(&outbox)));
+        tokio::spawn(writer::write_waiting(Arc::clone(&outbox)));
         outbox
     }
 
@@ -127,13 +150,18 @@ impl Outbox {
                 }
             }
         }
-        inner.bytes += bytes.len();
+        self.wait(inner, Item::Bytes(bytes));
+        false
+    }
+
+    /// Leaves it to the task, in its order.
+    fn wait(&self, inner: &mut Inner, item: Item) {
+        inner.bytes += item.bytes();
         if inner.bytes > WAITING_BYTES_MAX {
             self.closed.cancel();
         } else {
-            inner.waiting.push_back(Item::Bytes(bytes));
+            inner.waiting.push_back(item);
         }
-        false
     }
 
     /// Sends acknowledgements that found no company.
@@ -180,38 +208,71 @@ impl Outbox {
         self.closed.cancelled().await;
     }
 
+    /// The next call that could not be sent, because it is larger than a message may be.
+    pub(crate) async fn left_out(&self) -> (CallId, FrameError) {
+        loop {
+            let leaves_out = self.leaves_out.notified();
+            if let Some(left_out) = self.lock().left_out.pop_front() {
+                return left_out;
+            }
+            leaves_out.await;
+        }
+    }
+
+    fn leave_out(&self, id: CallId, why: FrameError) {
+        self.lock().left_out.push_back((id, why));
+        self.leaves_out.notify_one();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn send_blobs(&self, args: &Map<String, Value>) {
+    /// The blobs that arguments refer to. One that is not there any more is none: the bridge says so, with the
+    /// call's id.
+    fn blobs_in(&self, args: &Map<String, Value>) -> Vec<Blob> {
         let Some(blobs) = self.blobs.get() else {
-            return;
+            return Vec::new();
         };
         let mut names = Vec::new();
         args.values()
             .for_each(|value| blob_names(value, &mut names));
         names.sort_unstable();
         names.dedup();
-        for name in names.into_iter().take(limits::CALL_BLOBS_MAX) {
-            // A blob that is not there any more: the bridge says so, with the call's id.
-            let Ok(path) = blobs.path(&name) else {
-                continue;
-            };
-            self.lock().waiting.push_back(Item::Blob { name, path });
-            self.filled.notify_one();
-        }
+        names
+            .into_iter()
+            .take(limits::CALL_BLOBS_MAX)
+            .filter_map(|name| {
+                let path = blobs.path(&name).ok()?;
+                Some(Blob { name, path })
+            })
+            .collect()
     }
 }
 
 impl Driver for Outbox {
-    fn start(&self, call: CallMessage) {
-        self.send_blobs(&call.args);
-        let bytes = weight_up_to(&call.args, limits::LARGE_MESSAGE_BYTES);
-        let bytes = bytes.unwrap_or(limits::LARGE_MESSAGE_BYTES);
-        aside(bytes, || self.send(&FromHub::Call(Box::new(call))));
+    fn start(&self, call: CallMessage, bytes: usize) {
+        let call = Box::new(call);
+        if bytes >= limits::LARGE_MESSAGE_BYTES {
+            let mut inner = self.lock();
+            let first = std::mem::take(&mut inner.acknowledgements);
+            if !first.is_empty() {
+                self.put(&mut inner, first);
+            }
+            self.wait(&mut inner, Item::Call { call, bytes });
+        } else {
+            let blobs = self.blobs_in(&call.args);
+            if blobs.is_empty() {
+                return self.send(&FromHub::Call(call));
+            }
+            self.lock()
+                .waiting
+                .extend(blobs.into_iter().map(Item::Blob));
+            self.send(&FromHub::Call(call));
+        }
+        self.filled.notify_one();
     }
 
     fn cancel(&self, id: &CallId, reason: CancelReason) {
@@ -258,129 +319,5 @@ pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
     }
 }
 
-/// Writes what the socket did not take at once.
-async fn write_waiting(outbox: Arc<Outbox>) {
-    let mut acknowledge_at: Option<Instant> = None;
-    loop {
-        tokio::select! {
-            () = outbox.filled.notified() => {}
-            () = super::until(acknowledge_at) => {
-                acknowledge_at = None;
-                outbox.send_acknowledgements();
-            }
-            () = outbox.closed.cancelled() => return,
-        }
-        loop {
-            let (socket, item) = {
-                let mut inner = outbox.lock();
-                if inner.is_timed && acknowledge_at.is_none() {
-                    acknowledge_at = Some(Instant::now() + ACKNOWLEDGE_WITHIN);
-                }
-                if inner.waiting.is_empty() {
-                    break;
-                }
-                let Some(socket) = inner.socket.take() else {
-                    break;
-                };
-                (socket, inner.waiting.pop_front())
-            };
-            let mut socket = socket;
-            let written = tokio::select! {
-                written = write_item(&mut socket, item.as_ref()) => written,
-                () = outbox.closed.cancelled() => return,
-            };
-            let mut inner = outbox.lock();
-            if let Some(Item::Bytes(bytes)) = &item {
-                inner.bytes -= bytes.len();
-            }
-            inner.socket = Some(socket);
-            if written.is_err() {
-                drop(inner);
-                outbox.closed.cancel();
-                return;
-            }
-        }
-        outbox.drained.notify_waiters();
-    }
-}
-
-async fn open(path: &Path) -> Option<(tokio::fs::File, u64)> {
-    let file = tokio::fs::File::open(path).await.ok()?;
-    let total = file.metadata().await.ok()?.len();
-    Some((file, total))
-}
-
-async fn write_item(socket: &mut OwnedWriteHalf, item: Option<&Item>) -> std::io::Result<()> {
-    match item {
-        None => Ok(()),
-        Some(Item::Bytes(bytes)) => socket.write_all(bytes).await,
-        Some(Item::Blob { name, path }) => {
-            // One that cannot be read is left out, and the bridge says so with the call: a link that ended
-            // here would end here again.
-            let Some((mut file, total)) = open(path).await else {
-                tracing::warn!(blob = name, "a blob cannot be read");
-                return Ok(());
-            };
-            let mut offset = 0;
-            loop {
-                let wanted = usize::try_from(total - offset)
-                    .unwrap_or(usize::MAX)
-                    .min(PIECE_BYTES_MAX);
-                let mut raw = vec![0; wanted];
-                if file.read_exact(&mut raw).await.is_err() {
-                    tracing::warn!(blob = name, "a blob cannot be read to its end");
-                    return Ok(());
-                }
-                let head = PieceHead {
-                    blob: name.clone(),
-                    offset,
-                    total,
-                };
-                let frame = encode_piece(&head, &raw).map_err(std::io::Error::other)?;
-                socket.write_all(&frame).await?;
-                offset += raw.len() as u64;
-                if offset >= total {
-                    return Ok(());
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use tokio::net::{TcpListener, TcpStream};
-    use wire::frame::{Decoder, Frame};
-
-    use super::*;
-
-    /// A bridge that does not read: acknowledgements wait, and what comes after them waits behind them.
-    #[tokio::test]
-    async fn nothing_is_lost_where_the_socket_takes_no_more() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialled = TcpStream::connect(listener.local_addr().unwrap());
-        let (hub, bridge) = tokio::join!(listener.accept(), dialled);
-        let outbox = Outbox::new(hub.unwrap().0.into_split().1);
-        let large = "x".repeat(ACKNOWLEDGE_BYTES_MAX + 1);
-        let rounds = 1_000;
-        for round in 0..rounds {
-            outbox.acknowledge(&format!("call_{round}").as_str().into());
-            outbox.send_raw(wire::frame::encode_message(&serde_json::json!({"t": large})).unwrap());
-        }
-        let (mut decoder, mut acknowledged, mut came) = (Decoder::new(), 0, 0);
-        let mut bridge = bridge.unwrap();
-        let mut buffer = vec![0; 1 << 16];
-        while came < rounds {
-            let count = bridge.read(&mut buffer).await.unwrap();
-            assert!(count > 0, "closed after {came}");
-            decoder.push(&buffer[..count]);
-            while let Some(Frame::Message(message)) = decoder.next_frame().unwrap() {
-                match message["t"].as_str() {
-                    Some("ack") => acknowledged += 1,
-                    _ => came += 1,
-                }
-            }
-        }
-        assert_eq!(acknowledged, rounds);
-    }
-}
+mod tests;

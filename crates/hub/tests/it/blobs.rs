@@ -27,6 +27,16 @@ fn name_of(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn twenty_megabytes_go_in_before_the_call_that_names_them() {
+    go_in_before_the_call("").await;
+}
+
+/// A large call is written out elsewhere than a small one.
+#[tokio::test]
+async fn twenty_megabytes_go_in_before_the_large_call_that_names_them() {
+    go_in_before_the_call(&"x".repeat(MB)).await;
+}
+
+async fn go_in_before_the_call(text: &str) {
     let hub = TestHub::start().await;
     let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
     let bytes = noise(20 * MB);
@@ -38,7 +48,7 @@ async fn twenty_megabytes_go_in_before_the_call_that_names_them() {
     };
     assert_eq!(name, name_of(&bytes));
     let reference = json!({"$blob": name, "bytes": bytes.len(), "dtype": "float32", "shape": [5]});
-    let call = hub.ask("toy.echo", json!({"data": [reference]}));
+    let call = hub.ask("toy.echo", json!({"data": [reference], "text": text}));
     let next = hub.ask("toy.echo", json!({"text": "after it"}));
     let got = bridge.next_call().await;
     assert_eq!(got.id, call.id);

@@ -47,6 +47,23 @@ async fn large_messages_go_both_ways_whole() {
     assert!(view.value()["text"] == json!(text));
 }
 
+/// What a caller may ask is as large as what a message may be; with its names around it, it is larger.
+#[tokio::test]
+async fn a_call_that_is_larger_than_a_message_ends_and_the_others_go_on() {
+    let hub = TestHub::start().await;
+    let bridge = Dial::new(&hub).echo().await.unwrap();
+    let text = "x".repeat(wire::frame::FRAME_BYTES_MAX - 10);
+    let view = hub.run("toy.echo", json!({"text": text})).await;
+    let problem = view.outcome.as_ref().unwrap().problem.clone().unwrap();
+    assert_eq!(
+        (view.status, &problem.code),
+        (Status::Failed, &Code::BODY_TOO_LARGE)
+    );
+    assert!(problem.message.contains("has not run"), "{problem:?}");
+    assert!(hub.run("toy.echo", json!({})).await.is(Status::Succeeded));
+    assert_eq!(bridge.calls().len(), 1, "only the second one came");
+}
+
 #[tokio::test]
 async fn a_second_outcome_changes_nothing_and_is_acknowledged() {
     let hub = TestHub::start().await;

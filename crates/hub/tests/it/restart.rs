@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hub::app::App;
 use hub::callers::Caller;
 use serde_json::json;
-use testkit::{Dial, Ended as _, TestHub, request, succeeded, toy};
-use wire::{Code, InstanceState, Status};
+use testkit::{Dial, Ended as _, FakeBridge, TestHub, request, succeeded, toy};
+use wire::{CallId, Code, CommandSpec, InstanceState, Status};
 
 use crate::Ends;
 
@@ -124,6 +124,73 @@ async fn a_call_in_the_wrong_hands_of_a_new_hub_belongs_to_its_owner() {
     new.hub.cancel(&ann, &id).unwrap();
     let call = new.hub.call(&id).unwrap();
     assert!(new.end_of(&call).await.is(Status::Cancelled));
+}
+
+/// A look at an instance is under way when the hub is killed. Gives the next hub, to which the bridge has come back with it.
+async fn killed_while_looking(keeps_marks: bool) -> (TestHub, FakeBridge, CallId) {
+    let old = TestHub::start_killable(apps()).await;
+    let specs = CommandSpec::from_toml(
+        "viewport",
+        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\n",
+    );
+    let lens = Dial::new(&old)
+        .app("lens")
+        .name("lens")
+        .commands(specs.unwrap());
+    let mut bridge = lens.by_hand().await.unwrap();
+    // It is idle then, and nobody looks before.
+    bridge.round_trip().await;
+    let look = tokio::spawn({
+        let (hub, name) = (old.hub.clone(), bridge.instance.clone());
+        async move { hub.picture(&Caller::owner(), &name).await }
+    });
+    let id = bridge.next_call().await.id;
+    bridge.started(&id).await;
+    bridge.round_trip().await;
+    look.abort();
+    look.await.unwrap_err();
+    let home = old.kill();
+    assert_eq!(
+        testkit::capped("the end of the link", bridge.over(false)).await,
+        testkit::Over::Unlinked
+    );
+    if !keeps_marks {
+        bridge.forget_marks();
+    }
+    let new = TestHub::killable_in(home, apps()).await;
+    bridge.redial(new.addr).await.unwrap();
+    bridge.round_trip().await;
+    (new, bridge, id)
+}
+
+#[tokio::test]
+async fn a_look_is_a_look_to_the_next_hub_as_well() {
+    let (new, bridge, id) = killed_while_looking(true).await;
+    let call = new.hub.call(&id).unwrap();
+    assert_eq!(call.status(), Status::Running);
+    assert_eq!(call.correlation_id.as_deref(), Some("picture"));
+    let view = new.hub.instance(&bridge.instance).unwrap();
+    assert_eq!(
+        view.state,
+        InstanceState::Idle,
+        "while it is looked at as well"
+    );
+    bridge.end(&id, succeeded(json!({}))).await;
+    assert!(new.end_of(&call).await.is(Status::Succeeded));
+}
+
+#[tokio::test]
+async fn from_a_bridge_that_keeps_no_marks_a_look_comes_back_as_a_call() {
+    let (new, bridge, id) = killed_while_looking(false).await;
+    let call = new.hub.call(&id).unwrap();
+    assert_eq!(
+        (call.correlation_id.as_deref(), call.command.as_str()),
+        (None, "viewport.screenshot")
+    );
+    let view = new.hub.instance(&bridge.instance).unwrap();
+    assert_eq!(view.state, InstanceState::Busy);
+    bridge.end(&id, succeeded(json!({}))).await;
+    assert!(new.end_of(&call).await.is(Status::Succeeded));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
+use wire::{InstanceName, Mode};
 
 use super::*;
 

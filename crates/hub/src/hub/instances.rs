@@ -1,0 +1,122 @@
+//! Instances as doors see them: what is known of them, their pictures, their start and their end.
+
+use std::sync::Arc;
+
+use wire::{Code, InstanceName, InstanceView, Problem};
+
+use super::Hub;
+use crate::app::LaunchRequest;
+use crate::call::Call;
+use crate::callers::{Caller, Scope};
+use crate::pictures::{self, Picture};
+use crate::policy;
+use crate::recovery;
+use crate::roster::Snapshot;
+use crate::supervisor::{Stopped, Supervisor};
+
+impl Hub {
+    #[must_use]
+    pub fn instances(&self) -> Vec<InstanceView> {
+        self.0
+            .roster
+            .all()
+            .iter()
+            .map(|instance| instance.view(&self.0))
+            .collect()
+    }
+
+    /// # Errors
+    /// `instance_unknown`.
+    pub fn instance(&self, name: &InstanceName) -> Result<InstanceView, Problem> {
+        Ok(self.0.roster.named(name)?.view(&self.0))
+    }
+
+    /// What the app last said of itself. Never asks the app.
+    ///
+    /// # Errors
+    /// `instance_unknown`, or `not_found` when it has not said anything yet.
+    pub fn instance_state(&self, name: &InstanceName) -> Result<Snapshot, Problem> {
+        self.0.roster.named(name)?.snapshot().ok_or_else(|| {
+            Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{name}` has not told its state yet."),
+            )
+            .hint("Ask again when it is connected: kapelle status")
+        })
+    }
+
+    /// The picture file that a call of the hub's own side, such as a render farm, made last.
+    ///
+    /// # Errors
+    /// `not_supported` when it tells of none.
+    pub fn picture_of_call(&self, call: &Call) -> Result<std::path::PathBuf, Problem> {
+        pictures::made_by(&self.0, call)
+    }
+
+    /// A picture of what an instance shows, for somebody who looks at it now; see [`pictures`].
+    ///
+    /// # Errors
+    /// `forbidden` without `read`, `instance_unknown`, `not_supported` when the app gives no pictures.
+    pub async fn picture(
+        &self,
+        caller: &Caller,
+        name: &InstanceName,
+    ) -> Result<Option<Picture>, Problem> {
+        policy::require(caller, Scope::Read, || {
+            "see a picture of a program".to_owned()
+        })?;
+        pictures::look(&self.0, caller, name).await
+    }
+
+    /// Starts a copy of an app and waits for its bridge. `true` when it was not there before.
+    ///
+    /// # Errors
+    /// `forbidden` (a program by path needs `admin`, anything else `write`), `start_failed` …
+    pub async fn start_instance(
+        &self,
+        caller: &Caller,
+        mut request: LaunchRequest,
+    ) -> Result<(InstanceView, bool), Problem> {
+        self.0.refuse_when_stopping()?;
+        // Only a command that the hub runs has instances of its own.
+        request.reserved_for = None;
+        policy::require(caller, Scope::Write, || "start a program".to_owned())?;
+        if request.program.is_some() || request.python.is_some() {
+            policy::require(caller, Scope::Admin, || {
+                "start a program by its path".to_owned()
+            })?;
+        }
+        if request.file.is_some() || request.scripts {
+            policy::require(caller, Scope::Code, || {
+                "start a program with a file".to_owned()
+            })?;
+        }
+        let hub = Arc::clone(&self.0);
+        // A task of its own: a caller that goes away leaves no half-started program.
+        let started = tokio::spawn(async move { hub.supervisor.start(&hub, request).await });
+        started.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a start panicked");
+            Err(Problem::new(
+                Code::INTERNAL,
+                "The start failed by a fault of the hub.",
+            ))
+        })
+    }
+
+    /// # Errors
+    /// `instance_unknown`, `forbidden`.
+    pub async fn stop_instance(
+        &self,
+        caller: &Caller,
+        name: &InstanceName,
+        force: bool,
+    ) -> Result<Stopped, Problem> {
+        policy::require(caller, Scope::Destructive, || "stop a program".to_owned())?;
+        Supervisor::stop(&self.0, name, force).await
+    }
+
+    #[must_use]
+    pub fn recovery_copies(&self) -> Vec<recovery::Copy> {
+        recovery::list(&self.0.home)
+    }
+}

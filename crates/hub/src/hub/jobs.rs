@@ -1,0 +1,90 @@
+//! Jobs as doors see them; what a caller may is checked here, the rest is [`crate::jobs`]'s.
+
+use std::sync::Arc;
+
+use wire::job::{QueueChange, QueueView};
+use wire::{CallId, JobChange, JobPage, JobView, Problem};
+
+use super::Hub;
+use crate::callers::{Caller, Scope};
+use crate::jobs::{self, JobsAsked};
+use crate::policy;
+
+impl Hub {
+    /// One job in whole. One's own need no scope.
+    ///
+    /// # Errors
+    /// `job_unknown`, `forbidden` for others' without `read`.
+    pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
+        let job = self.0.records.jobs.show(&self.0, id).await?;
+        if job.caller != caller.name.as_str() {
+            policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
+        }
+        Ok(job)
+    }
+
+    /// Jobs. Without the scope `read` only one's own.
+    ///
+    /// # Errors
+    /// `not_supported` without a store, or what the store says.
+    pub async fn jobs(&self, caller: &Caller, mut asked: JobsAsked) -> Result<JobPage, Problem> {
+        if !caller.scopes.has(Scope::Read) {
+            asked.caller = Some(caller.name.clone());
+        }
+        self.0.records.jobs.list(&self.0, asked).await
+    }
+
+    /// Changes what is asked of a job that waits, or has an ended one tried again. One's own need no scope
+    /// beyond that of their command.
+    ///
+    /// # Errors
+    /// `job_unknown`, `job_not_open`, `forbidden`, `arguments_invalid`.
+    pub async fn change_job(
+        &self,
+        caller: &Caller,
+        id: &CallId,
+        wanted: JobChange,
+    ) -> Result<JobView, Problem> {
+        let check = |job: &crate::store::Job, wanted: &JobChange| {
+            let touches = wanted.args.is_some() || wanted.status.is_some();
+            if !touches {
+                return Ok(None);
+            }
+            let command = Arc::clone(self.0.catalog.app(&job.app)?.command(&job.command)?);
+            policy::require(caller, Scope::from(command.spec.effect), || {
+                format!("run `{}`", command.spec.name)
+            })?;
+            let args = wanted
+                .args
+                .clone()
+                .map(|args| command.check(args))
+                .transpose()?;
+            Ok(args.map(|args| jobs::Checked {
+                repeatable: command.spec.repeatable.with(&args),
+                marked: Arc::clone(&command.marked),
+                args: Arc::new(args),
+            }))
+        };
+        self.0.records.jobs.change(caller, id, wanted, check).await
+    }
+
+    /// Pauses or drains an app's queue, or opens it again.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `app_unknown`.
+    pub async fn change_queue(
+        &self,
+        caller: &Caller,
+        wanted: QueueChange,
+    ) -> Result<QueueView, Problem> {
+        policy::require(caller, Scope::Admin, || {
+            "hold back everybody's jobs".to_owned()
+        })?;
+        self.0.catalog.app(&wanted.app)?;
+        self.0.records.jobs.change_queue(&wanted).await
+    }
+
+    pub(crate) fn job_snapshot(&self) -> Vec<JobView> {
+        self.0.records.jobs.snapshot(&self.0)
+    }
+}

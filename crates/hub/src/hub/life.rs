@@ -1,0 +1,88 @@
+//! The hub's life: it serves bridges, is asked to stop, and stops with every call settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use wire::{Code, Problem};
+
+use super::Hub;
+use crate::limits;
+use crate::supervisor::Supervisor;
+
+impl Hub {
+    /// Serves bridges that dial `listener`, until the hub stops.
+    pub async fn serve_bridges(&self, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(
+            limits::HANDSHAKES_MAX + limits::INSTANCES_MAX,
+        ));
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.0.stopping.cancelled() => return,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, say: wait a little instead of spinning.
+                    tracing::warn!(%error, "a bridge cannot be accepted");
+                    tokio::time::sleep(limits::PROCESS_LOOK).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+                continue;
+            };
+            let hub = Arc::clone(&self.0);
+            self.0.links.spawn(async move {
+                crate::link::serve(hub, stream).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Resolves when somebody asked the hub to stop.
+    pub async fn stopping(&self) {
+        self.0.stopping.cancelled().await;
+    }
+
+    /// Asks the hub to stop: from now on it takes nothing new.
+    pub fn begin_stop(&self) {
+        self.0.stopping.cancel();
+    }
+
+    /// Stops: background instances that the hub started leave (with a recovery copy of unsaved work), every
+    /// call has its outcome, links are closed.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        let names = self.0.supervisor.owned_names();
+        let stops = names.into_iter().map(|name| {
+            let hub = Arc::clone(&self.0);
+            tokio::spawn(async move { Supervisor::stop(&hub, &name, false).await })
+        });
+        for stop in stops.collect::<Vec<_>>() {
+            stop.await.ok();
+        }
+        self.0.conductors.end().await;
+        let why = Problem::new(
+            Code::HUB_STOPPING,
+            "The hub was stopped while this call was under way.",
+        )
+        .hint(
+            "A program that the hub did not start goes on with it; ask again when the hub is back.",
+        );
+        for instance in self.0.roster.all() {
+            instance.lane.close(&why);
+        }
+        self.0.records.jobs.settle_all(&self.0).await;
+        self.0.closing.cancel();
+        self.0.links.close();
+        tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
+            .await
+            .ok();
+        if let Err(problem) = self.0.records.history.flush().await {
+            tracing::warn!(%problem, "the end of the history is not stored");
+        }
+    }
+}

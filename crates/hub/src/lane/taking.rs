@@ -1,0 +1,171 @@
+//! Calls come in and are handed on: who may, in which number, and what a cancel does to them.
+//!
+//! In come calls and attempts of jobs; out go messages to the driver, as far as the order's window lets them. It
+//! knows nothing of what the bridge says ([`super::news`]).
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wire::frame::FRAME_BYTES_MAX;
+use wire::link::{CallMessage, CancelReason};
+use wire::{CallId, Code, Problem};
+
+use super::order::Place;
+use super::{Connection, InLane, Inner, Lane, ends};
+use crate::call::{Call, millis};
+use crate::history::weight_up_to;
+use crate::limits;
+use crate::pictures;
+
+impl Lane {
+    /// Takes a call, or says why not; then nothing ran.
+    pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
+        let is_job = call.front().is_some();
+        // A job has one place more, or a lane that calls keep full would never have room for it.
+        let waiting_max = limits::LANE_WAITING_MAX + usize::from(is_job);
+        // Before the lock: it looks at every value of megabytes.
+        let bytes = weight_up_to(&call.args(), FRAME_BYTES_MAX).unwrap_or(FRAME_BYTES_MAX);
+        let mut inner = self.lock();
+        self.accepts(&inner)?;
+        let id = call.id.clone();
+        let admitted = inner.order.admit(id, call.concurrent, waiting_max);
+        if admitted.is_err() {
+            return Err(Problem::new(
+                Code::QUEUE_FULL,
+                format!(
+                    "{} calls wait for `{}` already.",
+                    limits::LANE_WAITING_MAX,
+                    self.instance
+                ),
+            )
+            .hint("Wait for some of them, or cancel some: kapelle history --status queued"));
+        }
+        let entry = InLane {
+            call: Arc::clone(call),
+            bytes,
+            must_end: None,
+            told: None,
+            missed: 0,
+        };
+        if is_job {
+            let in_line = !inner.calls.is_empty();
+            inner.turn.came(in_line);
+        }
+        inner.calls.insert(call.id.clone(), entry);
+        self.records.taken(call);
+        self.pump(&mut inner);
+        Ok(())
+    }
+
+    /// Takes an attempt of a job, if the bridge is there to have it now.
+    pub(crate) fn submit_job(&self, call: &Arc<Call>) -> Result<(), Problem> {
+        if !self.is_up() {
+            return Err(Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{}` is not connected.", self.instance),
+            ));
+        }
+        self.submit(call)
+    }
+
+    /// When a job that waits for this lane can be handed over: calls go first, but not for ever ([`turn`]). Nothing
+    /// while it can have none; then it tells when it can.
+    pub(crate) fn job_may_come(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        let is_open = matches!(inner.connection, Connection::Up(_))
+            && inner.wedged.is_none()
+            && inner.leaving.is_none();
+        if !is_open {
+            return None;
+        }
+        let now = Instant::now();
+        match inner.calls.is_empty() {
+            true => Some(now),
+            false => Some(inner.turn.waits(now)),
+        }
+    }
+
+    /// No job waits for this lane any more.
+    pub(crate) fn no_job_waits(&self) {
+        self.lock().turn.nobody_waits();
+    }
+
+    /// Whether new calls would be taken now.
+    pub(crate) fn accepts_calls(&self) -> bool {
+        self.accepts(&self.lock()).is_ok()
+    }
+
+    /// Cancels a call, wherever it is. `false` when it is not in this lane (any more).
+    pub(crate) fn cancel(&self, id: &CallId) -> bool {
+        let mut inner = self.lock();
+        match inner.order.place(id) {
+            None => false,
+            Some(Place::Waiting) => {
+                self.settle(&mut inner, id, ends::cancelled_before_start());
+                true
+            }
+            Some(Place::Sent | Place::Started) => {
+                if let Connection::Up(driver) = &inner.connection {
+                    driver.cancel(id, CancelReason::Cancelled);
+                }
+                if let Some(entry) = inner.calls.get_mut(id) {
+                    entry.told = Some(CancelReason::Cancelled);
+                    let soon = Instant::now() + limits::WEDGED_AFTER;
+                    entry.must_end = Some(entry.must_end.map_or(soon, |at| at.min(soon)));
+                    self.arm(&mut inner, soon);
+                }
+                true
+            }
+        }
+    }
+
+    fn accepts(&self, inner: &Inner) -> Result<(), Problem> {
+        if let Some(wedged) = &inner.wedged {
+            return Err(ends::wedged_problem(
+                &self.instance,
+                &wedged.id,
+                wedged.since.elapsed(),
+            ));
+        }
+        match &inner.connection {
+            Connection::Lost(why) => Err(Problem::new(
+                Code::INSTANCE_NOT_CONNECTED,
+                format!("`{}` is not connected: {}", self.instance, why.message),
+            )
+            .hint(format!(
+                "Start it again: kapelle start {} --name {}",
+                self.app, self.instance
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn pump(&self, inner: &mut Inner) {
+        let Connection::Up(driver) = &inner.connection else {
+            return;
+        };
+        let driver = Arc::clone(driver);
+        if inner.wedged.is_some() {
+            return;
+        }
+        while let Some(id) = inner.order.next(limits::LANE_WINDOW) {
+            let Some(entry) = inner.calls.get(&id) else {
+                continue;
+            };
+            let call = &entry.call;
+            let message = CallMessage {
+                id,
+                command: call.command.clone(),
+                args: call.args(),
+                owner: call.caller.name.clone(),
+                scopes: call.caller.scopes.names().map(str::to_owned).collect(),
+                effect: call.effect,
+                timeout_ms: Some(millis(call.timeout)),
+                revision: call.revision,
+                group: call.group.clone(),
+                mark: pictures::mark_of(call),
+            };
+            driver.start(message, entry.bytes);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A process is made: prepared by its app, given its environment and its log, written down as ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wire::{Code, InstanceName, Problem};
+
+use super::run_file::{RunFile, run_file};
+use super::{Supervisor, stop};
+use crate::app::{App, Launch, LaunchRequest};
+use crate::home::{create_private, write_private};
+use crate::hub::Inner as Hub;
+use crate::limits;
+use crate::roster::{Instance, birth};
+
+impl Supervisor {
+    pub(super) async fn launch(
+        &self,
+        hub: &Arc<Hub>,
+        app: Arc<dyn App>,
+        instance: &Instance,
+        request: &LaunchRequest,
+        launch_id: &str,
+        ours: &CancellationToken,
+    ) -> Result<Child, Problem> {
+        let (home, wanted) = (hub.home.clone(), request.clone());
+        let launch = tokio::task::spawn_blocking(move || app.launch(&home, &wanted))
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the launch of an app panicked");
+                Problem::new(Code::INTERNAL, "The preparation of the start failed.")
+            })??;
+        let mut child = spawn(hub, &instance.name, launch_id, &launch)?;
+        if !self.launched(&instance.name, child.id(), ours) {
+            stop::kill(child.id());
+            child.wait().await.ok();
+            return Err(stopped_meanwhile(&instance.name));
+        }
+        instance.set_pid(child.id());
+        let pid = child.id().unwrap_or_default();
+        let run = RunFile {
+            name: instance.name.clone(),
+            launch: launch_id.to_owned(),
+            pid,
+            born: birth(pid),
+            launched: Some(SystemTime::now()),
+            request: request.clone(),
+        };
+        let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
+        if let Err(error) = write_private(&run_file(hub, &instance.name), &text) {
+            tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
+        }
+        Ok(child)
+    }
+
+    /// `false` when it was stopped while it was being launched.
+    fn launched(&self, name: &InstanceName, pid: Option<u32>, ours: &CancellationToken) -> bool {
+        let mut all = self.lock();
+        let Some(owned) = all.get_mut(name).filter(|_| !ours.is_cancelled()) else {
+            return false;
+        };
+        owned.pid = pid;
+        owned.launched = Some(Instant::now());
+        owned.since = None;
+        true
+    }
+}
+
+pub(super) fn stopped_meanwhile(name: &InstanceName) -> Problem {
+    Problem::new(
+        Code::START_FAILED,
+        format!("`{name}` was stopped before it connected."),
+    )
+    .hint("Start it again if that was not meant.")
+}
+
+pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
+    let log = log_file(hub, name);
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let tail = &lines[lines.len().saturating_sub(limits::LOG_TAIL_LINES)..];
+    Problem::new(
+        Code::START_FAILED,
+        format!("The program for `{name}` {what}."),
+    )
+    .hint(format!(
+        "The end of its output is in the details, all of it in {}.",
+        log.display()
+    ))
+    .detail("log", log.display().to_string())
+    .detail("output", tail.join("\n"))
+}
+
+fn spawn(
+    hub: &Hub,
+    name: &InstanceName,
+    launch_id: &str,
+    launch: &Launch,
+) -> Result<Child, Problem> {
+    let log = log_file(hub, name);
+    keep_older_logs(&log);
+    let cannot = |what: &str, error: &std::io::Error| {
+        Problem::new(Code::START_FAILED, format!("{what}: {error}."))
+            .hint("`kapelle doctor` looks for what may be wrong.")
+    };
+    let out = create_private(&log)
+        .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;
+    let err = out
+        .try_clone()
+        .map_err(|e| cannot("The log cannot be shared", &e))?;
+    let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .envs(launch.env.iter().map(|(key, value)| (key, value)))
+        .env("KAPELLE_HOME", hub.home.root())
+        .env("KAPELLE_LAUNCH", launch_id)
+        .env("KAPELLE_NAME", name.as_str())
+        .env("KAPELLE_ROOTS", roots)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        // It outlives a hub that is killed: its calls go on and are asked for again.
+        .kill_on_drop(false);
+    // A group of its own: Ctrl-C in the hub's terminal is not for it, and its children can be ended with it.
+    #[cfg(unix)]
+    command.process_group(0);
+    command.spawn().map_err(|error| {
+        cannot(
+            &format!("{} cannot be started", launch.program.display()),
+            &error,
+        )
+    })
+}
+
+fn log_file(hub: &Hub, name: &InstanceName) -> PathBuf {
+    hub.home.join(&format!("logs/{name}.log"))
+}
+
+/// `x.log` becomes `x.log.1` and so on; the oldest goes.
+fn keep_older_logs(log: &Path) {
+    let numbered = |number: usize| {
+        let mut path = log.as_os_str().to_owned();
+        path.push(format!(".{number}"));
+        PathBuf::from(path)
+    };
+    for number in (1..limits::INSTANCE_LOGS_MAX).rev() {
+        std::fs::rename(numbered(number), numbered(number + 1)).ok();
+    }
+    std::fs::rename(log, numbered(1)).ok();
+}
