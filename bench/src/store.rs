@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use hub::store::{JobStore as _, JobWrite};
@@ -101,13 +102,16 @@ fn submitted(path: &Path, durability: Durability, jobs: usize) -> Result<f64, Fa
         .worker_threads(1) // as the hub has on few cores
         .build()?;
     let each = jobs / SUBMITTERS;
+    // Ids follow each other in time, whoever asks, as the hub's do.
+    let next = Arc::new(AtomicUsize::new(0));
     let begin = Instant::now();
     runtime.block_on(async {
-        let submitters = (0..SUBMITTERS).map(|submitter| {
-            let store = Arc::clone(&store);
+        let submitters = (0..SUBMITTERS).map(|_| {
+            let (store, next) = (Arc::clone(&store), Arc::clone(&next));
             tokio::spawn(async move {
-                for n in 0..each {
-                    let write = vec![JobWrite::Insert(Box::new(job(submitter * each + n)))];
+                for _ in 0..each {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let write = vec![JobWrite::Insert(Box::new(job(number)))];
                     store.write(write, durability).await?;
                 }
                 Ok::<(), wire::Problem>(())

@@ -47,6 +47,8 @@ struct CallTable;
 impl Table for CallTable {
     type Write = Box<CallRecord>;
 
+    const GROUP_MAX: usize = limits::CALL_GROUP_MAX;
+
     fn has_parts(_: &Self::Write) -> bool {
         false
     }
@@ -58,7 +60,7 @@ impl Table for CallTable {
     /// Nobody waits, and few commits cost less than many.
     fn linger(_: Durability, _: usize) -> Linger {
         Linger {
-            writes: limits::GROUP_WRITES_MAX,
+            writes: limits::CALL_GROUP_MAX,
             within: limits::HISTORY_WAIT,
         }
     }

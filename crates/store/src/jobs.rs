@@ -46,6 +46,8 @@ struct JobTable;
 impl Table for JobTable {
     type Write = Vec<JobWrite>;
 
+    const GROUP_MAX: usize = limits::JOB_GROUP_MAX;
+
     fn has_parts(writes: &Self::Write) -> bool {
         writes.len() > 1 || matches!(writes.first(), Some(JobWrite::Batch(_)))
     }
@@ -56,13 +58,15 @@ impl Table for JobTable {
             .try_for_each(|one| write::apply(connection, one))
     }
 
-    /// Those who were in the last group are likely to be in the next one, and a fsync for all of them is
-    /// cheaper than one for each.
+    /// Those who were in the last group are likely to be in the next one, and a commit for all of them is cheaper than
+    /// one for each.
     fn linger(durability: Durability, last_group: usize) -> Linger {
-        let worth_it = durability == Durability::Fsync && last_group > 1;
         Linger {
-            writes: if worth_it { last_group } else { 0 },
-            within: limits::GROUP_WAIT,
+            writes: if last_group > 1 { last_group } else { 0 },
+            within: match durability {
+                Durability::Fsync => limits::FSYNC_GROUP_WAIT,
+                Durability::Journal => limits::JOURNAL_GROUP_WAIT,
+            },
         }
     }
 }

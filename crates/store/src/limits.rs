@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-/// Writes of one group: a longer one keeps its first writer waiting for no gain.
-pub(crate) const GROUP_WRITES_MAX: usize = 256;
+/// Writes of jobs in one group: a longer one keeps its first writer waiting for no gain.
+pub(crate) const JOB_GROUP_MAX: usize = 256;
+/// Ended calls in one group. Nobody waits for it, and the fewer commits the less is written: each has the last pages of
+/// every index again.
+pub(crate) const CALL_GROUP_MAX: usize = 512;
 /// How long a group waits for those that were in the last one: less than a fsync takes.
-pub(crate) const GROUP_WAIT: Duration = Duration::from_millis(2);
+pub(crate) const FSYNC_GROUP_WAIT: Duration = Duration::from_millis(2);
+/// The same where no fsync is waited for: about what a commit of one takes.
+pub(crate) const JOURNAL_GROUP_WAIT: Duration = Duration::from_micros(100);
 /// How long the history waits for a group: nobody waits for it, and every commit costs some time of a
 /// processor.
 pub(crate) const HISTORY_WAIT: Duration = Duration::from_millis(50);

@@ -7,6 +7,7 @@
 //! A write that cannot be done alone (a key that is taken) fails alone. When the whole group fails (the disk is
 //! full) it is taken back and each write is tried by itself, so that small ones pass where large ones do not.
 
+use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use hub::store::Acknowledge;
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use wire::{Code, Durability, Problem};
 
 use crate::queue::{Entry, Linger, Queue, Refused, Room, Step};
@@ -24,6 +26,9 @@ use crate::{file, limits, problems};
 /// What the writes of a file mean.
 pub(crate) trait Table: Send + 'static {
     type Write: Send + 'static;
+
+    /// Writes of one group at most.
+    const GROUP_MAX: usize;
 
     /// Whether it has parts that must be taken back when a later one cannot be done.
     fn has_parts(write: &Self::Write) -> bool;
@@ -88,12 +93,14 @@ pub(crate) struct Writer<T: Table> {
 }
 
 impl<T: Table> Writer<T> {
-    pub(crate) fn start(path: &Path, connection: Connection) -> Result<Self, Problem> {
+    pub(crate) fn start(path: &Path, mut connection: Connection) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new());
+        let in_log = watch_log(&mut connection).map_err(|error| problems::failed(path, &error))?;
         let mut run = Run::<T> {
             queue: Arc::clone(&queue),
             path: path.to_owned(),
             log: file::log_of(path),
+            in_log,
             connection,
             synchronous: Durability::Fsync,
             last_group: 1,
@@ -204,16 +211,31 @@ fn entry<W>(work: Work<W>, writes: usize, bytes: usize) -> Entry<Work<W>> {
     }
 }
 
+/// Counts what each commit leaves in the log, in bytes.
+fn watch_log(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicU64>> {
+    let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let in_log = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&in_log);
+    connection.wal_hook(Some(move |_: &mut Wal, pages: c_int| {
+        let pages = u64::try_from(pages).unwrap_or(0);
+        told.store(pages * page, Ordering::Relaxed);
+        Ok(())
+    }))?;
+    Ok(in_log)
+}
+
 /// The thread's side.
 struct Run<T: Table> {
     queue: Arc<Queue<Work<T::Write>>>,
     path: PathBuf,
     log: PathBuf,
+    /// The bytes of the log that hold something which may not be in the file yet.
+    in_log: Arc<AtomicU64>,
     connection: Connection,
     /// What the connection is set to.
     synchronous: Durability,
     last_group: usize,
-    /// The size of the log at which it is tried to put it into the file.
+    /// The bytes in the log at which it is tried to put it into the file.
     try_log_at: u64,
     alarmed: bool,
     table: PhantomData<T>,
@@ -231,10 +253,7 @@ impl<T: Table> Run<T> {
                     within: Duration::ZERO,
                 },
             };
-            match self
-                .queue
-                .next(idle_after, linger, limits::GROUP_WRITES_MAX)
-            {
+            match self.queue.next(idle_after, linger, T::GROUP_MAX) {
                 Step::Group(group) => {
                     self.work(group);
                     self.keep_log_small();
@@ -373,12 +392,14 @@ impl<T: Table> Run<T> {
         Ok(())
     }
 
+    /// What is in the log goes into the file, and what is written next lies over it: a log that is cut short and grows again
+    /// costs more than all that is written into it.
     fn keep_log_small(&mut self) {
-        let bytes = std::fs::metadata(&self.log).map_or(0, |meta| meta.len());
+        let bytes = self.in_log.load(Ordering::Relaxed);
         if bytes < self.try_log_at {
             return;
         }
-        if self.empty_log() {
+        if self.put_log_into_file("PRAGMA wal_checkpoint(PASSIVE)") {
             self.try_log_at = limits::LOG_BYTES;
             self.alarmed = false;
             return;
@@ -395,18 +416,24 @@ impl<T: Table> Run<T> {
         }
     }
 
-    /// Puts the log into the file; `false` when a reader is in the way or the disk does not take it.
-    fn empty_log(&self) -> bool {
+    /// Puts the log into the file and gives its room back.
+    fn empty_log(&self) {
+        self.put_log_into_file("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// `false` when a reader is in the way or the disk does not take it.
+    fn put_log_into_file(&self, checkpoint: &str) -> bool {
         // A reader is not waited for: writers wait meanwhile.
-        let emptied = self.connection.busy_timeout(Duration::ZERO).and_then(|()| {
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-                    row.get::<_, i64>(0)
-                })
+        let done = self.connection.busy_timeout(Duration::ZERO).and_then(|()| {
+            self.connection.query_row(checkpoint, [], |row| {
+                let (busy, in_log, in_file): (i64, i64, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(busy == 0 && in_log == in_file)
+            })
         });
         self.connection.busy_timeout(limits::BUSY_TIMEOUT).ok();
-        match emptied {
-            Ok(busy) => busy == 0,
+        match done {
+            Ok(done) => done,
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), %error, "the log of the store stays");
                 false
