@@ -302,7 +302,7 @@ def _main_window():
 
 def _window_for(copy):
     """The window in which the render begins. Where Blender renders only what is shown it is the render window, and that
-    has the copy already: to show it once the job runs is to change what the render thread reads."""
+    has the copy already: to show it just after the job began ended 4.3.2 by SIGSEGV in the render thread."""
     if not versions.renders_only_what_is_shown():
         return _main_window()
     if not any(_render_windows()):

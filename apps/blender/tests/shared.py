@@ -66,7 +66,7 @@ class Shared:
                 why = "Blender %s: %s" % (otherwise, (str(error) or type(error).__name__).splitlines()[0])
         try:
             found = os.environ.get("PYTEST_CURRENT_TEST", "")
-            TOLD.append("%s Found at %s.\n%s" % (why, found, self._instance.last_words()))
+            TOLD.append("%s\nFound at %s.\n%s" % (why, found, self._instance.last_words()))
         finally:
             self.close()
         return TOLD[-1]

@@ -76,6 +76,7 @@ class Instance:
             cwd=self.home,
         )
         threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._await_end, daemon=True).start()
         try:
             self.announcement = self.hub.wait_connections(1, START_S)
         except AssertionError:
@@ -199,7 +200,9 @@ class Instance:
     def _read(self):
         for line in self.process.stdout:
             self.output.append(line.decode("utf-8", "replace"))
-        self.process.wait()  # its output may end before it does
+
+    def _await_end(self):
+        self.process.wait()
         with self.hub.changed:
             self._ended = True
             self.hub.changed.notify_all()
