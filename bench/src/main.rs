@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 mod arrays;
 mod bridge_link;
@@ -34,6 +35,10 @@ mod single;
 mod stats;
 mod store;
 mod window;
+
+/// The hub's allocator, so that the floors have what it has.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// What went wrong, as a sentence for the person who runs this.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
