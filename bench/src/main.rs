@@ -22,6 +22,7 @@ mod fanout;
 mod farm;
 mod floor;
 mod goals;
+mod history;
 mod http;
 mod jobs;
 mod kapelle;
@@ -116,7 +117,10 @@ fn main() -> ExitCode {
     let mut words = Words::parse();
     let done = match words.role.take() {
         Some(Role::Hammer) => hammer(),
-        Some(Role::Store) => store::measure(words.kapelle, words.quick),
+        Some(Role::Store) => {
+            let blender = blender(words.blender, words.python, words.no_blender);
+            store::measure(words.kapelle, &blender, words.quick)
+        }
         Some(Role::Jobs) => jobs::measure(words.kapelle, words.quick),
         Some(Role::Fanout) => fanout::measure(words.kapelle, words.quick),
         Some(Role::FanoutFloor) => fanout::floor::serve(),
@@ -177,6 +181,15 @@ pub(crate) fn pause(time: std::time::Duration) {
     std::thread::sleep(time);
 }
 
+fn blender(program: Option<PathBuf>, python: Option<PathBuf>, none: bool) -> scene::Blender {
+    match (program, python, none) {
+        (_, _, true) => scene::Blender::None,
+        (Some(path), _, _) => scene::Blender::Program(path),
+        (_, Some(path), _) => scene::Blender::Python(path),
+        _ => scene::Blender::Any,
+    }
+}
+
 fn measure(words: Words) -> Result<(), Fault> {
     for path in &words.out {
         report::Form::of(path)?;
@@ -189,12 +202,7 @@ fn measure(words: Words) -> Result<(), Fault> {
             None
         },
         kapelle: kapelle::program(words.kapelle)?,
-        blender: match (words.blender, words.python, words.no_blender) {
-            (_, _, true) => scene::Blender::None,
-            (Some(path), _, _) => scene::Blender::Program(path),
-            (_, Some(path), _) => scene::Blender::Python(path),
-            _ => scene::Blender::Any,
-        },
+        blender: blender(words.blender, words.python, words.no_blender),
         window: words.window.or_else(|| machine::on_path("blender")),
         length: if words.quick {
             rounds::Length::QUICK

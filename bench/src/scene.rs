@@ -85,6 +85,17 @@ pub(crate) enum Blender {
     None,
 }
 
+impl Blender {
+    /// What `kapelle start blender` is told of it.
+    pub(crate) fn options(&self) -> Vec<&OsStr> {
+        match self {
+            Self::None | Self::Any => Vec::new(),
+            Self::Program(path) => vec![OsStr::new("--blender"), path.as_os_str()],
+            Self::Python(path) => vec![OsStr::new("--python"), path.as_os_str()],
+        }
+    }
+}
+
 /// # Errors
 /// When what all parts need cannot be started. What fails within a part is told in the report; a slow answer is
 /// no failure.
@@ -420,15 +431,12 @@ fn start_blender(
     dir: &Path,
     ways: &mut Vec<Way>,
 ) -> Result<Option<(Hub, Instance)>, Fault> {
-    let options: Vec<&OsStr> = match &wanted.blender {
-        Blender::None => return Ok(None),
-        Blender::Any => Vec::new(),
-        Blender::Program(path) => vec![OsStr::new("--blender"), path.as_os_str()],
-        Blender::Python(path) => vec![OsStr::new("--python"), path.as_os_str()],
-    };
+    if matches!(wanted.blender, Blender::None) {
+        return Ok(None);
+    }
     eprintln!("starting Blender");
     let hub = Hub::start(processes, &wanted.kapelle, &dir.join("blender"))?;
-    let instance = hub.start_blender(processes, &options)?;
+    let instance = hub.start_blender(processes, &wanted.blender.options())?;
     ways.push(Way {
         name: "HTTP → Kapelle → Blender",
         end: End::Http(hub.target.clone()),

@@ -1,11 +1,12 @@
-//! What lasts, and what it costs: enqueueing jobs beside bare SQLite, and the history's price for a call.
+//! What lasts, and what it costs: enqueueing jobs beside bare SQLite, a change of one among many, and the history's price
+//! for a call ([`history`]).
 //!
 //! **Enqueueing.** 64 submitters, each waiting for its acknowledgement before the next job, at the real store; beside
 //! them the floor: one thread that inserts the same jobs into tables of the same form by hand, 64 in each
 //! transaction, nobody waiting. In turns, on the same disk.
 //!
-//! **The history.** Two hubs with an echo bridge each, one that writes down what was called and one that does not
-//! (`keep_days = 0`), asked in turns.
+//! **Changing.** One change after the other, each waited for: of jobs in their order, as claims make them, and all over
+//! the file, as edits do.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,18 +21,20 @@ use wire::{Durability, JobStatus};
 
 use crate::Fault;
 use crate::goals::Goal;
+use crate::history;
 use crate::http::Client;
 use crate::kapelle::{self, Hub};
 use crate::processes::{Processes, own_role};
-use crate::rounds::{End, Length, Way, crowd, one_client};
+use crate::rounds::Length;
+use crate::scene;
 use crate::stats::median;
 
 /// Who enqueues at the same time.
 const SUBMITTERS: usize = 64;
 /// Of the floor's rate, at least.
 const OF_FLOOR: f64 = 0.6;
-/// What a call may cost with the history, times what it costs without.
-const WITH_HISTORY: f64 = 1.1;
+/// What a change may cost among many jobs, times what it costs among few.
+const MANY_JOBS: f64 = 2.0;
 /// How long an echo bridge is waited for: looks, and their distance in milliseconds.
 const LOOKS_MAX: u32 = 500;
 const LOOK_MS: u64 = 10;
@@ -40,7 +43,11 @@ const LOOK_MS: u64 = 10;
 ///
 /// # Errors
 /// What keeps it from measuring.
-pub(crate) fn measure(kapelle: Option<PathBuf>, quick: bool) -> Result<(), Fault> {
+pub(crate) fn measure(
+    kapelle: Option<PathBuf>,
+    blender: &scene::Blender,
+    quick: bool,
+) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
         println!("NOT BUILT FOR RELEASE: these figures say nothing.");
     }
@@ -52,9 +59,13 @@ pub(crate) fn measure(kapelle: Option<PathBuf>, quick: bool) -> Result<(), Fault
     ] {
         goals.push(enqueue(durability, name, rounds, jobs)?);
     }
-    goals.push(claim_like_updates(rounds)?);
+    goals.push(changes(rounds)?);
     let length = if quick { Length::QUICK } else { Length::FULL };
-    goals.extend(history(&kapelle::program(kapelle)?, &length)?);
+    goals.extend(history::measure(
+        &kapelle::program(kapelle)?,
+        blender,
+        &length,
+    )?);
     println!();
     for goal in goals {
         let verdict = if goal.met { "met" } else { "NOT MET" };
@@ -171,9 +182,8 @@ fn insert(connection: &Connection, job: &hub::store::Job) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A change of one job at a time, as a claim makes it, with 10 jobs in the file and with 100,000.
-fn claim_like_updates(rounds: usize) -> Result<Goal, Fault> {
-    const UPDATES: usize = 200;
+/// A change of one job at a time, with 10 jobs in the file and with 100,000.
+fn changes(rounds: usize) -> Result<Goal, Fault> {
     let dir = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut stores = Vec::new();
@@ -187,22 +197,26 @@ fn claim_like_updates(rounds: usize) -> Result<Goal, Fault> {
         }
         stores.push((store, count));
     }
-    let mut ratios = Vec::new();
-    for round in 0..rounds {
-        let mut took = Vec::new();
-        for (store, count) in &stores {
-            let begin = Instant::now();
-            for n in 0..UPDATES {
-                let id = job((n * 7_919 + round) % count).id;
-                let mut change = hub::store::JobChange::of(&id);
-                change.status = Some(JobStatus::ALL[(n + round) % 3]);
-                change.attempt = Some(1);
-                let write = vec![JobWrite::Change(Box::new(change))];
-                runtime.block_on(store.write(write, Durability::Journal))?;
+    let mut in_order = Vec::new();
+    for (step, name) in [(1, "in their order"), (7_919, "all over the file")] {
+        let mut pairs = Vec::new();
+        for round in 0..rounds {
+            let mut took = [0.0; 2];
+            for turn in [round % 2, (round + 1) % 2] {
+                let (store, count) = &stores[turn];
+                took[turn] = runtime.block_on(change(store, *count, step, round))?;
             }
-            took.push(begin.elapsed().as_secs_f64());
+            pairs.push(took);
         }
-        ratios.push(took[1] / took[0]);
+        let of = |at: usize| median(pairs.iter().map(|pair| pair[at]));
+        println!(
+            "a change of a job, {name}: {:.0} µs with 10 in the file, {:.0} µs with 100,000",
+            of(0),
+            of(1)
+        );
+        if step == 1 {
+            in_order = pairs;
+        }
     }
     for (store, count) in &stores {
         let begin = Instant::now();
@@ -219,69 +233,27 @@ fn claim_like_updates(rounds: usize) -> Result<Goal, Fault> {
         println!("a page of 50 and the counts, {count} jobs: {ms:.2} ms");
     }
     Ok(Goal::at_most(
-        "a change of a job with 100,000 in the file, times one with 10",
-        2.0,
-        median(ratios.into_iter()),
+        "a change of a job as by a claim with 100,000 in the file, times one with 10",
+        MANY_JOBS,
+        median(in_order.iter().map(|pair| pair[1] / pair[0])),
         "×",
     ))
 }
 
-fn history(program: &Path, length: &Length) -> Result<Vec<Goal>, Fault> {
-    let mut processes = Processes::new()?;
-    let dir = tempfile::tempdir()?;
-    processes.remove_at_end(dir.path())?;
-    let mut hubs = Vec::new();
-    for (name, config) in [("without", "[history]\nkeep_days = 0\n"), ("with", "")] {
-        let home = dir.path().join(name);
-        hub::home::Home::open(&home)?;
-        std::fs::write(home.join("config.toml"), config)?;
-        let hub = Hub::start(&mut processes, program, &home)?;
-        start_echo(&mut processes, &hub)?;
-        hubs.push(hub);
+/// Microseconds of one change, with its acknowledgement. The jobs lie `step` apart.
+#[expect(clippy::cast_precision_loss, reason = "hundreds fit")]
+async fn change(store: &Jobs, count: usize, step: usize, round: usize) -> Result<f64, Fault> {
+    const CHANGES: usize = 200;
+    let begin = Instant::now();
+    for n in 0..CHANGES {
+        let id = job((round * CHANGES + n * step) % count).id;
+        let mut change = hub::store::JobChange::of(&id);
+        change.status = Some(JobStatus::ALL[(n + round) % 3]);
+        change.attempt = Some(1);
+        let write = vec![JobWrite::Change(Box::new(change))];
+        store.write(write, Durability::Journal).await?;
     }
-    let way = |at: usize, name| Way {
-        name,
-        end: End::Http(hubs[at].target.clone()),
-    };
-    let ways = [way(0, "without the history"), way(1, "with the history")];
-    let (mut one, mut many) = (Vec::new(), Vec::new());
-    for round in 0..length.rounds {
-        let (mut small, mut crowds) = ([0.0; 2], [0.0; 2]);
-        for turn in [round % 2, (round + 1) % 2] {
-            small[turn] = one_client(&ways[turn], length.calls)?.0.p50_ms;
-            let lasts = std::time::Duration::from_millis(length.crowd_ms);
-            crowds[turn] = crowd(&hubs[turn].target, lasts)?.calls_per_s;
-        }
-        one.push(small);
-        many.push(crowds);
-    }
-    let of = |all: &[[f64; 2]], at: usize| median(all.iter().map(|pair| pair[at]));
-    println!(
-        "a call, one client, p50: {:.3} ms without the history, {:.3} ms with it",
-        of(&one, 0),
-        of(&one, 1)
-    );
-    println!(
-        "calls/s, eight clients: {:.0} without the history, {:.0} with it",
-        of(&many, 0),
-        of(&many, 1)
-    );
-    let left_out = Client::new(&hubs[1].target)?.get("/v1/calls?limit=1")?["left_out"].clone();
-    println!("calls that were not written down: {left_out}");
-    Ok(vec![
-        Goal::at_most(
-            "a call with the history, p50, times one without",
-            WITH_HISTORY,
-            median(one.iter().map(|pair| pair[1] / pair[0])),
-            "×",
-        ),
-        Goal::at_most(
-            "the time of a call with the history, eight clients, times without",
-            WITH_HISTORY,
-            median(many.iter().map(|pair| pair[0] / pair[1])),
-            "×",
-        ),
-    ])
+    Ok(begin.elapsed().as_secs_f64() * 1e6 / CHANGES as f64)
 }
 
 /// Starts an echo bridge and waits for it.
