@@ -20,7 +20,7 @@ import time
 import bpy
 from bpy.app.handlers import persistent
 
-from . import host, render, render_jobs, versions
+from . import render, render_jobs, render_windows, versions
 from .bridgekit.call import Deferred
 from .bridgekit.problem import Problem
 
@@ -44,7 +44,7 @@ def wanted(call, background):
     it safely. Says so in the call where that is the reason."""
     if bpy.app.background or background:
         return False
-    if not versions.renders_only_what_is_shown() or _opens_a_window():
+    if not versions.renders_only_what_is_shown() or render_windows.opens_one():
         return True
     call.log("info", IN_A_PROCESS % versions.text(), call.command)
     return False
@@ -116,7 +116,7 @@ class _Job:
         self.fps = None
         self._call = call
         self._scene = scene
-        self._shown = _main_window().scene.name
+        self._shown = render_windows.main_window().scene.name
         self._settings = settings
         self._ended = threading.Event()
         self._stopping = self._complete = self._cancelled = False
@@ -147,16 +147,16 @@ class _Job:
             render_jobs.slow_note(copy, lambda note: self._call.log("warning", note, self._call.command))
             self._listen()
             _running.append(self)
-            with bpy.context.temp_override(window=_window_for(copy)):
+            with bpy.context.temp_override(window=render_windows.window_for(copy)):
                 state = bpy.ops.render.render("INVOKE_DEFAULT", scene=copy.name, **options)
             if "RUNNING_MODAL" not in state:
                 raise Problem("call_failed", "Blender did not begin to render (%s)." % ", ".join(state))
-            self._windows = _pointers(_render_windows())
+            self._windows = render_windows.pointers(render_windows.shown_in())
         except BaseException:
             self._tidy()
             self.drop()
             raise
-        with _ours():
+        with render_windows.ours():
             bpy.app.timers.register(self._look, first_interval=LOOK_S, persistent=True)
 
     def wait(self, call):
@@ -225,7 +225,7 @@ class _Job:
             now = time.monotonic()
             if now - self._word_at >= TOLD_S:
                 self._word_at = now
-                _show(bpy.data.scenes.get(self._name))
+                render_windows.show(bpy.data.scenes.get(self._name))
                 if self.plan is None:
                     self._call.progress(None, "rendering, %d s" % (now - self._began))
             return LOOK_S
@@ -262,7 +262,8 @@ class _Job:
     def _was_closed(self):
         """Whether the window of this render is gone. Blender ends the job of one that is closed, and writes what there
         is as if that were all."""
-        return bool(self._windows) and self._windows.isdisjoint(_pointers(bpy.context.window_manager.windows))
+        windows = render_windows.pointers(bpy.context.window_manager.windows)
+        return bool(self._windows) and self._windows.isdisjoint(windows)
 
     def _tidy(self):
         for where, handler in self._handlers:
@@ -271,8 +272,8 @@ class _Job:
         self._handlers = ()
         if self in _running:
             _running.remove(self)
-        _show(bpy.data.scenes.get(self._shown))
-        with _ours():
+        render_windows.show(bpy.data.scenes.get(self._shown))
+        with render_windows.ours():
             _forget_scenes()
 
 
@@ -282,9 +283,9 @@ def _delete(name):
     copy = bpy.data.scenes.get(name)
     if copy is None:
         return
-    window = _main_window()
+    window = render_windows.main_window()
     before = window.scene
-    with _ours():
+    with render_windows.ours():
         try:
             window.scene = copy
             with bpy.context.temp_override(window=window):
@@ -292,75 +293,6 @@ def _delete(name):
                     bpy.ops.scene.delete()
         finally:
             window.scene = before
-
-
-def _main_window():
-    """A window of the artist's, not one that shows a render."""
-    windows = bpy.context.window_manager.windows
-    return next((one for one in windows if not one.screen.is_temporary), windows[0])
-
-
-def _window_for(copy):
-    """The window in which the render begins. Where Blender renders only what is shown it is the render window, and that
-    has the copy already: to show it just after the job began ended 4.3.2 by SIGSEGV in the render thread."""
-    if not versions.renders_only_what_is_shown():
-        return _main_window()
-    if not any(_render_windows()):
-        _open_render_window()
-    _show(copy)
-    for window in _render_windows():
-        return window
-    raise Problem(
-        "call_failed",
-        "Blender opened no window for the render.",
-        hint="Pass background=true for a process of its own.",
-    )
-
-
-def _open_render_window():
-    """Blender opens none where an image editor shows a render already, so none does for this moment."""
-    spaces = [
-        area.spaces.active
-        for window in bpy.context.window_manager.windows
-        for area in window.screen.areas
-        if area.type == "IMAGE_EDITOR"
-    ]
-    shown = [(one, one.image) for one in spaces if one.image is not None and one.image.type == "RENDER_RESULT"]
-    try:
-        for space, _image in shown:
-            space.image = None
-        with bpy.context.temp_override(window=_main_window()):
-            bpy.ops.render.view_show("INVOKE_DEFAULT")
-    finally:
-        for space, image in shown:
-            space.image = image
-
-
-def _pointers(windows):
-    return {one.as_pointer() for one in windows}
-
-
-def _opens_a_window():
-    """Whether Blender shows a render in a window of its own, which alone can show our copy."""
-    return bpy.context.preferences.view.render_display_type == "WINDOW"
-
-
-def _render_windows():
-    """Windows that Blender opened to show a render. One that belongs to another window shares its scene."""
-    for window in bpy.context.window_manager.windows:
-        areas = [one for one in window.screen.areas if one.type == "IMAGE_EDITOR"]
-        if window.screen.is_temporary and window.parent is None and areas:
-            yield window
-
-
-def _show(scene):
-    """Lets the render window show the render of this scene: it shows that of its own scene only."""
-    if scene is None:
-        return
-    with _ours():
-        for window in _render_windows():
-            if window.scene != scene:
-                window.scene = scene
 
 
 def _forget_scenes(*args):
@@ -382,20 +314,6 @@ def _watch_leftovers():
 @persistent
 def _forgetting(*args):
     _forget_scenes()
-
-
-class _ours:
-    """What Blender announces meanwhile is our own doing and no artist's."""
-
-    def __enter__(self):
-        self._watch = host.current().watch
-        self._before, self._watch.ours = self._watch.ours, True
-
-    def __exit__(self, *error):
-        # What waits to be announced is announced now, and not when Blender draws.
-        for window in bpy.context.window_manager.windows:
-            window.view_layer.update()
-        self._watch.ours = self._before
 
 
 def _as_problem(error):
