@@ -374,5 +374,5 @@ def _writes(node, at):
             mode = one.value
     if mode is None:
         return False
-    text = getattr(mode, "value", getattr(mode, "s", None))  # `s` up to 3.7
+    text = mode.value if hasattr(mode, "value") else getattr(mode, "s", None)  # `s` up to 3.7
     return not isinstance(text, str) or any(sign in text for sign in "wax+")

@@ -108,7 +108,11 @@ class Wait:
 def wait(readable, seconds=None):
     """The same once, for a thread that is no member otherwise."""
     with member():
-        return Wait(readable)(seconds)
+        try:
+            waiting = Wait(readable)
+        except (OSError, ValueError):
+            return True  # closed already; reading says so
+        return waiting(seconds)
 
 
 def lines(pipe):

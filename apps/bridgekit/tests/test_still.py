@@ -171,6 +171,12 @@ class Holding(unittest.TestCase):
         self.assertTrue(still.Wait(other)(10), "an end is something to read")
 
     @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
+    def test_what_is_closed_already_is_at_its_end(self):
+        one, other = socket.socketpair()
+        self.addCleanup(other.close)
+        one.close()
+        self.assertTrue(still.wait(one, 10))
+
     def test_in_a_child_of_a_fork_there_is_nobody_to_wait_for(self):
         self.reading()
         with still.hold(True):
