@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from assemble import APP
 from before import BEFORE
+from instance import wait_until
 
 EXAMPLES = {}
 for path in sorted((APP / "commands").glob("*.toml")):
@@ -257,8 +258,15 @@ def test_wrong_argument_names_are_told(blender):
 def test_the_state_is_pushed_after_a_change(blender):
     blender.hub.forget()
     blender.run("object.create", kind="cube", name="Seen")
-    told = blender.hub.wait("state")["state"]
-    assert told["active"] == "Seen" and told["dirty"] and told["objects"]["mesh"] == 2
+
+    def pushed():
+        # That of the fresh file may still come.
+        states = [one["state"] for one in blender.hub.messages if one["t"] == "state"]
+        return next((one for one in states if one["active"] == "Seen"), None)
+
+    wait_until(pushed)
+    told = pushed()
+    assert told["dirty"] and told["objects"]["mesh"] == 2
     assert told["revision"] >= 1 and told["file"] is None and told["engine"] in ("eevee", "cycles")
 
 
