@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::Fault;
 use crate::bridge_link::{Kept, Place};
 use crate::goals::{self, Figure, Goal};
-use crate::http::{Client, Target};
+use crate::http::Target;
 use crate::kapelle::{self, Hub, Instance};
 use crate::processes::{Processes, own_role};
 use crate::report::{Report, Row};
@@ -27,9 +27,6 @@ use crate::{arrays, machine, mcp, window};
 const BLENDER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process of this program may take to come.
 const OWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the hub is asked whether the echo bridge has come, and how often at most.
-const LOOK: Duration = Duration::from_millis(10);
-const LOOKS_MAX: usize = 1_000;
 
 pub(crate) const FLOOR: usize = 0;
 pub(crate) const ECHO: usize = 1;
@@ -409,16 +406,7 @@ fn start_floor(processes: &mut Processes) -> Result<Target, Fault> {
 
 /// One echo bridge at the hub, one that dials the bench.
 fn start_echo(processes: &mut Processes, hub: &Hub, alone: &Path) -> Result<Kept, Fault> {
-    processes.spawn(own_role("echo-bridge")?.env("KAPELLE_HOME", &hub.home))?;
-    let mut client = Client::new(&hub.target)?;
-    let mut looks = 0;
-    while client.get("/v1/instances")?["instances"][0]["state"] != "idle" {
-        looks += 1;
-        if looks > LOOKS_MAX {
-            return Err("the echo bridge did not come".into());
-        }
-        crate::pause(LOOK);
-    }
+    crate::store::start_echo(processes, hub)?;
     let place = Place::new(alone)?;
     processes.spawn(own_role("echo-bridge")?.env("KAPELLE_HOME", place.home()))?;
     place.accept(OWN_TIMEOUT)

@@ -58,6 +58,7 @@ def show(scene):
 
 
 def pointers(windows):
+    """What tells these windows from others, also once they are closed."""
     return {one.as_pointer() for one in windows}
 
 

@@ -201,11 +201,17 @@ async fn live(
 
 /// The end of a call that is larger than a message may be.
 fn not_sent(why: &FrameError) -> Outcome {
+    let what = match why {
+        FrameError::TooLong(bytes, max) => {
+            format!("as a message to its bridge it has {bytes} bytes, and {max} are the most")
+        }
+        other => other.to_string(),
+    };
     let problem = Problem::new(
         Code::BODY_TOO_LARGE,
-        format!("The call has not run: {why}."),
+        format!("The call has not run: {what}."),
     )
-    .hint("Store large values as blobs (POST /v1/blobs) or in files, and name those.");
+    .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.");
     Outcome::without_value(Status::Failed, problem)
 }
 

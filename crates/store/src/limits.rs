@@ -9,7 +9,7 @@ pub(crate) const JOB_GROUP_MAX: usize = 256;
 pub(crate) const CALL_GROUP_MAX: usize = 512;
 /// How long a group waits for those that were in the last one: less than a fsync takes.
 pub(crate) const FSYNC_GROUP_WAIT: Duration = Duration::from_millis(2);
-/// The same where no fsync is waited for: about what a commit of one takes.
+/// The same where no fsync is waited for: a commit of one takes about half of it.
 pub(crate) const JOURNAL_GROUP_WAIT: Duration = Duration::from_micros(100);
 /// How long the history waits for a group: nobody waits for it, and every commit costs some time of a
 /// processor.

@@ -392,8 +392,8 @@ impl<T: Table> Run<T> {
         Ok(())
     }
 
-    /// What is in the log goes into the file, and what is written next lies over it: a log that is cut short and grows again
-    /// costs more than all that is written into it.
+    /// What is in the log goes into the file, and what is written next lies over it: to cut the log short and let it grow
+    /// again costs time with every page.
     fn keep_log_small(&mut self) {
         let bytes = self.in_log.load(Ordering::Relaxed);
         if bytes < self.try_log_at {

@@ -60,6 +60,10 @@ async fn a_call_that_is_larger_than_a_message_ends_and_the_others_go_on() {
         (Status::Failed, &Code::BODY_TOO_LARGE)
     );
     assert!(problem.message.contains("has not run"), "{problem:?}");
+    assert!(
+        problem.hint.as_ref().unwrap().contains("PUT /v1/blobs"),
+        "{problem:?}"
+    );
     assert!(hub.run("toy.echo", json!({})).await.is(Status::Succeeded));
     assert_eq!(bridge.calls().len(), 1, "only the second one came");
 }
