@@ -58,7 +58,8 @@ class Group:
 class Call:
     """One request to run a command.
 
-    `id`, `command`, `args`, `owner` (who asks), `scopes` (frozenset of read, write, destructive, code,
+    `id`, `command`, `args`, `owner` (who asks, for people), `owner_id` (who that is: a later token of the same name is
+    another owner; what is kept is kept under this), `scopes` (frozenset of read, write, destructive, code,
     admin), `timeout_ms` (from the start of the run, or None), `revision` (at which the state must still be, or
     None), `group` (a `Group` of calls that belong together, or None), `mark` (what the hub notes for itself and is told
     again after a reconnect, or None), `cancelled` (true once somebody cancelled it or its time is over; safe to read
@@ -66,7 +67,7 @@ class Call:
     """
 
     __slots__ = (
-        "id", "command", "args", "owner", "scopes", "timeout_ms", "revision", "group", "mark", "cancelled", "entry",
+        "id", "command", "args", "owner", "owner_id", "scopes", "timeout_ms", "revision", "group", "mark", "cancelled", "entry",
         "ending", "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged", "settled", "capture",
         "port", "blobs", "incoming", "logs", "logs_left_out", "fresh_logs", "fresh_progress",
         "fresh_details", "told_progress", "_on_cancel", "_blob_bytes",
@@ -77,6 +78,7 @@ class Call:
         self.command = command
         self.args = args or {}
         self.owner = owner
+        self.owner_id = owner
         self.scopes = frozenset(scopes)
         self.timeout_ms = timeout_ms
         self.revision = None
@@ -118,6 +120,8 @@ class Call:
         scopes = item.get("scopes")
         scopes = [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else ()
         call = cls(call_id, command, args, str(item.get("owner") or ""), scopes, timeout_ms)
+        owner_id = item.get("owner_id")
+        call.owner_id = owner_id if isinstance(owner_id, str) and owner_id else call.owner
         revision = item.get("revision")
         call.revision = revision if isinstance(revision, int) else None
         call.group = Group.of(item.get("group"))
@@ -210,6 +214,8 @@ class Call:
     def known(self):
         """What the bridge tells of it after a reconnect."""
         told = {"id": self.id, "command": self.command, "owner": self.owner}
+        if self.owner_id != self.owner:
+            told["owner_id"] = self.owner_id
         if self.mark is not None:
             told["mark"] = self.mark
         return told

@@ -37,7 +37,7 @@ def install(table, host):
             raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
         if namespace is not None and (not isinstance(namespace, str) or len(namespace) > NAME_CHARS_MAX):
             raise Problem("arguments_invalid", f"`namespace` is a name of up to {NAME_CHARS_MAX} characters.")
-        variables = namespaces.get(call.owner, namespace or "", bool(reset))
+        variables = namespaces.get(call.owner_id, namespace or "", bool(reset))
         try:
             compiled = sources.compile(code)
         except Interrupt:
@@ -56,7 +56,7 @@ def install(table, host):
     def code_check(call, code):
         if not isinstance(code, str):
             raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
-        known = next((kept for owner, name, kept in namespaces.all() if (owner, name) == (call.owner, "")), {})
+        known = next((kept for owner, name, kept in namespaces.all() if (owner, name) == (call.owner_id, "")), {})
         return _checked(call, code, checks, known, host)
 
     return namespaces

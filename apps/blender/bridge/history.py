@@ -43,6 +43,7 @@ class Done:
         self.call = call.id
         self.command = call.command
         self.owner = call.owner
+        self.owner_id = call.owner_id
         self.label = label  # of its step, or None
         self.ended_at = time.time()
         self.status = status
@@ -121,8 +122,8 @@ class History:
         ][::-1]
 
     def undo(self, steps=1, through=False, only=None):
-        """Takes the last steps back. Without `through` it stops before a step of the artist's, and with `only` (a
-        caller's name) before that of anybody else. Returns {"undone": […], newest first, "stays": […]}."""
+        """Takes the last steps back. Without `through` it stops before a step of the artist's, and with `only` (an
+        `owner_id`) before that of anybody else. Returns {"undone": […], newest first, "stays": […]}."""
         stack = self._known("undo")
         at = self._below(stack, steps)
         self._allowed(stack.steps[at + 1 : stack.active + 1], through, only, "undo")
@@ -147,7 +148,7 @@ class History:
         done = self._wanted(call_id, only)
         if done is None:
             raise refusals.unknown(call_id, [one["call"] for one in self.calls(5)])
-        if only is not None and done.owner != only:
+        if only is not None and done.owner_id != only:
             raise refusals.not_yours("revert", [done.told()])
         stack = self._known("revert")
         at = self._place(done, stack)
@@ -164,7 +165,7 @@ class History:
 
     def _wanted(self, call_id, only):
         for done in reversed(self._done):
-            if done.call == call_id or (call_id == LAST and self._may_stand(done) and only in (None, done.owner)):
+            if done.call == call_id or (call_id == LAST and self._may_stand(done) and only in (None, done.owner_id)):
                 return done
         return None
 
@@ -210,7 +211,7 @@ class History:
             self._whole(steps, what)
             if mine:
                 raise refusals.artists(what, listed, mine)
-        others = [one for one in listed if only is not None and one.get("owner") != only]
+        others = self._listed(steps, but=only) if only is not None else []
         if others:
             raise refusals.not_yours(what, others)
 
@@ -308,13 +309,13 @@ class History:
             return []
         return [one for one in reversed(self._done) if one.label == step.label]
 
-    def _listed(self, steps):
-        """What these steps are, without those that Blender passes over."""
+    def _listed(self, steps, but=None):
+        """What these steps are, without those that Blender passes over, and without the calls of one `owner_id`."""
         told = []
         for step in steps:
             done = self._calls_of(step)
             if done:
-                told += [one.told() for one in done]
+                told += [one.told() for one in done if but is None or one.owner_id != but]
             elif step.label == BASE or step.hidden:
                 continue
             else:

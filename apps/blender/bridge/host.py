@@ -227,7 +227,7 @@ class BlenderHost(Host):
             timers.register(self.undo.close_if_left, first_interval=undo.GROUP_IDLE_S)
 
     def _tell_invalid(self, call):
-        names = kept.of_owner(self.namespaces, call.owner) if self.namespaces is not None else []
+        names = kept.of_owner(self.namespaces, call.owner_id) if self.namespaces is not None else []
         if names:
             call.log("warning", "Kept variables that hold what is gone now: %s." % ", ".join(names), "history")
 

@@ -241,6 +241,18 @@ class ComingBack(LinkTest):
         self.hub.call("c7", "runs")
         self.assertEqual(self.hub.outcome("c7")["value"], [1, 2, 3, 4, 5])
 
+    def test_what_is_kept_for_a_token_is_not_there_for_a_later_one_of_its_name(self):
+        self.connect()
+        agent = {"owner": "agent", "owner_id": "agent#1f"}
+        self.hub.call("c0", "secret = 7", **agent)
+        self.hub.outcome("c0")
+        self.hub.call("c1", "secret", **agent)
+        self.assertEqual(self.hub.outcome("c1")["value"], 7)
+        self.hub.call("c2", "'secret' in globals()", owner="agent", owner_id="agent#2e")
+        self.assertIs(self.hub.outcome("c2")["value"], False)
+        self.hub.call("c3", "'secret' in globals()", owner="agent", owner_id=None)
+        self.assertIs(self.hub.outcome("c3")["value"], False)
+
     def test_what_the_hub_has_marked_is_told_to_the_next_one(self):
         self.connect()
         self.hub.acknowledge = False

@@ -180,7 +180,7 @@ impl Answer for JobEnded {
 }
 
 /// The `confirm` value, when a person says yes.
-fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
+pub(crate) fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
     let Some(value) = problem.details.get("confirm").and_then(Value::as_str) else {
         return Err(problem);
     };

@@ -44,6 +44,7 @@ mod job_words;
 mod keyvalue;
 mod launch;
 mod live;
+mod log_quota;
 mod mcp_clients;
 mod neighbours;
 mod outcome;

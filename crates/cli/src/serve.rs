@@ -15,12 +15,14 @@ use hub::home::{Home, write_private};
 use serde_json::json;
 use store::Store;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::FilterExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 use wire::{Code, CommandSpec, Mode, Problem};
 
 use crate::commands::serve::Serve;
+use crate::log_quota::LogQuota;
 use crate::problems;
 use crate::session::Session;
 use crate::ui::Ui;
@@ -38,7 +40,7 @@ const WORKERS_MAX: usize = 4;
 pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> {
     let home = Home::open(session.home.path())?;
     let _lock = home.lock_hub()?;
-    write_logs(&home, session.ui);
+    let quota = write_logs(&home, session.ui);
     hub::descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
@@ -46,6 +48,7 @@ pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> 
         .thread_name("kapelle")
         .build()
         .map_err(|error| our_fault("the runtime cannot be started", &error))?;
+    runtime.spawn(quota.tell());
     runtime.block_on(serve(home, words, session.ui))
 }
 
@@ -163,8 +166,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
     })
 }
 
-/// The log goes to a file per day, and to the terminal if there is one. `KAPELLE_LOG` filters it.
-fn write_logs(home: &Home, ui: Ui) {
+/// The log goes to a file per day, and to the terminal if there is one. `KAPELLE_LOG` filters it; nobody fills the file.
+fn write_logs(home: &Home, ui: Ui) -> LogQuota {
+    let quota = LogQuota::default();
     let filter =
         || EnvFilter::try_from_env("KAPELLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let file = tracing_appender::rolling::Builder::new()
@@ -190,9 +194,10 @@ fn write_logs(home: &Home, ui: Ui) {
             .with_writer(io::stderr)
     });
     tracing_subscriber::registry()
-        .with(file.map(|layer| layer.with_filter(filter())))
+        .with(file.map(|layer| layer.with_filter(filter().and(quota.clone()))))
         .with(terminal.map(|layer| layer.with_filter(filter())))
         .init();
+    quota
 }
 
 /// Ctrl-C, or the system's wish that we end. Made before the hub says that it is ready: whoever reads

@@ -188,7 +188,7 @@ pub(crate) struct HistoryQuery {
 
 /// One's own calls can always be seen; others' with the scope `read`.
 pub(crate) fn may_see(caller: &Caller, call: &Call) -> Result<(), Problem> {
-    if call.caller.name == caller.name {
+    if call.caller.id == caller.id {
         return Ok(());
     }
     require(caller, Scope::Read, || {

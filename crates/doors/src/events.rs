@@ -142,7 +142,9 @@ impl Reader {
                         () = tokio::time::sleep(limits::STREAM_KEEP_ALIVE) => {}
                     }
                     // A token that was taken back hears nothing more.
-                    self.proof.caller(&self.hub)?;
+                    if !self.proof.holds(&self.hub, &self.caller) {
+                        return None;
+                    }
                 }
                 Ok(told) => self.ready.extend(told.iter().map(|told| {
                     let id = told_id(&told.epoch, told.seq);

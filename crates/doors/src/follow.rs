@@ -144,7 +144,7 @@ impl Follower {
 
     fn take(&mut self, mut event: Event) {
         let open = event.call_id().and_then(|id| self.open.get(id));
-        if open.is_some_and(|open| open.call.caller.name != self.caller.name) {
+        if open.is_some_and(|open| open.call.caller.id != self.caller.id) {
             self.hub.mask_event(&mut event);
         }
         if matches!(event, Event::CallStarted { .. } | Event::CallEnded { .. }) {

@@ -19,6 +19,7 @@ use hub::Hub;
 use hub::callers::Caller;
 use wire::{Code, Problem};
 
+use crate::held::Held;
 use crate::http::Door;
 use crate::problem::Refused;
 
@@ -39,9 +40,10 @@ pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: 
     if let Err(problem) = media_type(request.method(), request.uri().path(), request.headers()) {
         return Refused(problem).into_response();
     }
+    let held = Held::new(&door.hub, &caller, &proof);
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(proof);
-    next.run(request).await
+    held.through(next.run(request)).await
 }
 
 fn proved(door: &Door, request: &Request) -> Result<(Caller, Proof), Problem> {
@@ -95,12 +97,49 @@ impl Proof {
         }
     }
 
+    /// Whether the caller may still do all that it could.
+    pub(crate) fn holds(&self, hub: &Hub, caller: &Caller) -> bool {
+        self.caller(hub)
+            .is_some_and(|today| today.may_all_of(caller))
+    }
+
+    /// Resolves when the caller may do less than it could, with what is to be said about it.
+    pub(crate) async fn lost(&self, hub: &Hub, caller: &Caller) -> Problem {
+        let mut changes = hub.rights_changes();
+        loop {
+            match self.caller(hub) {
+                None => return self.taken_back(),
+                Some(today) if !today.may_all_of(caller) => return narrowed(caller),
+                Some(_) => {}
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    fn taken_back(&self) -> Problem {
+        match self {
+            Self::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
+                .hint("Ask for another one: kapelle token create"),
+            Self::Session(_) => signed_out(),
+        }
+    }
+
     pub(crate) fn unknown(&self) -> Problem {
         match self {
             Self::Token(_) => unauthenticated(true),
             Self::Session(_) => signed_out(),
         }
     }
+}
+
+fn narrowed(caller: &Caller) -> Problem {
+    Problem::new(
+        Code::FORBIDDEN,
+        format!("What `{}` may do has changed meanwhile.", caller.name),
+    )
+    .hint("Ask again: what it may still do is answered.")
 }
 
 /// For a page whose session has ended.

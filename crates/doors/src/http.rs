@@ -94,7 +94,10 @@ fn routes(
         .route("/v1/instances/{name}/picture", get(instances::picture))
         .route("/v1/recovery", get(instances::recovery))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
-        .route("/v1/tokens/{name}", delete(tokens::revoke))
+        .route(
+            "/v1/tokens/{name}",
+            delete(tokens::revoke).patch(tokens::change),
+        )
         .route("/v1/dashboard/links", post(dashboard::make_link))
         .route(
             "/v1/dashboard/session",

@@ -53,7 +53,7 @@ use rmcp::task_manager::TaskManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use wire::{AppId, Code, Problem};
+use wire::{AppId, CallerId, Code, Problem};
 
 use crate::limits;
 use crate::problem::{Answer, Refused};
@@ -137,9 +137,21 @@ impl Mcp {
         }))
     }
 
-    /// Ends sessions and pipes when the hub stops.
+    /// Ends sessions with the tokens that they belong to, and sessions and pipes when the hub stops.
     pub(crate) async fn end_with_hub(self: Arc<Self>) {
-        self.hub.stopping().await;
+        let mut changes = self.hub.rights_changes();
+        loop {
+            tokio::select! {
+                () = self.hub.stopping() => break,
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let is_known = |owner: &CallerId| self.hub.is_known(owner);
+                    self.sessions.end_unknown(is_known).await;
+                }
+            }
+        }
         self.ending.cancel();
     }
 

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
 use bytes::Bytes;
-use hub::callers::{Caller, TokenView};
+use hub::callers::{Caller, TokenChange, TokenView};
 use serde_json::json;
 
 use crate::calls::read;
@@ -23,8 +23,24 @@ pub(crate) async fn create(
 ) -> Answer {
     let view: TokenView = read(body)?;
     let secret = door.hub.create_token(&caller, &view)?;
-    let made = json!({"name": view.name, "token": secret, "scopes": view.scopes, "ask": view.ask});
+    let mut made =
+        json!({"name": view.name, "token": secret, "scopes": view.scopes, "ask": view.ask});
+    if let Some(at) = &view.expires_at {
+        made["expires_at"] = json!(at);
+    }
     Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// `PATCH /v1/tokens/{name}`
+pub(crate) async fn change(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let wanted: TokenChange = read(body)?;
+    let token = door.hub.change_token(&caller, &name, &wanted)?;
+    Ok(Json(token).into_response())
 }
 
 pub(crate) async fn revoke(

@@ -12,15 +12,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use wire::batch::{BatchOutcome, BatchStatus, OnError};
+use wire::frame::FRAME_BYTES_MAX;
 use wire::link::Group;
 use wire::{AppId, BatchRequest, BatchView, CallRequest, Code, Problem, Status};
 
 use crate::call::Call;
-use crate::callers::Caller;
+use crate::callers::{Caller, Scope};
 use crate::desk::{self, AllowedCall, Asked};
+use crate::history::weight_up_to;
 use crate::home::random_hex;
 use crate::hub::Inner as Hub;
+use crate::lane::too_heavy;
 use crate::limits;
+use crate::policy;
 
 mod kept;
 
@@ -112,11 +116,15 @@ pub(crate) async fn begin(
             tell.send_modify(|stage| stage.ended = true);
         });
     } else {
+        let weight = allowed.iter().map(weight).sum();
+        let waits = hub.records.waiting.take(&caller.id, weight);
+        let waits = waits.map_err(|full| too_heavy(full, &caller.name))?;
         tell.send_modify(|stage| stage.waiting = allowed.len());
-        hub.batches.begin(&id, &caller.name, stage.clone())?;
+        hub.batches.begin(&id, &caller.id, stage.clone())?;
         let (hub, id) = (Arc::clone(hub), id.clone());
         tokio::spawn(async move {
             run(&hub, allowed, stop, &tell).await;
+            drop(waits);
             hub.batches.end(&id);
         });
     }
@@ -129,6 +137,7 @@ async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch
         left -= 1;
         let asked = match hub
             .refuse_when_stopping()
+            .and_then(|()| may_still(hub, &call))
             .and_then(|()| desk::go(hub, call))
         {
             Ok(Asked::One(call)) => Ok(call),
@@ -155,6 +164,23 @@ async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch
         }
     }
     tell.send_modify(|stage| stage.ended = true);
+}
+
+/// Roughly what a call holds until its turn comes.
+fn weight(call: &AllowedCall) -> usize {
+    let args = &call.checked().args;
+    let bytes = weight_up_to(args, FRAME_BYTES_MAX).unwrap_or(FRAME_BYTES_MAX);
+    bytes + limits::WAITING_CALL_BYTES
+}
+
+/// It was allowed when the batch began; its token may have been taken back or narrowed since.
+fn may_still(hub: &Hub, call: &AllowedCall) -> Result<(), Problem> {
+    let call = call.checked();
+    let today = hub.callers.now(&call.caller)?;
+    let effect = call.command.spec.effect;
+    policy::require(&today, Scope::from(effect), || {
+        format!("run `{}` any more", call.command.spec.name)
+    })
 }
 
 fn allow_all(

@@ -15,7 +15,7 @@ use wire::call::{Behind, OutcomeBody};
 use wire::link::Group;
 use wire::{AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status};
 
-use crate::callers::{Caller, Scopes};
+use crate::callers::Caller;
 use crate::secrets::{Marked, Masking};
 use crate::store::CallRecord;
 
@@ -134,11 +134,7 @@ impl Call {
             progress: None,
             outcome: view.outcome,
         };
-        let caller = Caller {
-            name: view.caller.into(),
-            scopes: Scopes::NONE,
-            asks: Scopes::NONE,
-        };
+        let caller = Caller::known_as(record.caller);
         Self {
             id: view.call_id,
             correlation_id: view.correlation_id,

@@ -65,8 +65,13 @@ impl From<Result<Value, Problem>> for Conducted {
 /// The calls that the hub runs itself.
 #[derive(Default)]
 pub(crate) struct Conductors {
-    running: Mutex<HashMap<CallId, CancellationToken>>,
+    running: Mutex<HashMap<CallId, Running>>,
     tasks: TaskTracker,
+}
+
+struct Running {
+    call: Arc<Call>,
+    ends: CancellationToken,
 }
 
 /// Why a call was told to end.
@@ -81,7 +86,14 @@ impl Conductors {
     /// Tells a call to end; `false` when the hub does not run it (any more).
     pub(crate) fn cancel(&self, id: &CallId) -> bool {
         let running = self.lock();
-        running.get(id).inspect(|token| token.cancel()).is_some()
+        running.get(id).inspect(|one| one.ends.cancel()).is_some()
+    }
+
+    /// Tells all calls to end that fit.
+    pub(crate) fn cancel_where(&self, fits: &dyn Fn(&Call) -> bool) {
+        let running = self.lock();
+        let fitting = running.values().filter(|one| fits(&one.call));
+        fitting.for_each(|one| one.ends.cancel());
     }
 
     /// Waits until all have ended, which they are told by the hub's own stop.
@@ -90,7 +102,7 @@ impl Conductors {
         self.tasks.wait().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Running>> {
         self.running
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -165,7 +177,28 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
             )
             .hint("Wait for some of them, or cancel some: kapelle history --status running"));
         }
-        running.insert(call.id.clone(), ends.clone());
+        // Jobs have turns of their own.
+        let own = running
+            .values()
+            .filter(|one| one.call.caller.id == call.caller.id && one.call.front().is_none())
+            .count();
+        if call.front().is_none() && own >= limits::CONDUCTED_PER_CALLER_MAX {
+            return Err(Problem::new(
+                Code::QUEUE_FULL,
+                format!(
+                    "The hub runs {own} commands of its own for `{}` already.",
+                    call.caller.name
+                ),
+            )
+            .hint(
+                "Wait for some of them, cancel some, or ask for jobs, which wait for their turn.",
+            ));
+        }
+        let one = Running {
+            call: Arc::clone(call),
+            ends: ends.clone(),
+        };
+        running.insert(call.id.clone(), one);
     }
     hub.records.taken(call);
     let podium = Podium::new(hub, call, (*call.args()).clone(), ends);

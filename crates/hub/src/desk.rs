@@ -22,6 +22,7 @@ use crate::jobs::{JobWish, Storing};
 use crate::limits;
 use crate::link::blob_names;
 use crate::policy::Policy;
+use crate::question::Question;
 use crate::roster::Instance;
 
 /// A call whose command exists and whose arguments are right.
@@ -36,6 +37,10 @@ pub struct CheckedCall {
     pub(crate) parent_id: Option<CallId>,
     pub(crate) check_only: bool,
     pub(crate) confirm: Option<String>,
+    /// Whether a person was asked and said yes.
+    pub(crate) confirmed: bool,
+    /// The instances that a person said yes to: it runs on these and no others.
+    pub(crate) agreed: Option<Vec<InstanceName>>,
     pub(crate) select: Option<Select>,
     pub(crate) revision: Option<u64>,
     pub(crate) group: Option<Group>,
@@ -118,12 +123,15 @@ pub(crate) fn allow(
     if checked.is_run_by_hub() {
         conduct::needs_no_instance(&checked.command.spec.name, checked.instance.as_ref())?;
     }
+    let mut on = Vec::new();
     if checked.job.is_some() {
         may_queue(hub, &checked)?;
     } else if !checked.is_run_by_hub() {
-        choose(hub, &checked)?;
+        let chosen = choose(hub, &checked)?;
+        on = chosen.iter().map(|one| one.name.clone()).collect();
     }
-    hub.policy.allow(checked)
+    let question = |call: &CheckedCall| Question::of_call(&hub.masking, call, &on);
+    hub.policy.allow(checked, question)
 }
 
 /// From there on it is under way.
@@ -190,6 +198,8 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
         parent_id: None,
         check_only: request.check_only,
         confirm: request.confirm,
+        confirmed: false,
+        agreed: None,
         select: request.select,
         revision: request.revision,
         group: None,
@@ -240,16 +250,12 @@ fn timeout_of(command: &Command, asked_ms: Option<u64>) -> Result<Duration, Prob
 
 /// Which instances the call is for. Never a silent pick among several.
 fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> {
+    if let Some(agreed) = &call.agreed {
+        let named = |name: &InstanceName| named(hub, call, name);
+        return agreed.iter().map(named).collect();
+    }
     if let Some(name) = call.instance.as_ref().filter(|name| !is_all(Some(*name))) {
-        let instance = hub.roster.named(name)?;
-        if instance.app != call.app.id {
-            return Err(Problem::new(
-                Code::INSTANCE_UNKNOWN,
-                format!("`{name}` is {}, not {}.", instance.app, call.app.id),
-            )
-            .hint("Name an instance of the app: kapelle status"));
-        }
-        return Ok(vec![instance]);
+        return Ok(vec![named(hub, call, name)?]);
     }
     let mut usable: Vec<Arc<Instance>> = hub.roster.of_app(&call.app.id);
     usable.retain(|instance| {
@@ -283,6 +289,18 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
             .detail("instances", names))
         }
     }
+}
+
+fn named(hub: &Hub, call: &CheckedCall, name: &InstanceName) -> Result<Arc<Instance>, Problem> {
+    let instance = hub.roster.named(name)?;
+    if instance.app != call.app.id {
+        return Err(Problem::new(
+            Code::INSTANCE_UNKNOWN,
+            format!("`{name}` is {}, not {}.", instance.app, call.app.id),
+        )
+        .hint("Name an instance of the app: kapelle status"));
+    }
+    Ok(instance)
 }
 
 /// Of those that fit, the one with the fewest calls.

@@ -6,7 +6,7 @@
 //! nothing and answers nobody: [`crate::hub`] reads the store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::limits;
 use crate::secrets::{Marked, Masking};
+use crate::shares::{Share, Shares};
 use crate::store::{CallRecord, HistoryStore};
 
 mod bounds;
@@ -38,14 +39,37 @@ struct Shared {
     store: Arc<dyn HistoryStore>,
     masking: Arc<Masking>,
     blobs: Arc<Blobs>,
-    /// Bytes that wait in the queue, roughly.
-    waiting: AtomicUsize,
+    /// Who has how many calls waiting, and how many bytes, roughly: a flood of one caller's leaves out its own.
+    places: Shares,
+    bytes: Shares,
     left_out: AtomicU64,
 }
 
 enum News {
-    Ended(Arc<Call>, usize),
+    Ended(Arc<Call>, Place),
     Flush(oneshot::Sender<()>),
+}
+
+/// A waiting call's part of the room.
+struct Place {
+    _one: Share,
+    _bytes: Share,
+}
+
+impl Shared {
+    /// Nothing when there is no room. A single call always has some, however large it is.
+    fn place_for(&self, call: &Call) -> Option<Place> {
+        let (caller, bytes) = (&call.caller.id, bounds::weight_of(call));
+        let one = self.places.take(caller, 1).ok()?;
+        let bytes = match self.bytes.is_empty() {
+            true => self.bytes.take_anyway(caller, bytes),
+            false => self.bytes.take(caller, bytes).ok()?,
+        };
+        Some(Place {
+            _one: one,
+            _bytes: bytes,
+        })
+    }
 }
 
 impl History {
@@ -62,7 +86,11 @@ impl History {
             store,
             masking,
             blobs,
-            waiting: AtomicUsize::new(0),
+            places: Shares::new(limits::HISTORY_WAITING_MAX, limits::HISTORY_WAITING_ALL_MAX),
+            bytes: Shares::new(
+                limits::HISTORY_WAITING_BYTES_MAX,
+                limits::HISTORY_WAITING_ALL_BYTES_MAX,
+            ),
             left_out: AtomicU64::new(0),
         });
         let (writes, news) = (Arc::clone(&shared), Arc::clone(&queue));
@@ -88,13 +116,11 @@ impl History {
             bounds::forget_large_args(call);
             return;
         }
-        let bytes = bounds::weight_of(call);
-        let waiting = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
-        let has_room = waiting == 0 || waiting + bytes <= limits::HISTORY_WAITING_BYTES_MAX;
-        if has_room && self.queue.push(News::Ended(Arc::clone(call), bytes)) {
+        if let Some(place) = self.shared.place_for(call)
+            && self.queue.push(News::Ended(Arc::clone(call), place))
+        {
             return;
         }
-        self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
         self.shared.left_out.fetch_add(1, Ordering::Relaxed);
         call.show_args(None);
     }
@@ -142,11 +168,11 @@ pub(crate) fn shown(
 fn write_down(shared: &Shared, news: &Waiting<News>) {
     while let Some(news) = news.next() {
         match news {
-            News::Ended(call, bytes) => {
+            News::Ended(call, place) => {
                 if let Some(record) = record(shared, &call) {
                     shared.store.keep(Box::new(record));
                 }
-                shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                drop(place);
             }
             News::Flush(done) => {
                 done.send(()).ok();
@@ -167,6 +193,7 @@ fn record(shared: &Shared, call: &Call) -> Option<CallRecord> {
     });
     call.show_args(view.args.clone());
     Some(CallRecord {
+        caller: call.caller.id.clone(),
         view,
         effect: call.effect,
         asked_at: call.asked_at,

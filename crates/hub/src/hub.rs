@@ -27,11 +27,13 @@ use crate::home::{Home, random_hex};
 use crate::jobs::{Jobs, Kept};
 use crate::journal::{Journal, Memory};
 use crate::lane::Records;
+use crate::limits;
 use crate::pictures::Pictures;
 use crate::policy::Policy;
 use crate::roster::Roster;
 use crate::secrets::Masking;
 use crate::sessions::Sessions;
+use crate::shares::Shares;
 use crate::snapshot;
 use crate::store::Stores;
 use crate::supervisor::Supervisor;
@@ -42,6 +44,7 @@ mod instances;
 mod jobs;
 mod life;
 mod people;
+mod rights;
 
 /// A running hub. Clones are handles to the same one.
 #[derive(Clone)]
@@ -93,13 +96,14 @@ impl Hub {
             Arc::clone(&blobs),
             config.history.keep_days > 0,
         )?);
-        let jobs = Jobs::open(Kept {
+        let kept = Kept {
             store: Arc::clone(&stores.jobs),
             journal: Arc::clone(&journal),
             history: Arc::clone(&history),
             masking: Arc::clone(&masking),
             feed: Arc::clone(&feed),
-        })?;
+        };
+        let jobs = Jobs::open(kept, callers.ids())?;
         let inner = Inner {
             config,
             callers,
@@ -116,6 +120,7 @@ impl Hub {
                 history,
                 feed: Arc::clone(&feed),
                 jobs: Arc::new(jobs),
+                waiting: Shares::new(limits::WAITING_BYTES_MAX, limits::WAITING_ALL_BYTES_MAX),
             },
             feed,
             blobs,
@@ -133,6 +138,7 @@ impl Hub {
         hub.0.supervisor.adopt(&hub.0);
         tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
+        tokio::spawn(Self::keep_times(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
 

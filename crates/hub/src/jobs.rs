@@ -10,6 +10,7 @@
 //! 1. It is acknowledged when the store has it.
 //! 2. `leased`, with instance and process, is stored before the lane gets the attempt.
 //! 3. Its outcome is stored before anybody is told, and only then may the bridge forget it.
+//! 4. A change of it is stored before an instance can get it, so its record says what runs.
 //!
 //! An attempt is an ordinary call in a lane, with an id of its own ([`record::attempt_id`]); its *front* is
 //! the call that people wait for. Locks: a lane's lock may be held when this room's is taken, never the
@@ -25,22 +26,26 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use wire::{AppId, CallId, Event, InstanceName, JobStatus, Outcome, Problem};
+use wire::{AppId, CallId, CallerId, Event, InstanceName, JobStatus, Outcome, Problem};
 
 use crate::call::{Call, CallParts};
-use crate::callers::{Caller, Scopes};
+use crate::callers::Caller;
 use crate::feed::Feed;
 use crate::history::History;
 use crate::hub::Inner as Hub;
 use crate::journal::Journal;
 use crate::limits;
 use crate::secrets::Masking;
+use crate::shares::Shares;
 use crate::store::{self, Attempt, JobChange, JobEnd, JobStore, JobWrite};
 
+mod again;
 mod ask;
+mod cancel;
 mod change;
 mod ends;
 mod hand;
+mod may;
 pub mod order;
 mod record;
 mod recover;
@@ -50,7 +55,6 @@ mod view;
 
 pub(crate) use ask::JobWish;
 pub use ask::{Queued, Storing};
-pub(crate) use change::Checked;
 pub(crate) use order::Offer;
 pub(crate) use record::ProcessMark;
 pub(crate) use recover::Resumed;
@@ -95,6 +99,13 @@ pub(crate) struct Jobs {
     /// Some job could run: lanes tell when they are free.
     wanted: AtomicBool,
     tasks: TaskTracker,
+    /// A change of some job has ended: others may wait for their turn.
+    changed: Notify,
+    /// Who has how many jobs open, and how much they hold.
+    places: Shares,
+    bytes: Shares,
+    /// Held while a job is placed before another.
+    placing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -112,8 +123,8 @@ struct Room {
     by_hub: HashSet<CallId>,
     /// Jobs that a process was given and that nobody has heard of since.
     unsettled: HashMap<CallId, Unsettled>,
-    /// Jobs that are being stored; they count as open.
-    storing: usize,
+    /// Jobs whose change is being made.
+    changing: HashSet<CallId>,
     /// What the wall's clock was at the last turn.
     seen: Millis,
 }
@@ -134,19 +145,23 @@ impl Room {
 }
 
 impl Jobs {
-    /// The jobs of a store, as a hub before this one left them.
+    /// The jobs of a store, as a hub before this one left them; `known`: the callers of all tokens.
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn open(kept: Kept) -> Result<Self, Problem> {
+    pub(crate) fn open(kept: Kept, known: Vec<CallerId>) -> Result<Self, Problem> {
         let jobs = Self {
             kept,
             room: Mutex::default(),
             wake: Notify::new(),
             wanted: AtomicBool::new(false),
             tasks: TaskTracker::new(),
+            changed: Notify::new(),
+            places: Shares::new(limits::JOBS_OPEN_MAX, limits::JOBS_OPEN_ALL_MAX),
+            bytes: Shares::new(limits::JOBS_BYTES_MAX, limits::JOBS_ALL_BYTES_MAX),
+            placing: tokio::sync::Mutex::default(),
         };
-        jobs.recover()?;
+        jobs.recover(known)?;
         Ok(jobs)
     }
 
@@ -321,12 +336,8 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
         command: job.command.clone(),
         effect: wire::Effect::Write,
         concurrent: false,
-        // Only its name is looked at: what it may do is looked up when it runs.
-        caller: Caller {
-            name: job.caller.clone(),
-            scopes: Scopes::NONE,
-            asks: Scopes::NONE,
-        },
+        // Only who it is is looked at: what it may do is looked up when it runs.
+        caller: Caller::known_as(job.caller.clone()),
         timeout: limits::CALL_TIMEOUT_MAX,
         args: Arc::default(),
         marked: Arc::default(),

@@ -25,6 +25,8 @@ use wire::{AppId, CallId, InstanceName, Outcome, Problem};
 use crate::call::Call;
 use crate::driver::Driver;
 use crate::jobs::Ran;
+use crate::limits;
+use crate::shares::{Share, Shares};
 
 mod back;
 mod clock;
@@ -40,6 +42,7 @@ mod wedge;
 
 use order::Order;
 pub(crate) use records::Records;
+pub(crate) use taking::too_heavy;
 use turn::Turn;
 
 /// The lane of one instance.
@@ -47,6 +50,8 @@ pub(crate) struct Lane {
     app: AppId,
     instance: InstanceName,
     records: Records,
+    /// Who has how many calls waiting here.
+    places: Shares,
     inner: Mutex<Inner>,
     /// Wakes the clock when a nearer deadline was set.
     nearer: Arc<Notify>,
@@ -73,11 +78,19 @@ struct InLane {
     call: Arc<Call>,
     /// Roughly what its arguments are.
     bytes: usize,
+    /// Its part of what its caller may have waiting; given back when it is handed over.
+    waits: Option<Waits>,
     /// When it must have ended; set when it starts and when it is told to end.
     must_end: Option<Instant>,
     told: Option<CancelReason>,
     /// How often the link broke when it was the next to arrive.
     missed: u8,
+}
+
+/// What a waiting call takes of its caller's part: a place in this lane, and bytes in all of them.
+struct Waits {
+    _place: Share,
+    _bytes: Share,
 }
 
 struct Wedged {
@@ -105,6 +118,7 @@ impl Lane {
             app,
             instance,
             records,
+            places: Shares::new(limits::LANE_WAITING_MAX, limits::LANE_WAITING_ALL_MAX),
             inner: Mutex::new(Inner {
                 order: Order::default(),
                 calls: HashMap::new(),

@@ -3,8 +3,17 @@
 
 use std::time::Duration;
 
-/// Calls that wait in one lane: beyond it a caller is told at once instead of waiting for hours.
+/// Calls of one caller that wait in one lane: beyond it that caller is told at once instead of waiting for hours.
 pub const LANE_WAITING_MAX: usize = 1_000;
+/// Calls of all callers that wait in one lane: several busy callers have room beside each other.
+pub const LANE_WAITING_ALL_MAX: usize = 4_000;
+/// What one caller's calls hold that have not begun, in all lanes and batches, in bytes: some of the largest, or
+/// thousands of small ones.
+pub const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The same of all callers.
+pub const WAITING_ALL_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// As how many bytes a call counts beside its arguments while it waits.
+pub const WAITING_CALL_BYTES: usize = 2 * 1024;
 /// Calls handed to a bridge ahead of their turn, so that it never idles for a round trip. Small, so
 /// that a cancel or a better priority is not far behind.
 pub const LANE_WINDOW: usize = 32;
@@ -53,15 +62,19 @@ pub const HISTORY_KEEP_DAYS: u32 = 30;
 pub const HISTORY_KEEP_MB: u64 = 512;
 /// How often it is looked whether the history keeps its bounds.
 pub const HISTORY_LOOK: Duration = Duration::from_secs(3600);
-/// Ended calls that wait to be written down: a second of the liveliest work; beyond it they are counted.
+/// Ended calls of one caller that wait to be written down: a second of the liveliest work; beyond it they are counted.
 pub const HISTORY_WAITING_MAX: usize = 8_192;
+/// Those of all callers.
+pub const HISTORY_WAITING_ALL_MAX: usize = 16_384;
 /// How long the first of a group of ended calls waits for others before they are written down together: to wake a thread
 /// for each call would cost the call some 10 µs.
 pub const HISTORY_LINGER: Duration = Duration::from_millis(50);
 /// Ended calls that are written down without waiting for more.
 pub const HISTORY_GROUP: usize = 1_024;
-/// Bytes of ended calls that wait to be written down.
+/// Bytes of ended calls of one caller that wait to be written down.
 pub const HISTORY_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Those of all callers.
+pub const HISTORY_WAITING_ALL_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// As how many bytes a call with large arguments or a large value counts while it waits.
 pub const HISTORY_LARGE_BYTES: usize = 8 * 1024 * 1024;
 /// Arguments in the history, in bytes; larger ones lie in a blob.
@@ -102,12 +115,18 @@ pub const STATE_CHANGES_BYTES_MAX: usize = 16 * 1024;
 pub const PROGRESS_DETAILS_BYTES_MAX: usize = 32 * 1024;
 /// Commands that the hub runs itself at once: each may have a dozen instances at work.
 pub const CONDUCTED_MAX: usize = 64;
+/// Those of one caller, jobs aside, whose turns share what there is.
+pub const CONDUCTED_PER_CALLER_MAX: usize = 16;
 /// How long such a command may take to end when it is told to, before it is given up: it stops programs first.
 pub const CONDUCT_END_MAX: Duration = Duration::from_secs(30);
 /// Log records that such a command's outcome keeps: more than a person reads.
 pub const CONDUCT_LOGS_MAX: usize = 1_000;
-/// Open confirmations of one hub; the oldest are forgotten.
-pub const CONFIRMATIONS_MAX: usize = 1_000;
+/// Open confirmations of one caller; its oldest are forgotten: a person says yes to one at a time.
+pub const CONFIRMATIONS_PER_CALLER_MAX: usize = 64;
+/// Open confirmations of all callers; then the oldest of whoever has the most is forgotten.
+pub const CONFIRMATIONS_MAX: usize = 10_000;
+/// What a person is asked at once, in characters: more is not read. Longer values are cut, each in its middle.
+pub const QUESTION_CHARS_MAX: usize = 16_000;
 /// How long a confirmation can be given.
 pub const CONFIRMATION_LIFE: Duration = Duration::from_secs(300);
 /// One blob: a film of a night's renders goes by path, not by blob.
@@ -145,24 +164,38 @@ pub const INSTANCE_LOGS_MAX: usize = 5;
 /// Calls a second of one caller that is not the owner, and its burst.
 pub const CALLER_RATE_PER_SECOND: u32 = 1_000;
 pub const CALLER_RATE_BURST: u32 = 2_000;
+/// How long the end of a token's time is slept to at most: the wall's clock may be set, and nothing tells of it.
+pub const TOKEN_CLOCK_LOOK: Duration = Duration::from_secs(60);
 /// Tokens that may exist beside the owner's.
 pub const TOKENS_MAX: usize = 256;
 /// How long a link to the dashboard may be opened: it is clicked at once or not at all.
 pub const LINK_LIFE: Duration = Duration::from_secs(60);
+/// Links of one maker that wait to be opened; its oldest go first.
+pub const LINKS_OF_ONE_MAX: usize = 4;
 /// Links to the dashboard that wait to be opened; the oldest go first.
 pub const LINKS_MAX: usize = 16;
 /// How long a browser stays signed in: a week of looking after renders.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Browsers that one token has signed in; its oldest go first.
+pub const SESSIONS_OF_ONE_MAX: usize = 16;
 /// Browsers that are signed in; the oldest go first.
-pub const SESSIONS_MAX: usize = 32;
+pub const SESSIONS_MAX: usize = 128;
 /// Between two pictures of one instance, at least: whoever looks at it must not keep it busy.
 pub const PICTURE_INTERVAL: Duration = Duration::from_secs(4);
 /// The same after a picture that failed.
 pub const PICTURE_RETRY: Duration = Duration::from_secs(60);
 /// How long a picture may take before it is given up, and its call cancelled.
 pub const PICTURE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Jobs that have not ended: each holds about a kilobyte of memory.
-pub const JOBS_OPEN_MAX: usize = 200_000;
+/// Jobs of one caller that have not ended: each holds about a kilobyte of memory.
+pub const JOBS_OPEN_MAX: usize = 100_000;
+/// Jobs of all callers that have not ended.
+pub const JOBS_OPEN_ALL_MAX: usize = 200_000;
+/// What the open jobs of one caller hold in memory and, with their arguments, on the disk, in bytes.
+pub const JOBS_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// The same of all callers.
+pub const JOBS_ALL_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
+/// As how many bytes a job counts beside what was asked with it.
+pub const JOB_BYTES: usize = 1024;
 /// The arguments of a job as JSON, in bytes: they are stored; larger things go as blobs.
 pub const JOB_ARGS_BYTES_MAX: usize = 1024 * 1024;
 /// Labels of one job.
@@ -202,8 +235,10 @@ pub const JOBS_PAGE_MAX: usize = 1_000;
 pub const JOBS_POSITIONS_MAX: usize = 1_000;
 /// Calls in one batch.
 pub const BATCH_CALLS_MAX: usize = 1_000;
-/// Batches of calls that run at once.
-pub const BATCHES_RUNNING_MAX: usize = 1_000;
+/// Batches of one caller that run at once.
+pub const BATCHES_RUNNING_MAX: usize = 250;
+/// Batches of all callers that run at once.
+pub const BATCHES_RUNNING_ALL_MAX: usize = 1_000;
 /// Calls of ended batches that are known by their batch, while the hub runs: some 6 MB.
 pub const BATCH_STEPS_KEPT_MAX: usize = 100_000;
 /// How often a batch is put together anew because somebody was quicker with one of its keys.

@@ -89,7 +89,7 @@ impl Hub {
     #[must_use]
     pub fn view_for(&self, caller: &Caller, call: &Call) -> CallView {
         let mut view = self.view(call);
-        if call.caller.name != caller.name {
+        if call.caller.id != caller.id {
             self.0.masking.view(&mut view);
         }
         view

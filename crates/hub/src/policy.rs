@@ -3,7 +3,7 @@
 //! In comes a [`CheckedCall`]; out comes an [`AllowedCall`] or a problem. It decides from caller,
 //! effect and instance, never from the door. It runs nothing and knows no HTTP.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 
@@ -11,24 +11,27 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
-use wire::{CallerName, Code, Effect, Problem};
+use wire::{CallerId, Code, Effect, Problem};
 
 use crate::callers::{Caller, Scope};
 use crate::desk::{AllowedCall, CheckedCall};
 use crate::home::random_hex;
 use crate::limits;
+use crate::question::{Question, Target};
 
 /// The rules, and the confirmations that are still open.
 pub struct Policy {
-    rate: DefaultKeyedRateLimiter<CallerName>,
-    open: Mutex<VecDeque<Confirmation>>,
+    rate: DefaultKeyedRateLimiter<CallerId>,
+    open: Mutex<Open>,
 }
+
+/// Open confirmations of each caller, the oldest first.
+type Open = HashMap<CallerId, VecDeque<Confirmation>>;
 
 struct Confirmation {
     value: String,
-    caller: CallerName,
-    command: String,
-    args_hash: [u8; 32],
+    /// What a yes covers.
+    asked: [u8; 32],
     made: Instant,
 }
 
@@ -38,20 +41,30 @@ impl Default for Policy {
         let burst = NonZeroU32::new(limits::CALLER_RATE_BURST).unwrap_or(NonZeroU32::MIN);
         Self {
             rate: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
-            open: Mutex::new(VecDeque::new()),
+            open: Mutex::default(),
         }
     }
 }
 
 impl Policy {
+    /// `question`: what a person would be asked about it, if one has to be.
+    ///
     /// # Errors
     /// `forbidden`, `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
-    pub fn allow(&self, call: CheckedCall) -> Result<AllowedCall, Problem> {
+    pub(crate) fn allow(
+        &self,
+        mut call: CheckedCall,
+        question: impl FnOnce(&CheckedCall) -> Question,
+    ) -> Result<AllowedCall, Problem> {
         Self::may(&call)?;
-        let effect = call.command.spec.effect;
         self.within_rate(&call.caller)?;
-        if call.caller.asks.has(Scope::from(effect)) && !call.check_only {
-            self.confirmed(&call)?;
+        if Self::must_ask(&call.caller, call.command.spec.effect) && !call.check_only {
+            let question = question(&call);
+            self.confirmed(&call.caller, &question, call.confirm.as_deref())?;
+            call.confirmed = true;
+            if let Target::These(names) = question.target {
+                call.agreed = Some(names);
+            }
         }
         Ok(AllowedCall::new(call))
     }
@@ -66,8 +79,52 @@ impl Policy {
         })
     }
 
+    /// Whether a person is asked before that caller does such a thing.
+    pub(crate) fn must_ask(caller: &Caller, effect: Effect) -> bool {
+        caller.asks.has(Scope::from(effect))
+    }
+
+    /// Takes the yes that was given for exactly this; it is good once.
+    ///
+    /// # Errors
+    /// `confirmation_required`, with a value that a yes is given with.
+    pub(crate) fn confirmed(
+        &self,
+        caller: &Caller,
+        question: &Question,
+        given: Option<&str>,
+    ) -> Result<(), Problem> {
+        let asked = question.hash();
+        let mut open = self
+            .open
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for own in open.values_mut() {
+            own.retain(|one| one.made.elapsed() < limits::CONFIRMATION_LIFE);
+        }
+        open.retain(|_, own| !own.is_empty());
+        if let Some(given) = given
+            && let Some(own) = open.get_mut(&caller.id)
+            && let Some(at) = own
+                .iter()
+                .position(|one| one.value == *given && one.asked == asked)
+        {
+            own.remove(at);
+            return Ok(());
+        }
+        let value = random_hex(16)?;
+        make_room(&mut open, &caller.id);
+        let own = open.entry(caller.id.clone()).or_default();
+        own.push_back(Confirmation {
+            value: value.clone(),
+            asked,
+            made: Instant::now(),
+        });
+        Err(required(caller, question, value))
+    }
+
     fn within_rate(&self, caller: &Caller) -> Result<(), Problem> {
-        if caller.is_owner() || self.rate.check_key(&caller.name).is_ok() {
+        if caller.is_owner() || self.rate.check_key(&caller.id).is_ok() {
             return Ok(());
         }
         Err(Problem::new(
@@ -80,46 +137,38 @@ impl Policy {
         )
         .hint("Wait a second, or do more in one call."))
     }
+}
 
-    fn confirmed(&self, call: &CheckedCall) -> Result<(), Problem> {
-        let args_hash = hash(&call.args);
-        let name = &call.command.spec.name;
-        let mut open = self
-            .open
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        open.retain(|one| one.made.elapsed() < limits::CONFIRMATION_LIFE);
-        if let Some(value) = &call.confirm
-            && let Some(at) = open.iter().position(|one| {
-                one.value == *value
-                    && one.caller == call.caller.name
-                    && one.command == *name
-                    && one.args_hash == args_hash
-            })
-        {
-            open.remove(at);
-            return Ok(());
+/// At its own bound a caller forgets its own oldest; at the bound of all, whoever has the most does.
+fn make_room(open: &mut Open, caller: &CallerId) {
+    let all: usize = open.values().map(VecDeque::len).sum();
+    let own = open.get(caller).map_or(0, VecDeque::len);
+    if own >= limits::CONFIRMATIONS_PER_CALLER_MAX {
+        if let Some(own) = open.get_mut(caller) {
+            own.pop_front();
         }
-        if open.len() >= limits::CONFIRMATIONS_MAX {
-            open.pop_front();
-        }
-        let value = random_hex(16)?;
-        open.push_back(Confirmation {
-            value: value.clone(),
-            caller: call.caller.name.clone(),
-            command: name.clone(),
-            args_hash,
-            made: Instant::now(),
-        });
-        let effect = call.command.spec.effect;
-        Err(Problem::new(
-            Code::CONFIRMATION_REQUIRED,
-            format!("`{name}` is {} and `{}` must ask a person first.", plainly(effect), call.caller.name),
-        )
-        .hint("Show the person what will happen; then send the same call again with this `confirm` value within five minutes.")
-        .detail("confirm", value)
-        .detail("effect", effect.as_str()))
+    } else if all >= limits::CONFIRMATIONS_MAX
+        && let Some(most) = open.values_mut().max_by_key(|own| own.len())
+    {
+        most.pop_front();
     }
+}
+
+fn required(caller: &Caller, question: &Question, value: String) -> Problem {
+    Problem::new(
+        Code::CONFIRMATION_REQUIRED,
+        format!(
+            "`{}` is {} and `{}` must ask a person first. {}",
+            question.command,
+            plainly(question.effect),
+            caller.name,
+            question.words()
+        ),
+    )
+    .hint("Show the person what will happen; then send the same call again with this `confirm` value within five minutes.")
+    .detail("confirm", value)
+    .detail("effect", question.effect.as_str())
+    .detail("call", question.details())
 }
 
 /// Refuses a caller without the scope.

@@ -3,7 +3,7 @@
 //! In comes a caller with `admin`, or the secret of a link; out comes a secret that a browser keeps as a
 //! cookie, and for that secret a [`Caller`]: `dashboard`, with the scopes that the maker of the link has
 //! now. A session ends when somebody signs out, by its age, when newer ones need its place, and with
-//! the token that made its link. Only hashes lie on the disk; links live in memory. Which request may use a
+//! the token that made its link; nobody's sessions sign out somebody else's. Only hashes lie on the disk; links live in memory. Which request may use a
 //! session is the doors' business.
 //!
 //! ```text
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use wire::{CallerName, Code, Problem};
+use wire::{CallerId, CallerName, Code, Problem};
 
 use crate::callers::{Caller, Callers};
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, random_hex, write_private};
@@ -30,12 +30,12 @@ use crate::limits;
 pub(crate) struct Sessions {
     links: Mutex<VecDeque<Link>>,
     file: PathBuf,
-    kept: Mutex<Vec<Kept>>,
+    kept: Mutex<VecDeque<Kept>>,
 }
 
 struct Link {
     hash: [u8; 32],
-    maker: CallerName,
+    maker: CallerId,
     made: Instant,
 }
 
@@ -56,9 +56,9 @@ impl Sessions {
         let kept = match std::fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
                 tracing::warn!(%error, file = %file.display(), "all sessions are forgotten");
-                Vec::new()
+                VecDeque::new()
             }),
-            Err(_) => Vec::new(),
+            Err(_) => VecDeque::new(),
         };
         Self {
             links: Mutex::new(VecDeque::new()),
@@ -72,7 +72,7 @@ impl Sessions {
     /// # Errors
     /// `forbidden` for one who is no token's caller, and so has nothing that a session could hang on.
     pub(crate) fn make_link(&self, callers: &Callers, maker: &Caller) -> Result<String, Problem> {
-        if callers.with_token(&maker.name).is_none() {
+        if callers.with_token(&maker.id).is_none() {
             return Err(Problem::new(
                 Code::FORBIDDEN,
                 format!("`{}` may not make links to the dashboard.", maker.name),
@@ -82,12 +82,11 @@ impl Sessions {
         let secret = random_hex(32)?;
         let mut links = lock(&self.links);
         links.retain(|link| link.made.elapsed() < limits::LINK_LIFE);
-        if links.len() >= limits::LINKS_MAX {
-            links.pop_front();
-        }
+        let own = |link: &Link| link.maker == maker.id;
+        leave_one_free(&mut links, limits::LINKS_OF_ONE_MAX, limits::LINKS_MAX, own);
         links.push_back(Link {
             hash: hash(&secret, ""),
-            maker: maker.name.clone(),
+            maker: maker.id.clone(),
             made: Instant::now(),
         });
         Ok(secret)
@@ -107,14 +106,14 @@ impl Sessions {
         let secret = fresh_token()?;
         let session = Kept {
             hash: hex::encode(hash(&secret, &token)),
-            maker,
+            maker: maker.name(),
             made: now(),
         };
         self.change(|kept| {
             kept.retain(is_young);
-            let surplus = (kept.len() + 1).saturating_sub(limits::SESSIONS_MAX);
-            kept.drain(..surplus);
-            kept.push(session);
+            let own = |other: &Kept| other.maker == session.maker;
+            leave_one_free(kept, limits::SESSIONS_OF_ONE_MAX, limits::SESSIONS_MAX, own);
+            kept.push_back(session);
         })?;
         Ok((secret, caller.as_dashboard()))
     }
@@ -144,7 +143,7 @@ impl Sessions {
         self.change(|kept| kept.retain(|session| session.opened_by(callers, secret).is_none()))
     }
 
-    fn take_link(&self, secret: &str) -> Option<CallerName> {
+    fn take_link(&self, secret: &str) -> Option<CallerId> {
         let given = hash(secret, "");
         let mut links = lock(&self.links);
         links.retain(|link| link.made.elapsed() < limits::LINK_LIFE);
@@ -154,7 +153,7 @@ impl Sessions {
         links.remove(at).map(|link| link.maker)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Kept>)) -> Result<(), Problem> {
+    fn change(&self, change: impl FnOnce(&mut VecDeque<Kept>)) -> Result<(), Problem> {
         let mut kept = lock(&self.kept);
         change(&mut kept);
         let text = serde_json::to_vec_pretty(&*kept).unwrap_or_default();
@@ -173,10 +172,28 @@ impl Sessions {
 impl Kept {
     /// The maker, as it is now, if this secret is the session's.
     fn opened_by(&self, callers: &Callers, secret: &str) -> Option<Caller> {
-        let (caller, token) = callers.with_token(&self.maker)?;
+        let (caller, token) = callers.of_name(&self.maker)?;
         let expected = hex::decode(&self.hash).ok()?;
         let is_it = bool::from(hash(secret, &token).as_slice().ct_eq(&expected));
         is_it.then_some(caller)
+    }
+}
+
+/// Room for one more of somebody's, who has so many at most: its own oldest goes first. Where all are too many the oldest
+/// goes.
+fn leave_one_free<T>(
+    all: &mut VecDeque<T>,
+    of_one_max: usize,
+    all_max: usize,
+    own: impl Fn(&T) -> bool,
+) {
+    if all.iter().filter(|one| own(one)).count() >= of_one_max
+        && let Some(oldest) = all.iter().position(&own)
+    {
+        all.remove(oldest);
+    }
+    while all.len() >= all_max {
+        all.pop_front();
     }
 }
 
@@ -260,6 +277,7 @@ mod tests {
             name: "td".into(),
             scopes: Scopes::ALL,
             ask: Scopes::NONE,
+            expires_at: None,
         };
         let token = callers.create(&view).unwrap();
         let td = callers.authenticate(&token).unwrap();
@@ -280,7 +298,18 @@ mod tests {
         assert_eq!(sessions.caller(&callers, &of_td), None, "another token");
 
         let (first, _) = open(&Caller::owner());
+        let token = callers
+            .create(&TokenView {
+                name: "eve".into(),
+                ..view
+            })
+            .unwrap();
+        let eve = callers.authenticate(&token).unwrap();
         for _ in 0..limits::SESSIONS_MAX {
+            open(&eve);
+        }
+        assert!(sessions.caller(&callers, &first).is_some(), "another's own");
+        for _ in 0..limits::SESSIONS_OF_ONE_MAX {
             open(&Caller::owner());
         }
         assert_eq!(sessions.caller(&callers, &first), None);

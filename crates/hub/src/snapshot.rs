@@ -42,7 +42,7 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
             "hear of the state of a program".to_owned()
         }),
         Topic::Call(id) => match hub.call(id)? {
-            own if own.caller.name == caller.name => Ok(()),
+            own if own.caller.id == caller.id => Ok(()),
             _ => require(caller, Scope::Read, || {
                 "hear of somebody else's call".to_owned()
             }),

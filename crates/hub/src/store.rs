@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use wire::{AppId, CallId, CallerName, Code, Durability, Problem};
+use wire::{AppId, CallId, CallerId, Code, Durability, Problem};
 
 use crate::journal::Wanted;
 
@@ -65,6 +65,13 @@ pub trait JobStore: Send + Sync {
     /// `store_failed`.
     fn queues(&self) -> Result<Vec<QueueState>, Problem>;
 
+    /// Jobs of a file from before tokens were told apart: those of a name belong to the caller of that name among these,
+    /// all others to nobody. What has its caller keeps it. Blocks; for the hub's start.
+    ///
+    /// # Errors
+    /// `store_failed`.
+    fn adopt(&self, known: Vec<CallerId>) -> Result<(), Problem>;
+
     /// One job, with these parts of it.
     fn job(&self, id: &CallId, parts: Parts) -> Reading<Option<Job>>;
 
@@ -72,7 +79,7 @@ pub trait JobStore: Send + Sync {
     fn jobs(&self, ids: Vec<CallId>, parts: Parts) -> Reading<Vec<Job>>;
 
     /// The job that a caller has stored under a key.
-    fn by_key(&self, caller: &CallerName, key: &str) -> Reading<Option<Job>>;
+    fn by_key(&self, caller: &CallerId, key: &str) -> Reading<Option<Job>>;
 
     /// Jobs, newest first, without arguments and outcomes.
     fn list(&self, wanted: JobsWanted) -> Reading<JobsPage>;

@@ -29,6 +29,7 @@ pub(crate) const FORM: Form = Form {
     steps: &[
         include_str!("history/schema-1.sql"),
         include_str!("history/schema-2.sql"),
+        include_str!("history/schema-3.sql"),
     ],
 };
 

@@ -12,7 +12,7 @@ use hub::store::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use wire::{AppId, CallId, CallerName, Durability, JobStatus, Problem};
+use wire::{AppId, CallId, CallerId, Durability, JobStatus, Problem};
 
 use crate::file::{self, Form};
 use crate::queue::{Linger, Room};
@@ -29,6 +29,7 @@ pub(crate) const FORM: Form = Form {
     steps: &[
         include_str!("jobs/schema-1.sql"),
         include_str!("jobs/schema-2.sql"),
+        include_str!("jobs/schema-3.sql"),
     ],
 };
 
@@ -156,6 +157,17 @@ impl JobStore for Jobs {
         })
     }
 
+    fn adopt(&self, known: Vec<CallerId>) -> Result<(), Problem> {
+        let (sender, answer) = std::sync::mpsc::channel();
+        let path = self.path.clone();
+        self.writer.task(move |connection| {
+            let adopted = write::adopt(connection, &known);
+            let adopted = adopted.map_err(|error| problems::failed(&path, &error));
+            sender.send(adopted).ok();
+        });
+        answer.recv().unwrap_or_else(|_| Err(problems::closed()))
+    }
+
     fn job(&self, id: &CallId, parts: Parts) -> Reading<Option<Job>> {
         let id = id.clone();
         self.readers
@@ -172,11 +184,11 @@ impl JobStore for Jobs {
         })
     }
 
-    fn by_key(&self, caller: &CallerName, key: &str) -> Reading<Option<Job>> {
+    fn by_key(&self, caller: &CallerId, key: &str) -> Reading<Option<Job>> {
         let (caller, key) = (caller.clone(), key.to_owned());
         self.readers.ask(move |connection| {
             let id: Option<String> = connection
-                .prepare_cached("SELECT id FROM jobs WHERE caller = ?1 AND key = ?2")?
+                .prepare_cached("SELECT id FROM jobs WHERE caller_id = ?1 AND key = ?2")?
                 .query_row(params![caller.as_str(), key], |row| row.get(0))
                 .optional()?;
             match id {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hub::app::{App, LaunchRequest};
 use hub::call::Call;
-use hub::callers::{Caller, Scope, Scopes};
+use hub::callers::{Caller, Scope, Scopes, TokenView};
 use hub::home::{Home, write_private};
 use hub::{Asked, Hub};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use wire::{
-    CallId, CallRequest, CallView, Durability, InstanceName, InstanceState, InstanceView,
+    CallId, CallRequest, CallView, CallerId, Durability, InstanceName, InstanceState, InstanceView,
     JobStatus, JobView, Problem, Status,
 };
 
@@ -133,6 +133,24 @@ impl TestHub {
         let home = self.hub.home();
         home.secret(&home.bridge_token_file())
             .expect("the hub made the token")
+    }
+
+    /// Makes a token; gives its caller.
+    ///
+    /// # Panics
+    /// When there is one of that name already.
+    #[must_use]
+    pub fn token(&self, name: &str, scopes: &[Scope], asks: &[Scope]) -> Caller {
+        let view = TokenView {
+            name: name.into(),
+            scopes: scopes.iter().copied().collect(),
+            ask: asks.iter().copied().collect(),
+            expires_at: None,
+        };
+        let secret = self.hub.create_token(&Caller::owner(), &view);
+        let secret = secret.expect("the token is made");
+        let caller = self.hub.authenticate(&secret);
+        caller.expect("a fresh token is known")
     }
 
     /// Runs a toy command as the owner and waits for its end.
@@ -349,9 +367,9 @@ pub fn job(command: &str, args: Value) -> CallRequest {
 #[must_use]
 pub fn caller(name: &str, scopes: &[Scope], asks: &[Scope]) -> Caller {
     Caller {
-        name: name.into(),
         scopes: scopes.iter().copied().collect::<Scopes>(),
         asks: asks.iter().copied().collect::<Scopes>(),
+        ..Caller::known_as(CallerId::of_name(name))
     }
 }
 

@@ -4,17 +4,17 @@
 //! What it was told it has at once, whatever the durability; [`MemoryStore::fail_writes`] makes it a disk
 //! in trouble. It passes the same tests as the real one ([`crate::store_holds`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub::journal::Wanted;
 use hub::store::{
-    Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite, JobsPage,
-    JobsWanted, Parts, Purged, QueueState, Reading, Stored, Stores,
+    Acknowledge, Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite,
+    JobsPage, JobsWanted, Parts, Purged, QueueState, Reading, Stored, Stores,
 };
 use time::OffsetDateTime;
-use wire::{AppId, CallId, CallerName, Durability, JobStatus, Problem};
+use wire::{AppId, CallId, CallerId, Durability, JobStatus, Problem};
 
 mod table;
 
@@ -31,8 +31,24 @@ struct Inner {
     since: OffsetDateTime,
     looked_at: Option<OffsetDateTime>,
     trouble: Option<Problem>,
+    /// Of a slow disk: what waits for it, in the order in which it came.
+    held: Option<VecDeque<Held>>,
     /// Writes that were stored, in their order.
     written: Vec<(JobWrite, Durability)>,
+}
+
+type Held = (Vec<JobWrite>, Durability, Acknowledge);
+
+impl Inner {
+    fn store(&mut self, writes: Vec<JobWrite>, durability: Durability) -> Result<(), Problem> {
+        if let Some(trouble) = &self.trouble {
+            return Err(trouble.clone());
+        }
+        self.jobs.apply(&writes)?;
+        let writes = writes.into_iter().map(|write| (write, durability));
+        self.written.extend(writes);
+        Ok(())
+    }
 }
 
 impl Default for MemoryStore {
@@ -44,6 +60,7 @@ impl Default for MemoryStore {
                 since: OffsetDateTime::now_utc(),
                 looked_at: None,
                 trouble: None,
+                held: None,
                 written: Vec::new(),
             }),
         }
@@ -75,6 +92,29 @@ impl MemoryStore {
         self.lock().trouble = with;
     }
 
+    /// From now on writes of jobs wait for [`Self::let_through`], as those of a slow disk do.
+    pub fn hold_writes(&self) {
+        self.lock().held.get_or_insert_with(VecDeque::new);
+    }
+
+    /// So many of the writes that wait are done, in their order.
+    pub fn let_through(&self, count: usize) {
+        let mut inner = self.lock();
+        for _ in 0..count {
+            let next = inner.held.as_mut().and_then(VecDeque::pop_front);
+            let Some((writes, durability, acknowledge)) = next else {
+                return;
+            };
+            acknowledge.with(inner.store(writes, durability));
+        }
+    }
+
+    /// All writes that wait are done, and later ones do not wait.
+    pub fn let_all_through(&self) {
+        self.let_through(usize::MAX);
+        self.lock().held = None;
+    }
+
     /// All writes of jobs that were stored, in their order, with the durability that was asked for.
     #[must_use]
     pub fn written(&self) -> Vec<(JobWrite, Durability)> {
@@ -95,15 +135,12 @@ fn now<T: Send + 'static>(value: T) -> Reading<T> {
 impl JobStore for MemoryStore {
     fn write(&self, writes: Vec<JobWrite>, durability: Durability) -> Stored {
         let mut inner = self.lock();
-        if let Some(trouble) = &inner.trouble {
-            return Stored::now(Err(trouble.clone()));
+        if let Some(held) = &mut inner.held {
+            let (acknowledge, stored) = Stored::pair();
+            held.push_back((writes, durability, acknowledge));
+            return stored;
         }
-        let outcome = inner.jobs.apply(&writes);
-        if outcome.is_ok() {
-            let writes = writes.into_iter().map(|write| (write, durability));
-            inner.written.extend(writes);
-        }
-        Stored::now(outcome)
+        Stored::now(inner.store(writes, durability))
     }
 
     fn open_jobs(&self) -> Result<Vec<Job>, Problem> {
@@ -118,6 +155,10 @@ impl JobStore for MemoryStore {
         Ok(self.lock().jobs.queues())
     }
 
+    fn adopt(&self, _known: Vec<CallerId>) -> Result<(), Problem> {
+        Ok(())
+    }
+
     fn job(&self, id: &CallId, parts: Parts) -> Reading<Option<Job>> {
         let inner = self.lock();
         now(inner.jobs.get(id).map(|job| table::with_parts(job, parts)))
@@ -129,7 +170,7 @@ impl JobStore for MemoryStore {
         now(found.map(|job| table::with_parts(job, parts)).collect())
     }
 
-    fn by_key(&self, caller: &CallerName, key: &str) -> Reading<Option<Job>> {
+    fn by_key(&self, caller: &CallerId, key: &str) -> Reading<Option<Job>> {
         let inner = self.lock();
         now(inner
             .jobs

@@ -58,6 +58,7 @@ pub fn outcome(value: Value) -> Arc<OutcomeBody> {
 #[must_use]
 pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
     CallRecord {
+        caller: "owner".into(),
         view: CallView {
             durability: None,
             call_id: id.into(),

@@ -68,6 +68,47 @@ name_type! {
     /// An authenticated somebody, for example `owner`.
     CallerName
 }
+name_type! {
+    /// Who that somebody is: its name and, behind a `#`, the mark of its token. What is kept for a caller is kept under
+    /// this, so that a later token of the same name gets nothing of it.
+    CallerId
+}
+
+impl CallerId {
+    /// The caller of that name whose token has that mark.
+    #[must_use]
+    pub fn of_token(name: &CallerName, mark: &str) -> Self {
+        Self::from(format!("{name}#{mark}"))
+    }
+
+    /// Of a name alone, as older bridges and files have it. Which token's caller that was nobody can say, so it is none's;
+    /// names that no token can have say enough.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        match is_reserved_name(name) {
+            true => Self::new(name),
+            false => Self::from(format!("{name}#")),
+        }
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(&self) -> CallerName {
+        CallerName::new(self.0.split('#').next().unwrap_or_default())
+    }
+
+    /// The mark of its token; nothing for the owner and those that act for it.
+    #[must_use]
+    pub fn mark(&self) -> Option<&str> {
+        self.0.split_once('#').map(|(_, mark)| mark)
+    }
+}
+
+/// Names of callers that no token can have: the owner, and those that act for it.
+#[must_use]
+pub fn is_reserved_name(text: &str) -> bool {
+    matches!(text, "owner" | "dashboard") || text.starts_with("mcp:")
+}
 
 /// Characters of a name that people type: letters, digits, `-`, `_`, `.`; 1 to 64 of them, a letter
 /// or digit first. The same rule for apps, instances and callers.
@@ -85,7 +126,21 @@ pub const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain_name;
+    use super::*;
+
+    #[test]
+    fn a_caller_is_told_from_a_later_one_of_its_name_and_keeps_its_name() {
+        let name = CallerName::new("agent");
+        let first = CallerId::of_token(&name, "1f");
+        assert_ne!(first, CallerId::of_token(&name, "2e"));
+        assert_eq!((first.name(), first.mark()), (name, Some("1f")));
+        assert_ne!(CallerId::of_name("agent"), CallerId::new("agent"));
+        assert_eq!(CallerId::of_name("agent").name(), "agent".into());
+        for reserved in ["owner", "dashboard", "mcp:claude"] {
+            assert_eq!(CallerId::of_name(reserved), CallerId::new(reserved));
+            assert_eq!(CallerId::new(reserved).mark(), None);
+        }
+    }
 
     #[test]
     fn plain_names_are_safe_in_paths_and_tables() {

@@ -297,6 +297,10 @@ pub struct JobChange {
     /// `queued`: an ended job is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<JobStatus>,
+    /// The value of a `confirmation_required` problem: a job that runs otherwise than a person said yes to is asked about
+    /// again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
 }
 
 /// Where in the queue of its priority.

@@ -34,7 +34,7 @@ pub use call::{
 };
 pub use command::{CommandSpec, Effect, Repeatable, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
-pub use id::{AppId, CallId, CallerName, InstanceName};
+pub use id::{AppId, CallId, CallerId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
 pub use job::{Durability, JobChange, JobPage, JobStatus, JobView};
 pub use problem::{Code, Problem, Severity};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Outcome;
 use crate::command::{CommandSpec, Effect};
-use crate::id::{AppId, CallId, CallerName, InstanceName};
+use crate::id::{AppId, CallId, CallerId, CallerName, InstanceName};
 use crate::instance::Mode;
 use crate::problem::Problem;
 
@@ -52,7 +52,12 @@ pub struct CallMessage {
     pub command: String,
     /// Shared with the lane, which keeps them until the call has started: no copy of 5 MB of code.
     pub args: Arc<Map<String, Value>>,
+    /// Who asks, for people.
     pub owner: CallerName,
+    /// Who asks, where something is kept for them: a later token of the same name is another caller. The name itself
+    /// when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<CallerId>,
     pub scopes: Vec<String>,
     pub effect: Effect,
     /// From the start of the run.
@@ -189,6 +194,9 @@ pub struct KnownCall {
     pub command: String,
     #[serde(default)]
     pub owner: String,
+    /// As it came with the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<CallerId>,
     /// As it came with the call; a bridge older than the hub does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,

@@ -11,7 +11,7 @@ def install(table, host):
     @table.command("code.reset", effect="code")
     def reset(call, namespace=None):
         if namespace is None:
-            namespaces.forget(call.owner)
+            namespaces.forget(call.owner_id)
         else:
-            namespaces.get(call.owner, namespace, True)
+            namespaces.get(call.owner_id, namespace, True)
         return {"reset": namespace if namespace is not None else "all"}

@@ -30,10 +30,10 @@ def revert(call, id, through=False):
 
 def _only(call):
     """Whose steps it may take: None for everybody's."""
-    return None if call.scopes & {"destructive", "admin"} else call.owner
+    return None if call.scopes & {"destructive", "admin"} else call.owner_id
 
 
 def _with_invalid(call, told):
     namespaces = host.current().namespaces
-    told["invalid_variables"] = kept.of_owner(namespaces, call.owner) if namespaces is not None else []
+    told["invalid_variables"] = kept.of_owner(namespaces, call.owner_id) if namespaces is not None else []
     return told

@@ -2,15 +2,17 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use wire::job::{Place, Retry};
 use wire::problem::exit;
-use wire::{JobChange, JobPage, JobStatus, JobView, Problem};
+use wire::{Code, JobChange, JobPage, JobStatus, JobView, Problem};
 
 use crate::answer::{Answered, Shown};
+use crate::calling::confirm;
 use crate::client::{Client, segment};
 use crate::commands::batch;
 use crate::commands::run::object;
 use crate::commands::watch;
 use crate::job_words::{self, labels};
 use crate::session::{Session, typed};
+use crate::ui::Ui;
 use crate::{problems, watching};
 
 mod shown;
@@ -112,6 +114,9 @@ struct Retried {
     /// With these arguments instead: a JSON object, `@file` or `@-`.
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
+    /// Say yes where a person must confirm.
+    #[arg(long, short)]
+    yes: bool,
 }
 
 /// Change what is asked of a job that waits
@@ -138,6 +143,9 @@ struct Edit {
     /// These arguments instead: a JSON object, `@file` or `@-`.
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
+    /// Say yes where a person must confirm.
+    #[arg(long, short)]
+    yes: bool,
 }
 
 /// Give a job that waits another place
@@ -191,9 +199,11 @@ impl Jobs {
                     args: words.args.as_deref().map(object).transpose()?,
                     ..JobChange::default()
                 };
-                each(&words.jobs, |id| client.patch(&path(id)?, &change))
+                each(&words.jobs, |id| {
+                    changed(session.ui, &client, id, &change, words.yes)
+                })
             }
-            What::Edit(words) => words.run(&client),
+            What::Edit(words) => words.run(session.ui, &client),
             What::Move(words) => {
                 let place = match words.place.as_str() {
                     "first" => Place::First,
@@ -256,7 +266,7 @@ impl Watch {
 }
 
 impl Edit {
-    fn run(self, client: &Client) -> Answered {
+    fn run(self, ui: Ui, client: &Client) -> Answered {
         let change = JobChange {
             priority: self.priority,
             not_before: self.not_before,
@@ -272,7 +282,27 @@ impl Edit {
                 "Say what, for example --priority 9",
             ));
         }
-        each(&[self.job], |id| client.patch(&path(id)?, &change))
+        each(&[self.job], |id| changed(ui, client, id, &change, self.yes))
+    }
+}
+
+/// Changes what runs; a person is asked where one must be.
+fn changed(
+    ui: Ui,
+    client: &Client,
+    id: &str,
+    change: &JobChange,
+    yes: bool,
+) -> Result<Value, Box<Problem>> {
+    match client.patch(&path(id)?, change) {
+        Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
+            let confirmed = JobChange {
+                confirm: Some(confirm(ui, yes, problem)?),
+                ..change.clone()
+            };
+            client.patch(&path(id)?, &confirmed)
+        }
+        other => other,
     }
 }
 

@@ -2,9 +2,9 @@ use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::ago::ago;
 use crate::answer::{Answered, Shown};
 use crate::client::segment;
+use crate::job_words;
 use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::NAME;
@@ -26,7 +26,8 @@ pub enum What {
     List,
     /// Make a token for somebody; its secret is printed once
     Create(Create),
-    /// Take a token back
+    Change(Change),
+    /// Take a token back; what it has under way ends
     Revoke {
         /// Which token.
         name: String,
@@ -43,6 +44,27 @@ pub struct Create {
     /// What needs a person's yes each time (can be repeated, or a list with commas).
     #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     ask: Vec<String>,
+    /// Until when it is good: a time, or from now on, for example 7d.
+    #[arg(long, value_name = "TIME", value_parser = job_words::time)]
+    expires: Option<String>,
+}
+
+/// Change what a token may do, and how long
+///
+/// What it has under way and may not do any more ends.
+#[derive(Args, Debug)]
+pub struct Change {
+    /// Which token.
+    name: String,
+    /// What it may do from now on, instead of what it could (can be repeated, or a list with commas).
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
+    scope: Option<Vec<String>>,
+    /// What needs a person's yes each time from now on; `--ask=` for nothing.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE")]
+    ask: Option<Vec<String>>,
+    /// Until when it is good: a time, or from now on, for example 7d; `none` for ever.
+    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    expires: Option<String>,
 }
 
 const SCOPES: [&str; 5] = ["read", "write", "destructive", "code", "admin"];
@@ -55,7 +77,7 @@ struct Listed {
     #[serde(default)]
     ask: Vec<String>,
     #[serde(default)]
-    created: Option<String>,
+    expires_at: Option<String>,
 }
 
 impl Token {
@@ -64,6 +86,7 @@ impl Token {
             None | Some(What::Path) => Ok(path(session)),
             Some(What::List) => list(session),
             Some(What::Create(words)) => create(session, &words),
+            Some(What::Change(words)) => change(session, &words),
             Some(What::Revoke { name }) => revoke(session, &name),
         }
     }
@@ -86,13 +109,13 @@ fn list(session: &Session) -> Answered {
     let document = session.hub_or_start()?.get("/v1/tokens")?;
     let tokens: Vec<Listed> = typed(&document["tokens"])?;
     Ok(Shown::boxed(document, move |out| {
-        let mut table = Table::new(["TOKEN", "MAY", "ASKS FOR", "MADE"]);
+        let mut table = Table::new(["TOKEN", "MAY", "ASKS FOR", "UNTIL"]);
         for token in &tokens {
             table.row([
                 Cell::styled(&token.name, NAME),
                 token.scopes.join(", ").into(),
                 token.ask.join(", ").into(),
-                token.created.as_deref().map(ago).unwrap_or_default().into(),
+                token.expires_at.clone().unwrap_or_default().into(),
             ]);
         }
         table.write(out)
@@ -100,7 +123,10 @@ fn list(session: &Session) -> Answered {
 }
 
 fn create(session: &Session, words: &Create) -> Answered {
-    let body = json!({ "name": words.name, "scopes": words.scope, "ask": words.ask });
+    let mut body = json!({ "name": words.name, "scopes": words.scope, "ask": words.ask });
+    if let Some(at) = &words.expires {
+        body["expires_at"] = json!(at);
+    }
     let document = session.hub_or_start()?.post("/v1/tokens", &body)?;
     let secret = document["token"].as_str().unwrap_or_default().to_owned();
     session.ui.say(format_args!(
@@ -109,6 +135,33 @@ fn create(session: &Session, words: &Create) -> Answered {
         words.scope.join(", ")
     ));
     Ok(Shown::boxed(document, move |out| writeln!(out, "{secret}")))
+}
+
+fn change(session: &Session, words: &Change) -> Answered {
+    let mut body = json!({});
+    let ask = words.ask.as_ref().map(|all| {
+        let named = all.iter().filter(|name| !name.is_empty());
+        named.cloned().collect::<Vec<String>>()
+    });
+    let parts = [
+        ("scopes", words.scope.as_ref().map(|all| json!(all))),
+        ("ask", ask.map(|all| json!(all))),
+        ("expires_at", words.expires.as_ref().map(|at| json!(at))),
+    ];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    }
+    let path = format!("/v1/tokens/{}", segment("name of a token", &words.name)?);
+    let document = session.hub_or_start()?.patch(&path, &body)?;
+    let token: Listed = typed(&document)?;
+    session.ui.say(format_args!(
+        "token `{}` may {} from now on",
+        token.name,
+        token.scopes.join(", ")
+    ));
+    Ok(Shown::boxed(document, |_| Ok(())))
 }
 
 fn revoke(session: &Session, name: &str) -> Answered {

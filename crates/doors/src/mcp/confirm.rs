@@ -21,13 +21,10 @@ use sha2::{Digest as _, Sha256};
 use wire::{Code, Problem};
 
 use super::asking::{Asking, Stop};
-use super::cut;
 use crate::limits;
 
 /// The name of the one question.
 const QUESTION: &str = "confirm";
-/// Arguments that are shown to the person, in bytes.
-const SHOWN_BYTES_MAX: usize = 1_000;
 
 /// What came of asking.
 pub(crate) enum Asked {
@@ -81,11 +78,7 @@ pub(crate) fn given(asking: &Asking<'_>) -> Result<Option<String>, Stop> {
 ///
 /// # Errors
 /// The problem itself, saying how a yes is given, or `cancelled` when the person said no.
-pub(crate) async fn ask(
-    asking: &Asking<'_>,
-    problem: Problem,
-    args: &Value,
-) -> Result<Asked, Stop> {
+pub(crate) async fn ask(asking: &Asking<'_>, problem: Problem) -> Result<Asked, Stop> {
     let Some(value) = problem
         .details
         .get("confirm")
@@ -97,7 +90,7 @@ pub(crate) async fn ask(
     if !asking.can_elicit() {
         return Err(told(problem, &value).into());
     }
-    let question = question(&problem, args)?;
+    let question = question(&problem)?;
     if asking.is_modern() {
         let bound = bound_to(&asking.caller, asking.request);
         let options = SealOptions::new()
@@ -124,11 +117,11 @@ pub(crate) async fn ask(
     }
 }
 
-fn question(problem: &Problem, args: &Value) -> Result<ElicitRequestParams, ErrorData> {
-    let shown = cut::middle(&args.to_string(), SHOWN_BYTES_MAX);
+/// The problem's own words: the hub names there what would run, where and with which arguments.
+fn question(problem: &Problem) -> Result<ElicitRequestParams, ErrorData> {
     let form = json!({
         "mode": "form",
-        "message": format!("{} Arguments: {shown}", problem.message),
+        "message": problem.message,
         "requestedSchema": {
             "type": "object",
             "properties": {QUESTION: {"type": "boolean", "title": "Run it", "description": "Yes, run it once."}},
@@ -167,7 +160,7 @@ fn bound_to(caller: &Caller, request: &CallToolRequestParams) -> Vec<u8> {
     let arguments = request.arguments.clone().unwrap_or_default();
     let mut hasher = Sha256::new();
     for part in [
-        caller.name.as_str(),
+        caller.id.as_str(),
         &request.name,
         &sorted(&Value::Object(arguments)).to_string(),
     ] {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use hub::callers::Caller;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use rmcp::ServiceExt as _;
@@ -18,7 +19,7 @@ use wire::{Code, Problem};
 use super::Mcp;
 use super::server::{Server, Who};
 use crate::calls::query_of;
-use crate::guard::bearer;
+use crate::guard::{Proof, bearer};
 use crate::limits;
 use crate::problem::Answer;
 
@@ -47,7 +48,13 @@ pub(crate) async fn open(
             .hint("MCP over HTTP is at /mcp; `kapelle mcp` speaks it on stdio.")
             .into());
     }
-    // The guard has found it good.
+    // The guard has found both good.
+    let (Some(caller), Some(proof)) = (
+        request.extensions().get::<Caller>().cloned(),
+        request.extensions().get::<Proof>().cloned(),
+    ) else {
+        return Err(Problem::new(Code::INTERNAL, "A pipe that no guard has seen.").into());
+    };
     let token = bearer(request.headers()).unwrap_or_default().to_owned();
     let app = query_of(query)?
         .app
@@ -63,7 +70,12 @@ pub(crate) async fn open(
     let server = Server::new(Arc::clone(&mcp), app, Who::Pipe(token.into()));
     tokio::spawn(async move {
         match hyper::upgrade::on(request).await {
-            Ok(connection) => serve(&mcp, server, connection).await,
+            Ok(connection) => tokio::select! {
+                () = serve(&mcp, server, connection) => {}
+                problem = proof.lost(&mcp.hub, &caller) => {
+                    tracing::debug!(%problem, caller = %caller.name, "a pipe ends");
+                }
+            },
             Err(error) => tracing::debug!(%error, "a pipe was not opened"),
         }
         drop(place);

@@ -1,9 +1,11 @@
 //! The older protocol's sessions, with a bound: most clients begin one and never end it.
 //!
-//! It wraps the library's own manager. At the bound the session that was used least recently makes room,
-//! idle ones first; one in the middle of a request is never taken. A session belongs to the caller that
-//! began it, so that a leaked id is of no use to another token.
+//! It wraps the library's own manager. At a caller's bound its own session that was used least recently makes room,
+//! idle ones first, and at the bound of all one of whoever has the most; one in the middle of a request is never taken.
+//! A session belongs to the caller that began it, so that a leaked id is of no use to another token, and ends with the
+//! token.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +21,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 };
 use rmcp::transport::streamable_http_server::session::{SessionId, SessionManager};
 use tokio::time::Instant;
-use wire::CallerName;
+use wire::CallerId;
 
 use crate::limits;
 
@@ -30,7 +32,7 @@ pub(crate) struct Sessions {
 }
 
 struct Known {
-    owner: Option<CallerName>,
+    owner: Option<CallerId>,
     used: Instant,
     /// Open answers of requests.
     requests: usize,
@@ -54,22 +56,61 @@ impl Sessions {
     pub(crate) fn may_use(&self, id: &str, caller: &Caller) -> bool {
         let known = self.known();
         let owner = known.get(id).and_then(|session| session.owner.as_ref());
-        owner.is_none_or(|owner| *owner == caller.name)
+        owner.is_none_or(|owner| *owner == caller.id)
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<SessionId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_full(&self) -> bool {
-        self.known().len() >= limits::MCP_SESSIONS_MAX
+    /// Ends the sessions of callers that are none any more.
+    pub(crate) async fn end_unknown(&self, is_known: impl Fn(&CallerId) -> bool) {
+        let gone: Vec<SessionId> = {
+            let known = self.known();
+            let of_nobody = known
+                .iter()
+                .filter(|(_, one)| one.owner.as_ref().is_some_and(|owner| !is_known(owner)));
+            of_nobody.map(|(id, _)| Arc::clone(id)).collect()
+        };
+        for id in gone {
+            self.close_session(&id).await.ok();
+        }
     }
 
-    /// The session that makes room for a new one; nothing when all are in the middle of a request.
+    fn is_full(&self) -> bool {
+        self.known().len() >= limits::MCP_SESSIONS_ALL_MAX
+    }
+
+    /// The session that makes room for a new one: of whoever has the most that could. Nothing when all are in the middle
+    /// of a request.
     fn leaving(&self) -> Option<SessionId> {
         let known = self.known();
+        let mut counts: HashMap<&Option<CallerId>, usize> = HashMap::new();
+        for session in known.values() {
+            *counts.entry(&session.owner).or_default() += 1;
+        }
         let idle = known.iter().filter(|(_, session)| session.requests == 0);
-        idle.min_by_key(|(_, session)| (session.listens, session.used))
+        idle.min_by_key(|(_, session)| {
+            let count = counts.get(&session.owner).copied().unwrap_or_default();
+            (Reverse(count), session.listens, session.used)
+        })
+        .map(|(id, _)| Arc::clone(id))
+    }
+
+    /// The session of that caller that makes room for this one of its own, if it has too many.
+    fn surplus_of(&self, owner: &CallerId, but: &SessionId) -> Option<SessionId> {
+        let known = self.known();
+        let own = known
+            .iter()
+            .filter(|(_, one)| one.owner.as_ref() == Some(owner));
+        let others = own.filter(|(id, _)| *id != but);
+        let mut idle: Vec<_> = others.collect();
+        if idle.len() < limits::MCP_SESSIONS_MAX {
+            return None;
+        }
+        idle.retain(|(_, session)| session.requests == 0);
+        idle.into_iter()
+            .min_by_key(|(_, session)| (session.listens, session.used))
             .map(|(id, _)| Arc::clone(id))
     }
 
@@ -158,8 +199,14 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Failed> {
+        let owner = caller_of(&message);
         if let Some(session) = self.known().get_mut(id) {
-            session.owner = caller_of(&message);
+            session.owner.clone_from(&owner);
+        }
+        let surplus = owner.and_then(|owner| self.surplus_of(&owner, id));
+        if let Some(surplus) = surplus {
+            tracing::debug!(session = %surplus, "an idle MCP session of the same caller makes room");
+            self.close_session(&surplus).await?;
         }
         let _open = self.open(id, true);
         self.inner.initialize_session(id, message).await
@@ -221,7 +268,7 @@ fn counted<S: Stream>(stream: S, open: Open) -> Counted<S> {
 }
 
 /// Who sent a request, as the guard left it.
-fn caller_of(message: &ClientJsonRpcMessage) -> Option<CallerName> {
+fn caller_of(message: &ClientJsonRpcMessage) -> Option<CallerId> {
     let JsonRpcMessage::Request(request) = message else {
         return None;
     };
@@ -229,5 +276,5 @@ fn caller_of(message: &ClientJsonRpcMessage) -> Option<CallerName> {
     parts
         .extensions
         .get::<Caller>()
-        .map(|caller| caller.name.clone())
+        .map(|caller| caller.id.clone())
 }

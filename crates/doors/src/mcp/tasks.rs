@@ -50,7 +50,7 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
         }
     };
     let mut task = task(&call);
-    if call.caller.name != caller.name {
+    if call.caller.id != caller.id {
         task.status_message = task
             .status_message
             .map(|said| mcp.hub.masked_text(&said).into_owned());

@@ -100,8 +100,7 @@ async fn take(
             Err(problem) => problem,
         };
         if problem.code == Code::CONFIRMATION_REQUIRED {
-            let args = Value::Object(request.args.clone());
-            match confirm::ask(asking, problem, &args).await? {
+            match confirm::ask(asking, problem).await? {
                 confirm::Asked::Yes(value) => {
                     request.confirm = Some(value);
                     // What a person needed to think is not the call's.
@@ -209,7 +208,7 @@ pub(crate) async fn only_look(
     limit: Duration,
     mut teller: Option<Teller>,
 ) {
-    if call.caller.name != asking.caller.name
+    if call.caller.id != asking.caller.id
         && let Some(teller) = &mut teller
     {
         teller.without_secrets(&asking.mcp.hub);

@@ -146,7 +146,8 @@ fn wishes() -> Map<String, Value> {
             "args": {"type": ["object", "null"]},
             "place": {"anyOf": [{"enum": ["first", "last", null]}, {"type": "object", "required": ["before"], "additionalProperties": false,
                 "properties": {"before": {"type": "string"}}}]},
-            "paused": {"type": ["boolean", "null"]}, "status": {"enum": ["queued", null]}}},
+            "paused": {"type": ["boolean", "null"]}, "status": {"enum": ["queued", null]},
+            "confirm": {"type": ["string", "null"], "description": "The value of a confirmation_required problem."}}},
         "QueueChange": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "paused": {"type": ["boolean", "null"]}, "drain": {"type": ["boolean", "null"]}}},
         "BatchRequest": {"type": "object", "required": ["calls"], "additionalProperties": false, "properties": {

@@ -140,10 +140,13 @@ pub(super) fn paths() -> Map<String, Value> {
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Token")}}},
                 "responses": with_problems(json!({"201": json_of("NewToken", "Keep the secret.")}), &["400", "401", "403", "409", "429"])}
         },
-        "/v1/tokens/{name}": {"parameters": [path("name")], "delete": {
-            "operationId": "revoke_token", "summary": "Takes a token back at once",
-            "responses": with_problems(json!({"200": {"description": "Revoked.",
-                "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403", "404"])}},
+        "/v1/tokens/{name}": {"parameters": [path("name")],
+            "patch": {"operationId": "change_token", "summary": "Changes what a token may do, and how long",
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("TokenChange")}}},
+                "responses": with_problems(json!({"200": json_of("Token", "As it is then.")}), &["400", "401", "403", "404"])},
+            "delete": {"operationId": "revoke_token", "summary": "Takes a token back at once",
+                "responses": with_problems(json!({"200": {"description": "Revoked.",
+                    "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403", "404"])}},
         "/v1/stop": {"post": {"operationId": "stop_hub", "summary": "Stops the hub",
             "responses": with_problems(json!({"202": {"description": "It stops.",
                 "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403"])}},
@@ -169,7 +172,11 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Blob": {"type": "object", "required": ["$blob", "bytes"], "properties": {
             "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
         "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
-            "name": {"type": "string"}, "scopes": scopes, "ask": scopes}},
+            "name": {"type": "string"}, "scopes": scopes, "ask": scopes,
+            "expires_at": {"type": ["string", "null"], "format": "date-time", "description": "From then on it is none any more."}}},
+        "TokenChange": {"type": "object", "additionalProperties": false, "properties": {
+            "scopes": {"anyOf": [scopes, {"type": "null"}]}, "ask": {"anyOf": [scopes, {"type": "null"}]},
+            "expires_at": {"type": ["string", "null"], "description": "An empty text takes it away."}}},
         "Tokens": list("tokens", "Token"),
         "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
     }))

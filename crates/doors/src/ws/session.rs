@@ -30,7 +30,7 @@ use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
-use crate::guard::{self, Proof};
+use crate::guard::Proof;
 use crate::limits;
 
 /// Events taken from the feed's window at a time.
@@ -39,7 +39,7 @@ const BATCH: usize = 64;
 pub(super) struct Session {
     hub: Hub,
     caller: Caller,
-    /// Looked at again with every frame: a token can be taken back.
+    /// Looked at again when rights change, and with every frame: a token can be taken back.
     proof: Proof,
     outbox: Arc<Outbox>,
     follower: Follower,
@@ -101,6 +101,9 @@ impl Session {
         tokio::pin!(stopping);
         let over = outbox.over();
         tokio::pin!(over);
+        let (proof, caller) = (self.proof.clone(), self.caller.clone());
+        let lost = proof.lost(&hub, &caller);
+        tokio::pin!(lost);
         // Set when the hub stops: calls that end soon are still told.
         let mut ends_at: Option<Instant> = None;
         loop {
@@ -134,6 +137,7 @@ impl Session {
                     }
                 }
                 () = &mut over => return Close::new(Close::SLOW, "slow reader"),
+                problem = &mut lost => return self.forgotten(&problem),
                 _ = beat.tick() => {
                     if let Some(close) = self.beat() {
                         return close;
@@ -154,7 +158,9 @@ impl Session {
             Some(Err(error)) => return Some(Close::malformed(&error)),
             Some(Ok(Message::Close(_))) => return Some(Close::new(Close::NORMAL, "it was closed")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(_)) if !self.is_still_known() => return Some(self.forgotten()),
+            Some(Ok(_)) if !self.proof.holds(&self.hub, &self.caller) => {
+                return Some(self.forgotten(&self.proof.unknown()));
+            }
             Some(Ok(Message::Text(text))) => match frame::read(&text) {
                 Ok(asked) => self.answer(asked),
                 Err(unread) => self.refuse(&unread.id, &unread.problem),
@@ -433,8 +439,9 @@ impl Session {
             self.outbox.cut_off(&close);
             return Some(close);
         }
-        if !self.is_still_known() {
-            return Some(self.forgotten());
+        // A browser's session ends with its age, of which nobody tells.
+        if !self.proof.holds(&self.hub, &self.caller) {
+            return Some(self.forgotten(&self.proof.unknown()));
         }
         if self.subscriptions.iter().any(|(_, one)| one.is_behind()) {
             return Some(self.cut_off_behind());
@@ -452,19 +459,8 @@ impl Session {
         close
     }
 
-    fn is_still_known(&self) -> bool {
-        self.proof
-            .caller(&self.hub)
-            .is_some_and(|caller| caller.name == self.caller.name)
-    }
-
-    fn forgotten(&self) -> Close {
-        let problem = match self.proof {
-            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
-                .hint("Ask for another one; the calls of this connection go on."),
-            Proof::Session(_) => guard::signed_out(),
-        };
-        self.refuse(&Id::default(), &problem);
+    fn forgotten(&self, problem: &Problem) -> Close {
+        self.refuse(&Id::default(), problem);
         Close::new(Close::UNAUTHENTICATED, &problem.message)
     }
 }

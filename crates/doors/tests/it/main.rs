@@ -20,6 +20,7 @@ mod mcp_reads;
 mod mcp_sessions;
 mod mcp_time;
 mod openapi;
+mod rights;
 mod scopes;
 mod socket;
 mod streams;

@@ -120,6 +120,11 @@ impl Legacy {
         begun
     }
 
+    /// The same session, used by somebody else.
+    pub(crate) fn of_another(self, client: Client) -> Self {
+        Self { client, ..self }
+    }
+
     fn headers(&self) -> [(&str, &str); 4] {
         [
             ("content-type", "application/json"),

@@ -176,3 +176,93 @@ async fn by_words_where_the_client_cannot_ask() {
         .await;
     assert_eq!(done["structuredContent"]["value"], "gone", "{done}");
 }
+
+#[tokio::test]
+async fn a_job_that_runs_otherwise_or_again_is_asked_about_again() {
+    let (house, bridge) = house().await;
+    let owner = house.owner();
+    let until = |id: String| {
+        let owner = owner.clone();
+        async move {
+            let path = format!("/v1/calls/{id}?wait=true");
+            assert_eq!(owner.get(&path).await.json()["status"], "succeeded");
+        }
+    };
+    let client = Legacy::begin(asked(&house).await, json!({"elicitation": {}})).await;
+    let mut names = Vec::new();
+    let mut job = String::new();
+    for (tool, arguments) in [
+        (
+            "run",
+            json!({"command": "toy.delete", "args": {"name": "a"}, "durable": true}),
+        ),
+        (
+            "jobs",
+            json!({"verb": "retry", "args": {"name": "EVERYTHING"}}),
+        ),
+        ("jobs", json!({"verb": "retry"})),
+    ] {
+        for answer in [json!({"action": "decline"}), yes()] {
+            let mut arguments = arguments.clone();
+            if tool == "jobs" {
+                arguments["call_id"] = json!(job);
+            }
+            let params = json!({"name": tool, "arguments": arguments});
+            let mut events = client.open(7, "tools/call", params).await;
+            let (_, question) = events.next().await.expect("a question");
+            let message = question["params"]["message"].as_str().unwrap_or_default();
+            let name = if names.is_empty() {
+                "\"a\""
+            } else {
+                "\"EVERYTHING\""
+            };
+            assert!(message.contains(name), "{question}");
+            let reply = json!({"jsonrpc": "2.0", "id": question["id"], "result": answer});
+            assert_eq!(client.post(&reply).await.status, 202);
+            let (_, response) = until_response(&mut events).await;
+            let result = &response["result"];
+            assert_eq!(
+                result["isError"] == json!(true),
+                answer != yes(),
+                "{response}"
+            );
+            if answer != yes() {
+                assert_eq!(bridge.calls().len(), names.len(), "a no runs nothing");
+                continue;
+            }
+            if job.is_empty() {
+                job = result["structuredContent"]["call_id"]
+                    .as_str()
+                    .expect("an id")
+                    .to_owned();
+            }
+            names.push(if names.is_empty() { "a" } else { "EVERYTHING" });
+            until(job.clone()).await;
+        }
+    }
+    let ran: Vec<Value> = bridge
+        .calls()
+        .iter()
+        .map(|call| call.args["name"].clone())
+        .collect();
+    assert_eq!(ran, names);
+}
+
+#[tokio::test]
+async fn the_question_names_the_instance_and_cuts_out_no_argument() {
+    let (house, _bridge) = house().await;
+    let client = Modern::new(asked(&house).await).able(ELICITS());
+    let long = "x".repeat(100_000);
+    let params = json!({"name": "run", "arguments":
+        {"command": "code.run", "args": {"code": format!("{long}\ndelete('EVERYTHING')")}}});
+    let _ = client.ask("tools/call", params).await;
+    let params = json!({"name": "run", "arguments":
+        {"command": "toy.delete", "args": {"name": "EVERYTHING"}, "instance": "toy-1"}});
+    let first = client.ask("tools/call", params).await;
+    let message = first["result"]["inputRequests"]["confirm"]["params"]["message"].as_str();
+    let message = message.expect("a question");
+    assert!(
+        message.contains("`toy-1`") && message.contains("\"EVERYTHING\""),
+        "{message}"
+    );
+}

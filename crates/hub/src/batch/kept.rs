@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use wire::batch::{BatchOutcome, BatchStatus};
-use wire::{BatchView, CallId, CallerName, Code, Problem};
+use wire::{BatchView, CallId, CallerId, Code, Problem};
 
 use super::{Stage, status_of};
 use crate::call::Call;
@@ -17,10 +17,22 @@ use crate::callers::{Caller, Scope};
 use crate::hub::Hub;
 use crate::limits;
 use crate::policy::require;
+use crate::shares::{Full, Share, Shares};
 
 /// The batches of calls that are no jobs.
-#[derive(Default)]
-pub(crate) struct Batches(Mutex<Room>);
+pub(crate) struct Batches {
+    room: Mutex<Room>,
+    places: Shares,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self {
+            room: Mutex::default(),
+            places: Shares::new(limits::BATCHES_RUNNING_MAX, limits::BATCHES_RUNNING_ALL_MAX),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Room {
@@ -32,14 +44,16 @@ struct Room {
 }
 
 struct Running {
-    caller: CallerName,
+    caller: CallerId,
+    /// Its part of what its caller may have running.
+    _place: Share,
     stage: watch::Receiver<Stage>,
 }
 
 #[derive(Clone)]
 struct Ended {
     id: String,
-    caller: CallerName,
+    caller: CallerId,
     status: BatchStatus,
     asked: Vec<Result<CallId, Problem>>,
     not_run: usize,
@@ -51,27 +65,33 @@ impl Batches {
     pub(super) fn begin(
         &self,
         id: &str,
-        caller: &CallerName,
+        caller: &CallerId,
         stage: watch::Receiver<Stage>,
     ) -> Result<(), Problem> {
-        let mut room = self.lock();
-        if room.running.len() >= limits::BATCHES_RUNNING_MAX {
-            return Err(Problem::new(
-                Code::QUEUE_FULL,
-                format!("{} batches run already.", limits::BATCHES_RUNNING_MAX),
-            )
-            .hint("Wait for some of them."));
-        }
-        let caller = caller.clone();
-        room.running
-            .insert(id.to_owned(), Running { caller, stage });
+        let place = self.places.take(caller, 1).map_err(|full| {
+            let (count, of) = match full {
+                Full::Own => (
+                    limits::BATCHES_RUNNING_MAX,
+                    format!("batches of `{}`", caller.name()),
+                ),
+                Full::All => (limits::BATCHES_RUNNING_ALL_MAX, "batches".to_owned()),
+            };
+            Problem::new(Code::QUEUE_FULL, format!("{count} {of} run already."))
+                .hint("Wait for some of them.")
+        })?;
+        let one = Running {
+            caller: caller.clone(),
+            _place: place,
+            stage,
+        };
+        self.lock().running.insert(id.to_owned(), one);
         Ok(())
     }
 
     /// It has ended: its calls are remembered by their ids from here on.
     pub(super) fn end(&self, id: &str) {
         let mut room = self.lock();
-        let Some(Running { caller, stage }) = room.running.remove(id) else {
+        let Some(Running { caller, stage, .. }) = room.running.remove(id) else {
             return;
         };
         let stage = stage.borrow().clone();
@@ -93,7 +113,7 @@ impl Batches {
     }
 
     fn lock(&self) -> MutexGuard<'_, Room> {
-        self.0
+        self.room
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -101,13 +121,13 @@ impl Batches {
 
 /// Where a batch was found.
 enum Found {
-    Running(CallerName, Stage),
+    Running(CallerId, Stage),
     Ended(Ended),
-    Stored(CallerName, Vec<CallId>),
+    Stored(CallerId, Vec<CallId>),
 }
 
 impl Found {
-    fn caller(&self) -> &CallerName {
+    fn caller(&self) -> &CallerId {
         match self {
             Self::Running(caller, _) | Self::Stored(caller, _) => caller,
             Self::Ended(ended) => &ended.caller,
@@ -211,8 +231,8 @@ impl Hub {
     }
 }
 
-fn may_see(caller: &Caller, owner: &CallerName) -> Result<(), Problem> {
-    if caller.name == *owner {
+fn may_see(caller: &Caller, owner: &CallerId) -> Result<(), Problem> {
+    if caller.id == *owner {
         return Ok(());
     }
     require(caller, Scope::Read, || {

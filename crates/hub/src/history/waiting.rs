@@ -41,7 +41,7 @@ impl<T> Waiting<T> {
     /// False when there is no room for it.
     pub(super) fn push(&self, thing: T) -> bool {
         let mut inner = self.lock();
-        if inner.things.len() >= limits::HISTORY_WAITING_MAX {
+        if inner.things.len() >= limits::HISTORY_WAITING_ALL_MAX {
             return false;
         }
         inner.things.push_back(thing);

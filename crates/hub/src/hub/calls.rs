@@ -108,7 +108,7 @@ impl Hub {
     /// `call_unknown`, `forbidden`.
     pub fn cancel(&self, caller: &Caller, id: &CallId) -> Result<Arc<Call>, Problem> {
         let call = self.call(id)?;
-        if call.caller.name != caller.name {
+        if call.caller.id != caller.id {
             policy::require(caller, Scope::Admin, || {
                 "cancel somebody else's call".to_owned()
             })?;

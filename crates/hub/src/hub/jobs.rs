@@ -1,13 +1,11 @@
 //! Jobs as doors see them; what a caller may is checked here, the rest is [`crate::jobs`]'s.
 
-use std::sync::Arc;
-
 use wire::job::{QueueChange, QueueView};
 use wire::{CallId, JobChange, JobPage, JobView, Problem};
 
 use super::Hub;
 use crate::callers::{Caller, Scope};
-use crate::jobs::{self, JobsAsked};
+use crate::jobs::JobsAsked;
 use crate::policy;
 
 impl Hub {
@@ -16,8 +14,8 @@ impl Hub {
     /// # Errors
     /// `job_unknown`, `forbidden` for others' without `read`.
     pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
-        let job = self.0.records.jobs.show(&self.0, id).await?;
-        if job.caller != caller.name.as_str() {
+        let (job, owner) = self.0.records.jobs.show(&self.0, id).await?;
+        if owner != caller.id {
             policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
         }
         Ok(job)
@@ -29,7 +27,7 @@ impl Hub {
     /// `not_supported` without a store, or what the store says.
     pub async fn jobs(&self, caller: &Caller, mut asked: JobsAsked) -> Result<JobPage, Problem> {
         if !caller.scopes.has(Scope::Read) {
-            asked.caller = Some(caller.name.clone());
+            asked.owner = Some(caller.id.clone());
         }
         self.0.records.jobs.list(&self.0, asked).await
     }
@@ -38,34 +36,16 @@ impl Hub {
     /// beyond that of their command.
     ///
     /// # Errors
-    /// `job_unknown`, `job_not_open`, `forbidden`, `arguments_invalid`.
+    /// `job_unknown`, `job_not_open`, `forbidden`, `arguments_invalid`, `confirmation_required` when it would run
+    /// otherwise, or again, and its caller must ask a person.
     pub async fn change_job(
         &self,
         caller: &Caller,
         id: &CallId,
         wanted: JobChange,
     ) -> Result<JobView, Problem> {
-        let check = |job: &crate::store::Job, wanted: &JobChange| {
-            let touches = wanted.args.is_some() || wanted.status.is_some();
-            if !touches {
-                return Ok(None);
-            }
-            let command = Arc::clone(self.0.catalog.app(&job.app)?.command(&job.command)?);
-            policy::require(caller, Scope::from(command.spec.effect), || {
-                format!("run `{}`", command.spec.name)
-            })?;
-            let args = wanted
-                .args
-                .clone()
-                .map(|args| command.check(args))
-                .transpose()?;
-            Ok(args.map(|args| jobs::Checked {
-                repeatable: command.spec.repeatable.with(&args),
-                marked: Arc::clone(&command.marked),
-                args: Arc::new(args),
-            }))
-        };
-        self.0.records.jobs.change(caller, id, wanted, check).await
+        let jobs = &self.0.records.jobs;
+        jobs.change(&self.0, caller, id, wanted).await
     }
 
     /// Pauses or drains an app's queue, or opens it again.

@@ -3,7 +3,7 @@
 use wire::Problem;
 
 use super::Hub;
-use crate::callers::{Caller, Scope, TokenView};
+use crate::callers::{Caller, Scope, TokenChange, TokenView};
 use crate::policy;
 
 impl Hub {
@@ -42,7 +42,9 @@ impl Hub {
     /// # Errors
     /// What the disk says.
     pub fn end_session(&self, secret: &str) -> Result<(), Problem> {
-        self.0.sessions.end(&self.0.callers, secret)
+        let ended = self.0.sessions.end(&self.0.callers, secret);
+        self.0.callers.tell_changed();
+        ended
     }
 
     /// # Errors
@@ -65,7 +67,25 @@ impl Hub {
     /// `forbidden` without `admin`, `token_unknown`.
     pub fn revoke_token(&self, caller: &Caller, name: &str) -> Result<(), Problem> {
         policy::require(caller, Scope::Admin, || "revoke a token".to_owned())?;
-        self.0.callers.revoke(name)
+        let gone = self.0.callers.revoke(name)?;
+        self.0.rights_ended(&gone);
+        Ok(())
+    }
+
+    /// Changes what a token may do, and how long. What it has under way and may not do any more ends.
+    ///
+    /// # Errors
+    /// `forbidden` without `admin`, `token_unknown`, `arguments_invalid`.
+    pub fn change_token(
+        &self,
+        caller: &Caller,
+        name: &str,
+        wanted: &TokenChange,
+    ) -> Result<TokenView, Problem> {
+        policy::require(caller, Scope::Admin, || "change a token".to_owned())?;
+        let (view, id) = self.0.callers.set(name, wanted)?;
+        self.0.rights_ended(&id);
+        Ok(view)
     }
 
     /// # Errors

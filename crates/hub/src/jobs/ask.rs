@@ -12,26 +12,28 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::job::{PRIORITY_DEFAULT, PRIORITY_MAX, Retry};
-use wire::{CallId, CallRequest, Code, Durability, Event, JobStatus, Problem};
+use wire::{CallId, CallRequest, CallerId, Code, Durability, Event, JobStatus, Problem};
 
 use super::order::Millis;
-use super::record::{Notes, Open, millis_of, now_millis};
+use super::record::{Notes, Open, Place, millis_of, now_millis};
 use super::{Jobs, ended_front, front_of};
 use crate::call::{Call, fresh_id};
 use crate::conduct::HUB;
 use crate::desk::CheckedCall;
+use crate::history::weight_up_to;
 use crate::limits;
 use crate::secrets::Marked;
+use crate::shares::Full;
 use crate::store::{Job, JobWrite, Key, Parts};
 
 /// What a call asks for as a job, in bounds.
 #[derive(Clone, Debug)]
 pub(crate) struct JobWish {
-    durability: Durability,
+    pub(crate) durability: Durability,
     priority: u8,
     not_before: Option<Millis>,
     deadline: Option<Millis>,
-    retry: Option<Retry>,
+    pub(crate) retry: Option<Retry>,
     key: Option<String>,
     labels: BTreeMap<String, String>,
     pub(super) after: Vec<CallId>,
@@ -102,6 +104,11 @@ impl JobWish {
         };
         wish.in_bounds()?;
         Ok(Some(wish))
+    }
+
+    /// When it may run, and after which others.
+    pub(crate) fn when(&self) -> Value {
+        json!({"not_before": self.not_before, "deadline": self.deadline, "after": self.after})
     }
 
     fn in_bounds(&self) -> Result<(), Problem> {
@@ -204,14 +211,60 @@ impl Jobs {
                 call.app.id
             )));
         }
-        if room.open.len() + room.storing >= limits::JOBS_OPEN_MAX {
-            return Err(Problem::new(
-                Code::QUEUE_FULL,
-                format!("{} jobs are open already.", limits::JOBS_OPEN_MAX),
-            )
-            .hint("Wait for some of them, or cancel some: kapelle jobs list"));
-        }
         Ok(())
+    }
+
+    /// A job's part of what its caller may have open.
+    ///
+    /// # Errors
+    /// `queue_full`.
+    pub(super) fn place_for(
+        &self,
+        caller: &CallerId,
+        args: Option<&Map<String, Value>>,
+        request: &Map<String, Value>,
+    ) -> Result<Place, Problem> {
+        let full = |full: Full, own: String, all: String| {
+            let what = match full {
+                Full::Own => format!("`{}` has {own} already.", caller.name()),
+                Full::All => format!("There are {all} already."),
+            };
+            Problem::new(Code::QUEUE_FULL, what)
+                .hint("Wait for some of them, or cancel some: kapelle jobs list")
+        };
+        let one = self.places.take(caller, 1).map_err(|which| {
+            let jobs = |count: usize| format!("{count} open jobs");
+            full(
+                which,
+                jobs(limits::JOBS_OPEN_MAX),
+                jobs(limits::JOBS_OPEN_ALL_MAX),
+            )
+        })?;
+        let bytes = self
+            .bytes
+            .take(caller, weight(args, request))
+            .map_err(|which| {
+                let held = |bytes: usize| format!("open jobs that hold {} MB", bytes / 1_000_000);
+                full(
+                    which,
+                    held(limits::JOBS_BYTES_MAX),
+                    held(limits::JOBS_ALL_BYTES_MAX),
+                )
+            })?;
+        Ok(Place {
+            _one: one,
+            _bytes: bytes,
+        })
+    }
+
+    /// The same for a job that is stored already.
+    pub(super) fn place_of_stored(&self, job: &Job) -> Place {
+        Place {
+            _one: self.places.take_anyway(&job.caller, 1),
+            _bytes: self
+                .bytes
+                .take_anyway(&job.caller, weight(None, &job.request)),
+        }
     }
 
     /// What is stored must run later as it was asked, so it cannot be stored without its secrets.
@@ -239,16 +292,11 @@ impl Jobs {
         let Some(wish) = call.job.clone() else {
             return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
         };
-        let place = {
-            let mut room = self.lock();
-            room.storing += 1;
-            room.order.place_last()
-        };
+        let place = self.lock().order.place_last();
         let (answer, storing) = oneshot::channel();
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
             let stored = jobs.put(&call, wish, place).await;
-            jobs.lock().storing -= 1;
             // Whoever asked may have left.
             answer.send(stored).ok();
         });
@@ -274,6 +322,7 @@ impl Jobs {
             args: Some(args),
             ..job.clone()
         };
+        let share = self.place_for(&job.caller, row.args.as_deref(), &job.request)?;
         let stored = self
             .kept
             .store
@@ -289,12 +338,12 @@ impl Jobs {
             }
             return Err(problem);
         }
-        Ok(self.enter(job, after))
+        Ok(self.enter(job, share, after))
     }
 
     /// The job is stored: it is in the queue from here on.
-    fn enter(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
-        let queued = self.enter_with(job, after.clone());
+    fn enter(self: &Arc<Self>, job: Job, place: Place, after: Vec<CallId>) -> Queued {
+        let queued = self.enter_with(job, place, after.clone());
         self.look_at_ended(&after);
         queued
     }
@@ -313,11 +362,16 @@ impl Jobs {
         }
     }
 
-    pub(super) fn enter_with(self: &Arc<Self>, job: Job, after: Vec<CallId>) -> Queued {
+    pub(super) fn enter_with(
+        self: &Arc<Self>,
+        job: Job,
+        place: Place,
+        after: Vec<CallId>,
+    ) -> Queued {
         let id = job.id.clone();
         let mut room = self.lock();
         let room = &mut *room;
-        let mut open = Open::new(job);
+        let mut open = Open::new(job, place);
         let front = front_of(&mut open);
         room.order.add(open.entry(after), now_millis());
         room.open.insert(id.clone(), open);
@@ -380,7 +434,7 @@ impl Jobs {
         key: &Key,
     ) -> Result<Option<Queued>, Problem> {
         let store = &self.kept.store;
-        let Some(found) = store.by_key(&call.caller.name, &key.text).await? else {
+        let Some(found) = store.by_key(&call.caller.id, &key.text).await? else {
             return Ok(None);
         };
         let same = found
@@ -423,6 +477,15 @@ impl Jobs {
     }
 }
 
+/// Roughly what a job holds, in memory and on the disk.
+fn weight(args: Option<&Map<String, Value>>, request: &Map<String, Value>) -> usize {
+    let of = |map: &Map<String, Value>| {
+        let max = limits::JOBS_BYTES_MAX;
+        weight_up_to(map, max).unwrap_or(max)
+    };
+    limits::JOB_BYTES + args.map_or(0, of) + of(request)
+}
+
 /// The caller's own name for it, with what tells whether it is asked for again.
 pub(super) fn key_of(call: &CheckedCall, wish: &JobWish) -> Option<Key> {
     wish.key.as_ref().map(|text| Key {
@@ -447,6 +510,7 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
         after: wish.after.clone(),
         revision: call.revision,
         group: call.group.clone(),
+        confirmed: Some(call.confirmed),
         repeatable: call.command.spec.repeatable.with(&call.args),
         ..Notes::default()
     };
@@ -455,7 +519,7 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
         app: call.app.id.clone(),
         instance,
         command: call.command.spec.name.clone(),
-        caller: call.caller.name.clone(),
+        caller: call.caller.id.clone(),
         asked_at: OffsetDateTime::now_utc(),
         durability: wish.durability,
         key,

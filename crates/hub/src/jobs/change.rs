@@ -1,112 +1,143 @@
-//! Jobs that are changed, cancelled or tried again, and queues that are held back.
+//! Jobs that are changed where they stand, and queues that are held back.
 //!
 //! In come a caller's wishes; out goes the job as it stands when the store has the change. What an
-//! instance has already can only be cancelled.
+//! instance has already can only be cancelled. While a change is being stored the job is frozen: no instance gets it,
+//! so what runs is what the job's record says. Changes of one job are made one after the other, each in a task of its
+//! own, so that a caller who leaves meanwhile leaves nothing half done. Ended jobs that are tried again are
+//! [`super::again`]'s.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
-use super::ask::{args_in_bounds, labels_in_bounds, priority_in_bounds, retry_in_bounds};
-use super::record::{Notes, Open, attempt_id, millis_of, now_millis};
-use super::{Jobs, ends, hand};
-use crate::call::Call;
-use crate::callers::{Caller, Scope};
-use crate::conduct::HUB;
+use super::ask::{labels_in_bounds, priority_in_bounds, retry_in_bounds};
+use super::may::Allowed;
+use super::record::{Notes, millis_of, now_millis};
+use super::{Jobs, Room};
+use crate::callers::Caller;
 use crate::hub::Inner as Hub;
-use crate::policy;
-use crate::secrets::Marked;
-use crate::store::{Job, JobChange, JobWrite, Parts, QueueState, Stored};
+use crate::store::{Job, JobChange, JobWrite, Parts, QueueState};
 
-/// Arguments that a job is given instead of its own.
-pub(crate) struct Checked {
-    pub(crate) args: Arc<Map<String, Value>>,
-    pub(crate) marked: Arc<Marked>,
-    /// Whether the command may run twice with them.
-    pub(crate) repeatable: bool,
+/// A change that is being stored.
+struct Draft {
+    notes: Notes,
+    priority: Option<u8>,
+    place: Option<i64>,
+    paused: Option<bool>,
+    labels: Option<BTreeMap<String, String>>,
+    /// Others that make room for it.
+    moved: Vec<(CallId, i64)>,
+}
+
+/// The turn of one change of a job; the next one waits for its end.
+pub(super) struct Turn<'a> {
+    jobs: &'a Jobs,
+    id: CallId,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.jobs.lock().changing.remove(&self.id);
+        self.jobs.changed.notify_waiters();
+    }
 }
 
 impl Jobs {
-    /// Wants a job to end. Nothing when it is not open; gives its front without waiting for the end.
-    pub(crate) fn cancel(self: &Arc<Self>, hub: &Arc<Hub>, id: &CallId) -> Option<Arc<Call>> {
-        let front = self.front(id)?;
-        let id = &front.id;
-        let claimed = {
-            let mut room = self.lock();
-            let room = &mut *room;
-            let claimed = room.order.is_claimed(id);
-            let open = room.open.get_mut(id)?;
-            open.cancelled = true;
-            let attempt = attempt_id(id, open.job.attempt);
-            let instance = open.job.lease.as_ref().map(|lease| lease.instance.clone());
-            if room.unsettled.remove(id).is_some() {
-                // Nobody can be told; should it be heard of again, it is told then.
-                let outcome = ends::cancelled_unheard();
-                drop(instance);
-                Some((attempt, None, Some(outcome)))
-            } else {
-                claimed.then_some((attempt, instance, None))
-            }
-        };
-        match claimed {
-            None => self.end_unclaimed(id, ends::cancelled()),
-            Some((attempt, _, Some(outcome))) => {
-                self.finish(hub, id, &attempt, Box::new(outcome), super::Ran::Maybe);
-            }
-            Some((attempt, instance, None)) => {
-                // When the lane has it not yet, whoever brings it there sees that it is cancelled.
-                if instance.as_ref().is_some_and(|name| name.as_str() == HUB) {
-                    hub.conductors.cancel(&attempt);
-                } else if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
-                    found.lane.cancel(&attempt);
-                }
-            }
-        }
-        Some(front)
-    }
-
     /// Changes what was asked of a job, where it stands, or has it tried again.
     pub(crate) async fn change(
         self: &Arc<Self>,
+        hub: &Arc<Hub>,
         caller: &Caller,
         id: &CallId,
         wanted: Wanted,
-        check: impl Fn(&Job, &Wanted) -> Result<Option<Checked>, Problem>,
     ) -> Result<JobView, Problem> {
-        self.may_change(caller, id).await?;
-        if let Some(priority) = wanted.priority {
-            priority_in_bounds(priority)?;
-        }
-        if let Some(labels) = &wanted.labels {
-            labels_in_bounds(labels)?;
-        }
-        retry_in_bounds(wanted.retry)?;
-        match wanted.status {
-            None => {}
-            Some(JobStatus::Queued) => return self.requeue(id, wanted, check).await,
-            Some(_) => {
-                return Err(Problem::new(
-                    Code::ARGUMENTS_INVALID,
-                    "`status` can only be set to `queued`: an ended job is tried again.",
-                )
-                .hint(format!("To end it: DELETE /v1/jobs/{id}")));
-            }
-        }
+        in_bounds(id, &wanted)?;
+        let (answer, changed) = oneshot::channel();
+        let (jobs, hub, caller) = (Arc::clone(self), Arc::clone(hub), caller.clone());
+        let id = id.clone();
+        self.tasks.spawn(async move {
+            let changed = jobs.change_in_turn(&hub, &caller, &id, wanted).await;
+            // Whoever asked may have left.
+            answer.send(changed).ok();
+        });
+        changed.await.unwrap_or_else(|_| {
+            let stopped = "The hub stopped before the change was stored.";
+            Err(Problem::new(Code::HUB_STOPPING, stopped).hint("Look at the job when it is back."))
+        })
+    }
+
+    async fn change_in_turn(
+        self: &Arc<Self>,
+        hub: &Arc<Hub>,
+        caller: &Caller,
+        id: &CallId,
+        wanted: Wanted,
+    ) -> Result<JobView, Problem> {
+        let _turn = self.turn_to_change(id).await;
         let job = self.without_args(id).await?;
-        let checked = check(&job, &wanted)?;
-        self.may_keep(checked.as_ref())?;
-        let (stored, moved) = self.apply(id, &wanted, checked)?;
-        for one in moved {
-            one.await?;
+        let allowed = self.may_change(hub, caller, &job, &wanted).await?;
+        if wanted.status.is_some() {
+            return self.requeue(job, wanted, allowed).await;
         }
-        stored.await?;
-        let room = self.lock();
-        self.wake.notify_one();
+        // Places are given one at a time: each depends on where the others stand.
+        let _placing = match &wanted.place {
+            Some(Place::Before(_)) => Some(self.placing.lock().await),
+            _ => None,
+        };
+        self.edit(id, &wanted, allowed).await
+    }
+
+    /// Waits until nobody else changes that job.
+    pub(super) async fn turn_to_change(&self, id: &CallId) -> Turn<'_> {
+        loop {
+            let freed = self.changed.notified();
+            tokio::pin!(freed);
+            // From here on no notice is missed.
+            freed.as_mut().enable();
+            if self.lock().changing.insert(id.clone()) {
+                return Turn {
+                    jobs: self,
+                    id: id.clone(),
+                };
+            }
+            freed.await;
+        }
+    }
+
+    async fn edit(
+        &self,
+        id: &CallId,
+        wanted: &Wanted,
+        allowed: Allowed,
+    ) -> Result<JobView, Problem> {
+        let (draft, stored) = {
+            let mut room = self.lock();
+            let (draft, writes) = draft(&mut room, id, wanted, allowed)?;
+            let durability = room
+                .open
+                .get(id)
+                .map_or(wire::Durability::Fsync, |open| open.job.durability);
+            // Under the lock: whatever is written of the job later is behind it.
+            (draft, self.kept.store.write(writes, durability))
+        };
+        let stored = stored.await;
+        let mut room = self.lock();
+        let now = now_millis();
+        if let Err(problem) = stored {
+            room.order.thaw(id, now);
+            self.look_again();
+            return Err(problem);
+        }
+        let is_leaving = room.order.is_leaving(id);
+        apply(&mut room, id, draft, now);
+        self.look_again();
+        self.tell(&room, id);
         match room.open.get(id) {
-            Some(open) => Ok(self.of_open(open)),
-            None => Err(unknown(id)),
+            Some(open) if !is_leaving => Ok(self.of_open(open)),
+            _ => Err(not_open(id, "ended while it was changed")),
         }
     }
 
@@ -145,25 +176,6 @@ impl Jobs {
         Ok(queue)
     }
 
-    fn may_keep(&self, checked: Option<&Checked>) -> Result<(), Problem> {
-        let Some(checked) = checked else {
-            return Ok(());
-        };
-        args_in_bounds(&checked.args)?;
-        self.holds_no_secret(&checked.marked, &checked.args)
-    }
-
-    /// One's own jobs can be changed by everybody, others' with the scope `admin`.
-    async fn may_change(&self, caller: &Caller, id: &CallId) -> Result<(), Problem> {
-        let job = self.without_args(id).await?;
-        if job.caller == caller.name {
-            return Ok(());
-        }
-        policy::require(caller, Scope::Admin, || {
-            "change somebody else's job".to_owned()
-        })
-    }
-
     pub(super) async fn without_args(&self, id: &CallId) -> Result<Job, Problem> {
         if let Some(open) = self.lock().open.get(id) {
             return Ok(open.job.clone());
@@ -171,177 +183,115 @@ impl Jobs {
         let found = self.kept.store.job(id, Parts::NONE).await?;
         found.ok_or_else(|| unknown(id))
     }
+}
 
-    fn apply(
-        &self,
-        id: &CallId,
-        wanted: &Wanted,
-        checked: Option<Checked>,
-    ) -> Result<(Stored, Vec<Stored>), Problem> {
-        let mut room = self.lock();
-        let room = &mut *room;
-        let claimed = room.order.is_claimed(id);
-        let open = room
-            .open
-            .get_mut(id)
-            .ok_or_else(|| not_open(id, "has ended"))?;
-        let labels_only = Wanted {
-            labels: wanted.labels.clone(),
-            ..Wanted::default()
-        };
-        if (claimed || open.cancelled) && *wanted != labels_only {
-            return Err(not_open(
-                id,
-                "is with an instance, or on its way there or out",
-            ));
-        }
-        let mut notes = open.notes.clone();
-        times(&mut notes, wanted)?;
-        notes.retry = wanted.retry.or(notes.retry);
-        notes.repeatable = checked
-            .as_ref()
-            .map_or(notes.repeatable, |one| one.repeatable);
-        let args = checked.map(|one| one.args);
-        let (mut priority, mut place) =
-            (wanted.priority.unwrap_or(open.job.priority), open.job.place);
-        let mut moved = Vec::new();
-        match &wanted.place {
-            None => {}
-            Some(Place::First) => place = room.order.place_first(),
-            Some(Place::Last) => place = room.order.place_last(),
-            Some(Place::Before(other)) => {
-                (place, moved) = before(room, id, other, &mut priority, &mut notes)?;
-            }
-        }
-        let store = Arc::clone(&self.kept.store);
-        let now = now_millis();
-        let mut stored = Vec::new();
-        for (other, place) in moved {
-            room.order.set_place(&other, place, now);
-            if let Some(open) = room.open.get_mut(&other) {
-                open.job.place = place;
-            }
-            let change = JobChange {
-                place: Some(place),
-                ..JobChange::of(&other)
-            };
-            let write = JobWrite::Change(Box::new(change));
-            stored.push(store.write(vec![write], wire::Durability::Journal));
-        }
-        let Some(open) = room.open.get_mut(id) else {
-            return Err(unknown(id));
-        };
-        open.notes = notes;
-        (open.job.priority, open.job.place) = (priority, place);
-        open.job.paused = wanted.paused.unwrap_or(open.job.paused);
-        if let Some(labels) = &wanted.labels {
-            open.job.labels.clone_from(labels);
-        }
-        open.job.request = open.notes.to_map();
-        let change = JobChange {
-            priority: Some(priority),
-            place: Some(place),
-            paused: Some(open.job.paused),
-            labels: wanted.labels.clone(),
-            request: Some(Arc::clone(&open.job.request)),
-            args,
-            ..JobChange::of(id)
-        };
-        if !claimed && let Some(old) = room.order.take(id) {
-            room.order.add(open.entry(old.after), now);
-        }
-        self.look_again();
-        self.tell(room, id);
-        let durability = room
-            .open
-            .get(id)
-            .map_or(wire::Durability::Fsync, |open| open.job.durability);
-        let write = JobWrite::Change(Box::new(change));
-        Ok((store.write(vec![write], durability), stored))
+fn in_bounds(id: &CallId, wanted: &Wanted) -> Result<(), Problem> {
+    if let Some(priority) = wanted.priority {
+        priority_in_bounds(priority)?;
     }
-
-    /// An ended job is queued again, with what is changed of it.
-    async fn requeue(
-        self: &Arc<Self>,
-        id: &CallId,
-        wanted: Wanted,
-        check: impl Fn(&Job, &Wanted) -> Result<Option<Checked>, Problem>,
-    ) -> Result<JobView, Problem> {
-        if self.lock().open.contains_key(id) {
-            return Err(not_open(id, "has not ended, so it cannot be tried again"));
-        }
-        let mut job = self.without_args(id).await?;
-        let checked = check(&job, &wanted)?;
-        self.may_keep(checked.as_ref())?;
-        let mut notes = Notes::of(&job);
-        notes.repeatable = checked
-            .as_ref()
-            .map_or(notes.repeatable, |one| one.repeatable);
-        let args = checked.map(|one| one.args);
-        times(&mut notes, &wanted)?;
-        notes.deadline = notes.deadline.filter(|at| *at > now_millis());
-        notes.retry = wanted.retry.or(notes.retry);
-        (notes.retries, notes.crashes) = (0, 0);
-        (notes.again_at, notes.why) = (None, None);
-        job.priority = wanted.priority.unwrap_or(job.priority);
-        job.paused = wanted.paused.unwrap_or_default();
-        job.labels = wanted.labels.unwrap_or(job.labels);
-        job.status = JobStatus::Queued;
-        job.instance.clone_from(&notes.instance);
-        (job.lease, job.end, job.outcome) = (None, None, None);
-        job.request = notes.to_map();
-        job.place = {
-            let mut room = self.lock();
-            match wanted.place {
-                Some(Place::First) => room.order.place_first(),
-                _ => room.order.place_last(),
-            }
-        };
-        let change = JobChange {
-            status: Some(JobStatus::Queued),
-            instance: Some(job.instance.clone()),
-            priority: Some(job.priority),
-            place: Some(job.place),
-            paused: Some(job.paused),
-            labels: Some(job.labels.clone()),
-            request: Some(Arc::clone(&job.request)),
-            lease: Some(None),
-            end: Some(None),
-            outcome: Some(None),
-            args,
-            ..JobChange::of(id)
-        };
-        let write = JobWrite::Change(Box::new(change));
-        self.kept.store.write(vec![write], job.durability).await?;
-        self.forget_front(id);
-        let mut room = self.lock();
-        let room = &mut *room;
-        let open = Open::new(job);
-        let told = self.of_open(&open);
-        room.order.add(open.entry(Vec::new()), now_millis());
-        room.open.insert(id.clone(), open);
-        self.look_again();
-        self.tell(room, id);
-        self.wake.notify_one();
-        Ok(told)
+    if let Some(labels) = &wanted.labels {
+        labels_in_bounds(labels)?;
     }
-
-    /// The ended call of a job that begins anew: who asks now gets the new front.
-    fn forget_front(&self, id: &CallId) {
-        if let Some(old) = self.kept.journal.get(id) {
-            tracing::debug!(job = %old.id, "a job begins anew");
-        }
+    retry_in_bounds(wanted.retry)?;
+    match wanted.status {
+        None | Some(JobStatus::Queued) => Ok(()),
+        Some(_) => Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            "`status` can only be set to `queued`: an ended job is tried again.",
+        )
+        .hint(format!("To end it: DELETE /v1/jobs/{id}"))),
     }
 }
 
-/// A place just before another job, with its priority and turn.
-fn before(
-    room: &super::Room,
+/// What is to be stored; the job is frozen from here on, if more than its labels change.
+fn draft(
+    room: &mut Room,
     id: &CallId,
-    other: &CallId,
-    priority: &mut u8,
-    notes: &mut Notes,
-) -> Result<(i64, Vec<(CallId, i64)>), Problem> {
+    wanted: &Wanted,
+    allowed: Allowed,
+) -> Result<(Draft, Vec<JobWrite>), Problem> {
+    let is_busy = room.order.is_claimed(id) || room.order.is_leaving(id);
+    let open = room.open.get(id).ok_or_else(|| not_open(id, "has ended"))?;
+    let labels_only = *wanted
+        == Wanted {
+            labels: wanted.labels.clone(),
+            confirm: wanted.confirm.clone(),
+            ..Wanted::default()
+        };
+    if (is_busy || open.cancelled) && !labels_only {
+        return Err(not_open(
+            id,
+            "is with an instance, or on its way there or out",
+        ));
+    }
+    let mut draft = Draft {
+        notes: open.notes.clone(),
+        priority: wanted.priority,
+        place: None,
+        paused: wanted.paused,
+        labels: wanted.labels.clone(),
+        moved: Vec::new(),
+    };
+    times(&mut draft.notes, wanted)?;
+    draft.notes.retry = wanted.retry.or(draft.notes.retry);
+    draft.notes.repeatable = allowed.repeatable.unwrap_or(draft.notes.repeatable);
+    draft.notes.confirmed = allowed.confirmed.or(draft.notes.confirmed);
+    match &wanted.place {
+        None => {}
+        Some(Place::First) => draft.place = Some(room.order.place_first()),
+        Some(Place::Last) => draft.place = Some(room.order.place_last()),
+        Some(Place::Before(other)) => before(room, id, other, &mut draft)?,
+    }
+    if !labels_only {
+        room.order.freeze(id);
+    }
+    let moved = draft.moved.iter().map(|(other, place)| JobChange {
+        place: Some(*place),
+        ..JobChange::of(other)
+    });
+    let own = JobChange {
+        priority: draft.priority,
+        place: draft.place,
+        paused: draft.paused,
+        labels: draft.labels.clone(),
+        request: (!labels_only).then(|| draft.notes.to_map()),
+        args: allowed.args,
+        ..JobChange::of(id)
+    };
+    let writes = moved.chain([own]);
+    let writes = writes.map(|change| JobWrite::Change(Box::new(change)));
+    let writes = writes.collect();
+    Ok((draft, writes))
+}
+
+/// The change is stored: from here on the job is what it says.
+fn apply(room: &mut Room, id: &CallId, draft: Draft, now: super::order::Millis) {
+    for (other, place) in draft.moved {
+        room.order.set_place(&other, place, now);
+        if let Some(open) = room.open.get_mut(&other) {
+            open.job.place = place;
+        }
+    }
+    let is_claimed = room.order.is_claimed(id);
+    let Some(open) = room.open.get_mut(id) else {
+        return;
+    };
+    if let Some(labels) = draft.labels {
+        open.job.labels = labels;
+    }
+    if is_claimed {
+        return;
+    }
+    open.notes = draft.notes;
+    open.job.priority = draft.priority.unwrap_or(open.job.priority);
+    open.job.place = draft.place.unwrap_or(open.job.place);
+    open.job.paused = draft.paused.unwrap_or(open.job.paused);
+    open.job.request = open.notes.to_map();
+    room.order.change(open.entry(Vec::new()), now);
+}
+
+/// A place just before another job, with its priority and turn.
+fn before(room: &Room, id: &CallId, other: &CallId, draft: &mut Draft) -> Result<(), Problem> {
     let target = room.open.get(other).ok_or_else(|| unknown(other))?;
     let own_app = room.open.get(id).map(|open| &open.job.app);
     if other == id || room.order.is_claimed(other) || own_app != Some(&target.job.app) {
@@ -358,12 +308,13 @@ fn before(
         )
         .hint("Place it `first` or `last`.")
     })?;
-    *priority = before.priority;
-    notes.turn_of = Some(before.turn_of);
-    Ok((before.place, moved))
+    (draft.place, draft.priority) = (Some(before.place), Some(before.priority));
+    draft.notes.turn_of = Some(before.turn_of);
+    draft.moved = moved;
+    Ok(())
 }
 
-fn times(notes: &mut Notes, wanted: &Wanted) -> Result<(), Problem> {
+pub(super) fn times(notes: &mut Notes, wanted: &Wanted) -> Result<(), Problem> {
     let read = |name: &str, text: &str| match text {
         "" => Ok(None),
         text => millis_of(name, text).map(Some),
@@ -383,7 +334,7 @@ pub(super) fn unknown(id: &CallId) -> Problem {
         .hint("Those that are: kapelle jobs list")
 }
 
-fn not_open(id: &CallId, why: &str) -> Problem {
+pub(super) fn not_open(id: &CallId, why: &str) -> Problem {
     Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(format!(
         "See how it stands: kapelle jobs show {id}; an ended one is tried again by kapelle jobs retry {id}."
     ))

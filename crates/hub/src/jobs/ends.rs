@@ -8,7 +8,7 @@
 //! | its process ended under it | may run twice: again, `dead` after [`limits::JOB_CRASHES_MAX`]; else `interrupted` |
 //! | any of these, and somebody cancelled it | as the attempt ended |
 
-use wire::{CallId, Code, JobStatus, Outcome, Problem, Status};
+use wire::{CallId, CallerName, Code, JobStatus, Outcome, Problem, Status};
 
 use super::Ran;
 use super::order::Millis;
@@ -105,6 +105,15 @@ fn doubled(first: Millis, times: u32) -> Millis {
 
 fn millis(duration: std::time::Duration) -> Millis {
     crate::call::millis(duration)
+}
+
+/// Nobody was asked before it was stored, and somebody must be by now.
+pub(super) fn never_confirmed(id: &CallId, caller: &CallerName) -> Problem {
+    Problem::new(
+        Code::CONFIRMATION_REQUIRED,
+        format!("`{caller}` must ask a person first by now, and nobody was asked about {id}; nothing ran."),
+    )
+    .hint(format!("Try it again, which asks: kapelle jobs retry {id}"))
 }
 
 /// Why a job is dead, for people.

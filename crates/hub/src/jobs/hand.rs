@@ -17,11 +17,11 @@ use super::order::{Millis, Offer};
 use super::record::{ProcessMark, attempt_id, now_millis};
 use super::{Jobs, Ran, attempt_row, front_of};
 use crate::call::{Call, CallParts};
-use crate::callers::Scope;
+use crate::callers::{self, Scope};
 use crate::conduct::{self, HUB};
 use crate::hub::Inner as Hub;
 use crate::limits;
-use crate::policy;
+use crate::policy::{self, Policy};
 use crate::roster::Instance;
 use crate::store::{JobChange, JobWrite, Lease, Parts, Stored};
 
@@ -197,10 +197,11 @@ impl Jobs {
         }
         let front = front_of(open);
         let (app, command) = (open.job.app.clone(), open.job.command.clone());
-        let (name, notes) = (open.job.caller.clone(), open.notes.clone());
+        let (owner, notes) = (open.job.caller.clone(), open.notes.clone());
         drop(room);
         let refuse = |problem: Problem| {
-            let status = if problem.code == Code::FORBIDDEN {
+            let may_not = [Code::FORBIDDEN, Code::CONFIRMATION_REQUIRED].contains(&problem.code);
+            let status = if may_not {
                 Status::Cancelled
             } else {
                 Status::Failed
@@ -208,21 +209,16 @@ impl Jobs {
             Box::new(Outcome::without_value(status, problem))
         };
         let command = find_command(hub, &app, &command).map_err(refuse)?;
-        let caller = hub.callers.named(&name).ok_or_else(|| {
-            refuse(
-                Problem::new(
-                    Code::FORBIDDEN,
-                    format!(
-                        "The token `{name}` that asked for this job was taken back; nothing ran."
-                    ),
-                )
-                .hint("Somebody who may can ask for it again."),
-            )
-        })?;
+        let caller = hub.callers.known(&owner);
+        let caller = caller.ok_or_else(|| refuse(callers::revoked(&owner.name())))?;
         policy::require(&caller, Scope::from(command.spec.effect), || {
             format!("run `{}` any more", command.spec.name)
         })
         .map_err(refuse)?;
+        // What may be asked of a person has changed since, or what the command does.
+        if Policy::must_ask(&caller, command.spec.effect) && notes.confirmed == Some(false) {
+            return Err(refuse(ends::never_confirmed(&handed.id, &caller.name)));
+        }
         let args = command.check((*args).clone()).map_err(refuse)?;
         let timeout = time_left(notes.deadline, timeout_of(&command, notes.timeout_ms))
             .ok_or_else(|| Box::new(ends::deadline_passed(&handed.id)))?;

@@ -11,7 +11,8 @@
 //! ```text
 //!             time, earlier jobs, pause
 //! add ─> held ─────────────────────────> ready ─ claim ─> claimed ─ end ─> out
-//!          └────────── take ───────────────┴──────────────────┘
+//!          ├────────── take ───────────────┴──────────────────┘
+//!          └─ freeze ─> frozen ─ thaw ─> held or ready; hold ─> leaving ─ take ─> out
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -79,6 +80,10 @@ enum State {
     Held,
     Ready,
     Claimed,
+    /// A change of it is being stored: no instance gets it as it was, nor as it is not yet.
+    Frozen,
+    /// On its way out.
+    Leaving,
 }
 
 /// Ready jobs of equal needs, by priority (first ones first) and by who has the turn.
@@ -149,19 +154,60 @@ impl Order {
         Some(id)
     }
 
-    /// A claimed job goes back to its place, from a time on.
+    /// A claimed job goes back to its place, from a time on. One that is frozen or leaving stays so.
     pub fn give_back(&mut self, id: &CallId, not_before: Option<Millis>, now: Millis) {
+        let state = self.jobs.get(id).map(|slot| slot.state);
         if let Some(mut entry) = self.take(id) {
             entry.not_before = not_before;
             self.add(entry, now);
+            if let Some(State::Frozen | State::Leaving) = state {
+                self.stop(id, state.unwrap_or(State::Leaving));
+            }
         }
     }
 
     /// No instance gets a queued job any more; it is on its way out.
     pub fn hold(&mut self, id: &CallId) {
+        self.stop(id, State::Leaving);
+    }
+
+    /// No instance gets a queued job until it is thawed: a change of it is being stored.
+    pub fn freeze(&mut self, id: &CallId) {
+        self.stop(id, State::Frozen);
+    }
+
+    /// What was frozen may be ready again.
+    pub fn thaw(&mut self, id: &CallId, now: Millis) {
+        if let Some(slot) = self.jobs.get_mut(id)
+            && slot.state == State::Frozen
+        {
+            slot.state = State::Held;
+            self.settle(id, now);
+        }
+    }
+
+    /// A change of a job is stored: it stands where that says, and waits for the same jobs as before. Nothing for one
+    /// that is leaving.
+    pub fn change(&mut self, entry: Entry, now: Millis) {
+        let id = &entry.id;
+        if self
+            .jobs
+            .get(id)
+            .is_none_or(|slot| slot.state == State::Leaving)
+        {
+            return;
+        }
+        let after = self.take(id).map(|old| old.after).unwrap_or_default();
+        self.add(Entry { after, ..entry }, now);
+    }
+
+    /// Takes a job that is not claimed out of its line, into a state that it does not leave by itself.
+    fn stop(&mut self, id: &CallId, state: State) {
         self.unready(id);
-        if let Some(slot) = self.jobs.get_mut(id) {
-            slot.entry.paused = true;
+        if let Some(slot) = self.jobs.get_mut(id)
+            && slot.state != State::Claimed
+        {
+            slot.state = state;
         }
     }
 
@@ -263,6 +309,12 @@ impl Order {
             .is_some_and(|slot| slot.state == State::Claimed)
     }
 
+    /// Whether a job is on its way out: nothing can be changed of it.
+    pub fn is_leaving(&self, id: &CallId) -> bool {
+        let slot = self.jobs.get(id);
+        slot.is_some_and(|slot| slot.state == State::Leaving)
+    }
+
     /// Why a queued job is not ready; nothing when it is.
     pub fn held(&self, id: &CallId, now: Millis) -> Option<Held> {
         held(&self.jobs.get(id)?.entry, now)
@@ -310,7 +362,7 @@ impl Order {
         let Some(slot) = self.jobs.get_mut(id) else {
             return;
         };
-        if slot.state == State::Claimed {
+        if !matches!(slot.state, State::Held | State::Ready) {
             return;
         }
         let entry = &slot.entry;

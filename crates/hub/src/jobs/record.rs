@@ -13,6 +13,7 @@ use wire::{CallId, CallerName, Code, InstanceName, Problem};
 use super::order::{Entry, Millis, Needs};
 use crate::call::Call;
 use crate::conduct::HUB;
+use crate::shares::Share;
 use crate::store::{Job, Lease};
 
 /// The rest of what was asked and the queue's own notes; the store keeps it as one object.
@@ -37,6 +38,9 @@ pub(crate) struct Notes {
     pub(crate) after: Vec<CallId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) revision: Option<u64>,
+    /// Whether a person said yes to it as it is; not noted by older hubs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confirmed: Option<bool>,
     /// Whether its command may run twice, as it was described when it was asked for.
     #[serde(default)]
     pub(crate) repeatable: bool,
@@ -109,13 +113,22 @@ pub(crate) struct Open {
     pub(crate) front: Option<Arc<Call>>,
     /// Somebody wants it to end.
     pub(crate) cancelled: bool,
+    /// Its part of what its caller may have open.
+    pub(crate) place: Place,
     /// When the current attempt was handed over.
     pub(crate) handed_at: Option<OffsetDateTime>,
 }
 
+/// A job's part of what its caller may have open: a place, and what it holds.
+pub(crate) struct Place {
+    pub(crate) _one: Share,
+    pub(crate) _bytes: Share,
+}
+
 impl Open {
-    pub(crate) fn new(job: Job) -> Self {
+    pub(crate) fn new(job: Job, place: Place) -> Self {
         Self {
+            place,
             notes: Notes::of(&job),
             job,
             front: None,
@@ -128,7 +141,7 @@ impl Open {
     pub(crate) fn entry(&self, after: Vec<CallId>) -> Entry {
         let (job, notes) = (&self.job, &self.notes);
         let select = notes.select.clone().unwrap_or_default();
-        let turn_of = notes.turn_of.as_ref().unwrap_or(&job.caller);
+        let turn_of = notes.turn_of.clone();
         Entry {
             id: job.id.clone(),
             needs: Needs {
@@ -139,7 +152,7 @@ impl Open {
                 label: select.label,
                 file: select.file,
             },
-            turn_of: turn_of.clone(),
+            turn_of: turn_of.unwrap_or_else(|| job.caller.name()),
             priority: job.priority,
             place: job.place,
             not_before: notes.earliest(),

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use wire::link::Announcement;
-use wire::{CallId, InstanceName, JobStatus, Problem};
+use wire::{CallId, CallerId, InstanceName, JobStatus, Problem};
 
 use super::record::{Open, ProcessMark, attempt_id, job_of, now_millis};
 use super::{Jobs, News, Ran, ends, front_of};
 use crate::call::{Call, CallParts};
-use crate::callers::{Caller, Scopes};
+use crate::callers::Caller;
 use crate::limits;
 use crate::roster::{birth, is_alive};
 use crate::store::Parts;
@@ -29,9 +29,10 @@ pub(crate) enum Resumed {
 }
 
 impl Jobs {
-    /// Takes in what the store has. Blocks on the disk.
-    pub(super) fn recover(&self) -> Result<(), Problem> {
+    /// Takes in what the store has; `known`: the callers of all tokens. Blocks on the disk.
+    pub(super) fn recover(&self, known: Vec<CallerId>) -> Result<(), Problem> {
         let store = &self.kept.store;
+        store.adopt(known)?;
         let (open_jobs, queues) = (store.open_jobs()?, store.queues()?);
         let mut room = self.lock();
         let room = &mut *room;
@@ -43,7 +44,8 @@ impl Jobs {
             }
         }
         for job in open_jobs {
-            let mut open = Open::new(job);
+            let place = self.place_of_stored(&job);
+            let mut open = Open::new(job, place);
             open.notes.keep_near(now);
             let id = open.job.id.clone();
             if open.job.status == JobStatus::Queued {
@@ -121,11 +123,7 @@ impl Jobs {
             parent_id: None,
             effect: wire::Effect::Write,
             concurrent: false,
-            caller: Caller {
-                name: open.job.caller.clone(),
-                scopes: Scopes::NONE,
-                asks: Scopes::NONE,
-            },
+            caller: Caller::known_as(open.job.caller.clone()),
             timeout: open
                 .notes
                 .timeout_ms

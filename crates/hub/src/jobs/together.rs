@@ -11,6 +11,7 @@ use wire::{CallId, Code, Durability, Problem};
 
 use super::Jobs;
 use super::ask::{key_of, new_job};
+use super::record::Place;
 use crate::call::Call;
 use crate::callers::Caller;
 use crate::desk::CheckedCall;
@@ -57,7 +58,7 @@ impl Jobs {
         let jobs = Arc::clone(self);
         let batch = Batch {
             id: id.to_owned(),
-            caller: caller.name.clone(),
+            caller: caller.id.clone(),
             asked_at: OffsetDateTime::now_utc(),
             jobs: Vec::new(),
         };
@@ -82,11 +83,12 @@ impl Jobs {
         one_after_the_other: bool,
     ) -> Result<Vec<Arc<Call>>, Problem> {
         let mut races = 0;
-        let steps = loop {
+        let (steps, mut places) = loop {
             let steps = self.steps(calls, one_after_the_other).await?;
+            let places = self.places_for(calls, &steps)?;
             batch.jobs = steps.iter().map(|step| step.id().clone()).collect();
             match self.write_all(&batch, calls, &steps).await {
-                Ok(()) => break steps,
+                Ok(()) => break (steps, places),
                 // Somebody was quicker with one of the keys: the next look finds his job.
                 Err(problem)
                     if problem.code == Code::JOB_KEY_TAKEN
@@ -101,12 +103,29 @@ impl Jobs {
         // The last one first: none may begin and end before those that wait for it are there.
         let fronts = steps.into_iter().rev().map(|step| match step {
             Step::Known(call) => call,
-            Step::New(job, after) => self.enter_with(*job, after).call,
+            Step::New(job, after) => {
+                let place = places.pop().unwrap_or_else(|| self.place_of_stored(&job));
+                self.enter_with(*job, place, after).call
+            }
         });
         let mut fronts: Vec<Arc<Call>> = fronts.collect();
         fronts.reverse();
         self.look_at_ended(&waited_for);
         Ok(fronts)
+    }
+
+    /// For those that are new, in their order.
+    fn places_for(&self, calls: &[CheckedCall], steps: &[Step]) -> Result<Vec<Place>, Problem> {
+        let new = calls
+            .iter()
+            .zip(steps)
+            .filter_map(|(call, step)| match step {
+                Step::Known(_) => None,
+                Step::New(job, _) => {
+                    Some(self.place_for(&job.caller, Some(&call.args), &job.request))
+                }
+            });
+        new.collect()
     }
 
     async fn steps(

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wire::job::{Attempt, QueueView};
-use wire::{AppId, CallId, CallerName, InstanceName, JobPage, JobStatus, JobView, Problem};
+use wire::{
+    AppId, CallId, CallerId, CallerName, InstanceName, JobPage, JobStatus, JobView, Problem,
+};
 
 use super::change::unknown;
 use super::order::{Held, Needs, Offer};
@@ -25,6 +27,8 @@ pub struct JobsAsked {
     pub app: Option<AppId>,
     pub instance: Option<InstanceName>,
     pub caller: Option<CallerName>,
+    /// Only those of this caller, by its token.
+    pub owner: Option<CallerId>,
     pub label: Option<(String, String)>,
     pub limit: usize,
     pub cursor: Option<String>,
@@ -40,8 +44,12 @@ struct Around {
 }
 
 impl Jobs {
-    /// One job in whole.
-    pub(crate) async fn show(&self, hub: &Hub, id: &CallId) -> Result<JobView, Problem> {
+    /// One job in whole, and whose it is.
+    pub(crate) async fn show(
+        &self,
+        hub: &Hub,
+        id: &CallId,
+    ) -> Result<(JobView, CallerId), Problem> {
         let store = &self.kept.store;
         let whole = store.job(id, Parts::ALL).await?;
         let attempts = store.attempts(id).await?;
@@ -66,7 +74,7 @@ impl Jobs {
         told.started_at = attempts.last().map(|last| rfc3339(last.started_at));
         told.attempts = Some(attempts.into_iter().map(of_attempt).collect());
         told.args = args.map(|args| (*args).clone());
-        Ok(told)
+        Ok((told, whole.caller))
     }
 
     /// A page of jobs.
@@ -81,6 +89,7 @@ impl Jobs {
                 app: asked.app.clone(),
                 instance: asked.instance.clone(),
                 caller: asked.caller.clone(),
+                owner: asked.owner.clone(),
                 label: asked.label.clone(),
                 limit: asked.limit.clamp(1, limits::JOBS_PAGE_MAX),
                 cursor: asked.cursor.clone(),
@@ -211,7 +220,11 @@ impl JobsAsked {
                 .instance
                 .as_ref()
                 .is_none_or(|name| job.instance.as_ref() == Some(name))
-            && self.caller.as_ref().is_none_or(|name| *name == job.caller)
+            && self
+                .caller
+                .as_ref()
+                .is_none_or(|name| *name == job.caller.name())
+            && self.owner.as_ref().is_none_or(|id| *id == job.caller)
             && self.label.as_ref().is_none_or(fits_label)
     }
 }
@@ -316,7 +329,7 @@ fn of_row(job: &store::Job, notes: &Notes) -> JobView {
         app: job.app.clone(),
         instance: job.instance.clone(),
         command: job.command.clone(),
-        caller: job.caller.to_string(),
+        caller: job.caller.name().to_string(),
         status: job.status,
         why: notes.why.clone().filter(|_| job.status == JobStatus::Dead),
         asked_at: rfc3339(job.asked_at),

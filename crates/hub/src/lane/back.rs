@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wire::CallId;
 use wire::link::{CancelReason, KnownCall};
+use wire::{CallId, CallerId};
 
 use super::{Connection, InLane, Inner, Lane, ends};
 use crate::call::{Call, CallParts};
-use crate::callers::{Caller, Scopes};
+use crate::callers::Caller;
 use crate::driver::Known;
 use crate::jobs::{Ran, Resumed};
 use crate::limits;
@@ -113,6 +113,7 @@ impl Lane {
             let entry = InLane {
                 call,
                 bytes: 0,
+                waits: None,
                 must_end,
                 told: None,
                 missed: 0,
@@ -132,11 +133,12 @@ impl Lane {
                 command: known.command.clone(),
                 effect: wire::Effect::Write,
                 concurrent: false,
-                caller: Caller {
-                    name: known.owner.as_str().into(),
-                    scopes: Scopes::NONE,
-                    asks: Scopes::NONE,
-                },
+                caller: Caller::known_as(
+                    known
+                        .owner_id
+                        .clone()
+                        .unwrap_or_else(|| CallerId::of_name(&known.owner)),
+                ),
                 timeout: limits::CALL_TIMEOUT_MAX,
                 args: Arc::default(),
                 revision: None,

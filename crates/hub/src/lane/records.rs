@@ -11,6 +11,7 @@ use crate::feed::Feed;
 use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
+use crate::shares::Shares;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Records {
     pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) jobs: Arc<Jobs>,
+    /// The bytes of what has not begun.
+    pub(crate) waiting: Shares,
 }
 
 impl Records {

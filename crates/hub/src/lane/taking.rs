@@ -8,41 +8,40 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
-use wire::{CallId, Code, Problem};
+use wire::{CallId, CallerName, Code, Outcome, Problem, Status};
 
 use super::order::Place;
-use super::{Connection, InLane, Inner, Lane, ends};
+use super::{Connection, InLane, Inner, Lane, Waits, ends};
 use crate::call::{Call, millis};
 use crate::history::weight_up_to;
 use crate::limits;
 use crate::pictures;
+use crate::shares::Full;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
     pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
         let is_job = call.front().is_some();
-        // A job has one place more, or a lane that calls keep full would never have room for it.
-        let waiting_max = limits::LANE_WAITING_MAX + usize::from(is_job);
         // Before the lock: it looks at every value of megabytes.
         let bytes = weight_up_to(&call.args(), FRAME_BYTES_MAX).unwrap_or(FRAME_BYTES_MAX);
+        // A job's place is in its own queue, and a lane has one of them.
+        let waits = match is_job {
+            true => None,
+            false => Some(self.place_for(call, bytes)?),
+        };
         let mut inner = self.lock();
         self.accepts(&inner)?;
         let id = call.id.clone();
+        // A job has one place more, or a lane that calls keep full would never have room for it.
+        let waiting_max = limits::LANE_WAITING_ALL_MAX + usize::from(is_job);
         let admitted = inner.order.admit(id, call.concurrent, waiting_max);
         if admitted.is_err() {
-            return Err(Problem::new(
-                Code::QUEUE_FULL,
-                format!(
-                    "{} calls wait for `{}` already.",
-                    limits::LANE_WAITING_MAX,
-                    self.instance
-                ),
-            )
-            .hint("Wait for some of them, or cancel some: kapelle history --status queued"));
+            return Err(self.full(limits::LANE_WAITING_ALL_MAX, "calls"));
         }
         let entry = InLane {
             call: Arc::clone(call),
             bytes,
+            waits,
             must_end: None,
             told: None,
             missed: 0,
@@ -55,6 +54,32 @@ impl Lane {
         self.records.taken(call);
         self.pump(&mut inner);
         Ok(())
+    }
+
+    /// A waiting call's part of what its caller may have waiting.
+    fn place_for(&self, call: &Call, bytes: usize) -> Result<Waits, Problem> {
+        let caller = &call.caller;
+        let place = self.places.take(&caller.id, 1).map_err(|full| match full {
+            Full::Own => self.full(
+                limits::LANE_WAITING_MAX,
+                &format!("calls of `{}`", caller.name),
+            ),
+            Full::All => self.full(limits::LANE_WAITING_ALL_MAX, "calls"),
+        })?;
+        let weight = bytes + limits::WAITING_CALL_BYTES;
+        let bytes = self.records.waiting.take(&caller.id, weight);
+        Ok(Waits {
+            _place: place,
+            _bytes: bytes.map_err(|full| too_heavy(full, &caller.name))?,
+        })
+    }
+
+    fn full(&self, count: usize, of: &str) -> Problem {
+        Problem::new(
+            Code::QUEUE_FULL,
+            format!("{count} {of} wait for `{}` already.", self.instance),
+        )
+        .hint("Wait for some of them, or cancel some: kapelle history --status queued")
     }
 
     /// Takes an attempt of a job, if the bridge is there to have it now.
@@ -97,11 +122,14 @@ impl Lane {
 
     /// Cancels a call, wherever it is. `false` when it is not in this lane (any more).
     pub(crate) fn cancel(&self, id: &CallId) -> bool {
-        let mut inner = self.lock();
+        self.cancel_in(&mut self.lock(), id)
+    }
+
+    fn cancel_in(&self, inner: &mut Inner, id: &CallId) -> bool {
         match inner.order.place(id) {
             None => false,
             Some(Place::Waiting) => {
-                self.settle(&mut inner, id, ends::cancelled_before_start());
+                self.settle(inner, id, ends::cancelled_before_start());
                 true
             }
             Some(Place::Sent | Place::Started) => {
@@ -112,9 +140,28 @@ impl Lane {
                     entry.told = Some(CancelReason::Cancelled);
                     let soon = Instant::now() + limits::WEDGED_AFTER;
                     entry.must_end = Some(entry.must_end.map_or(soon, |at| at.min(soon)));
-                    self.arm(&mut inner, soon);
+                    self.arm(inner, soon);
                 }
                 true
+            }
+        }
+    }
+
+    /// Ends all calls that fit: those that wait at once, with these words; those that the bridge has as a cancel does.
+    pub(crate) fn end_where(&self, fits: &dyn Fn(&Call) -> bool, why: &Problem) {
+        let mut inner = self.lock();
+        let ids: Vec<CallId> = inner
+            .calls
+            .iter()
+            .filter(|(_, entry)| fits(&entry.call))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            if inner.order.is_waiting(&id) {
+                let outcome = Outcome::without_value(Status::Cancelled, why.clone());
+                self.settle(&mut inner, &id, outcome);
+            } else {
+                self.cancel_in(&mut inner, &id);
             }
         }
     }
@@ -149,15 +196,17 @@ impl Lane {
             return;
         }
         while let Some(id) = inner.order.next(limits::LANE_WINDOW) {
-            let Some(entry) = inner.calls.get(&id) else {
+            let Some(entry) = inner.calls.get_mut(&id) else {
                 continue;
             };
+            entry.waits = None;
             let call = &entry.call;
             let message = CallMessage {
                 id,
                 command: call.command.clone(),
                 args: call.args(),
                 owner: call.caller.name.clone(),
+                owner_id: call.caller.id.mark().map(|_| call.caller.id.clone()),
                 scopes: call.caller.scopes.names().map(str::to_owned).collect(),
                 effect: call.effect,
                 timeout_ms: Some(millis(call.timeout)),
@@ -168,4 +217,23 @@ impl Lane {
             driver.start(message, entry.bytes);
         }
     }
+}
+
+/// Calls that have not begun hold too much already.
+pub(crate) fn too_heavy(full: Full, caller: &CallerName) -> Problem {
+    let (whose, bytes) = match full {
+        Full::Own => (
+            format!("the calls of `{caller}`"),
+            limits::WAITING_BYTES_MAX,
+        ),
+        Full::All => ("the calls of all".to_owned(), limits::WAITING_ALL_BYTES_MAX),
+    };
+    Problem::new(
+        Code::QUEUE_FULL,
+        format!(
+            "What {whose} hold that have not begun would be more than {} MB.",
+            bytes / 1_000_000
+        ),
+    )
+    .hint("Wait for some of them, or store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
 }

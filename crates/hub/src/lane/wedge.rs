@@ -20,6 +20,7 @@ impl Lane {
             id: id.clone(),
             command: entry.call.command.clone(),
             owner: entry.call.caller.name.to_string(),
+            owner_id: Some(entry.call.caller.id.clone()),
             mark: None,
         });
         let told = inner.calls.get(id).and_then(|entry| entry.told);

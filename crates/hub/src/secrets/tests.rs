@@ -76,6 +76,7 @@ fn our_own_tokens_are_masked_also_when_they_were_taken_back() {
         name: "viewer".into(),
         scopes: crate::callers::Scopes::ALL,
         ask: crate::callers::Scopes::NONE,
+        expires_at: None,
     };
     let made = callers.create(&view).unwrap();
     callers.revoke("viewer").unwrap();

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use wire::call::OutcomeBody;
 use wire::{
-    AppId, CallId, CallView, CallerName, Durability, Effect, InstanceName, JobStatus, Problem,
+    AppId, CallId, CallView, CallerId, CallerName, Durability, Effect, InstanceName, JobStatus,
+    Problem,
 };
 
 /// A job as it is stored. Times are kept to the millisecond.
@@ -19,7 +20,7 @@ pub struct Job {
     /// Where it must run, where it runs, or where it ran; the queue decides which.
     pub instance: Option<InstanceName>,
     pub command: String,
-    pub caller: CallerName,
+    pub caller: CallerId,
     pub asked_at: OffsetDateTime,
     /// What was promised for it.
     pub durability: Durability,
@@ -90,7 +91,7 @@ pub struct QueueState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub id: String,
-    pub caller: CallerName,
+    pub caller: CallerId,
     pub asked_at: OffsetDateTime,
     /// In their order; those that were stored before it, too.
     pub jobs: Vec<CallId>,
@@ -175,6 +176,8 @@ pub struct JobsWanted {
     pub app: Option<AppId>,
     pub instance: Option<InstanceName>,
     pub caller: Option<CallerName>,
+    /// Only those of this caller, by its token.
+    pub owner: Option<CallerId>,
     pub label: Option<(String, String)>,
     pub limit: usize,
     /// `next_cursor` of the page before.
@@ -198,6 +201,8 @@ pub type Counts = BTreeMap<JobStatus, u64>;
 pub struct CallRecord {
     /// With its outcome, and with its arguments if they are known.
     pub view: CallView,
+    /// Whose call it was; the view has the name.
+    pub caller: CallerId,
     pub effect: Effect,
     pub asked_at: OffsetDateTime,
     /// The blob that holds the arguments, when they are too large for a row.

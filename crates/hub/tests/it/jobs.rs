@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use hub::callers::{Caller, Scope, Scopes, TokenView};
+use hub::callers::{Caller, Scope};
 use hub::jobs::JobsAsked;
 use serde_json::{Value, json};
-use testkit::{Dial, Ended as _, FakeBridge, MemoryStore, Reply, TestHub, caller, job, request};
+use testkit::{Dial, Ended as _, FakeBridge, MemoryStore, Reply, TestHub, job, request};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wire::job::{Place, QueueChange, Retry, Select};
@@ -113,8 +113,7 @@ async fn what_is_not_stored_is_not_acknowledged() {
 async fn priorities_come_first_callers_take_turns_and_places_hold() {
     let hub = TestHub::start().await;
     paused(&hub, true).await;
-    let ann = caller("ann", &[Scope::Read], &[]);
-    make_token(&hub, "ann");
+    let ann = hub.token("ann", &[Scope::Read], &[]);
     let mut ids = Vec::new();
     for (n, priority) in [(0, None), (1, None), (2, None), (3, Some(9)), (4, None)] {
         let request = CallRequest {
@@ -151,15 +150,6 @@ async fn priorities_come_first_callers_take_turns_and_places_hold() {
     hub.wait_for("all run", |_| (numbers(&bridge).len() == 7).then_some(()))
         .await;
     assert_eq!(numbers(&bridge), [3, 2, 10, 0, 11, 4, 1]);
-}
-
-fn make_token(hub: &TestHub, name: &str) {
-    let view = TokenView {
-        name: name.into(),
-        scopes: [Scope::Read].into_iter().collect(),
-        ask: Scopes::NONE,
-    };
-    hub.hub.create_token(&Caller::owner(), &view).unwrap();
 }
 
 #[tokio::test]
@@ -283,11 +273,8 @@ async fn the_same_key_gives_the_same_job_and_no_other() {
         (problem.code, problem.call_id),
         (Code::JOB_KEY_TAKEN, Some(first.id.clone()))
     );
-    make_token(&hub, "ann");
-    let anns = hub
-        .try_job(&caller("ann", &[Scope::Read], &[]), keyed(2))
-        .await
-        .unwrap();
+    let ann = hub.token("ann", &[Scope::Read], &[]);
+    let anns = hub.try_job(&ann, keyed(2)).await.unwrap();
     assert_ne!(anns.id, first.id, "keys are the caller's own");
     let bridge = Dial::new(&hub).echo().await.unwrap();
     hub.end_of(&first).await;
@@ -488,8 +475,7 @@ async fn a_job_is_cancelled_wherever_it_is() {
         .unwrap();
     let call = bridge.next_call().await;
     bridge.started(&call.id).await;
-    make_token(&hub, "ann");
-    let ann = caller("ann", &[Scope::Read], &[]);
+    let ann = hub.token("ann", &[Scope::Read], &[]);
     assert_eq!(
         hub.hub.cancel(&ann, &running.id).err().unwrap().code,
         Code::FORBIDDEN
@@ -509,11 +495,8 @@ async fn a_job_is_cancelled_wherever_it_is() {
 #[tokio::test]
 async fn a_token_that_was_taken_back_runs_nothing_any_more() {
     let hub = TestHub::start().await;
-    make_token(&hub, "ann");
-    let anns = hub
-        .try_job(&caller("ann", &[Scope::Read], &[]), echo(1))
-        .await
-        .unwrap();
+    let ann = hub.token("ann", &[Scope::Read], &[]);
+    let anns = hub.try_job(&ann, echo(1)).await.unwrap();
     hub.hub.revoke_token(&Caller::owner(), "ann").unwrap();
     let bridge = Dial::new(&hub).echo().await.unwrap();
     let view = hub.end_of(&anns).await;
@@ -719,8 +702,7 @@ async fn open_jobs_are_changed_and_those_that_run_are_not() {
         .await
         .unwrap_err();
     assert_eq!(unknown.code, Code::JOB_UNKNOWN);
-    make_token(&hub, "ann");
-    let ann = caller("ann", &[Scope::Read], &[]);
+    let ann = hub.token("ann", &[Scope::Read], &[]);
     let theirs = JobChange {
         place: Some(Place::First),
         ..JobChange::default()

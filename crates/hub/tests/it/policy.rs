@@ -59,6 +59,7 @@ async fn what_an_admin_does_needs_that_scope() {
         name: "new".into(),
         scopes: [Scope::Read].into_iter().collect(),
         ask: hub::callers::Scopes::NONE,
+        expires_at: None,
     };
     assert_eq!(
         hub.hub.tokens(&somebody).err().unwrap().code,
@@ -126,7 +127,7 @@ async fn a_person_says_yes_once_to_this_caller_command_and_arguments() {
         "other arguments"
     );
     let other = Caller {
-        name: "other".into(),
+        id: "other".into(),
         ..asking()
     };
     assert!(
@@ -164,6 +165,12 @@ async fn a_person_is_not_asked_for_what_has_nowhere_to_go() {
     let problem = hub.try_ask(&asking(), second.clone()).err().unwrap();
     assert_eq!(problem.code, Code::INSTANCE_AMBIGUOUS);
     second.instance = Some("two".into());
+    let problem = hub.try_ask(&asking(), second.clone()).err().unwrap();
+    assert!(
+        problem.message.contains("`two`"),
+        "a yes for the other one is none for this one: {problem:?}"
+    );
+    second.instance = Some("toy".into());
     assert!(
         hub.try_ask(&asking(), second).is_ok(),
         "the yes was not used up"

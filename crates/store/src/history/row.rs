@@ -9,14 +9,14 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use wire::{CallId, CallView, Effect, Status};
 
-use crate::jobs::row::{ms, read, time, written};
+use crate::jobs::row::{caller, ms, read, time, written};
 use crate::problems::strange_row;
 use crate::readers;
 use crate::writer::Fault;
 
 /// What [`record`] reads, in its order.
 const COLUMNS: &str = "id, asked_at, app, instance, command, caller, correlation_id, effect, status, \
-    args, args_blob, outcome, parent_id";
+    args, args_blob, outcome, parent_id, caller_id";
 
 /// A call that is there already gets its end anew, and nothing else.
 pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fault> {
@@ -24,8 +24,8 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
     connection
         .prepare_cached(
             "INSERT INTO calls(id, asked_at, app, instance, command, caller, correlation_id, effect, status, args,
-                args_blob, outcome, parent_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                args_blob, outcome, parent_id, caller_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT(id) DO UPDATE SET status = excluded.status, outcome = excluded.outcome",
         )?
         .execute(params![
@@ -42,6 +42,7 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
             record.args_blob,
             written(&view.outcome),
             view.parent_id.as_ref().map(|id| id.as_str()),
+            record.caller.as_str(),
         ])?;
     Ok(())
 }
@@ -116,6 +117,7 @@ fn record(row: &Row<'_>) -> Result<CallRecord, readers::Fault> {
         outcome: read::<Option<_>>(&row.get::<_, String>(11)?)?.map(Arc::new),
     };
     Ok(CallRecord {
+        caller: caller(&row.get::<_, String>(13)?, &view.caller),
         view,
         effect: word::<Effect>("effect", row.get(7)?)?,
         asked_at,

@@ -69,6 +69,7 @@ fn places(
             "caller",
             wanted.caller.as_ref().map(|caller| caller.as_str()),
         ),
+        ("caller_id", wanted.owner.as_ref().map(|id| id.as_str())),
     ];
     for (column, value) in named {
         if let Some(value) = value {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
-use wire::{CallId, Durability, JobStatus};
+use wire::{CallId, CallerId, Durability, JobStatus};
 
 use crate::problems::strange_row;
 use crate::readers::Fault;
@@ -15,7 +15,7 @@ use crate::readers::Fault;
 /// What [`job`] reads, in its order.
 pub(crate) const COLUMNS: &str = "seq, id, app, instance, command, caller, asked_at, durability, \
     key, request_hash, status, priority, place, paused, attempt, lease_instance, lease_process, \
-    ended_at, duration_ms, problem, labels, request";
+    ended_at, duration_ms, problem, labels, request, caller_id";
 
 /// A row's place among all, and the job.
 pub(crate) fn job(row: &Row<'_>) -> Result<(i64, Job), Fault> {
@@ -45,7 +45,7 @@ pub(crate) fn job(row: &Row<'_>) -> Result<(i64, Job), Fault> {
         app: text(2)?.into(),
         instance: maybe(3)?.map(Into::into),
         command: text(4)?,
-        caller: text(5)?.into(),
+        caller: caller(&text(22)?, &text(5)?),
         asked_at: time(row.get(6)?)?,
         durability: durability(&text(7)?)?,
         key,
@@ -118,18 +118,26 @@ pub(crate) fn attempts(connection: &Connection, id: &CallId) -> Result<Vec<Attem
 }
 
 pub(crate) fn batch(connection: &Connection, id: &str) -> Result<Option<Batch>, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT caller, asked_at, jobs FROM batches WHERE id = ?1")?;
+    let mut statement = connection
+        .prepare_cached("SELECT caller, asked_at, jobs, caller_id FROM batches WHERE id = ?1")?;
     let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     Ok(Some(Batch {
         id: id.to_owned(),
-        caller: row.get::<_, String>(0)?.into(),
+        caller: caller(&row.get::<_, String>(3)?, &row.get::<_, String>(0)?),
         asked_at: time(row.get(1)?)?,
         jobs: read(&row.get::<_, String>(2)?)?,
     }))
+}
+
+/// Whose a row is; from before tokens were told apart there is a name alone.
+pub(crate) fn caller(id: &str, name: &str) -> CallerId {
+    match id {
+        "" => CallerId::of_name(name),
+        id => CallerId::new(id),
+    }
 }
 
 /// A time as it is stored: milliseconds since 1970.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use wire::call::OutcomeBody;
-use wire::{CallId, Code, JobStatus, Problem};
+use wire::{CallId, CallerId, Code, JobStatus, Problem};
 
 use super::row::{durability_text, ms, written};
 use crate::limits;
@@ -51,6 +51,27 @@ pub(super) fn weight(write: &JobWrite) -> usize {
             JobWrite::Batch(batch) => batch.jobs.iter().map(|id| id.as_str().len()).sum(),
             JobWrite::Attempt(..) | JobWrite::Queue(_) => 0,
         }
+}
+
+/// Jobs of the time before tokens were told apart are those of the tokens that are there now, or nobody's.
+pub(super) fn adopt(connection: &Connection, known: &[CallerId]) -> rusqlite::Result<()> {
+    let is_needed = connection
+        .prepare("SELECT 1 FROM jobs WHERE caller_id = '' LIMIT 1")?
+        .exists([])?;
+    if !is_needed {
+        return Ok(());
+    }
+    let whole = connection.unchecked_transaction()?;
+    for table in ["jobs", "batches"] {
+        for id in known {
+            let sql =
+                format!("UPDATE {table} SET caller_id = ?1 WHERE caller_id = '' AND caller = ?2");
+            whole.execute(&sql, params![id.as_str(), id.name().as_str()])?;
+        }
+        let sql = format!("UPDATE {table} SET caller_id = caller || '#' WHERE caller_id = ''");
+        whole.execute(&sql, [])?;
+    }
+    whole.commit()
 }
 
 /// In steps, each a transaction of its own, so that a fault in one leaves the others done.
@@ -99,15 +120,16 @@ fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
         .prepare_cached(
             "INSERT INTO jobs(id, app, instance, command, caller, asked_at, durability, key, request_hash, status,
                 priority, place, paused, attempt, lease_instance, lease_process, ended_at, duration_ms,
-                problem, labels, request)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                problem, labels, request, caller_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                ?22)",
         )?
         .execute(params![
             job.id.as_str(),
             job.app.as_str(),
             job.instance.as_ref().map(|name| name.as_str()),
             job.command,
-            job.caller.as_str(),
+            job.caller.name().as_str(),
             ms(job.asked_at),
             durability_text(job.durability),
             job.key.as_ref().map(|key| &key.text),
@@ -124,6 +146,7 @@ fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
             end.and_then(|end| end.problem.as_ref()).map(written),
             written(&job.labels),
             written(&job.request),
+            job.caller.as_str(),
         ]);
     if let Err(error) = inserted {
         return Err(refused(connection, job, error));
@@ -156,7 +179,7 @@ fn refused(connection: &Connection, job: &Job, error: rusqlite::Error) -> Fault 
         Ok(Some(other)) => Fault::Refused(
             Problem::new(
                 Code::JOB_KEY_TAKEN,
-                format!("`{}` has a job under this key already.", job.caller),
+                format!("`{}` has a job under this key already.", job.caller.name()),
             )
             .of_call(&other),
         ),
@@ -170,7 +193,7 @@ fn other_of_key(connection: &Connection, job: &Job) -> rusqlite::Result<Option<C
         return Ok(None);
     };
     let id: Option<String> = connection
-        .prepare_cached("SELECT id FROM jobs WHERE caller = ?1 AND key = ?2 AND id <> ?3")?
+        .prepare_cached("SELECT id FROM jobs WHERE caller_id = ?1 AND key = ?2 AND id <> ?3")?
         .query_row(
             params![job.caller.as_str(), key.text, job.id.as_str()],
             |row| row.get(0),
@@ -319,12 +342,13 @@ fn put_batch(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
         )));
     }
     connection
-        .prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached("INSERT INTO batches(id, caller, asked_at, jobs, caller_id) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![
             batch.id,
-            batch.caller.as_str(),
+            batch.caller.name().as_str(),
             ms(batch.asked_at),
-            written(&batch.jobs)
+            written(&batch.jobs),
+            batch.caller.as_str(),
         ])?;
     for job in &batch.jobs {
         let seq = seq_of(connection, job)?;

@@ -40,6 +40,7 @@ async fn take(core: &Arc<Core>, message: FromHub) {
                 id: call.id.clone(),
                 command: call.command.clone(),
                 owner: call.owner.to_string(),
+                owner_id: call.owner_id.clone(),
                 mark: call.mark.clone(),
             };
             let is_new = core.note(|heard| {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use hub::store::{
     Attempt, Batch, Job, JobChange, JobWrite, JobsPage, JobsWanted, Parts, QueueState,
 };
-use wire::{AppId, CallId, CallerName, Code, Problem};
+use wire::{AppId, CallId, CallerId, Code, Problem};
 
 #[derive(Default)]
 pub(super) struct Table {
@@ -51,7 +51,7 @@ impl Table {
         self.rows.get(self.places.get(id)?)
     }
 
-    pub(super) fn by_key(&self, caller: &CallerName, key: &str) -> Option<&Job> {
+    pub(super) fn by_key(&self, caller: &CallerId, key: &str) -> Option<&Job> {
         self.rows.values().find(|job| {
             job.caller == *caller && job.key.as_ref().is_some_and(|own| own.text == key)
         })
@@ -174,7 +174,7 @@ impl Table {
         }
         let key = job.key.as_ref();
         if let Some(other) = key.and_then(|key| self.by_key(&job.caller, &key.text)) {
-            let message = format!("`{}` has a job under this key already.", job.caller);
+            let message = format!("`{}` has a job under this key already.", job.caller.name());
             return Err(Problem::new(Code::JOB_KEY_TAKEN, message).of_call(&other.id));
         }
         self.next += 1;
@@ -240,7 +240,8 @@ fn fits(job: &Job, wanted: &JobsWanted) -> bool {
         && wanted
             .caller
             .as_ref()
-            .is_none_or(|caller| *caller == job.caller)
+            .is_none_or(|caller| *caller == job.caller.name())
+        && wanted.owner.as_ref().is_none_or(|id| *id == job.caller)
         && wanted
             .label
             .as_ref()

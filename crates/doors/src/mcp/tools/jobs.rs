@@ -7,8 +7,8 @@ use wire::job::{Place, QueueChange};
 use wire::{AppId, CallId, Code, JobChange, JobStatus, JobView, Problem};
 
 use crate::jobs::ListQuery;
-use crate::mcp::answer;
 use crate::mcp::asking::{Answered, Asking, Stop};
+use crate::mcp::{answer, confirm};
 
 /// Jobs in one answer.
 const LIST_MAX: usize = 100;
@@ -36,6 +36,8 @@ struct Said {
     priority: Option<u8>,
     args: Option<Map<String, Value>>,
     place: Option<Place>,
+    /// The value of an earlier `confirmation_required`.
+    confirm: Option<String>,
 }
 
 pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
@@ -56,11 +58,19 @@ pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
         Verb::Edit => {}
     }
     let id = named(&said.call_id)?;
-    let job = asking
-        .mcp
-        .hub
-        .change_job(&asking.caller, &id, wanted)
-        .await?;
+    wanted.confirm = confirm::given(asking)?.or(said.confirm);
+    let job = loop {
+        let hub = &asking.mcp.hub;
+        let problem = match hub.change_job(&asking.caller, &id, wanted.clone()).await {
+            Ok(job) => break job,
+            Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => problem,
+            Err(problem) => return Err(problem.into()),
+        };
+        match confirm::ask(asking, problem).await? {
+            confirm::Asked::Yes(value) => wanted.confirm = Some(value),
+            confirm::Asked::Later(response) => return Ok(*response),
+        }
+    };
     Ok(answer::plain(
         format!("{}\nNext: wait {{\"call_id\": \"{id}\"}}", line(&job)),
         json!(job),

@@ -2,7 +2,7 @@
 
 use wire::{CallId, CallerName};
 
-use super::{Millis, Order, rank_of};
+use super::{Millis, Order, State, rank_of};
 
 /// Between two places that follow each other, so that some fit between.
 pub const PLACE_GAP: i64 = 1 << 32;
@@ -74,9 +74,19 @@ impl Order {
 
     /// Another place for a queued job.
     pub fn set_place(&mut self, id: &CallId, place: i64, now: Millis) {
+        let Some(slot) = self.jobs.get(id) else {
+            return;
+        };
+        let state = slot.state;
+        if state == State::Claimed {
+            return;
+        }
         if let Some(mut entry) = self.take(id) {
             entry.place = place;
             self.add(entry, now);
+            if matches!(state, State::Frozen | State::Leaving) {
+                self.stop(id, state);
+            }
         }
     }
 }
