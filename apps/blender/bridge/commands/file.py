@@ -47,6 +47,7 @@ def new(call, empty=False):
     kept = _keep_copy(call)
     with host.current().guards.lifted():
         bpy.ops.wm.read_homefile(use_empty=bool(empty), use_factory_startup=True, load_ui=False)
+    host.current().scripts.started_anew()
     return {"file": None, "recovery": kept, "scene": describe.scene(bpy.context.scene)}
 
 
@@ -86,19 +87,13 @@ def import_(call, path, format=None, objects=None, scale=1.0):
     kind = known.of_path(found, format)
     if not kind.can_read:
         raise known.cannot(kind, "import")
-    runs_drivers = bpy.context.preferences.filepaths.use_scripts_auto_execute
-    if kind.name == "blend" and runs_drivers and not paths.may_go_anywhere(call):
-        raise Problem(
-            "forbidden",
-            "This Blender runs Python that it finds in files, and a .blend may hold some in its drivers.",
-            hint="Switch off Auto Run Python Scripts in its preferences, or ask as a caller with the scope `code`.",
-        )
     placing.leave_edit_mode()
     before = {one.as_pointer() for one in bpy.data.objects}
-    if kind.name == "blend":
-        _append(found, objects)
-    else:
-        _read(kind, found, scale)
+    with host.current().scripts.foreign(call) as still:
+        if kind.name == "blend":
+            _append(found, objects, still)
+        else:
+            _read(kind, found, scale)
     added = [one for one in bpy.data.objects if one.as_pointer() not in before]
     if not added:  # some readers report nothing when a file is broken
         raise Problem(
@@ -186,7 +181,8 @@ def _read(kind, path, scale):
         raise _failed("%s could not be read" % path, error) from None
 
 
-def _append(path, wanted):
+def _append(path, wanted, still):
+    """`still` switches off the Python in what came, before anything can evaluate it."""
     try:
         with bpy.data.libraries.load(path, link=False) as (there, here):
             stored = [*there.objects]
@@ -196,6 +192,7 @@ def _append(path, wanted):
             here.objects = [*wanted] if wanted else stored
     except OSError as error:
         raise _failed("%s could not be read" % path, error) from None
+    still()
     home = placing.collection_for()
     for one in here.objects:
         if one is not None:

@@ -7,7 +7,7 @@ import os
 import bpy
 
 from .. import frames as numbered
-from .. import names, paths, render_here, render_modal, sheets, versions
+from .. import host, names, paths, render_here, render_modal, sheets, versions
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
 from ..render import PICTURES, Work, media_type, move, new_path, with_copy
@@ -218,7 +218,7 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
         "height": height,
         "percentage": percentage,
         "transparent": transparent,
-        "scripts": paths.may_go_anywhere(call) and bpy.context.preferences.filepaths.use_scripts_auto_execute,
+        "scripts": host.current().scripts.allows(call),
     }, shown
 
 
