@@ -46,7 +46,7 @@ def install(table, host):
             raise cannot_compile(code, error) from None
         checks.refuse(call, code, variables)
         try:
-            return execute(compiled, variables)
+            return execute(compiled, variables, call.result_wins)
         except Interrupt:
             raise
         except BaseException as error:
