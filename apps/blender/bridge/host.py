@@ -19,6 +19,7 @@ import mathutils
 from bpy.app.handlers import persistent
 
 from . import changes, convert, dangers, hints, kept, overriding, recovery, scripts, state, undo
+from .bridgekit import kapelle_module
 from .bridgekit.host import Host
 from .guards import Guards
 from .history import History
@@ -113,6 +114,7 @@ class BlenderHost(Host):
         """Leaves Blender as it was before `install`."""
         self.guards.disarm()
         overriding.remove()
+        kapelle_module.remove()
         self.watch.remove()
         for where, handler in self._handlers:
             if handler in where:
