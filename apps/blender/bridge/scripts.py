@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 
 import bpy
 
-from . import paths, versions
+from . import data_paths, paths, versions
 from .bridgekit.problem import Problem
 
 # Things that a warning names at most; an imported rig can have hundreds of drivers.
@@ -86,13 +86,13 @@ class Switch:
     @contextmanager
     def foreign(self, call):
         """Around an import. Gives a function that switches off what has come until now; it also runs at the end."""
-        kept = {one.as_pointer() for one in _everything()}
+        kept = data_paths.pointers()
         told = _Told()
         anything = paths.may_go_anywhere(call) and self.allows(call)
 
         def settle():
             if not anything:
-                _settle(call, lambda: [one for one in _everything() if one.as_pointer() not in kept], told)
+                _settle(call, lambda: data_paths.since(kept), told)
 
         try:
             yield settle
@@ -217,13 +217,6 @@ def _still(part, name, told):
             if node.bl_idname == "ShaderNodeScript" and not node.mute:
                 node.mute = True
                 told.add("Script nodes were muted in what was imported", "%s %s" % (name, node.name))
-
-
-def _everything():
-    """All data of the open file."""
-    for collection in bpy.data.bl_rna.properties:
-        if collection.type == "COLLECTION" and collection.identifier not in ("all_ids", "libraries"):
-            yield from getattr(bpy.data, collection.identifier)
 
 
 def _unknown():
