@@ -16,8 +16,8 @@ from .bridgekit.problem import Problem
 
 
 def read(call, kind, path, wanted, scale, still):
-    """The objects that came. `wanted`: their names in a .blend, or None for all. `still` switches off the Python in what
-    came, before anything can evaluate it."""
+    """The objects that came. `wanted`: their names in a .blend, or None for all. `still` switches off the Python in
+    what came, before anything can evaluate it."""
     by_child = None
     if kind.name not in references.KNOWN and not paths.may_go_anywhere(call) and not confined.is_confined():
         by_child = _in_child(call, kind, path, scale)
