@@ -12,7 +12,7 @@ from array import array
 import bpy
 from mathutils import Matrix
 
-from . import drawing, versions
+from . import drawing, import_job, versions
 
 # Pixels along the longer side of a preview.
 PREVIEW_PX = 768
@@ -20,7 +20,7 @@ PREVIEW_PX = 768
 
 def run(job, say):
     """Does the job. Raises what Blender raises."""
-    if job["kind"] != "card":
+    if job["kind"] not in ("card", "import"):
         bpy.ops.wm.open_mainfile(filepath=job["file"], load_ui=False, use_scripts=job["scripts"])
     bpy.app.handlers.render_stats.append(
         lambda *args: say(stats=args[0]) if args and isinstance(args[0], str) else None
@@ -98,7 +98,7 @@ def card(job, say):
     return {"card": name, "real": real}
 
 
-KINDS = {"still": still, "animation": animation, "views": views, "card": card}
+KINDS = {"still": still, "animation": animation, "views": views, "card": card, "import": import_job.run}
 
 
 def apply(scene, job):
