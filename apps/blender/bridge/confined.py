@@ -72,7 +72,7 @@ def _work(launcher, path, format, options):
             plan = {
                 "program": self._command[0],
                 "args": self._command[1:],
-                "env": {"KAPELLE_CHILD": "1", "KAPELLE_HOME": environment.get("KAPELLE_HOME", "")},
+                "env": {"KAPELLE_CHILD": "1", "KAPELLE_HOME": paths.home()},
                 "folder": self.folder,
                 "home": paths.home(),
                 "run": _program_places(),

@@ -21,7 +21,7 @@ from collections import deque
 import bpy
 
 from . import confined, host, paths, versions
-from .bridgekit import still
+from .bridgekit import configured, still
 from .bridgekit.problem import Problem
 
 # Each child uses all cores; two keep them busy while one of them loads.
@@ -147,6 +147,7 @@ class Work:
         # Blender's own temporary files go with the folder: a child is always killed in the end.
         environment = dict(os.environ, KAPELLE_CHILD="1", TMPDIR=self.folder, TEMP=self.folder, TMP=self.folder)
         environment.pop("KAPELLE_LAUNCH", None)
+        environment["KAPELLE_ROOTS"] = os.pathsep.join(configured.roots())
         try:
             self._child = self._start(environment)
         except OSError as error:
