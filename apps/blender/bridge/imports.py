@@ -15,8 +15,9 @@ from . import confined, data_paths, formats, names, outside, paths, placing, pla
 from .bridgekit.problem import Problem
 
 
-def read(call, kind, path, wanted, scale):
-    """The objects that came. `wanted`: their names in a .blend, or None for all."""
+def read(call, kind, path, wanted, scale, still):
+    """The objects that came. `wanted`: their names in a .blend, or None for all. `still` switches off the Python in
+    what came, before anything can evaluate it."""
     by_child = None
     if kind.name not in references.KNOWN and not paths.may_go_anywhere(call) and not confined.is_confined():
         by_child = _in_child(call, kind, path, scale)
@@ -24,7 +25,7 @@ def read(call, kind, path, wanted, scale):
     before = data_paths.pointers()
     try:
         if kind.name == "blend" or by_child is not None:
-            _append(by_child or path, wanted)
+            _append(by_child or path, wanted, still)
         else:
             _read(kind, path, scale)
         if by_child is not None:
@@ -88,7 +89,7 @@ def _read(kind, path, scale):
         raise formats.failed("%s could not be read" % path, error) from None
 
 
-def _append(path, wanted):
+def _append(path, wanted, still):
     try:
         with bpy.data.libraries.load(path, link=False) as (there, here):
             stored = [*there.objects]
@@ -98,6 +99,7 @@ def _append(path, wanted):
             here.objects = [*wanted] if wanted else stored
     except OSError as error:
         raise formats.failed("%s could not be read" % path, error) from None
+    still()
     home = placing.collection_for()
     for one in here.objects:
         if one is not None:

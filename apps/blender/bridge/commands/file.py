@@ -49,6 +49,7 @@ def new(call, empty=False):
     kept = _keep_copy(call)
     with host.current().guards.lifted():
         bpy.ops.wm.read_homefile(use_empty=bool(empty), use_factory_startup=True, load_ui=False)
+    host.current().scripts.started_anew()
     return {"file": None, "recovery": kept, "scene": describe.scene(bpy.context.scene)}
 
 
@@ -90,16 +91,10 @@ def import_(call, path, format=None, objects=None, scale=1.0):
     kind = known.of_path(found, format)
     if not kind.can_read:
         raise known.cannot(kind, "import")
-    runs_drivers = bpy.context.preferences.filepaths.use_scripts_auto_execute
-    if kind.name == "blend" and runs_drivers and not paths.may_go_anywhere(call):
-        raise Problem(
-            "forbidden",
-            "This Blender runs Python that it finds in files, and a .blend may hold some in its drivers.",
-            hint="Switch off Auto Run Python Scripts in its preferences, or ask as a caller with the scope `code`.",
-        )
-    # Whether drivers of what is appended may run is decided above and by the host; which files it may read, here.
     placing.leave_edit_mode()
-    added = imports.read(call, kind, found, objects, scale)
+    # Which files it may read is decided in imports.py, and in here what becomes of the Python in what came.
+    with host.current().scripts.foreign(call) as still:
+        added = imports.read(call, kind, found, objects, scale, still)
     bpy.context.view_layer.update()
     return {"path": found, "format": kind.name, "objects": [describe.brief(one) for one in added]}
 

@@ -6,7 +6,7 @@ import os
 
 import bpy
 
-from .. import data_paths, names, outside, paths, references, render_here, render_modal, sheets, versions
+from .. import data_paths, host, names, outside, paths, references, render_here, render_modal, sheets, versions
 from .. import frames as numbered
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
@@ -228,7 +228,7 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
         "height": height,
         "percentage": percentage,
         "transparent": transparent,
-        "scripts": paths.may_go_anywhere(call) and bpy.context.preferences.filepaths.use_scripts_auto_execute,
+        "scripts": host.current().scripts.allows(call),
     }, shown
 
 
