@@ -62,7 +62,9 @@ impl App for Blender {
 
     fn programs(&self, home: &Home) -> Vec<Program> {
         let windowed = installable(home).into_iter().map(|one| (one, true));
-        let modules = find_all(home).into_iter().filter(|one| one.kind == Kind::Module);
+        let modules = find_all(home)
+            .into_iter()
+            .filter(|one| one.kind == Kind::Module);
         let modules = modules.map(|one| {
             let version = version_of(&one);
             ((one, version), false)

@@ -101,7 +101,10 @@ impl Hub {
                 .collect();
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!("{} is none of the programs that it can be installed in.", program.display()),
+                format!(
+                    "{} is none of the programs that it can be installed in.",
+                    program.display()
+                ),
             )
             .hint(format!("They are: {}.", names.join(", "))));
         }
