@@ -180,6 +180,7 @@ impl Link {
             command: "code.run".to_owned(),
             args: args.into(),
             owner: "bench".into(),
+            owner_id: None,
             scopes: ["read", "write", "destructive", "code", "admin"]
                 .map(str::to_owned)
                 .to_vec(),

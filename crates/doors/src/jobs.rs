@@ -113,6 +113,7 @@ impl ListQuery {
             app: self.app.map(Into::into),
             instance: self.instance.map(Into::into),
             caller: self.caller.map(Into::into),
+            owner: None,
             label: self.label.as_deref().map(label).transpose()?,
             limit: self.limit.unwrap_or(limits::JOBS_PAGE),
             cursor: self.cursor,

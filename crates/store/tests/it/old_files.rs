@@ -127,3 +127,34 @@ async fn every_old_file_is_opened_with_what_it_holds() {
         assert_eq!(json!(old.view), json!(expected));
     }
 }
+
+/// Before tokens were told apart a job had only its caller's name.
+#[tokio::test]
+async fn jobs_of_a_name_become_those_of_its_token_once_and_of_no_later_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = copy_of("jobs-2.db", dir.path());
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "UPDATE jobs SET caller = 'agent', key = 'k', request_hash = 'h' WHERE id = 'old-1';
+         UPDATE jobs SET caller = 'ghost' WHERE id = 'old-2'; UPDATE batches SET caller = 'agent';",
+    )
+    .unwrap();
+    drop(file);
+    let jobs = Jobs::open(&path).unwrap();
+    let caller_of = |id: &'static str| {
+        let found = jobs.job(&id.into(), Parts::NONE);
+        async move { found.await.unwrap().unwrap().caller }
+    };
+    jobs.adopt(vec!["agent#1f".into()]).unwrap();
+    assert_eq!(caller_of("old-1").await, "agent#1f".into());
+    assert_eq!(caller_of("old-2").await, "ghost#".into(), "nobody's");
+    let batch = jobs.batch("batch_old").await.unwrap().unwrap();
+    assert_eq!(batch.caller, "agent#1f".into());
+    jobs.adopt(vec!["agent#2e".into(), "ghost#3d".into()])
+        .unwrap();
+    assert_eq!(caller_of("old-1").await, "agent#1f".into());
+    assert_eq!(caller_of("old-2").await, "ghost#".into());
+    let by_key = |caller: &str| jobs.by_key(&caller.into(), "k");
+    assert!(by_key("agent#1f").await.unwrap().is_some());
+    assert!(by_key("agent#2e").await.unwrap().is_none());
+}

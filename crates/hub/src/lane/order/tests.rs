@@ -16,6 +16,7 @@ fn known(ids: &[u32]) -> KnownCalls {
             id: id(*n),
             command: String::new(),
             owner: String::new(),
+            owner_id: None,
             mark: None,
         })
         .collect();
