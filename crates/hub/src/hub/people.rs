@@ -60,7 +60,10 @@ impl Hub {
     /// `forbidden` without `admin`, `name_taken`, …
     pub fn create_token(&self, caller: &Caller, view: &TokenView) -> Result<String, Problem> {
         policy::require(caller, Scope::Admin, || "make a token".to_owned())?;
-        self.0.callers.create(view)
+        let secret = self.0.callers.create(view)?;
+        // Its end may be the next one.
+        self.0.callers.tell_changed();
+        Ok(secret)
     }
 
     /// # Errors
