@@ -113,6 +113,11 @@ bad
     ]
     link = stage.folder / "project" / "link"
     assert stage.http.eval(source % ([str(path) for path in paths], str(link))) == []
+    token = stage.home / "tokens" / "owner"
+    stage.http.eval("import os\nos.chmod(%r, 0o666)" % str(token))
+    assert token.stat().st_mode & 0o777 == 0o600
+    copied = "import shutil\nshutil.copy(%r, %r)" % (str(bridge), str(stage.folder / "project" / "copied"))
+    assert stage.http.eval(copied) and (stage.folder / "project" / "copied").is_file()
 
 
 @pytest.mark.one_blender
