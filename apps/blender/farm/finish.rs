@@ -89,7 +89,7 @@ impl Farm {
                     frames::words(&failed, RANGES_TOLD_MAX)
                 ),
             )
-            .hint("The others are there. Asked again in the same way, only these are rendered; the workers' logs are in logs/ of Kapelle's home.")
+            .hint("The other frames are done. Run it again the same way to render only these; the workers' logs are in the logs folder of Kapelle's home.")
             .detail("failed", value["failed"].clone())
         });
         Ok(Conducted { value, problem })

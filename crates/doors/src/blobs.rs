@@ -71,6 +71,7 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
 ) -> Answer {
     require(&caller, Scope::Read, || "read a blob".to_owned())?;
+    let name = door.hub.blob_name(&name)?;
     let path = door.hub.blobs().path(&name)?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, blob = name, "a blob went away while it was asked for");
@@ -120,7 +121,8 @@ pub(crate) async fn picture_of_call(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let call = door.hub.find_call(&wire::CallId::from(id)).await?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.find_call(&id).await?;
     crate::calls::may_see(&caller, &call)?;
     let path = door.hub.picture_of_call(&call)?;
     let unseen =

@@ -92,7 +92,7 @@ pub(crate) async fn sign_out(
             Code::ARGUMENTS_INVALID,
             "Who comes with a token is not signed in by a session.",
         )
-        .hint("A token is taken back with DELETE /v1/tokens/{name}.")
+        .hint("To revoke a token: DELETE /v1/tokens/{name}.")
         .into());
     };
     door.hub.end_session(&secret)?;

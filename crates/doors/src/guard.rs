@@ -106,7 +106,7 @@ impl Proof {
 /// For a page whose session has ended.
 pub(crate) fn signed_out() -> Problem {
     Problem::new(Code::UNAUTHENTICATED, "This page is not signed in.")
-        .hint("Open a new link: kapelle dashboard")
+        .hint(wire::hint!["Open a new link: ", wire::Step::terminal("dashboard")])
 }
 
 /// The cookie's name: cookies know no port, and two hubs may run on one machine.
@@ -168,7 +168,7 @@ pub(crate) fn unauthenticated(carries_one: bool) -> Problem {
         "The request carries no token."
     };
     Problem::new(Code::UNAUTHENTICATED, what).hint(
-        "Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is.",
+        "Send `Authorization: Bearer TOKEN`. In a terminal, `kapelle token show` prints the owner's token.",
     )
 }
 

@@ -212,7 +212,7 @@ async fn pass(
             "No session of this caller has that id.",
         );
         return Err(Refused(
-            problem.hint("Begin a new session: send `initialize` without an id."),
+            problem.hint("Start a new session: send `initialize` without a session id."),
         ));
     }
     let response = mcp.service(app).handle(request).await;

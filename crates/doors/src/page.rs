@@ -51,7 +51,7 @@ pub(crate) async fn asset(Path(name): Path<String>, uri: Uri, headers: HeaderMap
             Code::ROUTE_UNKNOWN,
             format!("The page has no file {}.", uri.path()),
         )
-        .hint("Load the page anew: another version of the hub runs now.");
+        .hint("Reload the page: another version of the hub is running now.");
         Refused(problem).into_response()
     })
 }

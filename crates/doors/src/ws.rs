@@ -257,7 +257,7 @@ async fn greet(
         Some(caller) => Ok(((caller, Proof::Token(token)), id)),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
-                .hint("`kapelle token` shows where the owner's token is.");
+                .hint("In a terminal, `kapelle token show` prints the owner's token.");
             Err(Refusal::unauthenticated(problem, Close::UNAUTHENTICATED))
         }
     }

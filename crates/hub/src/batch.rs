@@ -168,11 +168,11 @@ fn allow_all(
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "A batch has 1 to {} calls, not {count}.",
+                "A batch can have 1 to {} calls; this one has {count}.",
                 limits::BATCH_CALLS_MAX
             ),
         )
-        .hint("Send several batches."));
+        .hint("Split it into several batches."));
     }
     let last: HashMap<AppId, usize> = request
         .calls
@@ -194,7 +194,7 @@ fn allow_all(
                 Code::ARGUMENTS_INVALID,
                 format!("Two calls of the batch have the key `{key}`."),
             )
-            .hint("A key stands for one job: give each its own.")
+            .hint("Give each job a key of its own.")
             .detail("call", at));
         }
         let group = Group {
@@ -242,6 +242,6 @@ fn confirm_all(unconfirmed: Vec<(usize, Problem)>) -> Problem {
         .map(|(_, problem)| problem.message.as_str())
         .collect();
     Problem::new(Code::CONFIRMATION_REQUIRED, messages.join(" "))
-        .hint("Show the person what will happen; then send the same batch again, with the `confirm` value of `details.confirms` in each of these calls, within five minutes.")
+        .hint("Show the person what will happen. If they agree, send the batch again within five minutes, each of these calls with its `confirm` value from `details.confirms`.")
         .detail("confirms", confirms)
 }

@@ -191,7 +191,7 @@ impl Inner {
         if self.stopping.is_cancelled() {
             return Err(
                 Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
-                    .hint("Start it again: kapelle serve"),
+                    .hint(wire::hint!["Start it again: ", wire::Step::terminal("serve")]),
             );
         }
         Ok(())

@@ -33,6 +33,7 @@ mod link;
 mod past;
 mod pictures;
 mod places;
+mod prefix;
 pub mod policy;
 pub mod recovery;
 mod roster;
@@ -40,6 +41,7 @@ pub mod secrets;
 mod sessions;
 mod snapshot;
 pub mod store;
+mod subject;
 mod supervisor;
 
 pub use aside::{aside, weight};

@@ -209,9 +209,9 @@ fn not_sent(why: &FrameError) -> Outcome {
     };
     let problem = Problem::new(
         Code::BODY_TOO_LARGE,
-        format!("The call has not run: {what}."),
+        format!("The call did not run: {what}."),
     )
-    .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.");
+    .hint(wire::hint!["For a large value, ", wire::Step::StoreBlob, "."]);
     Outcome::without_value(Status::Failed, problem)
 }
 
@@ -249,7 +249,7 @@ fn take(
             )
             .hint("It must be succeeded, failed, timed_out or cancelled."));
         }
-        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
+        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, Box::new(outcome.in_line())),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {

@@ -54,7 +54,7 @@ fn allowed(
             .map(|root| root.display().to_string())
             .collect();
         Problem::new(Code::PATH_REFUSED, why).hint(format!(
-            "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
+            "Allowed folders: {}. To add more, set `roots` under `[files]` in Kapelle's config.toml.",
             told.join(", ")
         ))
     };

@@ -23,7 +23,7 @@ def test_over_its_memory_the_call_is_told_and_blender_comes_back(program, new_hu
     assert outcome["status"] == "interrupted", outcome
     problem = outcome["problem"]
     assert problem["code"] == "memory_exceeded" and problem["details"]["limit_mb"] == 1000, problem
-    assert problem["details"]["held_mb"] > 1000 and "--memory 2000MB" in problem["hint"], problem
+    assert problem["details"]["held_mb"] > 1000 and '"memory_mb": 2000' in problem["hint"], problem
 
     wait_until(lambda: hub.http.instance("blender")["state"] == "idle", 90.0, "the new process")
     after = hub.http.instance("blender")

@@ -220,7 +220,7 @@ fn unknown(uri: &str) -> ErrorData {
 }
 
 fn refused(uri: &str, problem: &Problem) -> ErrorData {
-    let text = match &problem.hint {
+    let text = match problem.hint_at(wire::Door::Mcp) {
         Some(hint) => format!("{} {hint}", problem.message),
         None => problem.message.clone(),
     };

@@ -55,7 +55,11 @@ fn instances() -> Map<String, Value> {
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
-            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"}}},
+            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"},
+            "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Where its window opens; needs `admin`. Without it on the hub's own display."},
+            "reserved_for": {"type": ["string", "null"], "description": "The work that it is started for, as a plain name: it gets no call that does not name it."}}},
+        "Display": {"type": "object", "additionalProperties": false, "properties": {
+            "x11": text_or_null, "x11_authority": text_or_null, "wayland": text_or_null, "runtime_dir": text_or_null}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}}
     }))
 }

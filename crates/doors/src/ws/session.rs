@@ -169,13 +169,10 @@ impl Session {
             Said::Hello { .. } => self.welcome(&id),
             Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
             Said::Call(request) => self.call(id, *request),
-            Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
-                Err(problem) => self.refuse(&id, &problem),
-                Ok(call) => {
-                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
-                    self.later(id, end);
-                }
-            },
+            Said::Cancel { call_id } => {
+                let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call_id);
+                self.later(id, end);
+            }
             Said::Get(get) => {
                 let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
                 self.later(id, call);
@@ -470,13 +467,21 @@ impl Session {
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(
+    hub: Hub,
+    caller: Caller,
+    id: Id,
+    call_id: CallId,
+) -> Result<Message, Problem> {
+    let call_id = hub.call_id(&caller, call_id.as_str()).await?;
+    let call = hub.cancel(&caller, &call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
-    let call = hub.find_call(&get.call_id).await?;
+    let call_id = hub.call_id(&caller, get.call_id.as_str()).await?;
+    let call = hub.find_call(&call_id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;

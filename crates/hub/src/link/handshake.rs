@@ -29,7 +29,7 @@ impl Refusal {
                 Code::HANDSHAKE_REFUSED,
                 format!("The handshake was not finished within {seconds} s."),
             )
-            .hint("Dial again; a bridge says `hello` as soon as it is connected."),
+            .hint("Connect again, and send `hello` right away."),
         )
     }
 
@@ -88,7 +88,10 @@ pub(super) async fn greet(
                 Code::PROTOCOL_MISMATCH,
                 format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
             )
-            .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
+            .hint(wire::hint![
+                "Install the bridge that belongs to this hub. To compare the versions: ",
+                wire::Step::terminal("doctor"),
+            ]),
         ));
     }
     let own_nonce = random_hex(16).map_err(Refusal::Problem)?;
@@ -112,8 +115,8 @@ pub(super) async fn greet(
     let expected = prove(&hub.bridge_token, Side::Bridge, &nonce, &own_nonce);
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
-            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
-                .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
+                .hint("The bridge and the hub must use the same KAPELLE_HOME; the bridge reads its tokens/bridge each time it connects."),
         ));
     }
     reader.allow(FRAME_BYTES_MAX);

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use wire::frame::{Piece, PieceHead};
 use wire::link::FromBridge;
+use wire::Hint;
 use wire::{Code, Outcome, Problem, Status};
 
 use super::blob_names;
@@ -125,12 +126,17 @@ fn without_room(outcome: &mut Outcome, why: Problem) {
     let mut problem = Problem::new(
         why.code,
         format!(
-            "The call has run, but its value could not be kept: {}",
+            "The call ran, but its value could not be stored: {}",
             why.message
         ),
     );
-    let hint = why.hint.unwrap_or_default();
-    problem = problem.hint(format!("What it did stays. {hint}").trim_end());
+    problem = problem.hint("Its changes remain.");
+    let more = Hint::of(&why.hint_parts);
+    problem = match why.hint {
+        Some(_) if !why.hint_parts.is_empty() => problem.hint_also(more),
+        Some(hint) => problem.hint_also(hint),
+        None => problem,
+    };
     // It has run: to ask again is to do it again.
     problem.retryable = false;
     outcome.problem = Some(problem);

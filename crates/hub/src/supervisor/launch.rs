@@ -9,6 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, Problem};
+use wire::Step;
 
 use super::run_file::{RunFile, run_file};
 use super::{Supervisor, stop};
@@ -76,7 +77,7 @@ pub(super) fn stopped_meanwhile(name: &InstanceName) -> Problem {
         Code::START_FAILED,
         format!("`{name}` was stopped before it connected."),
     )
-    .hint("Start it again if that was not meant.")
+    .hint("If that was not intended, start it again.")
 }
 
 pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
@@ -92,7 +93,7 @@ pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Proble
         format!("The program for `{name}` {what}."),
     )
     .hint(format!(
-        "The end of its output is in the details, all of it in {}.",
+        "The details show the end of its output; all of it is in {}.",
         log.display()
     ))
     .detail("log", log.display().to_string())
@@ -109,7 +110,7 @@ fn spawn(
     keep_older_logs(&log);
     let cannot = |what: &str, error: &std::io::Error| {
         Problem::new(Code::START_FAILED, format!("{what}: {error}."))
-            .hint("`kapelle doctor` looks for what may be wrong.")
+            .hint(wire::hint!["Look for the cause: ", Step::terminal("doctor")])
     };
     let out = create_private(&log)
         .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;

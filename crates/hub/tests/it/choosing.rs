@@ -43,7 +43,7 @@ async fn without_an_instance_there_is_a_way_on() {
         );
         assert_eq!(
             problem.hint.as_deref(),
-            Some("Start one: kapelle start toy")
+            Some("Start one: POST /v1/instances {\"app\": \"toy\"}")
         );
     }
 }

@@ -32,6 +32,7 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        display: None,
         reserved_for: None,
     }
 }
@@ -116,7 +117,7 @@ async fn over_its_memory_the_call_is_told_and_a_new_process_comes() {
     assert_eq!(problem.details["limit_mb"], 1000);
     let hint = problem.hint.unwrap();
     assert!(
-        hint.contains("--memory 2000MB") && hint.contains("kapelle state"),
+        hint.contains("\"memory_mb\": 2000") && hint.contains("/state"),
         "{hint}"
     );
 

@@ -25,7 +25,8 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
     let said: OfCall = asking.read()?;
     let teller = Teller::of(asking);
     let hub = &asking.mcp.hub;
-    let call = hub.find_call(&said.call_id).await?;
+    let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
+    let call = hub.find_call(&id).await?;
     may_see(&asking.caller, &call)?;
     let limit = said
         .timeout_ms
@@ -44,7 +45,8 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
 pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
     let said: OfCall = asking.read()?;
     let hub = &asking.mcp.hub;
-    let call = hub.cancel(&asking.caller, &said.call_id)?;
+    let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
+    let call = hub.cancel(&asking.caller, &id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     let view = hub.view_for(&asking.caller, &call);
     let text = match view.status.is_end() {
