@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use hub::home::{Home, random_hex};
 use serde::{Deserialize, Serialize};
-use wire::{Code, InstanceView, Problem};
 use wire::Step;
+use wire::{Code, InstanceView, Problem};
 
 use super::addon::addon_zip;
 use super::find::{self, Found, Kind};
@@ -334,7 +334,10 @@ fn failed(found: &Found, why: &str, output: &str) -> Problem {
         .trim_end_matches('.');
     Problem::new(
         Code::CALL_FAILED,
-        format!("The Blender at {} could not install it: {why}.", found.path.display()),
+        format!(
+            "The Blender at {} could not install it: {why}.",
+            found.path.display()
+        ),
     )
     .hint(wire::hint![
         "The details show what Blender said (--json). To install it by hand: ",

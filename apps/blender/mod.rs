@@ -163,13 +163,12 @@ fn choose(home: &Home, request: &LaunchRequest) -> Result<Found, Problem> {
         .into_iter()
         .find(|found| request.mode != Mode::Gui || found.kind == Kind::Program);
     found.ok_or_else(|| {
-        Problem::new(Code::START_FAILED, "No Blender was found.")
-            .hint(wire::hint![
-                "Set KAPELLE_BLENDER to the program, give its path (",
-                wire::Step::argument("program", "/path/to/blender", "--blender PATH"),
-                "), or let the demo set up a bpy wheel: ",
-                wire::Step::terminal("demo"),
-            ])
+        Problem::new(Code::START_FAILED, "No Blender was found.").hint(wire::hint![
+            "Set KAPELLE_BLENDER to the program, give its path (",
+            wire::Step::argument("program", "/path/to/blender", "--blender PATH"),
+            "), or let the demo set up a bpy wheel: ",
+            wire::Step::terminal("demo"),
+        ])
     })
 }
 

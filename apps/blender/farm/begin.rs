@@ -1,8 +1,8 @@
 //! Before the first frame: what is missing, which frames count as done, and the manifest that says so.
 
 use serde_json::{Value, json};
-use wire::{Code, InstanceView, Problem};
 use wire::Step;
+use wire::{Code, InstanceView, Problem};
 
 use super::folder::Counts;
 use super::frames::{self, Frame};
@@ -51,7 +51,11 @@ impl Farm {
             }
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!("{} refers to files that are missing: {}.", self.wish.file.display(), told.join(", ")),
+                format!(
+                    "{} refers to files that are missing: {}.",
+                    self.wish.file.display(),
+                    told.join(", ")
+                ),
             )
             .hint(wire::hint![
                 "Put them in place or correct the paths in the file; or render without them: ",

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use hub::home::{disk_full, is_disk_full};
-use wire::{Code, Problem};
 use wire::Step;
+use wire::{Code, Problem};
 
 use super::frames::Frame;
 

@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use wire::{Code, Problem};
 use wire::Step;
+use wire::{Code, Problem};
 
 /// The number of a frame.
 pub(super) type Frame = i32;

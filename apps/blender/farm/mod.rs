@@ -154,7 +154,10 @@ async fn end_leftovers(podium: &Podium, mark: &str) {
         match stopped {
             Ok(()) => podium.log(
                 "info",
-                format!("`{}` was left over from an earlier run and was ended.", view.name),
+                format!(
+                    "`{}` was left over from an earlier run and was ended.",
+                    view.name
+                ),
             ),
             Err(problem) => podium.log("warning", format!("`{}`: {problem}", view.name)),
         }

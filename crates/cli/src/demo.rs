@@ -88,7 +88,8 @@ impl Stage {
         set_up::blender(session, &mut done)?;
         let client = session.hub_or_start()?;
         let began = Instant::now();
-        let wanted = json!({"app": APP, "mode": "background", "name": INSTANCE, "reserved_for": INSTANCE});
+        let wanted =
+            json!({"app": APP, "mode": "background", "name": INSTANCE, "reserved_for": INSTANCE});
         let document = client.post_within("/v1/instances", &wanted, Some(INSTANCE_TIMEOUT))?;
         let instance: InstanceView = typed(&document)?;
         let version = instance.version.as_deref().unwrap_or_default();

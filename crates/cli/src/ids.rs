@@ -71,10 +71,16 @@ mod tests {
             "call_01KBW3X9TQ2B00000000000000",
         ];
         let short = Short::of(ids.into_iter());
-        assert_eq!(ids.map(|id| short.show(id)), ["01KBW3X9TQ1A", "01KBW3X9TQ2B"]);
+        assert_eq!(
+            ids.map(|id| short.show(id)),
+            ["01KBW3X9TQ1A", "01KBW3X9TQ2B"]
+        );
         let near = ["call_01KBW3X9TQ1A0B", "call_01KBW3X9TQ1A0C"];
         let short = Short::of(near.into_iter());
-        assert_eq!(near.map(|id| short.show(id)), ["01KBW3X9TQ1A0B", "01KBW3X9TQ1A0C"]);
+        assert_eq!(
+            near.map(|id| short.show(id)),
+            ["01KBW3X9TQ1A0B", "01KBW3X9TQ1A0C"]
+        );
         assert_eq!(Short::of(std::iter::once("call_1")).show("call_1"), "1");
         assert_eq!(super::short("batch_0123456789abcdef"), "0123456789ab");
     }

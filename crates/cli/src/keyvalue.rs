@@ -343,7 +343,10 @@ mod tests {
             ("on=yes", "true or false"),
             ("place=1,2,x", "1,2.5,-3"),
             ("more=[1]", "is no object"),
-            ("plaec=1", "Did you mean `place`? Possible names: text, maybe"),
+            (
+                "plaec=1",
+                "Did you mean `place`? Possible names: text, maybe",
+            ),
             ("nothing", "key=value"),
         ];
         for (word, part) in cases {

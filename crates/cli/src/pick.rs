@@ -32,11 +32,18 @@ pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, B
         (None, [reserved]) => Err(problems::new(
             Code::NO_INSTANCE,
             "The only instance running is reserved for other work.",
-            format!("Start one: kapelle start {0}, or name the reserved one: -i {1}", reserved.app, reserved.name),
+            format!(
+                "Start one: kapelle start {0}, or name the reserved one: -i {1}",
+                reserved.app, reserved.name
+            ),
         )),
         (None, several) => Err(problems::new(
             Code::INSTANCE_AMBIGUOUS,
-            format!("{} instances are running: {}.", several.len(), names(several)),
+            format!(
+                "{} instances are running: {}.",
+                several.len(),
+                names(several)
+            ),
             "Name one with -i, for example -i ".to_owned() + several[0].name.as_str(),
         )),
     }

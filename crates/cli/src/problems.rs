@@ -45,7 +45,9 @@ pub(crate) fn hub_went_away(call: Option<&str>) -> Box<Problem> {
         Some(id) => format!(
             "The app may have carried on. Once a hub is running again, see the outcome: kapelle history {id}"
         ),
-        None => "Once a hub is running again, see what became of the call: kapelle history".to_owned(),
+        None => {
+            "Once a hub is running again, see what became of the call: kapelle history".to_owned()
+        }
     };
     new(
         Code::HUB_UNREACHABLE,
@@ -157,8 +159,14 @@ mod tests {
     #[test]
     fn a_near_name_is_suggested_and_all_are_listed() {
         let hint = names_hint("locaton", ["kind", "location"].into_iter());
-        assert_eq!(hint, "Did you mean `location`? Possible names: kind, location");
-        assert_eq!(names_hint("zzz", ["kind"].into_iter()), "Possible names: kind");
+        assert_eq!(
+            hint,
+            "Did you mean `location`? Possible names: kind, location"
+        );
+        assert_eq!(
+            names_hint("zzz", ["kind"].into_iter()),
+            "Possible names: kind"
+        );
         assert_eq!(names_hint("zzz", [].into_iter()), "There are none.");
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn ask(
     };
     match (asked, follower) {
         // It was waited for above.
-        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
+        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job was not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
         (Asked::One(call), Some(follower)) => Ok(stream::events(follower, &[call])),
         (Asked::All(calls), Some(follower)) => Ok(stream::events(follower, &calls)),
@@ -164,7 +164,7 @@ fn time_of(text: &str) -> Result<OffsetDateTime, Problem> {
             Code::ARGUMENTS_INVALID,
             format!("`{text}` is not a valid time: {error}."),
         )
-        .hint("A time looks like 2030-01-01T00:00:00Z.")
+        .hint("Write it like 2030-01-01T00:00:00Z.")
     })
 }
 
@@ -212,7 +212,11 @@ pub(crate) fn read<T: DeserializeOwned>(
                 Code::BODY_TOO_LARGE,
                 format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
             )
-            .hint(wire::hint!["For a large value, ", wire::Step::StoreBlob, "."])
+            .hint(wire::hint![
+                "For a large value, ",
+                wire::Step::StoreBlob,
+                "."
+            ])
             .detail("limit_bytes", limits::BODY_BYTES_MAX);
         }
         Problem::new(
@@ -223,7 +227,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     hub::aside(body.len(), || serde_json::from_slice(&body)).map_err(|error| {
         Problem::new(
             Code::BODY_MALFORMED,
-            format!("The body is not what this route takes: {error}."),
+            format!("The body does not fit this route: {error}."),
         )
         .hint("GET /openapi.json describes every body.")
     })

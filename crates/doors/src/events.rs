@@ -88,9 +88,9 @@ pub(crate) fn position(
         (None, None) => Ok(None),
         _ => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "`epoch` and `since` belong together: a number means nothing without the run that gave it.",
+            "`epoch` and `since` go together: a number is only valid for the run of the hub that gave it.",
         )
-        .hint("Send both as the last event had them, or neither.")),
+        .hint("Send both as in the last event, or neither.")),
     }
 }
 

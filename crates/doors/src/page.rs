@@ -37,8 +37,8 @@ struct File {
 /// `GET /`
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     send("index.html", &headers, "no-cache").unwrap_or_else(|| {
-        let problem = Problem::new(Code::INTERNAL, "This build has no dashboard in it.")
-            .hint("Build it: npm ci && npm run build in dashboard/, then cargo build.");
+        let problem = Problem::new(Code::INTERNAL, "This build does not include the dashboard.")
+            .hint("Run npm ci && npm run build in dashboard/, then cargo build.");
         Refused(problem).into_response()
     })
 }

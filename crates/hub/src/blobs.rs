@@ -73,11 +73,8 @@ impl Blobs {
     /// `blob_unknown`, also for what is no blob's name.
     pub fn path(&self, name: &str) -> Result<PathBuf, Problem> {
         let unknown = || {
-            Problem::new(
-                Code::BLOB_UNKNOWN,
-                format!("There is no blob `{name}`."),
-            )
-            .hint("Store it again: blobs that have not been used for a long time are dropped.")
+            Problem::new(Code::BLOB_UNKNOWN, format!("There is no blob `{name}`."))
+                .hint("Store it again: blobs that have not been used for a long time are dropped.")
         };
         let digits = name.strip_prefix("sha256:").unwrap_or_default();
         if digits.len() != 64

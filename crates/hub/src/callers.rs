@@ -11,8 +11,8 @@ use std::sync::{Arc, RwLock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use wire::{CallerName, Code, Problem};
 use wire::Step;
+use wire::{CallerName, Code, Problem};
 
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
 use crate::limits;
@@ -258,7 +258,9 @@ impl Callers {
                 Code::ARGUMENTS_INVALID,
                 format!("`{}` is not a valid token name.", view.name),
             )
-            .hint("Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit."));
+            .hint(
+                "Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit.",
+            ));
         }
         let secret = fresh_token()?;
         self.change(|kept| {
@@ -278,7 +280,10 @@ impl Callers {
             if kept.len() >= limits::TOKENS_MAX {
                 return Err(Problem::new(
                     Code::QUEUE_FULL,
-                    format!("There are already {} tokens, the most there can be.", limits::TOKENS_MAX),
+                    format!(
+                        "There are already {} tokens, the most there can be.",
+                        limits::TOKENS_MAX
+                    ),
                 )
                 .hint(wire::hint!["Revoke those no longer in use: ", Step::Tokens]));
             }

@@ -91,9 +91,9 @@ impl Catalog {
     pub fn app(&self, id: &AppId) -> Result<Arc<AppEntry>, Problem> {
         let apps = self.read();
         let same = || {
-            let mut like = apps.iter().filter(|(known, _)| {
-                known.as_str().eq_ignore_ascii_case(id.as_str())
-            });
+            let mut like = apps
+                .iter()
+                .filter(|(known, _)| known.as_str().eq_ignore_ascii_case(id.as_str()));
             like.next().map(|(_, entry)| entry)
         };
         apps.get(id).or_else(same).cloned().ok_or_else(|| {

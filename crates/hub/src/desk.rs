@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use wire::job::Select;
-use wire::{Opt, Step};
 use wire::link::Group;
 use wire::{CallId, CallRequest, Code, InstanceName, Problem, Runs};
+use wire::{Opt, Step};
 
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
@@ -266,7 +266,10 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
         if instance.app != call.app.id {
             return Err(Problem::new(
                 Code::INSTANCE_UNKNOWN,
-                format!("`{name}` is an instance of {}, not of {}.", instance.app, call.app.id),
+                format!(
+                    "`{name}` is an instance of {}, not of {}.",
+                    instance.app, call.app.id
+                ),
             )
             .hint(wire::hint!["See the instances: ", Step::Status]));
         }
@@ -332,7 +335,10 @@ fn any_that_fits(
     found.map(|instance| vec![instance]).ok_or_else(|| {
         Problem::new(
             Code::NO_INSTANCE,
-            format!("No connected {} fits what the call selects.", call.app.title),
+            format!(
+                "No connected {} fits what the call selects.",
+                call.app.title
+            ),
         )
         .hint(wire::hint![
             "Start one that does: ",

@@ -104,7 +104,9 @@ impl History {
     pub(crate) fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
         // Behind their own records.
         if self.keeps && !self.queue.push(News::Undone(calls, by)) {
-            tracing::warn!("it is not noted that calls were taken back: too much waits for the disk");
+            tracing::warn!(
+                "it is not noted that calls were taken back: too much waits for the disk"
+            );
         }
     }
 

@@ -137,7 +137,9 @@ impl Journal for Memory {
             let own = like.caller.as_ref();
             id.as_str().starts_with(&like.prefix) && own.is_none_or(|own| *own == call.caller.name)
         });
-        fits.take(like.limit).map(|(id, _)| id.to_string()).collect()
+        fits.take(like.limit)
+            .map(|(id, _)| id.to_string())
+            .collect()
     }
 
     fn since(&self) -> OffsetDateTime {

@@ -211,7 +211,11 @@ fn not_sent(why: &FrameError) -> Outcome {
         Code::BODY_TOO_LARGE,
         format!("The call did not run: {what}."),
     )
-    .hint(wire::hint!["For a large value, ", wire::Step::StoreBlob, "."]);
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ]);
     Outcome::without_value(Status::Failed, problem)
 }
 
@@ -249,7 +253,9 @@ fn take(
             )
             .hint("It must be succeeded, failed, timed_out or cancelled."));
         }
-        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, Box::new(outcome.in_line())),
+        FromBridge::Outcome { id, outcome } => {
+            DriverEvent::Outcome(id, Box::new(outcome.in_line()))
+        }
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {

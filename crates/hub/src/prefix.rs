@@ -9,7 +9,7 @@ use wire::{CallId, Code, Problem};
 use crate::callers::{Caller, Scope};
 use crate::hub::Hub;
 use crate::limits::CANDIDATES_MAX;
-use crate::store::Like;
+use crate::store::{JobStore, Like};
 
 /// What the ids of calls and jobs begin with.
 const CALL: &str = "call_";
@@ -73,7 +73,10 @@ impl Hub {
     /// # Errors
     /// `id_ambiguous` with the names that it may be.
     pub fn blob_name(&self, typed: &str) -> Result<String, Problem> {
-        let digits = typed.strip_prefix(BLOB).unwrap_or(typed).to_ascii_lowercase();
+        let digits = typed
+            .strip_prefix(BLOB)
+            .unwrap_or(typed)
+            .to_ascii_lowercase();
         let is_one = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_one || digits.len() >= 64 {
             return Ok(typed.to_owned());
@@ -82,6 +85,30 @@ impl Hub {
         let found = self.0.blobs.like(&digits, CANDIDATES_MAX + 1);
         Ok(only("blob", typed, &whole, found)?.unwrap_or_else(|| typed.to_owned()))
     }
+}
+
+/// The ids of jobs.
+///
+/// # Errors
+/// As [`Hub::call_id`].
+pub(crate) async fn job_ids(
+    store: &dyn JobStore,
+    caller: &Caller,
+    typed: &[CallId],
+) -> Result<Vec<CallId>, Problem> {
+    let mut ids = Vec::with_capacity(typed.len());
+    for one in typed {
+        let rest = one.as_str().strip_prefix(CALL).unwrap_or(one.as_str());
+        let whole = format!("{CALL}{}", rest.to_ascii_uppercase());
+        let found = match rest.len() < ULID_CHARS && !rest.is_empty() {
+            true => store.like(like(caller, whole.clone())).await?,
+            false => Vec::new(),
+        };
+        ids.push(
+            only("job", one.as_str(), &whole, found)?.map_or_else(|| one.clone(), CallId::from),
+        );
+    }
+    Ok(ids)
 }
 
 fn like(caller: &Caller, prefix: String) -> Like {
@@ -116,7 +143,10 @@ fn only(
     found.truncate(CANDIDATES_MAX);
     let message = format!("`{typed}` is the beginning of more than one {what}.");
     Err(Problem::new(Code::ID_AMBIGUOUS, message)
-        .hint(format!("Type more of it. It could be: {}{more}.", found.join(", ")))
+        .hint(format!(
+            "Type more of it. It could be: {}{more}.",
+            found.join(", ")
+        ))
         .detail("candidates", found))
 }
 
@@ -147,6 +177,9 @@ mod tests {
         let many: Vec<String> = (10..30).map(|n| format!("call_{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let hint = asked("call_", &many).unwrap_err().hint.unwrap();
-        assert!(hint.contains("call_10") && hint.ends_with("and more."), "{hint}");
+        assert!(
+            hint.contains("call_10") && hint.ends_with("and more."),
+            "{hint}"
+        );
     }
 }

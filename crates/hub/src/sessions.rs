@@ -20,8 +20,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use wire::{CallerName, Code, Problem};
 use wire::Step;
+use wire::{CallerName, Code, Problem};
 
 use crate::callers::{Caller, Callers};
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, random_hex, write_private};
@@ -78,7 +78,10 @@ impl Sessions {
                 Code::FORBIDDEN,
                 format!("`{}` may not create dashboard links.", maker.name),
             )
-            .hint(wire::hint!["Create one with a token: ", Step::terminal("dashboard")]));
+            .hint(wire::hint![
+                "Create one with a token: ",
+                Step::terminal("dashboard")
+            ]));
         }
         let secret = random_hex(32)?;
         let mut links = lock(&self.links);

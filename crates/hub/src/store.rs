@@ -178,5 +178,8 @@ fn gone() -> Problem {
         Code::STORE_FAILED,
         "The hub stopped before this was stored.",
     )
-    .hint(wire::hint!["Start it again: ", wire::Step::terminal("serve")])
+    .hint(wire::hint![
+        "Start it again: ",
+        wire::Step::terminal("serve")
+    ])
 }

@@ -49,7 +49,8 @@ fn words(value: &Value) -> Option<String> {
         Value::String(text) => {
             let mut lines = text.lines().map(str::trim);
             let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
-            let is_path = !line.contains(' ') || line.starts_with('/');
+            let is_code = line.contains(['(', ')', '=', ';', '"', '\'', '[', '{']);
+            let is_path = !is_code && (!line.contains(' ') || line.starts_with('/'));
             let name = line.rsplit(['/', '\\']).next().filter(|_| is_path);
             let name = name.filter(|name| !name.is_empty()).unwrap_or(line);
             Some(cut(name, UNMASKED_CHARS_MAX))

@@ -26,7 +26,11 @@ pub(crate) fn failed(path: &Path, error: &Error) -> Problem {
 /// A file that is left as it is.
 pub(crate) fn unusable(path: &Path, why: &str) -> Problem {
     let path = path.display();
-    Problem::new(Code::STORE_UNUSABLE, format!("{path} {why}. It was left unchanged.")).hint(format!(
+    Problem::new(
+        Code::STORE_UNUSABLE,
+        format!("{path} {why}. It was left unchanged."),
+    )
+    .hint(format!(
         "Restore it from a backup, or start afresh without its contents: mv {path} {path}.old"
     ))
 }
@@ -60,7 +64,10 @@ pub(crate) fn closed() -> Problem {
         Code::STORE_FAILED,
         "The store is closed: the hub is stopping.",
     )
-    .hint(wire::hint!["Start it again: ", wire::Step::terminal("serve")])
+    .hint(wire::hint![
+        "Start it again: ",
+        wire::Step::terminal("serve")
+    ])
 }
 
 /// A row that is not what this program wrote.

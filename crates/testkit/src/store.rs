@@ -180,7 +180,10 @@ impl JobStore for MemoryStore {
     fn batches_like(&self, like: Like) -> Reading<Vec<String>> {
         let inner = self.lock();
         let all = inner.jobs.batches();
-        now(those_like(all.map(|batch| (batch.id.as_str(), &batch.caller)), &like))
+        now(those_like(
+            all.map(|batch| (batch.id.as_str(), &batch.caller)),
+            &like,
+        ))
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {
@@ -234,9 +237,17 @@ impl HistoryStore for MemoryStore {
         let all: Vec<_> = inner.calls.values().map(|record| &record.view).collect();
         let all: Vec<_> = all
             .iter()
-            .map(|view| (view.call_id.as_str(), CallerName::from(view.caller.as_str())))
+            .map(|view| {
+                (
+                    view.call_id.as_str(),
+                    CallerName::from(view.caller.as_str()),
+                )
+            })
             .collect();
-        now(those_like(all.iter().map(|(id, caller)| (*id, caller)), &like))
+        now(those_like(
+            all.iter().map(|(id, caller)| (*id, caller)),
+            &like,
+        ))
     }
 
     fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {

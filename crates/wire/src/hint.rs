@@ -73,26 +73,47 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<String>,
     },
-    Undo { call: CallId },
-    Cancel { call: CallId },
+    Undo {
+        call: CallId,
+    },
+    Cancel {
+        call: CallId,
+    },
     Jobs {
         #[serde(default)]
         in_queue_order: bool,
     },
-    Job { call: CallId },
-    RetryJob { call: CallId },
-    CancelJob { call: CallId },
+    Job {
+        call: CallId,
+    },
+    RetryJob {
+        call: CallId,
+    },
+    CancelJob {
+        call: CallId,
+    },
     /// Takes a job's deadline away.
-    LiftDeadline { call: CallId },
-    ResumeQueue { app: AppId },
-    Describe { app: Option<AppId>, command: String },
+    LiftDeadline {
+        call: CallId,
+    },
+    ResumeQueue {
+        app: AppId,
+    },
+    Describe {
+        app: Option<AppId>,
+        command: String,
+    },
     /// Stores a value of any size.
     StoreBlob,
     Tokens,
-    RevokeToken { name: String },
+    RevokeToken {
+        name: String,
+    },
     CreateToken,
     /// A line that only a terminal has, without the program's name.
-    Terminal { line: String },
+    Terminal {
+        line: String,
+    },
 }
 
 /// What can be said of a call beside its arguments.
@@ -300,7 +321,11 @@ impl Step {
                 memory_mb,
             } => format!(
                 "POST /v1/instances {}",
-                said(&[("app", json!(app)), ("name", json!(name)), ("memory_mb", json!(memory_mb))])
+                said(&[
+                    ("app", json!(app)),
+                    ("name", json!(name)),
+                    ("memory_mb", json!(memory_mb))
+                ])
             ),
             Self::Stop { instance, force } => {
                 let name = instance.as_ref().map_or("{name}", |name| name.as_str());
@@ -315,7 +340,10 @@ impl Step {
                 None => "GET /v1/calls".to_owned(),
             },
             Self::Undo { call } => {
-                format!("POST /v1/calls with `history.revert` {}", json!({"id": call}))
+                format!(
+                    "POST /v1/calls with `history.revert` {}",
+                    json!({"id": call})
+                )
             }
             Self::Cancel { call } => format!("DELETE /v1/calls/{call}"),
             Self::Jobs { in_queue_order } => match in_queue_order {
@@ -346,14 +374,16 @@ impl Step {
     }
 
     fn over_mcp(&self) -> String {
-        let job = |verb: &str, call: &CallId| {
-            format!("jobs {}", json!({"call_id": call, "verb": verb}))
-        };
+        let job =
+            |verb: &str, call: &CallId| format!("jobs {}", json!({"call_id": call, "verb": verb}));
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
             Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
             Self::Start { app, name, .. } => {
-                format!("start {}", said(&[("app", json!(app)), ("name", json!(name))]))
+                format!(
+                    "start {}",
+                    said(&[("app", json!(app)), ("name", json!(name))])
+                )
             }
             Self::Status => "status {}".to_owned(),
             Self::State => "state {}".to_owned(),
@@ -373,7 +403,10 @@ impl Step {
             ),
             Self::StoreBlob => "give the path of a file instead".to_owned(),
             // No tool does it: a person at a terminal can.
-            other => format!("ask the person to run `{}` in a terminal", other.in_terminal()),
+            other => format!(
+                "ask the person to run `{}` in a terminal",
+                other.in_terminal()
+            ),
         }
     }
 }
@@ -463,14 +496,7 @@ pub fn text_of(parts: &[Part], door: Door) -> Option<String> {
         Part::Step(step) => Some(step.at(door)),
         Part::Unknown(_) => None,
     });
-    let text = said.collect::<Option<String>>()?;
-    // A hint that opens with a step is a sentence all the same, but for words that are typed as they stand.
-    let opens = matches!(parts.first(), Some(Part::Step(Step::StoreBlob)));
-    let mut chars = text.chars();
-    match chars.next().filter(|_| opens) {
-        Some(first) => Some(first.to_uppercase().chain(chars).collect()),
-        None => Some(text),
-    }
+    said.collect()
 }
 
 /// Says the hints of all problems in a document at that door, in place of what was said at another one.
@@ -560,7 +586,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            at_all(&hint!["Allow more time: ", Opt::TimeoutMs.with(30_000), "."]),
+            at_all(&hint![
+                "Allow more time: ",
+                Opt::TimeoutMs.with(30_000),
+                "."
+            ]),
             [
                 "Allow more time: -t 30.",
                 "Allow more time: `\"timeout_ms\": 30000`.",
@@ -624,7 +654,10 @@ mod tests {
             let mcp = step.at(Door::Mcp);
             assert!(!mcp.contains("/v1/"), "{step:?}: {mcp}");
             // What a terminal is named for over MCP, a person is asked for.
-            assert!(!mcp.contains("kapelle ") || mcp.contains("ask the person"), "{mcp}");
+            assert!(
+                !mcp.contains("kapelle ") || mcp.contains("ask the person"),
+                "{mcp}"
+            );
         }
     }
 

@@ -104,7 +104,10 @@ impl InstanceView {
     /// reserved is never meant.
     #[must_use]
     pub fn meant(all: &[Self]) -> Option<&Self> {
-        let open: Vec<&Self> = all.iter().filter(|one| one.reserved_for.is_none()).collect();
+        let open: Vec<&Self> = all
+            .iter()
+            .filter(|one| one.reserved_for.is_none())
+            .collect();
         if let [only] = open.as_slice() {
             return Some(only);
         }

@@ -63,16 +63,19 @@ impl Get {
             let mut bytes = client.blob(name)?;
             return match io::copy(&mut bytes, &mut out).and_then(|_| out.flush()) {
                 // Its reader has seen enough.
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(problems::file("stdout".as_ref(), "cannot be written", &error))
-                }
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(problems::file(
+                    "stdout".as_ref(),
+                    "cannot be written",
+                    &error,
+                )),
                 _ => Ok(Box::new(Spoken)),
             };
         };
         let mut bytes = client.blob(name)?;
         let written = write_new(&path, &mut bytes)?;
         session.ui.say(format_args!("{written} bytes"));
-        let document = json!({"path": std::path::absolute(&path).unwrap_or(path.clone()), "bytes": written});
+        let document =
+            json!({"path": std::path::absolute(&path).unwrap_or(path.clone()), "bytes": written});
         Ok(Shown::boxed(document, move |out| {
             writeln!(out, "{}", path.display())
         }))
@@ -90,8 +93,7 @@ fn write_new(path: &std::path::Path, bytes: &mut dyn io::Read) -> Result<u64, Bo
 }
 
 fn put(client: &Client, path: &std::path::Path) -> Answered {
-    let file =
-        File::open(path).map_err(|error| problems::file(path, "cannot be read", &error))?;
+    let file = File::open(path).map_err(|error| problems::file(path, "cannot be read", &error))?;
     let document = client.put_blob(file)?;
     let name = document["$blob"].as_str().unwrap_or_default().to_owned();
     Ok(Shown::boxed(document, move |out| writeln!(out, "{name}")))

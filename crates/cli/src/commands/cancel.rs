@@ -2,8 +2,8 @@ use clap::Args;
 use wire::call::CallView;
 
 use crate::answer::{Answered, Shown};
-use crate::{ids, outcome};
 use crate::session::{Session, typed};
+use crate::{ids, outcome};
 
 /// Cancel a call
 ///

@@ -190,7 +190,6 @@ fn not_well(listened: bool, how: &str) -> Problem {
     } else {
         format!("Blender exited before it started listening: {how}.")
     };
-    Problem::new(Code::START_FAILED, message).hint(
-        "The last lines above say why. If its port is taken, choose another with --port.",
-    )
+    Problem::new(Code::START_FAILED, message)
+        .hint("The last lines above say why. If its port is taken, choose another with --port.")
 }

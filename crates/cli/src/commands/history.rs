@@ -138,15 +138,7 @@ impl Answer for Calls {
 
     fn people(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new([
-            "ASKED",
-            "CALL",
-            "INSTANCE",
-            "COMMAND",
-            "SUBJECT",
-            "CALLER",
-            "STATUS",
-            "TOOK",
-            "",
+            "ASKED", "CALL", "INSTANCE", "COMMAND", "SUBJECT", "CALLER", "STATUS", "TOOK", "",
         ]);
         let short = Short::of(self.calls.iter().map(|call| call.call_id.as_str()));
         for call in &self.calls {
@@ -250,7 +242,11 @@ fn write_changes(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
     let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
         return Ok(());
     };
-    writeln!(out, "{FAINT}changes{FAINT:#} {}", outcome::changes_line(changes))?;
+    writeln!(
+        out,
+        "{FAINT}changes{FAINT:#} {}",
+        outcome::changes_line(changes)
+    )?;
     match &call.undone_by {
         Some(by) => writeln!(out, "{FAINT}undone by{FAINT:#} {by}"),
         None => Ok(()),

@@ -299,8 +299,14 @@ fn each(ids: &[String], ask: impl Fn(&str) -> Result<Value, Box<Problem>>) -> An
         _ => json!({ "jobs": documents }),
     };
     Ok(Shown::boxed(document, move |out| {
-        jobs.iter()
-            .try_for_each(|job| writeln!(out, "{}: {}", ids::short(job.call_id.as_str()), words_of(job)))
+        jobs.iter().try_for_each(|job| {
+            writeln!(
+                out,
+                "{}: {}",
+                ids::short(job.call_id.as_str()),
+                words_of(job)
+            )
+        })
     }))
 }
 

@@ -226,8 +226,11 @@ impl Answer for Report {
             writeln!(out, "  {FAINT}next: {}{FAINT:#}", done.then)?;
         }
         if self.0.is_empty() {
-            writeln!(out, "none of the clients that Kapelle knows is on this machine: {}",
-                list(&CLIENTS.iter().collect::<Vec<_>>()))?;
+            writeln!(
+                out,
+                "none of the clients that Kapelle knows is on this machine: {}",
+                list(&CLIENTS.iter().collect::<Vec<_>>())
+            )?;
         }
         Ok(())
     }

@@ -128,8 +128,8 @@ fn chosen<'a>(copies: &'a [Copy], word: &str) -> Result<&'a Copy, Box<Problem>> 
 }
 
 fn copy_to(from: &Path, to: &Path) -> Result<PathBuf, Box<Problem>> {
-    let to =
-        std::path::absolute(to).map_err(|error| problems::file(to, "is not a usable path", &error))?;
+    let to = std::path::absolute(to)
+        .map_err(|error| problems::file(to, "is not a usable path", &error))?;
     let mut source = std::fs::File::open(from)
         .map_err(|error| problems::file(from, "cannot be read", &error))?;
     let mut target = std::fs::File::create_new(&to).map_err(|error| match error.kind() {

@@ -164,12 +164,10 @@ impl Render {
         let ended = match open {
             None => follow(&client, &request, Some(&interrupt), &mut live),
             Some(id) => {
-                session
-                    .ui
-                    .say(format_args!(
-                        "this render is already running; following it (job {})",
-                        ids::short(id.as_str())
-                    ));
+                session.ui.say(format_args!(
+                    "this render is already running; following it (job {})",
+                    ids::short(id.as_str())
+                ));
                 interrupt.watch(Target::Call(id.clone()));
                 client
                     .events(&format!("/v1/calls/{id}/events"), None)
@@ -330,10 +328,7 @@ fn summary(value: &Value) -> String {
     }
     let listed = |key: &str| value[key].as_array().map_or(0, Vec::len);
     if listed("retried") > 0 {
-        parts.push(format!(
-            "{CAREFUL}{} retried{CAREFUL:#}",
-            listed("retried")
-        ));
+        parts.push(format!("{CAREFUL}{} retried{CAREFUL:#}", listed("retried")));
     }
     if count("replaced") > 0 {
         let workers = plural(count("replaced"), "worker");

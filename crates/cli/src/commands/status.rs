@@ -50,7 +50,15 @@ impl Status {
 
 fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Result<()> {
     let mut table = Table::new([
-        "INSTANCE", "STATE", "VERSION", "MODE", "PID", "LIMITS", "WAITING", "NOW", "FILE",
+        "INSTANCE",
+        "STATE",
+        "VERSION",
+        "MODE",
+        "PID",
+        "LIMITS",
+        "WAITING",
+        "NOW",
+        "FILE",
         "RESERVED FOR",
     ]);
     for instance in instances {

@@ -85,7 +85,8 @@ impl Steps {
         if self.through {
             args.insert("through".into(), true.into());
         }
-        let asked = json!({"app": instance.app, "instance": name, "command": command, "args": args});
+        let asked =
+            json!({"app": instance.app, "instance": name, "command": command, "args": args});
         ask(session, &client, asked, self.yes, list)
     }
 }
@@ -168,7 +169,11 @@ impl Answer for Taken {
 
     fn remarks(&self, ui: Ui) {
         let lost = self.value()["invalid_variables"].as_array();
-        let lost: Vec<&str> = lost.into_iter().flatten().filter_map(Value::as_str).collect();
+        let lost: Vec<&str> = lost
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         if !lost.is_empty() {
             ui.warn(format_args!(
                 "these variables refer to things that are gone: {}",
@@ -183,7 +188,10 @@ impl Answer for Taken {
         {
             ui.complain(problem);
         } else if self.call.status != Status::Succeeded {
-            ui.say(format_args!("{FAINT}{}{FAINT:#}", outcome::status_words(&self.call)));
+            ui.say(format_args!(
+                "{FAINT}{}{FAINT:#}",
+                outcome::status_words(&self.call)
+            ));
         }
     }
 
@@ -210,6 +218,9 @@ mod tests {
     fn a_step_is_told_by_who_made_it() {
         let ours = json!({"by": "call", "label": "x", "command": "object.create", "owner": "ann"});
         assert_eq!(step_words(&ours), "object.create by ann");
-        assert_eq!(step_words(&json!({"by": "artist", "label": "Move"})), "Move by the artist");
+        assert_eq!(
+            step_words(&json!({"by": "artist", "label": "Move"})),
+            "Move by the artist"
+        );
     }
 }

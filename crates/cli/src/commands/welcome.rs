@@ -9,9 +9,18 @@ use crate::ui::{FAINT, HEADING, NAME};
 
 /// The first steps, in the order in which most people want them.
 const STEPS: [(&str, &str); 3] = [
-    ("kapelle demo", "see it work: build, render and export a scene"),
-    ("kapelle start blender", "start a Blender of your own to work with"),
-    ("kapelle mcp install", "connect your agent (Claude, Cursor, VS Code and others)"),
+    (
+        "kapelle demo",
+        "see it work: build, render and export a scene",
+    ),
+    (
+        "kapelle start blender",
+        "start a Blender of your own to work with",
+    ),
+    (
+        "kapelle mcp install",
+        "connect your agent (Claude, Cursor, VS Code and others)",
+    ),
 ];
 
 pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
@@ -24,9 +33,15 @@ pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
     let document = json!({"hub": null, "home": home, "new": is_new, "next": next});
     Shown::boxed(document, move |out| {
         if is_new {
-            writeln!(out, "{HEADING}Welcome to Kapelle.{HEADING:#} It runs commands and code in Blender, for you and your agents.")?;
+            writeln!(
+                out,
+                "{HEADING}Welcome to Kapelle.{HEADING:#} It runs commands and code in Blender, for you and your agents."
+            )?;
         } else {
-            writeln!(out, "No hub is running {FAINT}(home {home}){FAINT:#}. The next call starts one.")?;
+            writeln!(
+                out,
+                "No hub is running {FAINT}(home {home}){FAINT:#}. The next call starts one."
+            )?;
         }
         writeln!(out, "\nNext:")?;
         let mut table = Table::indented(2);

@@ -482,7 +482,9 @@ mod tests {
     #[test]
     fn the_last_lines_of_output_are_told_with_the_end() {
         let mut lines = Lines::new(Filter::new(Some("toy".to_owned()), None), true);
-        lines.event(&told(json!({"event": "call_queued", "call": call(json!({}))})));
+        lines.event(&told(
+            json!({"event": "call_queued", "call": call(json!({}))}),
+        ));
         let output = json!({"event": "call_output", "call_id": "call_1", "stream": "stdout", "text": "one\ntw"});
         lines.event(&told(output));
         let outcome = json!({"status": "succeeded", "value": null, "duration_ms": 1.0, "changes": {}, "memory": {"rss_mb": null, "delta_mb": null},
@@ -491,7 +493,14 @@ mod tests {
         let shown: Vec<&str> = lines.ready.iter().map(|line| line.what.as_str()).collect();
         assert_eq!(
             shown,
-            ["asked", "│ one", "│ two", "│ three", "│ oh", "succeeded in 1.0 ms"]
+            [
+                "asked",
+                "│ one",
+                "│ two",
+                "│ three",
+                "│ oh",
+                "succeeded in 1.0 ms"
+            ]
         );
     }
 }

@@ -119,12 +119,14 @@ fn json_is_what_the_hub_said() {
 #[test]
 fn several_instances_are_never_picked_from_silently() {
     let environment = Environment::new();
-    let _hub = FakeHub::start(&environment, |request| match request.line.split(' ').nth(1).unwrap() {
-        "/v1/instances" => Reply::Json(
-            200,
-            json!({"instances": [instance("left", "idle"), instance("right", "idle")]}),
-        ),
-        _ => answers(request),
+    let _hub = FakeHub::start(&environment, |request| {
+        match request.line.split(' ').nth(1).unwrap() {
+            "/v1/instances" => Reply::Json(
+                200,
+                json!({"instances": [instance("left", "idle"), instance("right", "idle")]}),
+            ),
+            _ => answers(request),
+        }
     });
     for verb in ["state", "stop"] {
         let ran = environment.run(&[verb]);
@@ -140,13 +142,15 @@ fn several_instances_are_never_picked_from_silently() {
 #[test]
 fn of_several_instances_the_one_named_like_its_app_is_meant() {
     let environment = Environment::new();
-    let _hub = FakeHub::start(&environment, |request| match request.line.split(' ').nth(1).unwrap() {
-        "/v1/instances/blender/state" => Reply::Json(
-            200,
-            json!({"instance": "blender", "revision": 1, "as_of": "2030-01-01T00:00:00Z", "age_ms": 5,
+    let _hub = FakeHub::start(&environment, |request| {
+        match request.line.split(' ').nth(1).unwrap() {
+            "/v1/instances/blender/state" => Reply::Json(
+                200,
+                json!({"instance": "blender", "revision": 1, "as_of": "2030-01-01T00:00:00Z", "age_ms": 5,
                 "connected": true, "state": {}}),
-        ),
-        _ => answers(request),
+            ),
+            _ => answers(request),
+        }
     });
     let state = environment.run(&["state", "--json"]).document();
     assert_eq!(state["instance"], "blender");

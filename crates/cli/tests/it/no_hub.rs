@@ -35,7 +35,11 @@ fn alone_it_welcomes_and_says_what_to_do_first() {
     let environment = Environment::new();
     let ran = environment.run(&[]);
     assert_eq!((ran.exit, ran.err.as_str()), (Some(0), ""));
-    let steps = ["kapelle demo", "kapelle start blender", "kapelle mcp install"];
+    let steps = [
+        "kapelle demo",
+        "kapelle start blender",
+        "kapelle mcp install",
+    ];
     for said in steps.iter().chain(&["Welcome"]) {
         assert!(ran.out.contains(said), "{said}: {}", ran.out);
     }

@@ -9,7 +9,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 use wire::call::{Changes, Item, OutcomeBody};
-use wire::{CallView, Door, Code, Effect, Problem, Status};
+use wire::{CallView, Code, Door, Effect, Problem, Status};
 
 use super::{Mcp, cut, images, resources};
 use crate::limits;

@@ -59,7 +59,10 @@ impl Batches {
         if room.running.len() >= limits::BATCHES_RUNNING_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
-                format!("{} batches are already running, the most there can be.", limits::BATCHES_RUNNING_MAX),
+                format!(
+                    "{} batches are already running, the most there can be.",
+                    limits::BATCHES_RUNNING_MAX
+                ),
             )
             .hint("Wait for some of them to end."));
         }

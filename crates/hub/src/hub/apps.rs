@@ -100,7 +100,10 @@ impl Hub {
                 .collect();
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!("{} is not among the programs found on this machine.", program.display()),
+                format!(
+                    "{} is not among the programs found on this machine.",
+                    program.display()
+                ),
             )
             .hint(format!("They are: {}.", names.join(", "))));
         }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wire::{BatchRequest, CallId, CallRequest, CallView, Code, Problem};
 use wire::Step;
+use wire::{BatchRequest, CallId, CallRequest, CallView, Code, Problem};
 
 use super::Hub;
 use crate::batch::{self, Batch};

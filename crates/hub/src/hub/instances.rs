@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use wire::{Code, InstanceName, InstanceView, Problem};
 use wire::Step;
+use wire::{Code, InstanceName, InstanceView, Problem};
 
 use super::Hub;
 use crate::app::LaunchRequest;
@@ -42,7 +42,10 @@ impl Hub {
                 Code::INSTANCE_NOT_CONNECTED,
                 format!("`{name}` has not reported its state yet."),
             )
-            .hint(wire::hint!["Try again once it is connected: ", Step::Status])
+            .hint(wire::hint![
+                "Try again once it is connected: ",
+                Step::Status
+            ])
         })
     }
 

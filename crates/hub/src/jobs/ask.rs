@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::job::{PRIORITY_DEFAULT, PRIORITY_MAX, Retry};
-use wire::{Opt, Step};
 use wire::{CallId, CallRequest, Code, Durability, Event, JobStatus, Problem};
+use wire::{Opt, Step};
 
 use super::order::Millis;
 use super::record::{Notes, Open, millis_of, now_millis};
@@ -22,6 +22,7 @@ use crate::call::{Call, fresh_id};
 use crate::conduct::HUB;
 use crate::desk::CheckedCall;
 use crate::limits;
+use crate::prefix;
 use crate::secrets::Marked;
 use crate::store::{Job, JobWrite, Key, Parts};
 
@@ -88,7 +89,11 @@ impl JobWish {
                     Code::ARGUMENTS_INVALID,
                     format!("`{word}` is only for jobs, and this call is not one."),
                 )
-                .hint(wire::hint!["Make it a job: add ", Opt::Durable.with(true), "."])),
+                .hint(wire::hint![
+                    "Make it a job: add ",
+                    Opt::Durable.with(true),
+                    "."
+                ])),
             };
         };
         let time = |name: &str, text: &Option<String>| {
@@ -214,9 +219,15 @@ impl Jobs {
         if room.open.len() + room.storing >= limits::JOBS_OPEN_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
-                format!("{} jobs are already open, the most there can be.", limits::JOBS_OPEN_MAX),
+                format!(
+                    "{} jobs are already open, the most there can be.",
+                    limits::JOBS_OPEN_MAX
+                ),
             )
-            .hint(wire::hint!["Wait for some to end, or cancel some: ", Step::jobs()]));
+            .hint(wire::hint![
+                "Wait for some to end, or cancel some: ",
+                Step::jobs()
+            ]));
         }
         Ok(())
     }
@@ -238,7 +249,11 @@ impl Jobs {
                 found.join(", ")
             ),
         )
-        .hint(wire::hint!["Make it a plain call, without ", Opt::Durable, ", or have the app read the secret from where it is kept."]))
+        .hint(wire::hint![
+            "Make it a plain call, without ",
+            Opt::Durable,
+            ", or have the app read the secret from where it is kept."
+        ]))
     }
 
     /// Has it stored.
@@ -265,9 +280,10 @@ impl Jobs {
     async fn put(
         self: &Arc<Self>,
         call: &CheckedCall,
-        wish: JobWish,
+        mut wish: JobWish,
         place: i64,
     ) -> Result<Queued, Problem> {
+        wish.after = prefix::job_ids(&*self.kept.store, &call.caller, &wish.after).await?;
         let key = key_of(call, &wish);
         if let Some(key) = &key
             && let Some(known) = self.by_key(call, key).await?
@@ -360,7 +376,10 @@ impl Jobs {
                     Code::JOB_UNKNOWN,
                     format!("`after` names {id}, but there is no such job."),
                 )
-                .hint(wire::hint!["A job can only wait for other jobs: ", Step::jobs()]));
+                .hint(wire::hint![
+                    "A job can only wait for other jobs: ",
+                    Step::jobs()
+                ]));
             };
             if job.status.is_end() && job.status != JobStatus::Succeeded {
                 return Err(Problem::new(

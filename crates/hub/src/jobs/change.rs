@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::Step;
+use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
 use super::ask::{args_in_bounds, labels_in_bounds, priority_in_bounds, retry_in_bounds};
@@ -92,7 +92,10 @@ impl Jobs {
                     Code::ARGUMENTS_INVALID,
                     "`status` can only be set to `queued`, which runs an ended job again.",
                 )
-                .hint(wire::hint!["To cancel it: ", Step::CancelJob { call: id.clone() }]));
+                .hint(wire::hint![
+                    "To cancel it: ",
+                    Step::CancelJob { call: id.clone() }
+                ]));
             }
         }
         let job = self.without_args(id).await?;
@@ -348,7 +351,9 @@ fn before(
     if other == id || room.order.is_claimed(other) || own_app != Some(&target.job.app) {
         return Err(Problem::new(
             Code::JOB_NOT_OPEN,
-            format!("{other} is not waiting in the same queue, so nothing can be placed before it."),
+            format!(
+                "{other} is not waiting in the same queue, so nothing can be placed before it."
+            ),
         )
         .hint(wire::hint![
             "See the queue in order: ",

@@ -8,8 +8,8 @@
 //! | its process ended under it | may run twice: again, `dead` after [`limits::JOB_CRASHES_MAX`]; else `interrupted` |
 //! | any of these, and somebody cancelled it | as the attempt ended |
 
-use wire::{CallId, Code, JobStatus, Outcome, Problem, Status};
 use wire::Step;
+use wire::{CallId, Code, JobStatus, Outcome, Problem, Status};
 
 use super::Ran;
 use super::order::Millis;

@@ -270,7 +270,10 @@ impl Around {
         }
         match of_app.iter().any(|offer| offer.fits(&select)) {
             true => format!("waiting for an instance of {} to become free", needs.app),
-            false => format!("no running instance of {} fits what the job selects", needs.app),
+            false => format!(
+                "no running instance of {} fits what the job selects",
+                needs.app
+            ),
         }
     }
 }

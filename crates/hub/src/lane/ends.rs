@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::limits;
-use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 use wire::Step;
+use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
     let problem = Problem::new(

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wire::frame::FRAME_BYTES_MAX;
 use wire::Step;
+use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
 use wire::{CallId, Code, Problem};
 

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
+use wire::Hint;
 use wire::frame::{Piece, PieceHead};
 use wire::link::FromBridge;
-use wire::Hint;
 use wire::{Code, Outcome, Problem, Status};
 
 use super::blob_names;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wire::{Code, Problem};
 use wire::Step;
+use wire::{Code, Problem};
 
 use super::Instance;
 use crate::hub::Inner as Hub;

@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
-use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
 use wire::Step;
+use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
 
 use super::Supervisor;
 use crate::app::LaunchRequest;
@@ -112,7 +112,9 @@ fn too_large(instance: &Instance, held_mb: f64, limit_mb: u64) -> Problem {
     let (name, app) = (&instance.name, &instance.app);
     Problem::new(
         Code::MEMORY_EXCEEDED,
-        format!("`{name}` used {held_mb:.0} MB of memory. Its limit is {limit_mb} MB, so it was ended."),
+        format!(
+            "`{name}` used {held_mb:.0} MB of memory. Its limit is {limit_mb} MB, so it was ended."
+        ),
     )
     .hint(wire::hint![
         "Work in smaller steps, or stop it and start it again with more memory: ",

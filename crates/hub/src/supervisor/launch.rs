@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::{Code, InstanceName, Problem};
 use wire::Step;
+use wire::{Code, InstanceName, Problem};
 
 use super::run_file::{RunFile, run_file};
 use super::{Supervisor, stop};
@@ -109,8 +109,10 @@ fn spawn(
     let log = log_file(hub, name);
     keep_older_logs(&log);
     let cannot = |what: &str, error: &std::io::Error| {
-        Problem::new(Code::START_FAILED, format!("{what}: {error}."))
-            .hint(wire::hint!["Look for the cause: ", Step::terminal("doctor")])
+        Problem::new(Code::START_FAILED, format!("{what}: {error}.")).hint(wire::hint![
+            "Look for the cause: ",
+            Step::terminal("doctor")
+        ])
     };
     let out = create_private(&log)
         .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use wire::{Code, InstanceName, Mode, Problem};
 use wire::Step;
+use wire::{Code, InstanceName, Mode, Problem};
 
 use crate::hub::Inner as Hub;
 use crate::limits;

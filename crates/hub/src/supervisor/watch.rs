@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::{Code, InstanceName, Mode, Problem};
 use wire::Step;
+use wire::{Code, InstanceName, Mode, Problem};
 
 use super::bounds::{self, Over};
 use super::{Supervisor, app_of, stop};

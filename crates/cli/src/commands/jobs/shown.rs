@@ -27,8 +27,8 @@ impl Answer for Listed {
             return Ok(());
         }
         let mut table = Table::new([
-            "ASKED", "JOB", "APP", "COMMAND", "SUBJECT", "CALLER", "PRIORITY", "STATUS", "TRY", "TOOK",
-            "WHY",
+            "ASKED", "JOB", "APP", "COMMAND", "SUBJECT", "CALLER", "PRIORITY", "STATUS", "TRY",
+            "TOOK", "WHY",
         ]);
         let short = Short::of(self.page.jobs.iter().map(|job| job.call_id.as_str()));
         for job in &self.page.jobs {

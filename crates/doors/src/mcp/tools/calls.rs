@@ -97,13 +97,13 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
     let wanted: LaunchRequest = serde_json::from_value(Value::Object(wanted)).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("A start cannot be asked for: {error}."),
+            format!("The start request is invalid: {error}."),
         )
     })?;
     let started = tokio::select! {
         started = asking.mcp.hub.start_instance(&asking.caller, wanted) => started?,
         () = tokio::time::sleep_until(asking.deadline()) => {
-            let text = format!("{app} is being started; it takes long and goes on by itself.\nNext: status {{}} shows when it is there.");
+            let text = format!("{app} is being started; this takes a while and carries on by itself.\nNext: status {{}} shows when it is ready.");
             return Ok(answer::plain(text, json!({"starting": app})).into());
         }
     };

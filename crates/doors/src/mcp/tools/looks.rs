@@ -223,13 +223,13 @@ fn meant_instance(all: &[InstanceView]) -> Result<InstanceName, Problem> {
         return Ok(meant.name.clone());
     }
     match all {
-        [] => Err(Problem::new(Code::NO_INSTANCE, "No program is open.")
-            .hint("start {} opens one; code and run do it by themselves.")),
+        [] => Err(Problem::new(Code::NO_INSTANCE, "No instance is running.")
+            .hint("Start one: start {}. code and run do so by themselves.")),
         several => {
             let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
             Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
-                format!("Several are open: {}.", names.join(", ")),
+                format!("Several instances are running: {}.", names.join(", ")),
             )
             .hint("Name one as `instance`."))
         }
