@@ -104,7 +104,7 @@ impl App for Blender {
             other => {
                 let unknown = Problem::new(
                     Code::NOT_SUPPORTED,
-                    format!("The hub's side of Blender does not know `{other}`."),
+                    format!("The hub cannot run `{other}` for Blender."),
                 );
                 Box::pin(async move { Err(unknown).into() })
             }

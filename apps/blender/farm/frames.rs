@@ -47,7 +47,7 @@ pub(super) fn of_scene(start: Frame, end: Frame, step: u32) -> Result<Vec<Frame>
     if end < start {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("The scene ends (frame {end}) before it starts ({start})."),
+            format!("The scene ends at frame {end}, before it starts at {start}."),
         )
         .hint(wire::hint![
             "Say which frames: ",

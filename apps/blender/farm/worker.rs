@@ -364,7 +364,7 @@ fn outcome(call: &Call) -> Result<Value, Problem> {
     let stage = call.stage();
     let outcome = stage
         .outcome
-        .ok_or_else(|| Problem::new(Code::INTERNAL, "A call has ended without an outcome."))?;
+        .ok_or_else(|| Problem::new(Code::INTERNAL, "A call ended without an outcome."))?;
     match (&outcome.problem, stage.status) {
         (None, Status::Succeeded) => Ok(outcome.value.clone()),
         (Some(problem), _) => Err(problem.clone()),

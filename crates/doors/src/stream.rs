@@ -13,7 +13,6 @@ use hub::call::Call;
 use hub::callers::Caller;
 use serde::Serialize;
 use serde_json::json;
-use wire::CallId;
 
 use crate::calls::may_see;
 use crate::follow::{Follower, News};

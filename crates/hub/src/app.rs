@@ -62,7 +62,7 @@ pub trait App: Send + Sync {
         Box::pin(async move {
             let problem = Problem::new(
                 Code::NOT_SUPPORTED,
-                format!("The hub's side of this app does not know `{command}`."),
+                format!("The hub cannot run `{command}` for this app."),
             );
             Conducted::from(Err(problem))
         })

@@ -134,7 +134,7 @@ async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch
             Ok(Asked::One(call)) => Ok(call),
             Ok(_) => Err(Problem::new(
                 Code::INTERNAL,
-                "A call of a batch is not one call.",
+                "Each entry of a batch must be a single call.",
             )),
             Err(problem) => Err(problem),
         };
@@ -223,7 +223,7 @@ fn one_call(call: &CallRequest) -> Result<(), Problem> {
         .as_ref()
         .is_some_and(|name| name.as_str() == "*")
     {
-        return wrong("A call of a batch runs on one instance, not on `*`.");
+        return wrong("Each call of a batch runs on one instance; `*` is not possible.");
     }
     if call.check_only {
         return wrong("`check_only` is for single calls.");

@@ -415,3 +415,32 @@ pub fn rfc3339(time: OffsetDateTime) -> String {
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_those_of_one_moment_differ_soon() {
+        let mut last = ulid::Ulid::nil();
+        let moment = ulid::Ulid::from_parts(1_000, 0);
+        let ids: Vec<String> = (0..2_000)
+            .map(|_| {
+                let new = ulid::Ulid::from_parts(1_000, ulid::Ulid::new().random());
+                last = after(last, new);
+                last.to_string()
+            })
+            .collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        let shared = |pair: &[String]| {
+            let both = pair[0].bytes().zip(pair[1].bytes());
+            both.take_while(|(one, other)| one == other).count()
+        };
+        // The time takes ten characters; the steps are so large that three or four more are enough, nearly always.
+        let mut shared: Vec<usize> = ids.windows(2).map(shared).collect();
+        shared.sort_unstable();
+        assert!(shared[shared.len() / 2] <= 13, "{shared:?}");
+        // More than a millisecond has room for borrow from the next ones.
+        assert!(last.timestamp_ms() < moment.timestamp_ms() + 100);
+    }
+}

@@ -316,7 +316,7 @@ impl Callers {
                 format!("The tokens are: {}.", names.join(", "))
             };
             Err(
-                Problem::new(Code::TOKEN_UNKNOWN, format!("No token is named `{name}`."))
+                Problem::new(Code::TOKEN_UNKNOWN, format!("There is no token `{name}`."))
                     .hint(hint),
             )
         })

@@ -149,7 +149,7 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
         Problem::new(
             Code::NOT_SUPPORTED,
             format!(
-                "The hub has no side of {} that could run `{}`.",
+                "The hub has no part of {} that could run `{}`.",
                 entry.title, call.command
             ),
         )

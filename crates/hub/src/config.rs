@@ -61,7 +61,7 @@ pub struct Files {
 
 impl Config {
     /// # Errors
-    /// `home_unsafe` with line and reason when the file is not right.
+    /// `config_invalid` with line and reason when the file is not right.
     pub fn read(home: &Home) -> Result<Self, Problem> {
         let path = home.join("config.toml");
         let text = match std::fs::read_to_string(&path) {
@@ -71,7 +71,7 @@ impl Config {
             }
             Err(error) => {
                 return Err(Problem::new(
-                    Code::CONFIG_INVALID,
+                    Code::HOME_UNSAFE,
                     format!("{} cannot be read: {error}.", path.display()),
                 ));
             }

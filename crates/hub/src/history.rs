@@ -73,7 +73,7 @@ impl History {
             .map_err(|error| {
                 Problem::new(
                     Code::INTERNAL,
-                    format!("No thread can be started: {error}."),
+                    format!("A thread could not be started: {error}."),
                 )
             })?;
         Ok(Self {

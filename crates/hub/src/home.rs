@@ -160,7 +160,7 @@ pub fn random_hex(bytes: usize) -> Result<String, Problem> {
     let mut raw = vec![0; bytes];
     getrandom::fill(&mut raw).map_err(|error| {
         tracing::error!(%error, "no randomness");
-        Problem::new(Code::INTERNAL, "The system gives no random numbers.")
+        Problem::new(Code::INTERNAL, "The system provides no random numbers.")
     })?;
     Ok(hex::encode(raw))
 }

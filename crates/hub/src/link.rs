@@ -182,7 +182,7 @@ async fn live(
                 }
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
-                    format!("A message does not have the form of the protocol: {error}."),
+                    format!("A message does not follow the protocol: {error}."),
                 )),
             },
             Ok(Frame::Piece(piece)) => incoming.piece(piece),
@@ -247,7 +247,7 @@ fn take(
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
                 format!(
-                    "The outcome of {id} says `{}`, which is no end.",
+                    "The outcome of {id} is `{}`, which is not an end.",
                     outcome.status.as_str()
                 ),
             )

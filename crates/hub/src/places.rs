@@ -60,7 +60,7 @@ fn allowed(
     };
     if path.components().any(|part| part == Component::ParentDir) {
         return Err(refused(format!(
-            "The path {} steps out with `..`.",
+            "The path {} contains `..`.",
             path.display()
         )));
     }

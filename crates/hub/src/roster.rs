@@ -100,7 +100,7 @@ impl Roster {
             let names: Vec<&str> = instances.keys().map(InstanceName::as_str).collect();
             Problem::new(
                 Code::INSTANCE_UNKNOWN,
-                format!("No instance is named `{name}`."),
+                format!("There is no instance `{name}`."),
             )
             .hint(near_or_all(name.as_str(), &names, "The instances are"))
         })

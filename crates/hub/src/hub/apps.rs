@@ -131,6 +131,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "what an app was asked for panicked");
-        Problem::new(Code::INTERNAL, "The app's side of the hub failed.")
+        Problem::new(Code::INTERNAL, "The hub's part of the app failed.")
     })
 }

@@ -112,7 +112,7 @@ impl Hub {
             tracing::error!(%error, "a start panicked");
             Err(Problem::new(
                 Code::INTERNAL,
-                "The start failed by a fault of the hub.",
+                "The start failed because of a fault in the hub.",
             ))
         })
     }

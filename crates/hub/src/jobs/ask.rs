@@ -259,7 +259,7 @@ impl Jobs {
     /// Has it stored.
     pub(crate) fn take(self: &Arc<Self>, call: CheckedCall) -> Result<Storing, Problem> {
         let Some(wish) = call.job.clone() else {
-            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+            return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         let place = {
             let mut room = self.lock();

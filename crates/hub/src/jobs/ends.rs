@@ -145,7 +145,7 @@ pub(super) fn call_status(status: JobStatus, problem: Option<&Problem>) -> Statu
 pub(super) fn cancelled() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The job was cancelled before it started; nothing ran.",
+        "The job was cancelled before it started. Nothing ran.",
     );
     Outcome::without_value(Status::Cancelled, problem)
 }
@@ -209,7 +209,7 @@ pub(super) fn process_gone(repeatable: bool) -> Outcome {
 pub(super) fn never_seen() -> Outcome {
     let problem = Problem::new(
         Code::INSTANCE_NOT_CONNECTED,
-        "The instance never got this job.",
+        "The job never reached the instance.",
     );
     Outcome::without_value(Status::Interrupted, problem)
 }

@@ -131,7 +131,7 @@ impl Jobs {
 
     async fn step(&self, call: &CheckedCall, before: Option<&Step>) -> Result<Step, Problem> {
         let Some(mut wish) = call.job.clone() else {
-            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+            return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         // Of what its caller asked; what the batch adds is not his.
         let key = key_of(call, &wish);

@@ -9,7 +9,7 @@ use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 pub(super) fn cancelled_before_start() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The call was cancelled before it started; nothing ran.",
+        "The call was cancelled before it started. Nothing ran.",
     );
     Outcome::without_value(Status::Cancelled, problem)
 }

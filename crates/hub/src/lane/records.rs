@@ -46,9 +46,12 @@ impl Records {
 }
 
 impl Records {
-    /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of such a
-    /// command says which: `undone` or `redone`, a list of steps, each with its `call`.
+    /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of a command
+    /// `history.…` says which: `undone` or `redone`, a list of steps, each with its `call`.
     fn note_undone(&self, call: &Arc<Call>) {
+        if !call.command.starts_with("history.") {
+            return;
+        }
         let stage = call.stage();
         let (Status::Succeeded, Some(outcome)) = (stage.status, stage.outcome) else {
             return;

@@ -27,7 +27,7 @@ impl Refusal {
         Self::Problem(
             Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("The handshake was not finished within {seconds} s."),
+                format!("The handshake was not completed within {seconds} s."),
             )
             .hint("Connect again, and send `hello` right away."),
         )
@@ -128,12 +128,12 @@ async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,
-                format!("A message of the handshake does not have its form: {error}."),
+                format!("A handshake message is malformed: {error}."),
             ))
         }),
         Ok(Frame::Piece(_)) => Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
-            "A blob before the handshake.",
+            "A blob was sent before the handshake.",
         ))),
         Err(Ended::Closed) => Err(Refusal::Gone),
         Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),

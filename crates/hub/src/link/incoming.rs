@@ -62,7 +62,7 @@ impl<'a> Incoming<'a> {
         else {
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
-                "A blob piece came out of order.",
+                "A piece of a blob arrived out of order.",
             ));
         };
         part.at += bytes.len() as u64;

@@ -34,7 +34,7 @@ impl Supervisor {
             .await
             .map_err(|error| {
                 tracing::error!(%error, "the launch of an app panicked");
-                Problem::new(Code::INTERNAL, "The preparation of the start failed.")
+                Problem::new(Code::INTERNAL, "The start could not be prepared.")
             })??;
         let mut child = spawn(hub, &instance.name, launch_id, &launch)?;
         if !self.launched(&instance.name, child.id(), ours) {
