@@ -46,7 +46,7 @@ fn parts() -> Map<String, Value> {
             "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
             "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
             "hint": {"type": "string"}, "call_id": {"type": "string"},
-            "hint_parts": {"type": "array", "items": {"type": ["string", "object"]},
+            "hint_parts": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": true}]},
                 "description": "The hint in parts: texts, and steps (`do`) that each door says in its own words."},
             "severity": {"enum": ["warning", "error", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
