@@ -25,7 +25,6 @@ use crate::link::blob_names;
 use crate::policy::Policy;
 use crate::roster::Instance;
 use crate::subject;
-use crate::subject;
 
 /// A call whose command exists and whose arguments are right.
 pub struct CheckedCall {

@@ -179,7 +179,10 @@ impl Supervisor {
                 if usable && instance.app != request.app {
                     return Err(Problem::new(
                         Code::NAME_TAKEN,
-                        format!("`{name}` is already the name of a running {}.", instance.app),
+                        format!(
+                            "`{name}` is already the name of a running {}.",
+                            instance.app
+                        ),
                     )
                     .hint("Choose another name."));
                 }

@@ -8,13 +8,11 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use hub::home::refuse_others;
-use hub::store::Like;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
-use wire::{CallerName, Problem};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use wire::Problem;
 
 use crate::limits;
 use crate::problems::{failed, newer, unusable};
-use crate::readers::Fault;
 
 /// "KAPE": what `file` and other programs know the files by.
 pub(crate) const APPLICATION_ID: i64 = 0x4B41_5045;
@@ -38,24 +36,6 @@ pub(crate) fn open(path: &Path, form: &Form) -> Result<Connection, Problem> {
 /// A connection that only reads.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, Problem> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-}
-
-/// Ids of a table that begin so; those of the table's key.
-pub(crate) fn ids_like(
-    connection: &Connection,
-    table: &str,
-    like: &Like,
-) -> Result<Vec<String>, Fault> {
-    let sql = format!(
-        "SELECT id FROM {table} WHERE id >= ?1 AND id < ?2 AND caller = ifnull(?3, caller) LIMIT ?4"
-    );
-    // No id has a character beyond it.
-    let end = format!("{}~", like.prefix);
-    let caller = like.caller.as_ref().map(CallerName::as_str);
-    let limit = i64::try_from(like.limit).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let ids = statement.query_map(params![like.prefix, end, caller, limit], |row| row.get(0))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Where SQLite writes first.

@@ -19,7 +19,7 @@ use crate::jobs::row::ms;
 use crate::queue::{Linger, Room};
 use crate::readers::Readers;
 use crate::writer::{Done, Fault, Table, Writer};
-use crate::{limits, problems};
+use crate::{like, limits, problems};
 
 mod purge;
 mod row;
@@ -142,7 +142,7 @@ impl HistoryStore for History {
 
     fn like(&self, like: Like) -> Reading<Vec<String>> {
         self.readers
-            .ask(move |connection| file::ids_like(connection, "calls", &like))
+            .ask(move |connection| like::ids(connection, "calls", &like))
     }
 
     fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {

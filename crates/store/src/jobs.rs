@@ -18,7 +18,7 @@ use crate::file::{self, Form};
 use crate::queue::{Linger, Room};
 use crate::readers::{Fault, Readers};
 use crate::writer::{self, Done, Table, Writer};
-use crate::{limits, problems};
+use crate::{like, limits, problems};
 
 mod list;
 pub(crate) mod row;
@@ -223,12 +223,12 @@ impl JobStore for Jobs {
 
     fn like(&self, like: Like) -> Reading<Vec<String>> {
         self.readers
-            .ask(move |connection| file::ids_like(connection, "jobs", &like))
+            .ask(move |connection| like::ids(connection, "jobs", &like))
     }
 
     fn batches_like(&self, like: Like) -> Reading<Vec<String>> {
         self.readers
-            .ask(move |connection| file::ids_like(connection, "batches", &like))
+            .ask(move |connection| like::ids(connection, "batches", &like))
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {

@@ -74,8 +74,7 @@ impl Get {
         let mut bytes = client.blob(name)?;
         let written = write_new(&path, &mut bytes)?;
         session.ui.say(format_args!("{written} bytes"));
-        let document =
-            json!({"path": std::path::absolute(&path).unwrap_or(path.clone()), "bytes": written});
+        let document = json!({"path": std::path::absolute(&path).unwrap_or_else(|_| path.clone()), "bytes": written});
         Ok(Shown::boxed(document, move |out| {
             writeln!(out, "{}", path.display())
         }))
