@@ -18,7 +18,8 @@ import bpy
 import mathutils
 from bpy.app.handlers import persistent
 
-from . import changes, convert, dangers, hints, kept, overriding, recovery, state, undo
+from . import changes, convert, dangers, hints, kept, overriding, recovery, scripts, state, undo
+from .bridgekit import kapelle_module
 from .bridgekit.host import Host
 from .guards import Guards
 from .history import History
@@ -52,7 +53,8 @@ class BlenderHost(Host):
         self.history = History(self.undo)
         self.namespaces = None  # those of code.run, once it is installed
         self.recovery = recovery.Recovery(instance)
-        self.guards = Guards(self._report)
+        self.scripts = scripts.Switch()
+        self.guards = Guards(self._report, self.scripts.opening)
         self._revisions = Revisions()
         self._told_revision = 0  # up to which the hub was told what changed
         self._unsaved = False
@@ -72,6 +74,7 @@ class BlenderHost(Host):
             self.watch.loaded()
             self.undo.loaded()
             self.history.loaded()
+            self.scripts.loaded()
             self._reloaded = not bpy.app.background
             self.recovery.settled()
             self._unsaved = self.recovery.is_copy(bpy.data.filepath)
@@ -111,6 +114,7 @@ class BlenderHost(Host):
         """Leaves Blender as it was before `install`."""
         self.guards.disarm()
         overriding.remove()
+        kapelle_module.remove()
         self.watch.remove()
         for where, handler in self._handlers:
             if handler in where:
@@ -154,6 +158,7 @@ class BlenderHost(Host):
         return self.revision
 
     def before(self, call, effect):
+        self.scripts.before(call)
         self.look()
         self.undo.close(unless=None if call.command.startswith("history.") else call)
         self._call = call
@@ -181,6 +186,7 @@ class BlenderHost(Host):
     def _after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
+        self.scripts.after()
         overriding.forget()
         self.recovery.copying = False
         self._call = None

@@ -218,3 +218,8 @@ pub const JOB_SILENT_MAX: Duration = Duration::from_secs(60);
 pub const SUBJECT_CHARS_MAX: usize = 60;
 /// Ids that are named when a prefix fits several.
 pub const CANDIDATES_MAX: usize = 8;
+/// Places that a confined process is given: a folder with something private in it counts as its parts. Far more than
+/// a person's own folder has; beyond it a start would take seconds.
+pub const CONFINED_RULES_MAX: usize = 4_096;
+/// What the launcher of a confined process reads, in bytes: some thousand paths.
+pub const CONFINED_PLAN_BYTES_MAX: u64 = 1024 * 1024;

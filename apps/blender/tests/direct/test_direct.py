@@ -40,6 +40,31 @@ def test_an_object_is_made(listening):
     assert (told["id"], told["success"]) == ("two", False) and "dragon" in told["error"]
 
 
+@pytest.mark.parametrize(
+    "params, type_",
+    [
+        ({"type": "CAMERA", "location": [1, 2, 3]}, "CAMERA"),
+        ({"type": "LIGHT"}, "LIGHT"),
+        ({"type": "SUN", "energy": 2}, "LIGHT"),
+        ({"type": "CYLINDER", "radius": 2, "depth": 3, "vertices": 12}, "MESH"),
+        ({"type": "TORUS", "major_radius": 2.0, "minor_radius": 0.5, "align": "WORLD", "mode": "MAJOR_MINOR"}, "MESH"),
+    ],
+)
+def test_what_create_object_takes(listening, params, type_):
+    told = listening.run("create_object", **params)
+    made = listening.run("get_object_info", name=told["name"])
+    assert made["type"] == type_
+    if "radius" in params:
+        assert [round(one, 3) for one in made["dimensions"]][::2] == [4.0, 3.0]
+
+
+def test_what_create_object_refuses(listening):
+    for params in ({"type": "TEAPOT"}, {"type": "CUBE", "colour": "red"}, {"type": "LIGHT", "light_type": "TORCH"}):
+        told = listening.ask({"type": "create_object", "params": params})
+        assert told["status"] == "error", told
+    assert "teapot" in listening.ask({"type": "create_object", "params": {"type": "TEAPOT"}})["message"].lower()
+
+
 def test_blender_lab_s_dialect(listening):
     code = "import bpy\nresult = {'objects': 1}\nprint('hello')\nresult"
     told = listening.ask({"type": "execute", "code": code, "strict_json": True}, end=b"\0")

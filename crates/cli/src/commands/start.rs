@@ -43,6 +43,9 @@ pub struct Start {
     /// Time limit for its process, for example `2h`, `30m` or `90s`; not with --gui.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, conflicts_with = "gui")]
     pub time: Option<u64>,
+    /// Have the system keep it to the allowed folders; only on Linux, not with --gui.
+    #[arg(long)]
+    pub confined: bool,
     /// A label that jobs can select it by; can be repeated.
     #[arg(long, value_name = "WORD")]
     pub label: Vec<String>,
@@ -82,6 +85,9 @@ impl Start {
                 body.insert(key.into(), limit.into());
             }
         }
+        if self.confined {
+            body.insert("confined".into(), true.into());
+        }
         if !self.label.is_empty() {
             body.insert("labels".into(), self.label.into());
         }
@@ -113,6 +119,9 @@ fn ready_line(instance: &InstanceView) -> String {
         }
         .to_owned(),
     ];
+    if instance.confined {
+        about.push("confined".to_owned());
+    }
     about.extend(instance.pid.map(|pid| format!("pid {pid}")));
     let version = instance.version.as_deref().unwrap_or_default();
     format!(

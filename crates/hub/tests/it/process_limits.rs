@@ -33,6 +33,7 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         threads: None,
         scripts: false,
         display: None,
+        confined: None,
         reserved_for: None,
     }
 }

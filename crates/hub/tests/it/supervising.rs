@@ -40,6 +40,7 @@ fn wanted(name: &str) -> LaunchRequest {
         threads: None,
         scripts: false,
         display: None,
+        confined: None,
         reserved_for: None,
     }
 }

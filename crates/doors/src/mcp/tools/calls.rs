@@ -75,6 +75,7 @@ struct Start {
     mode: Option<Mode>,
     file: Option<String>,
     name: Option<String>,
+    confined: Option<bool>,
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
@@ -88,6 +89,7 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
         ("mode", said.mode.map(|mode| json!(mode))),
         ("file", said.file.map(Value::from)),
         ("name", said.name.map(Value::from)),
+        ("confined", said.confined.map(Value::from)),
     ];
     wanted.extend(
         members
