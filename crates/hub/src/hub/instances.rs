@@ -120,7 +120,10 @@ impl Hub {
         if must_be_confined && !view.confined {
             return Err(Problem::new(
                 Code::NAME_TAKEN,
-                format!("`{}` is already running, and it is not confined.", view.name),
+                format!(
+                    "`{}` is already running, and it is not confined.",
+                    view.name
+                ),
             )
             .hint("Choose another name, or stop it first."));
         }

@@ -69,7 +69,10 @@ pub(super) fn launcher(
             Code::NOT_SUPPORTED,
             format!("`{name}` cannot be confined: {why}. It was not started."),
         )
-        .hint("`kapelle doctor` tells what this system can do.")
+        .hint(wire::hint![
+            "See what this system can do: ",
+            wire::Step::terminal("doctor"),
+        ])
     };
     hub.confinement.launcher().map_err(refused)?;
     let plan = plan(hub, name, walls, launch, files, env)?;
