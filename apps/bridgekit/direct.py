@@ -18,7 +18,7 @@ import json
 import socket
 import threading
 
-from . import VERSION, dialects, faults, still
+from . import VERSION, call_limits, dialects, faults, still
 from .call import Call
 from .direct_jobs import Jobs, inline
 from .frames import FrameError
@@ -160,6 +160,7 @@ class Listener:
         if params.get("on_error") is not None:
             args["on_error"] = params["on_error"]
         call = self._call(request, client, args, default_s=TIMEOUT_S if mode == "sync" else ASYNC_TIMEOUT_S)
+        call.limits = call_limits.checked(params.get("memory_mb"), params.get("file_mb"))
         call.result_wins = request.dialect == "typed"
         if mode == "sync":
             outcome = self._outcome(call, client)
