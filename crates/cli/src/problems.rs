@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use wire::{Code, Door, Problem};
+use wire::{Code, Door, Hint, Problem};
 
 pub(crate) const HOW_TO_START: &str =
     "Start one with `kapelle serve`, or start one together with a Blender: kapelle start blender";
@@ -107,7 +107,7 @@ pub(crate) fn file(path: &Path, doing: &str, error: &io::Error) -> Box<Problem> 
 }
 
 /// Words or arguments that cannot be used.
-pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Box<Problem> {
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Box<Problem> {
     new(Code::ARGUMENTS_INVALID, message, hint)
 }
 
@@ -148,7 +148,7 @@ fn closest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-pub(crate) fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Box<Problem> {
+pub(crate) fn new(code: Code, message: impl Into<String>, hint: impl Into<Hint>) -> Box<Problem> {
     Box::new(Problem::new(code, message).hint(hint))
 }
 

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use wire::call::CallView;
-use wire::{Code, InstanceView, Problem, Status};
+use wire::{Code, InstanceView, Status};
 
 use crate::answer::{Answer, Answered};
 use crate::calling::confirm;
