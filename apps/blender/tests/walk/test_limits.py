@@ -43,7 +43,7 @@ def test_over_its_time_it_leaves_with_a_copy_and_says_why(program, new_hub):
     assert outcome["output"]["stdout"] == "began\n"
     wait_until(lambda: hub.http.instance("blender")["state"] == "disconnected", what="its leaving")
     view = hub.http.instance("blender")
-    assert "which is its limit" in view["why"] and view["restarts"] == 0
+    assert "its time limit" in view["why"] and view["restarts"] == 0
     wait_until(lambda: not [pid for pid in hub.leftovers() if pid != hub.process.pid], what="the end of the process")
     copies = hub.http.get("/v1/recovery")["copies"]
     assert copies and copies[0]["instance"] == "blender", copies
