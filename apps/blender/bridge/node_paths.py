@@ -103,7 +103,7 @@ class _Trace:
         self._seen.add(key)
         modifiers, nodes = self._users_of(tree)
         for owner, modifier in modifiers:
-            self._text(owner, _given(modifier, identifier))
+            self._text(owner, _given(tree, modifier, identifier))
         for outer, node in nodes:
             for one in node.inputs:
                 if one.identifier == identifier:
@@ -137,10 +137,11 @@ def _users():
     return found
 
 
-def _given(modifier, identifier):
-    """What a modifier gives an input; "" where it has nothing for it."""
+def _given(tree, modifier, identifier):
+    """What a modifier gives an input; where it has nothing for it, the group's default."""
     try:
         text = versions.group_input(modifier, identifier)
     except (AttributeError, KeyError):
-        return ""
+        items = getattr(getattr(tree, "interface", None), "items_tree", ())
+        text = next((one.default_value for one in items if getattr(one, "identifier", "") == identifier), "")
     return text if isinstance(text, str) else ""
