@@ -18,6 +18,7 @@ mod addon;
 mod farm;
 mod find;
 mod install;
+mod places;
 mod pythons;
 mod wheel;
 
@@ -209,11 +210,14 @@ fn program(
     } else {
         Mode::Background
     };
+    let mut places = places::of_program(program);
+    places.push(package.to_owned());
     Launch {
         program: program.to_owned(),
         args,
         env: environment(program),
         mode,
+        places,
     }
 }
 
@@ -224,11 +228,14 @@ fn module(python: &Path, package: &Path, request: &LaunchRequest, file: Option<P
     if request.scripts {
         args.push("--scripts".into());
     }
+    let mut places = places::of_python(python);
+    places.push(package.to_owned());
     Launch {
         program: python.to_owned(),
         args,
         env: Vec::new(),
         mode: Mode::Module,
+        places,
     }
 }
 

@@ -4,7 +4,7 @@
 In: a path as a caller wrote it. Out: an absolute path without links, or a Problem: `path_refused`,
 `file_exists`, `file_not_found`. Allowed are the open file's folder, Kapelle's home folder (without the
 places where its secrets and its own state lie) and the folders of `[files] roots` in its config, which the
-hub hands on in KAPELLE_ROOTS. A caller with the scope `code` or `admin` may go anywhere, since such a
+hub tells whenever it lets the bridge in. A caller with the scope `code` or `admin` may go anywhere, since such a
 caller could open any file by code. It guards against names, not against a race with another process. A folder or file
 counts by what it is and not only by how it is spelled: another case, a short name, a mount or a hard link of a private
 place is that place. The paths inside of files and of Blender's data are outside.py's.
@@ -16,6 +16,8 @@ import unicodedata
 
 import bpy
 
+from . import confined
+from .bridgekit import configured
 from .bridgekit.problem import Problem
 
 # What in the home folder is Kapelle's own: never a target or a source for a caller without `code`.
@@ -33,6 +35,11 @@ def home():
     return os.path.abspath(os.environ.get("KAPELLE_HOME") or os.path.join(os.path.expanduser("~"), ".kapelle"))
 
 
+def base():
+    """Where a relative path leads while no file is open: the home, or where a confined process may make files in it."""
+    return os.path.join(home(), "files") if confined.is_confined() else home()
+
+
 def open_folder():
     """The folder of the open file, or None while it was never saved."""
     return os.path.dirname(os.path.abspath(bpy.data.filepath)) if bpy.data.filepath else None
@@ -41,7 +48,7 @@ def open_folder():
 def roots():
     """The allowed folders, real paths, in the order in which a relative path is looked up."""
     told = [open_folder(), home()]
-    told += os.environ.get("KAPELLE_ROOTS", "").split(os.pathsep)
+    told += configured.roots()
     return [os.path.realpath(one) for one in told if one]
 
 
@@ -226,7 +233,7 @@ def _absolute(text):
     if text.startswith("//") and (bpy.data.filepath or os.name != "nt"):
         text = text[2:].lstrip("/") if bpy.data.filepath else text
     text = os.path.expanduser(text)
-    return text if os.path.isabs(text) else os.path.join(open_folder() or home(), text)
+    return text if os.path.isabs(text) else os.path.join(open_folder() or base(), text)
 
 
 def _near_files(path):

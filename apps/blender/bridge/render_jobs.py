@@ -13,7 +13,7 @@ import bpy
 from bpy.app.handlers import persistent
 from mathutils import Matrix
 
-from . import data_paths, drawing, outside, versions
+from . import data_paths, drawing, import_job, outside, versions
 
 # Pixels along the longer side of a preview.
 PREVIEW_PX = 768
@@ -21,7 +21,7 @@ PREVIEW_PX = 768
 
 def run(job, say):
     """Does the job. Raises what Blender raises."""
-    if job["kind"] not in ("card", "look"):
+    if job["kind"] not in ("card", "look", "import"):
         bpy.ops.wm.open_mainfile(filepath=job["file"], load_ui=False, use_scripts=job["scripts"])
     bpy.app.handlers.render_stats.append(
         lambda *args: say(stats=args[0]) if args and isinstance(args[0], str) else None
@@ -116,7 +116,7 @@ def look(job, say):
     raise RuntimeError("%s could not be opened." % job["path"])
 
 
-KINDS = {"still": still, "animation": animation, "views": views, "card": card, "look": look}
+KINDS = {"still": still, "animation": animation, "views": views, "card": card, "look": look, "import": import_job.run}
 
 
 def apply(scene, job):

@@ -26,6 +26,7 @@ class FakeHub:
     def __init__(self, heartbeat_ms=100):
         self.home = tempfile.mkdtemp(prefix="kapelle-test-")
         self.secret = os.urandom(32).hex()
+        self.launch_secrets = {}  # of confined bridges, which do not know the other one
         self.protocol = 1
         self.acknowledge = True
         self.answer_beats = True
@@ -171,7 +172,7 @@ class FakeHub:
 
         hello = hear()
         nonce = os.urandom(16).hex()
-        secret = self.secret.encode()
+        secret = self.launch_secrets.get(hello.get("launch"), self.secret).encode()
         say({
             "t": "challenge", "magic": "kapelle", "protocol": self.protocol, "nonce": nonce,
             "proof": proof("hub", secret, hello["nonce"], nonce),

@@ -110,6 +110,10 @@ pub struct LaunchRequest {
     /// Whether code inside the file may run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scripts: bool,
+    /// Whether the system keeps it to the folders that are allowed. When nobody says: for callers without `code`, where
+    /// that can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<bool>,
     /// The work that it is started for: it gets no call that does not name it. Set by the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_for: Option<String>,
@@ -127,4 +131,6 @@ pub struct Launch {
     pub env: Vec<(String, OsString)>,
     /// As the bridge will announce it.
     pub mode: Mode,
+    /// What a confined one has to read and run beside the system's own: the program, its libraries, the bridge.
+    pub places: Vec<PathBuf>,
 }

@@ -13,7 +13,7 @@ use crate::callers::{Caller, Scope};
 use crate::hub::Inner as Hub;
 
 /// What in the home folder is the hub's own.
-const HOME_PRIVATE: [&str; 9] = [
+pub(crate) const HOME_PRIVATE: [&str; 9] = [
     "tokens",
     "run",
     "logs",
@@ -25,7 +25,7 @@ const HOME_PRIVATE: [&str; 9] = [
     "jobs",
 ];
 /// Kept for the owner: may be opened, but not written over.
-const HOME_KEPT: [&str; 1] = ["recovery"];
+pub(crate) const HOME_KEPT: [&str; 1] = ["recovery"];
 
 /// The real path of something to read.
 pub(crate) fn may_read(hub: &Hub, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
