@@ -65,10 +65,12 @@ def _problem(rows, doing):
 
 def outside(places, kinds):
     """[(place, path, why)] of those of these kinds that lead out."""
-    reading, writing = paths.Reach(program=True), paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT)
-    found = []
+    found, reading, writing = [], None, None
     for place in places:
         if place.kind in kinds:
+            if reading is None:
+                reading = paths.Reach(program=True)
+                writing = paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT)
             told = _why_not(reading if place.kind in (READS, HANDED) else writing, place)
             if told is not None:
                 found.append((place, *told))
