@@ -61,10 +61,20 @@ impl App for Blender {
     }
 
     fn programs(&self, home: &Home) -> Vec<Program> {
-        let all = installable(home).into_iter();
-        all.map(|(found, version)| Program {
+        let windowed = installable(home).into_iter().map(|one| (one, true));
+        let modules = find_all(home)
+            .into_iter()
+            .filter(|one| one.kind == Kind::Module);
+        let modules = modules.map(|one| {
+            let version = version_of(&one);
+            ((one, version), false)
+        });
+        let all = windowed.chain(modules);
+        all.map(|((found, version), installs)| Program {
+            module: found.kind == Kind::Module,
             program: found.path,
             version,
+            installs,
         })
         .collect()
     }

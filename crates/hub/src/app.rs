@@ -29,7 +29,7 @@ pub trait App: Send + Sync {
     fn installs(&self) -> bool {
         false
     }
-    /// The programs of this machine that its bridge can be installed in. May block: it looks at each.
+    /// The programs of this machine that a copy can be started from, best first. May block: it looks at each.
     fn programs(&self, _home: &Home) -> Vec<Program> {
         Vec::new()
     }
@@ -75,6 +75,10 @@ pub struct Program {
     pub program: PathBuf,
     /// Nothing when it does not run.
     pub version: Option<String>,
+    /// It is a Python that has the app as a module: started as `python` instead of as `program`.
+    pub module: bool,
+    /// Whether the app's bridge can be installed in it.
+    pub installs: bool,
 }
 
 /// What somebody wants started; the body of `POST /v1/instances`.

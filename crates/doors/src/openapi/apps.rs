@@ -51,9 +51,9 @@ fn instances() -> Map<String, Value> {
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
-        "Instances": {"type": "object", "required": ["instances", "confinement"], "properties": {
+        "Instances": {"type": "object", "required": ["instances"], "properties": {
             "instances": {"type": "array", "items": reference("Instance")},
-            "confinement": {"type": ["string", "null"], "description": "Why this hub can confine nothing."}}},
+            "confinement": {"type": "string", "description": "Why this hub can confine nothing, if it cannot."}}},
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
