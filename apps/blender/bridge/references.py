@@ -92,8 +92,8 @@ def _json_of(path):
 
 
 def _of_uri(folder, uri):
-    """As a path under the model's folder, as a URL, and as it stands; decoded as often as it can be, with backslashes as
-    slashes before or after that."""
+    """As a path under the model's folder, as a URL, and as it stands; decoded as often as it can be, with backslashes
+    as slashes before or after that."""
     if uri.startswith("data:") and ";base64," in uri:
         return
     found, waiting = {uri}, [uri]
