@@ -73,7 +73,7 @@ impl Farm {
             Code::CANCELLED,
             format!("The render was stopped. {}", self.done_words()),
         )
-        .hint("Asked again in the same way, it goes on with the others.")
+        .hint("Run it again the same way to render the rest.")
     }
 
     pub(super) fn done_words(&self) -> String {
