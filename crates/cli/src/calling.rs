@@ -33,7 +33,7 @@ pub struct CallOptions {
     /// Which instance; `*` for all of them [default: the only one]
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// End the call when it has run for so many seconds.
+    /// End the call when it has run for so many seconds [default: the command's own limit, else 120].
     #[arg(long, short, value_name = "SECS", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Ask and go: print the call's id, and let it run.

@@ -35,8 +35,12 @@ pub const RETURN_GRACE: Duration = Duration::from_secs(2);
 /// How often a lost link's process is looked at. There is no portable event for the end of a process
 /// that is not our child.
 pub const PROCESS_LOOK: Duration = Duration::from_millis(100);
-/// How long a call may run when neither caller nor command says.
-pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+/// How long a call may run when neither caller nor command says: longer than the work that people wait for, and short
+/// enough that a forgotten loop does not keep the others out for the rest of the morning. What takes long by nature
+/// says so itself.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
+/// The same for a job, which nobody sits and waits for.
+pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3600);
 /// The longest time a caller may ask for: a week.
 pub const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Instances known at once, connected or not: memory and a readable list.
