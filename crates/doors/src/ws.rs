@@ -77,7 +77,7 @@ pub(crate) async fn open(
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("The request does not begin a WebSocket: {rejection}."),
+            format!("This request does not open a WebSocket: {rejection}."),
         )
         .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
     })?;
@@ -117,7 +117,10 @@ fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(places).try_acquire_owned().map_err(|_| {
         Problem::new(
             Code::RATE_LIMITED,
-            format!("{} WebSockets are open already.", limits::WS_SOCKETS_MAX),
+            format!(
+                "{} WebSockets are already open, the most there can be.",
+                limits::WS_SOCKETS_MAX
+            ),
         )
         .hint("Close some, or use one connection for several tasks.")
     })
@@ -130,7 +133,7 @@ fn place_of_stranger(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
             Problem::new(
                 Code::RATE_LIMITED,
                 format!(
-                    "{} connections have not said hello yet.",
+                    "{} connections have yet to send their hello.",
                     limits::WS_STRANGERS_MAX
                 ),
             )
@@ -206,7 +209,7 @@ impl Refusal {
         let seconds = limits::WS_HELLO_TIMEOUT.as_secs();
         let problem = Problem::new(
             Code::UNAUTHENTICATED,
-            format!("No hello with a token came within {seconds} s."),
+            format!("No hello with a token arrived within {seconds} s."),
         )
         .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
         Self::unauthenticated(problem, Close::LATE)
@@ -257,7 +260,7 @@ async fn greet(
         Some(caller) => Ok(((caller, Proof::Token(token)), id)),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
-                .hint("`kapelle token` shows where the owner's token is.");
+                .hint("In a terminal, `kapelle token show` prints the owner's token.");
             Err(Refusal::unauthenticated(problem, Close::UNAUTHENTICATED))
         }
     }
