@@ -24,6 +24,7 @@ use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
 use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
+use crate::texts::{self, Form};
 use crate::{follow, limits, stream};
 
 /// `POST /v1/calls`
@@ -202,25 +203,33 @@ pub(crate) fn read<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let body = body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Problem::new(
-                Code::BODY_TOO_LARGE,
-                format!("The body is over {} bytes.", limits::BODY_BYTES_MAX),
-            )
-            .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
-            .detail("limit_bytes", limits::BODY_BYTES_MAX);
+            return body_too_large();
         }
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body did not arrive whole: {rejection}."),
         )
     })?;
-    hub::aside(body.len(), || serde_json::from_slice(&body)).map_err(|error| {
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok(serde_json::from_slice(&body))
+    })?;
+    read.map_err(|error| {
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body is not what this route takes: {error}."),
         )
         .hint("GET /openapi.json has the form of every body.")
     })
+}
+
+pub(crate) fn body_too_large() -> Problem {
+    Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("The body is over {} bytes.", limits::BODY_BYTES_MAX),
+    )
+    .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
+    .detail("limit_bytes", limits::BODY_BYTES_MAX)
 }
 
 pub(crate) fn query_of<T>(

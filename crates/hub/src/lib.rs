@@ -38,9 +38,13 @@ pub mod recovery;
 mod roster;
 pub mod secrets;
 mod sessions;
+pub mod shares;
 mod snapshot;
 pub mod store;
+pub mod strangers;
 mod supervisor;
+mod weigh;
+mod words;
 
 pub use aside::{aside, weight};
 pub use desk::Asked;

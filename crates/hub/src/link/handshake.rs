@@ -11,6 +11,7 @@ use super::{Ended, Outbox, Reader};
 use crate::home::random_hex;
 use crate::hub::Inner;
 use crate::limits;
+use crate::strangers::Stranger;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
 pub(super) enum Refusal {
@@ -69,6 +70,7 @@ pub(super) async fn greet(
     hub: &Inner,
     reader: &mut Reader,
     outbox: &Outbox,
+    stranger: &Stranger,
 ) -> Result<Announcement, Refusal> {
     reader.allow(limits::HELLO_BYTES_MAX);
     let FromBridge::Hello {
@@ -91,6 +93,7 @@ pub(super) async fn greet(
             .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
         ));
     }
+    stranger.is_heard();
     let own_nonce = random_hex(16).map_err(Refusal::Problem)?;
     outbox.send(&FromHub::Challenge {
         magic: MAGIC.to_owned(),
@@ -98,18 +101,17 @@ pub(super) async fn greet(
         nonce: own_nonce.clone(),
         proof: prove(&hub.bridge_token, Side::Hub, &nonce, &own_nonce),
     });
-    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    let expected = prove(&hub.bridge_token, Side::Bridge, &nonce, &own_nonce);
     let FromBridge::Proof {
         proof,
         announcement,
-    } = message(reader).await?
+    } = read(announced(hub, reader, &expected).await)?
     else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
             "The second message must be `proof`.",
         )));
     };
-    let expected = prove(&hub.bridge_token, Side::Bridge, &nonce, &own_nonce);
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
             Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
@@ -120,8 +122,34 @@ pub(super) async fn greet(
     Ok(*announcement)
 }
 
+/// The second message. A large one is heard whole from who has proved itself at its beginning; of others a few at
+/// once, so that strangers cannot fill memory.
+async fn announced(hub: &Inner, reader: &mut Reader, expected: &str) -> Result<Frame, Ended> {
+    let first = reader.frame(|| ()).await;
+    if !matches!(first, Err(Ended::Malformed(FrameError::TooLong(..)))) {
+        return first;
+    }
+    while reader.begun().len() < limits::PROOF_WITHIN_BYTES {
+        reader.more().await?;
+    }
+    let beginning = &reader.begun()[..limits::PROOF_WITHIN_BYTES];
+    let has_proved = beginning
+        .windows(expected.len())
+        .any(|text| bool::from(text.ct_eq(expected.as_bytes())));
+    let _place = match has_proved {
+        true => None,
+        false => hub.large_announcements.acquire().await.ok(),
+    };
+    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    reader.frame(|| ()).await
+}
+
 async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
-    match reader.frame(|| ()).await {
+    read(reader.frame(|| ()).await)
+}
+
+fn read(frame: Result<Frame, Ended>) -> Result<FromBridge, Refusal> {
+    match frame {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,
