@@ -38,9 +38,8 @@ fn is_test(path: &Path) -> bool {
 }
 
 fn without_comments(code: &str) -> String {
-    let lines = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default());
+    let lines = code.lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

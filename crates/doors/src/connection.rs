@@ -87,8 +87,8 @@ pub(crate) struct Connection {
     number: u64,
     began: Instant,
     phase: AtomicU8,
-    /// Since when it is in that phase, in milliseconds after it began.
-    since_ms: AtomicU64,
+    /// Since when it is in that phase, in microseconds after it began.
+    since_us: AtomicU64,
     is_proved: AtomicBool,
     /// It stays open and is told what happens.
     is_stream: AtomicBool,
@@ -126,7 +126,7 @@ impl Connections {
             number,
             began: Instant::now(),
             phase: AtomicU8::new(Phase::Idle as u8),
-            since_ms: AtomicU64::new(0),
+            since_us: AtomicU64::new(0),
             is_proved: AtomicBool::new(false),
             is_stream: AtomicBool::new(false),
             stranger: Mutex::new(Some(stranger)),
@@ -292,8 +292,8 @@ impl Connection {
     }
 
     fn enter(&self, phase: Phase) {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.since_ms.store(since, Ordering::Release);
+        let since = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.since_us.store(since, Ordering::Release);
         self.phase.store(phase as u8, Ordering::Release);
     }
 
@@ -307,7 +307,7 @@ impl Connection {
     }
 
     fn since(&self) -> Instant {
-        self.began + Duration::from_millis(self.since_ms.load(Ordering::Acquire))
+        self.began + Duration::from_micros(self.since_us.load(Ordering::Acquire))
     }
 }
 

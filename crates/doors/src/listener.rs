@@ -8,11 +8,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
@@ -77,8 +79,8 @@ async fn one(
     let io = TokioIo::new(Io::new(stream, connection));
     let serving = http1::Builder::new()
         .max_buf_size(limits::HEAD_BYTES_MAX)
-        // Ours tells an idle connection from a head that does not come, and a stranger from a caller.
-        .header_read_timeout(None)
+        .timer(TimeLimitsAreOurs)
+        .header_read_timeout(limits::IDLE_MAX)
         .serve_connection(io, routes)
         .with_upgrades();
     tokio::pin!(serving);
@@ -92,6 +94,35 @@ async fn one(
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+/// A timer that never fires. With one, hyper asks an idle connection for more at once after an answer; so [`Io`] can keep
+/// time, which tells an idle connection from a head that does not come, and a stranger from a caller.
+#[derive(Clone, Debug)]
+struct TimeLimitsAreOurs;
+
+struct Never;
+
+impl Future for Never {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Sleep for Never {}
+
+impl Timer for TimeLimitsAreOurs {
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Never)
+    }
+
+    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Never)
+    }
+
+    fn reset(&self, _: &mut Pin<Box<dyn Sleep>>, _: Instant) {}
 }
 
 fn prepare(stream: &TcpStream) {

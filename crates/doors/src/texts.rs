@@ -36,7 +36,7 @@ impl Form {
 }
 
 /// # Errors
-/// `arguments_invalid`, or `body_too_large` for the whole.
+/// `arguments_invalid` for a text, `body_too_large` for the whole, `body_malformed` for its depth.
 pub(crate) fn check(form: Form, json: &[u8]) -> Result<(), Problem> {
     Scan {
         json,
@@ -133,7 +133,7 @@ impl Scan<'_> {
         let depth = self.open.len();
         if depth >= limits::JSON_DEPTH_MAX {
             return Err(Problem::new(
-                Code::ARGUMENTS_INVALID,
+                Code::BODY_MALFORMED,
                 format!(
                     "The request nests more than {} deep.",
                     limits::JSON_DEPTH_MAX

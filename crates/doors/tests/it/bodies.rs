@@ -276,7 +276,7 @@ async fn bodies_in_flight_have_a_bound_for_each_caller() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_late() {
     let house = House::open().await;
-    for path in ["/v1/calls", "/mcp", "/v1/blobs", "/v1/dashboard/session"] {
+    for path in ["/v1/calls", "/mcp", "/v1/blobs"] {
         let mut socket = half_sent(&house.owner(), path, 1_000).await;
         assert_eq!(status_of(&mut socket).await, "408", "{path}");
     }
@@ -313,7 +313,6 @@ async fn every_text_of_a_request_has_a_bound() {
         ("/v1/instances", json!({"app": "toy", "name": long})),
         ("/v1/tokens", json!({"name": long, "scopes": ["read"]})),
         ("/v1/jobs/queue", json!({"app": long, "state": "paused"})),
-        ("/v1/dashboard/links", json!({"page": long})),
     ];
     for (path, body) in cases {
         let answer = owner.post(path, &body).await;
