@@ -18,6 +18,7 @@ mod addon;
 mod farm;
 mod find;
 mod install;
+mod places;
 mod pythons;
 mod wheel;
 
@@ -60,10 +61,20 @@ impl App for Blender {
     }
 
     fn programs(&self, home: &Home) -> Vec<Program> {
-        let all = installable(home).into_iter();
-        all.map(|(found, version)| Program {
+        let windowed = installable(home).into_iter().map(|one| (one, true));
+        let modules = find_all(home)
+            .into_iter()
+            .filter(|one| one.kind == Kind::Module);
+        let modules = modules.map(|one| {
+            let version = version_of(&one);
+            ((one, version), false)
+        });
+        let all = windowed.chain(modules);
+        all.map(|((found, version), installs)| Program {
+            module: found.kind == Kind::Module,
             program: found.path,
             version,
+            installs,
         })
         .collect()
     }
@@ -209,11 +220,14 @@ fn program(
     } else {
         Mode::Background
     };
+    let mut places = places::of_program(program);
+    places.push(package.to_owned());
     Launch {
         program: program.to_owned(),
         args,
         env: environment(program),
         mode,
+        places,
     }
 }
 
@@ -224,11 +238,14 @@ fn module(python: &Path, package: &Path, request: &LaunchRequest, file: Option<P
     if request.scripts {
         args.push("--scripts".into());
     }
+    let mut places = places::of_python(python);
+    places.push(package.to_owned());
     Launch {
         program: python.to_owned(),
         args,
         env: Vec::new(),
         mode: Mode::Module,
+        places,
     }
 }
 

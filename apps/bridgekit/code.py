@@ -124,14 +124,15 @@ def run(source, namespace, filename=None):
     return execute(Compiled(source, filename) if filename else _SOURCES.compile(source), namespace)
 
 
-def execute(compiled, namespace):
-    """Runs what was compiled; returns the value of the last expression, else of `_result`."""
+def execute(compiled, namespace, result_wins=False):
+    """Runs what was compiled; returns the value of the last expression, else of `_result`, or with `result_wins` the
+    other way round."""
     namespace.pop("_result", None)  # one that an earlier call left is not this call's
     if compiled.body is not None:
         exec(compiled.body, namespace)
     if compiled.last is not None:
         value = eval(compiled.last, namespace)
-        if value is not None:
+        if value is not None and not (result_wins and "_result" in namespace):
             return value
     # Also when the last expression gives nothing, such as print(…).
     return namespace.get("_result")

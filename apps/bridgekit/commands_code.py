@@ -6,6 +6,7 @@ the source tells, without running it (static_check.py).
 """
 
 import ast
+import typing
 
 from . import kapelle_module
 from .code import Namespaces, Sources, execute
@@ -14,13 +15,16 @@ from .problem import Problem
 from .static_check import FINDINGS_MAX, Checks, is_allowed
 from .tracebacks import cannot_compile, problem_of
 
+UNDO = ("auto", "always", "never")
+ON_ERROR = ("keep", "undo")
+_TEXT_OR_NONE = typing.Optional[str]
 # Characters of a namespace's name.
 NAME_CHARS_MAX = 64
 
 
 def install(table, host):
     """Registers `code.run` and `code.check` in the table. Returns the Namespaces, so that the bridge can drop them."""
-    module = kapelle_module.module()
+    module = kapelle_module.install()
 
     def fresh():
         namespace = {"__name__": "__main__", "kapelle": module}
@@ -31,12 +35,33 @@ def install(table, host):
     sources = Sources()
     checks = Checks(host.dangers(), host.dangers_in)
 
-    @table.command("code.run", effect="code")
-    def code_run(call, code, namespace=None, reset=False, undo="auto"):
+    @table.command("code.run", effect="code", example={"code": "1 + 1"}, keywords=["python", "script", "execute"])
+    def code_run(
+        call,
+        code: str,
+        namespace: _TEXT_OR_NONE = None,
+        reset: bool = False,
+        undo: str = "auto",
+        on_error: str = "keep",
+    ):
+        """Runs Python code and returns its value.
+
+        The value is that of the last expression, or of `_result` if that is nothing. Variables are kept between calls.
+
+        code: the source
+        namespace: which of the caller's sets of variables; without it the usual one
+        reset: whether to forget its variables first
+        undo: one undo step if something changed (auto), always or never, where the application has undo
+        on_error: keep what failing code has changed, or undo it, where the application has undo
+        """
         if not isinstance(code, str):
             raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
         if namespace is not None and (not isinstance(namespace, str) or len(namespace) > NAME_CHARS_MAX):
             raise Problem("arguments_invalid", f"`namespace` is a name of up to {NAME_CHARS_MAX} characters.")
+        if undo not in UNDO or on_error not in ON_ERROR:
+            raise Problem(
+                "arguments_invalid", f"`undo` is {' or '.join(UNDO)}, and `on_error` is {' or '.join(ON_ERROR)}."
+            )
         variables = namespaces.get(call.owner, namespace or "", bool(reset))
         try:
             compiled = sources.compile(code)
@@ -45,15 +70,20 @@ def install(table, host):
         except BaseException as error:
             raise cannot_compile(code, error) from None
         checks.refuse(call, code, variables)
+        kapelle_module.offer()
         try:
-            return execute(compiled, variables)
+            return execute(compiled, variables, call.result_wins)
         except Interrupt:
             raise
         except BaseException as error:
             raise problem_of(error, lambda raised: host.explain(raised, call)) from None
 
-    @table.command("code.check", effect="read")
-    def code_check(call, code):
+    @table.command("code.check", effect="read", example={"code": "1 + 1"}, keywords=["lint", "validate"])
+    def code_check(call, code: str):
+        """Tells what Python code would do, without running it.
+
+        code: the source
+        """
         if not isinstance(code, str):
             raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
         known = next((kept for owner, name, kept in namespaces.all() if (owner, name) == (call.owner, "")), {})

@@ -6,24 +6,25 @@ connection. The calls go through the same executor as the hub's. It is off unles
 so: these dialects have no token, so whoever reaches the port runs code.
 
 One thread accepts, and each connection has one that reads, hands its call to the executor and waits for the
-outcome. A connection whose first byte begins no JSON object is closed without a word, so that a browser, whose
+outcome. A client that leaves ends its call, and a call that names no limit of time has one, so that no client keeps the
+others out. A connection whose first byte begins no JSON object is closed without a word, so that a browser, whose
 requests begin with a method, runs nothing.
 
 States of a `Listener`: made, listening, closed.
 """
 
-import base64
 import itertools
 import json
-import queue
 import socket
 import threading
 
-from . import VERSION, dialects, faults, still
+from . import VERSION, call_limits, dialects, faults, still
 from .call import Call
+from .direct_jobs import Jobs, inline
 from .frames import FrameError
 from .objects import ObjectReader
 from .port import Port
+from .presence import Presence
 from .problem import Problem
 
 # Loopback by its number: `localhost` is not known everywhere.
@@ -37,9 +38,14 @@ _READ_BYTES = 256 * 1024
 _SEND_S = 60.0
 # How long the end of the listening waits for answers to calls that have ended.
 _ANSWER_S = 2.0
-# Outcomes of asynchronous calls that wait to be fetched.
-JOBS_MAX = 200
+# How long a call runs that names no `timeout`: what clients of these dialects were written for.
+TIMEOUT_S = 30.0
+# The same for a call that nobody waits for: as long as a hub gives one.
+ASYNC_TIMEOUT_S = 600.0
+# When execution_mode auto goes on as async, unless the client says `async_after`.
+ASYNC_AFTER_S = 10.0
 SCOPES = ("read", "write", "destructive", "code")
+NUDGE = object()
 
 
 class Listener:
@@ -120,53 +126,80 @@ class Listener:
             with self._lock:
                 self._connections.discard(one)
 
-    def handle(self, request, owner, tell):
-        """The answer to one request. `tell(progress)` is called while a call runs."""
+    def handle(self, request, client):
+        """The answer to one request of a _Connection."""
+        if request.refusal is not None:
+            raise request.refusal
         if request.name == "execute_code":
-            return self._execute(request, owner, tell)
+            return self._execute(request, client)
         own = _OWN.get(request.name)
         if own is not None:
             return dialects.succeeded(request, own(self, request))
+        if request.name == "reset":
+            self._outcome(self._call(request, client, {"code": "", "reset": True}), client)
+            return dialects.succeeded(request, {"reset": True})
         known = self._commands.get(request.name)
         if known is None:
-            names = sorted({"execute_code"} | set(_OWN) | set(self._commands))
+            names = sorted({"execute_code", "reset"} | set(_OWN) | set(self._commands))
             raise Problem(
                 "command_unknown",
                 f"Unknown command type: {request.name}",
                 hint=f"The commands here are {', '.join(names)}.",
             )
         command, args, shape = known(request.params)
-        outcome, blobs = self._run(Call(self._id(), command, args, owner, SCOPES), owner, tell)
+        call = self._call(request, client, args, command)
+        outcome = self._outcome(call, client)
         if outcome.get("problem"):
             return dialects.refused(request, outcome["problem"])
-        return dialects.succeeded(request, shape(_inline(outcome["value"], blobs)))
+        return dialects.succeeded(request, shape(inline(outcome["value"], call.blobs)))
 
-    def _execute(self, request, owner, tell):
+    def _execute(self, request, client):
         params = request.params
-        args = {"code": dialects.decoded(params)}
-        call = Call(self._id(), "code.run", args, owner, SCOPES, _timeout_ms(params.get("timeout")))
-        if params.get("execution_mode") == "async":
-            self.jobs.begin(call)
-            call.port = self.jobs
-            self._executor.submit(call)
-            return dialects.succeeded(request, {"executed": False, "job_id": call.id, "status": "queued"})
-        outcome, blobs = self._run(call, owner, tell)
-        outcome = dict(outcome, value=_inline(outcome["value"], blobs))
-        if self._exit_on_systemexit and _is_exit(outcome):
-            request.ends = "the code raised SystemExit"
-        return dialects.executed(request, outcome)
-
-    def _run(self, call, owner, tell):
-        events = queue.SimpleQueue()
-        call.port = _Waiting(events, lambda: self._owe(owner))
+        mode = dialects.mode(params)
+        args = {"code": dialects.decoded(params), "reset": bool(params.get("reset"))}
+        if params.get("on_error") is not None:
+            args["on_error"] = params["on_error"]
+        call = self._call(request, client, args, default_s=TIMEOUT_S if mode == "sync" else ASYNC_TIMEOUT_S)
+        call.limits = call_limits.checked(params.get("memory_mb"), params.get("file_mb"))
+        call.result_wins = request.dialect == "typed"
+        if mode == "sync":
+            outcome = self._outcome(call, client)
+            outcome = dict(outcome, value=inline(outcome["value"], call.blobs))
+            if self._exit_on_systemexit and _is_exit(outcome):
+                request.ends = "the code raised SystemExit"
+            return dialects.executed(request, outcome)
+        job = self.jobs.begin(call)
         self._executor.submit(call)
-        while True:
-            told = events.get()
+        if mode == "auto":
+            told = job.wait(_seconds(params, "async_after", ASYNC_AFTER_S))
             if told is not None:
-                return told, call.blobs or {}
-            progress, call.fresh_progress = call.fresh_progress, None
-            if progress is not None:
-                tell(call.id, progress)
+                return dialects.executed(request, told)
+        if request.dialect == "action":
+            request.then = lambda: job.follow(lambda told: client.tell_later(request, told))
+        return dialects.scheduled(request, call.id)
+
+    def _call(self, request, client, args, command="code.run", default_s=TIMEOUT_S):
+        limit_s = _seconds(request.params, "timeout", default_s)
+        return Call(f"direct_{next(self._ids)}", command, args, client.owner, SCOPES, int(limit_s * 1000) or 1)
+
+    def _outcome(self, call, client):
+        """Runs the call and waits for its outcome, which comes in any case; a client that has left ends it."""
+        presence = Presence(client.socket)
+        call.port = _Waiting(presence, lambda: self._owe(client.owner))
+        self._executor.submit(call)
+        try:
+            while True:
+                told = presence.get()
+                if told is None:
+                    self._executor.cancel(call.id)
+                elif told is not NUDGE:
+                    return told
+                else:
+                    progress, call.fresh_progress = call.fresh_progress, None
+                    if progress is not None and not presence.left:
+                        client.tell(call.id, progress)
+        finally:
+            presence.close()
 
     def _owe(self, owner):
         with self._lock:
@@ -178,31 +211,32 @@ class Listener:
             self._owed.discard(owner)
             self._answered.notify_all()
 
-    def _id(self):
-        return f"direct_{next(self._ids)}"
-
     def shut_down(self, request):
         request.ends = "a client asked for it"
         return {"message": "shutting down"}
 
     def cancel_job(self, params):
-        call, _told = self.jobs.find(params)
-        self._executor.cancel(call.id)
+        self._executor.cancel(self.jobs.find(params).call.id)
         return self.jobs.status(params)
 
     def answered(self, request):
-        """The answer is on its way; now the program may end."""
-        if request is not None and request.ends:
+        """The answer is on its way; now what comes after it may come, and the program may end."""
+        if request is None:
+            return
+        if request.then is not None:
+            request.then()
+        if request.ends:
             self._on_shutdown(request.ends)
 
 
 class _Connection:
     def __init__(self, listener, accepted):
         self.socket = accepted
+        self.owner = f"direct-{next(listener._ids)}"
         self._listener = listener
         self._reader = ObjectReader()
-        self._owner = f"direct-{next(listener._ids)}"
         self._request = None
+        self._saying = threading.Lock()
 
     def run(self):
         while True:
@@ -220,86 +254,55 @@ class _Connection:
         try:
             self._say_answer(data)
         finally:
-            self._listener.settled(self._owner)
+            self._listener.settled(self.owner)
         self._listener.answered(self._request)
 
     def _say_answer(self, data):
         self._request = None
         try:
             self._request = dialects.read(data)
-            answer = self._listener.handle(self._request, self._owner, self._tell)
+            answer = self._listener.handle(self._request, self)
         except Problem as problem:
             answer = dialects.refused(self._request, problem.to_dict())
+        except OSError:
+            raise
         except Exception as error:  # ours: it is told, and the connection goes on
             answer = dialects.refused(self._request, faults.internal(error).to_dict())
         self.say(answer)
 
-    def _tell(self, call_id, progress):
+    def tell(self, call_id, progress):
         """Progress, for those who ask for it: a client that expects one message per request would take it for the
         answer, so it does not carry the request's id."""
         if self._request.params.get("progress"):
             fraction, text = progress
             self.say({"type": "progress", "of": self._request.id, "fraction": fraction, "text": text})
 
+    def tell_later(self, request, told):
+        """Says the outcome of an asynchronous call, on a thread of its own, if the client is still there."""
+        try:
+            self.say(dialects.executed(request, told))
+        except OSError:
+            pass  # it left; the outcome can be fetched from another connection
+
     def say(self, answer):
         data = json.dumps(answer, ensure_ascii=True).encode("ascii")
-        self.socket.sendall(data + self._reader.terminator)
+        with self._saying:
+            self.socket.sendall(data + self._reader.terminator)
 
 
 class _Waiting(Port):
-    """Tells the thread that waits for one call. None stands for "look for progress"."""
+    """Tells the thread that waits for one call. NUDGE stands for "look for progress"."""
 
-    def __init__(self, events, owe):
-        self._events = events
+    def __init__(self, presence, owe):
+        self._presence = presence
         self._owe = owe
 
     def settle(self, call, told):
         self._owe()  # first: who ends the listening once the call has ended waits for its answer
-        self._events.put(told)
+        self._presence.put(told)
 
     def nudge(self):
-        self._events.put(None)
-
-
-class Jobs(Port):
-    """Asynchronous calls: their outcomes wait here, the oldest are forgotten."""
-
-    def __init__(self):
-        self._calls = {}  # id -> [call, outcome or None]
-        self._lock = threading.Lock()
-
-    def begin(self, call):
-        with self._lock:
-            self._calls[call.id] = [call, None]
-            if len(self._calls) > JOBS_MAX:
-                ended = [one for one, (_call, told) in self._calls.items() if told is not None]
-                self._calls.pop(ended[0] if ended else next(iter(self._calls)))
-
-    def settle(self, call, told):
-        with self._lock:
-            if call.id in self._calls:
-                self._calls[call.id][1] = dict(told, value=_inline(told["value"], call.blobs or {}))
-
-    def find(self, params):
-        """(call, outcome or None). Raises Problem `call_unknown`."""
-        with self._lock:
-            job_id = params.get("job_id")
-            found = self._calls.get(job_id) if isinstance(job_id, str) else None
-            if found is None:
-                raise Problem("call_unknown", f"No job `{str(job_id)[:80]}` is known here.")
-            return found[0], found[1]
-
-    def status(self, params):
-        call, told = self.find(params)
-        running = "running" if call.started_at is not None else "queued"
-        return {"job_id": call.id, "status": told["status"] if told else running, "done": told is not None}
-
-    def result(self, params):
-        call, told = self.find(params)
-        if told is None:
-            return self.status(params)
-        answer = dialects.executed(dialects.Request("typed", "execute_code", params), told)
-        return dict(answer, job_id=call.id, done=True)
+        self._presence.put(NUDGE)
 
 
 _OWN = {
@@ -311,32 +314,18 @@ _OWN = {
 }
 
 
-def _timeout_ms(seconds):
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e6:
-        raise Problem("arguments_invalid", "`timeout` is a number of seconds above 0.")
-    return int(seconds * 1000) or 1
+def _seconds(params, name, default):
+    told = params.get(name)
+    if told is None:
+        return default
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told < 1e6:
+        raise Problem("arguments_invalid", f"`{name}` is a number of seconds above 0.")
+    return told
 
 
 def _is_exit(outcome):
     problem = outcome.get("problem") or {}
     return ((problem.get("details") or {}).get("type")) == "SystemExit"
-
-
-def _inline(value, blobs):
-    """The value with the bytes of its blobs as base64 in it: there is no other way to fetch them."""
-    if not blobs:
-        return value
-    if isinstance(value, dict):
-        data = blobs.get(value.get("$blob"))
-        if data is not None:
-            rest = {key: told for key, told in value.items() if key != "$blob"}
-            return dict(rest, **{"$base64": base64.b64encode(data).decode("ascii")})
-        return {key: _inline(told, blobs) for key, told in value.items()}
-    if isinstance(value, list):
-        return [_inline(told, blobs) for told in value]
-    return value
 
 
 def _full():

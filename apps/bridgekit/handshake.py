@@ -27,14 +27,16 @@ class Refused(Exception):
         self.retryable = retryable
 
 
-def shake(sock, secret, announce):
-    """Returns (welcome message, Decoder). `announce()` gives the announcement once the hub is proved.
+def shake(sock, secret, announce, launch=None):
+    """Returns (welcome message, Decoder). `announce()` gives the announcement once the hub is proved; `launch`: the
+    secret is that of this launch alone.
 
     Raises Refused, FrameError, OSError. `sock` has a timeout afterwards; the caller sets its own.
     """
     talk = _Talk(sock)
     nonce = os.urandom(16).hex()
-    talk.say({"t": "hello", "magic": MAGIC, "protocol": PROTOCOL, "nonce": nonce})
+    hello = {"t": "hello", "magic": MAGIC, "protocol": PROTOCOL, "nonce": nonce}
+    talk.say(hello if launch is None else dict(hello, launch=launch))
     challenge = talk.hear("challenge")
     if challenge.get("magic") != MAGIC or challenge.get("protocol") != PROTOCOL:
         raise Refused(f"the hub speaks protocol {challenge.get('protocol')!r}, this bridge {PROTOCOL}", False)

@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 
-from . import announce, fork, frames, handshake, home, memory, outcome, still
+from . import announce, configured, confined, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
 from .call import Call
 from .mailbox import Mailbox
@@ -232,11 +232,16 @@ class Link(Port):
 
     def _connection(self):
         """One connection from its dial to its end, which is always an exception."""
-        host, port, secret, url = home.find(self._home)
+        if confined.is_confined():
+            host, port, secret, launch = confined.find()
+            url = None
+        else:
+            host, port, secret, url = home.find(self._home)
+            launch = None
         sock = socket.create_connection((host, port), CONNECT_S)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            welcome, decoder, rest = handshake.shake(sock, secret, self._announce)
+            welcome, decoder, rest = handshake.shake(sock, secret, self._announce, launch)
             sender = self._open(sock, welcome, url)
             for item in rest:
                 self._take(item)
@@ -289,6 +294,7 @@ class Link(Port):
     def _open(self, sock, welcome, url):
         """The hub has let us in; returns the sender of this connection."""
         self._name = welcome.get("instance") or self._name
+        configured.take(welcome)
         wish = welcome.get("heartbeat_ms")
         wish = wish / 1000.0 if isinstance(wish, (int, float)) else 0.5
         self._beat_s = min(_BEAT_MAX_S, max(_BEAT_MIN_S, wish))

@@ -21,17 +21,19 @@ AWAY_LIMIT_S = 600.0
 def run_background(app, table, host, announcement=None, home=None, away_limit_s=AWAY_LIMIT_S, ready=None):
     """Runs until told to leave; returns the reason, after `host.leave()`. Call it on the main thread.
 
-    `app` is the kind of program; `announcement()` gives what only the application knows (version, mode,
-    file, commands); `ready(executor, link)` is called once before the first call. Installs `code.run`
-    unless the table has it.
+    `app` is the kind of program; `announcement()` gives what only the application knows (version, mode, file, and
+    `commands` where they are not those of the table); `ready(executor, link)` is called once before the first call.
+    Installs `code.run` unless the table has it. Raises ValueError for a command that has no description.
     """
     if table.get("code.run") is None:
         commands_code.install(table, host)
     executor = Executor(table, host)
+    announcement = announcement or dict
+    described = {} if "commands" in announcement() else {"commands": table.specs()}
 
     def announce_all():
-        told = {"app": app, "mode": "background"}
-        told.update(announcement() if announcement is not None else {})
+        told = {"app": app, "mode": "background", **described}
+        told.update(announcement())
         return told
 
     link = Link(
@@ -58,6 +60,7 @@ def run_direct(table, host, listen):
     if table.get("code.run") is None:
         commands_code.install(table, host)
     executor = Executor(table, host)
+    executor.capture_descriptors()
     return _run(executor, host, lambda: listen(executor))
 
 

@@ -75,7 +75,7 @@ class Wait:
     """For a member: waits until that socket or pipe can be read, and rests in between."""
 
     def __init__(self, readable):
-        self._signal = _signal()
+        self._signal = signal()
         self._readable = readable
         self._poll = None
         if hasattr(select, "poll"):  # select() takes no descriptor beyond 1,023
@@ -213,7 +213,8 @@ def after_fork_in_child():
     _depth[0] = 0
 
 
-def _signal():
+def signal():
+    """A socket that can be read while a hold lasts."""
     with _lock:
         if not _sockets:
             _sockets.extend(socket.socketpair())

@@ -148,6 +148,8 @@ impl Link {
         self.send(&FromHub::Welcome {
             instance: "direct".into(),
             heartbeat_ms: HEARTBEAT_MS,
+            roots: Vec::new(),
+            confine: wire::link::Confine::default(),
         })
     }
 

@@ -126,6 +126,7 @@ fn shake(
             magic: MAGIC.to_owned(),
             protocol: PROTOCOL,
             nonce: NONCE.to_owned(),
+            launch: None,
         },
     )?;
     let Some(FromHub::Challenge { nonce, proof, .. }) = messages.next()? else {

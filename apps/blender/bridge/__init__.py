@@ -20,6 +20,14 @@ bl_info = {
 }
 
 
+def __getattr__(name):
+    """As an add-on of the old kind this package is called `kapelle`, and code that imports it means what every
+    namespace has: bridgekit/kapelle_module.py."""
+    if name in ("progress", "log"):
+        return getattr(importlib.import_module(__name__ + ".bridgekit.kapelle_module"), name)
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))
+
+
 def register():
     """Shows the panel and connects, in a Blender with a window; in one of our own children nothing happens."""
     if not os.environ.get("KAPELLE_CHILD"):

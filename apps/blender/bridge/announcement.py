@@ -36,6 +36,7 @@ class Announcement:
             "mode": self.mode,
             "version": self._version,
             "file": self._file,
+            "commands": [],  # the hub has their description
             "host": {
                 "python": platform.python_version(),
                 "os": {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform),

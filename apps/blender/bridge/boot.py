@@ -13,6 +13,7 @@ without a hub, see direct.py).
 """
 
 import importlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -36,10 +37,16 @@ def main():
 
 
 def _import_package():
-    # The folder itself must not be on the path: its modules would hide others of the same name.
+    # The folder itself must not be on the path: its modules would hide others of the same name. The one above may not
+    # be readable.
     sys.path[:] = [one for one in sys.path if os.path.abspath(one or ".") != HERE]
-    sys.path.insert(0, os.path.dirname(HERE))
-    return importlib.import_module(os.path.basename(HERE))
+    name = os.path.basename(HERE)
+    found = importlib.util.spec_from_file_location(
+        name, os.path.join(HERE, "__init__.py"), submodule_search_locations=[HERE]
+    )
+    package = sys.modules[name] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(package)
+    return package
 
 
 def _block(bpy):

@@ -21,6 +21,18 @@ OBJECTS_MAX = 100
 # Exit code of a process that cannot listen.
 EXIT_PORT = 3
 _KINDS = {"uv_sphere": "sphere", "icosphere": "ico_sphere", "suzanne": "monkey", "circle_mesh": "circle"}
+_KNOWN_KINDS = frozenset(
+    (
+        "cube", "sphere", "ico_sphere", "cylinder", "cone", "torus", "plane", "grid", "circle", "monkey", "empty",
+        "text", "curve", "camera",
+    )
+)  # fmt: skip
+_LIGHTS = {
+    "point": "point", "sun": "sun", "spot": "spot", "area": "area", "point_light": "point", "sun_light": "sun",
+    "spot_light": "spot", "area_light": "area", "lamp": "point",
+}  # fmt: skip
+# What published clients send with a mesh and has no meaning here.
+_LAYOUT = frozenset(("align", "mode", "generate_uvs", "minor_segments", "abso_major_rad", "abso_minor_rad"))
 
 
 def wanted():
@@ -117,11 +129,50 @@ def _object(call, name=""):
 
 
 def _create(params):
-    names = ("name", "location", "rotation", "scale", "size")
-    args = {key: params[key] for key in names if params.get(key) is not None}
-    kind = str(params.get("kind") or params.get("type") or params.get("object_type") or "cube").lower()
-    args["kind"] = _KINDS.get(kind, kind)
-    return "object.create", args, lambda value: value
+    """create_object: meshes, empties, texts and curves, and what has a command of its own here, cameras and lights."""
+    wanted = {key: told for key, told in params.items() if told is not None and key not in _LAYOUT}
+    told = [wanted.pop(key) for key in ("kind", "type", "object_type") if key in wanted]
+    kind = str(told[0] if told else "cube").lower()
+    kind = _KINDS.get(kind, kind)
+    if kind == "camera":
+        command, known, args = "camera.create", ("name", "location", "rotation", "look_at", "lens"), {}
+    elif kind == "light" or kind in _LIGHTS:
+        kind = wanted.pop("light_type", "point") if kind == "light" else _LIGHTS[kind]
+        command, args = "light.create", {"kind": str(kind).lower()}
+        known = ("name", "location", "rotation", "look_at", "energy", "color", "size")
+    else:
+        command, args = "object.create", {"kind": kind}
+        known = ("name", "location", "rotation", "scale", "size", "depth", "thickness", "segments", "text", "material")
+        _measures(wanted)
+    if kind not in _KNOWN_KINDS and args.get("kind") not in _LIGHTS.values():
+        raise Problem(
+            "arguments_invalid",
+            "create_object knows no type %r." % (told[0] if told else kind),
+            hint="The types are %s." % ", ".join(sorted({*_KNOWN_KINDS, *_KINDS, *_LIGHTS, "light"})),
+        )
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise Problem(
+            "arguments_invalid",
+            "create_object knows no %s for a %s." % (", ".join(unknown), kind),
+            hint="It takes type, %s." % ", ".join(known),
+        )
+    args.update(wanted)
+    return command, args, _as_it_is
+
+
+def _measures(wanted):
+    """What other add-ons call a measure, by our names: a radius is half a size."""
+    if "radius" in wanted:
+        radius = wanted.pop("radius")
+        if isinstance(radius, (int, float)):
+            wanted.setdefault("size", 2.0 * radius)
+    for theirs in ("vertices", "major_segments"):
+        if theirs in wanted:
+            wanted.setdefault("segments", wanted.pop(theirs))
+    for theirs, ours in (("major_radius", "size"), ("minor_radius", "thickness")):
+        if isinstance(wanted.get(theirs), (int, float)):
+            wanted.setdefault(ours, 2.0 * wanted.pop(theirs))
 
 
 def _screenshot(params):

@@ -5,6 +5,7 @@ In: a format or a path. Out: a `Format` with the operators that exist here. Whet
 each time, because add-ons come and go. It runs nothing by itself.
 """
 
+import errno
 import os
 
 from . import names, versions
@@ -125,6 +126,15 @@ def of_path(path, name=None):
         "The format cannot be told from the suffix %r." % suffix if suffix else "The path has no suffix.",
         hint="Suffixes: %s. Or pass `format`." % ", ".join(s for _t, several in FORMATS.values() for s in several),
     )
+
+
+def failed(what, error):
+    """The Problem for what Blender or the system reported."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Problem("disk_full", "%s: the disk is full." % what, retryable=True)
+    said = str(error).strip()
+    said = said[len("Error: ") :] if said.startswith("Error: ") else said
+    return Problem("call_failed", "%s: %s" % (what, said.splitlines()[-1] if said else type(error).__name__))
 
 
 def everything():

@@ -60,6 +60,7 @@ class Plan:
             )
         self.existing = existing
         self.skipped, self.finished = [], []
+        self.left_out = []  # outputs of the scene that are not written; see outside.py
         self._made = None
         self._seconds = 0.0
         self.target = self._place(call, scene, path)
@@ -119,6 +120,7 @@ class Plan:
             frame_count=len(self.finished),
             frames=self.finished[:TOLD_MAX],
             skipped=self.skipped[:TOLD_MAX],
+            left_out=self.left_out,
             first_file=None if self.film or not self.finished else self.file_of(self.finished[0]),
         )
         return told

@@ -33,15 +33,19 @@ REFUSED = {
     "wm.read_factory_userpref": _PREFERENCES,
     "script.reload": "It would unload the add-on that runs this call. Reload one module with importlib.reload.",
 }
+# Operators that open a file, with or without the Python in it.
+_OPENING = frozenset(("wm.open_mainfile", "wm.revert_mainfile", "wm.recover_last_session", "wm.recover_auto_save"))
 # Not empty while `quietly` runs an operator.
 _hushed = []
 
 
 class Guards:
-    """The fence. `keep(record)` takes the reports of operators."""
+    """The fence. `keep(record)` takes the reports of operators; `opening(scripts)` is told before a file is opened,
+    with what was said of its scripts, or None."""
 
-    def __init__(self, keep):
+    def __init__(self, keep, opening):
         self._keep = keep
+        self._opening = opening
         self._ops = sys.modules["bpy.ops"]
         # Not hasattr: the module answers to every name, as if it were a group of operators.
         self._name = "_op_create_function" if "_op_create_function" in vars(self._ops) else "_op_call"
@@ -107,6 +111,8 @@ class Guards:
         swallows it there: mostly, when the operator spends its time in C. So it is looked for here as well.
         """
         self.check(idname, options)
+        if idname in _OPENING:
+            self._opening(options.get("use_scripts"))
         with reports.sieved("bpy.ops." + idname, _drop if _hushed else self._keep):
             ended = operator(*args, **named)
         if self._running is not None and self._running.ending:

@@ -18,8 +18,10 @@ import bpy
 import mathutils
 from bpy.app.handlers import persistent
 
-from . import changes, convert, dangers, hints, kept, overriding, recovery, state, undo
+from . import changes, convert, dangers, hints, kept, overriding, recovery, scripts, state, undo
+from .bridgekit import kapelle_module
 from .bridgekit.host import Host
+from .bridgekit.problem import Problem
 from .guards import Guards
 from .history import History
 from .revisions import ARTIST, Revisions
@@ -52,7 +54,8 @@ class BlenderHost(Host):
         self.history = History(self.undo)
         self.namespaces = None  # those of code.run, once it is installed
         self.recovery = recovery.Recovery(instance)
-        self.guards = Guards(self._report)
+        self.scripts = scripts.Switch()
+        self.guards = Guards(self._report, self.scripts.opening)
         self._revisions = Revisions()
         self._told_revision = 0  # up to which the hub was told what changed
         self._unsaved = False
@@ -72,6 +75,7 @@ class BlenderHost(Host):
             self.watch.loaded()
             self.undo.loaded()
             self.history.loaded()
+            self.scripts.loaded()
             self._reloaded = not bpy.app.background
             self.recovery.settled()
             self._unsaved = self.recovery.is_copy(bpy.data.filepath)
@@ -111,6 +115,7 @@ class BlenderHost(Host):
         """Leaves Blender as it was before `install`."""
         self.guards.disarm()
         overriding.remove()
+        kapelle_module.remove()
         self.watch.remove()
         for where, handler in self._handlers:
             if handler in where:
@@ -154,6 +159,7 @@ class BlenderHost(Host):
         return self.revision
 
     def before(self, call, effect):
+        self.scripts.before(call)
         self.look()
         self.undo.close(unless=None if call.command.startswith("history.") else call)
         self._call = call
@@ -176,11 +182,14 @@ class BlenderHost(Host):
     def after(self, call, token, ended_well):
         told = self._after(call, token, ended_well)
         self.undo.ended(call, ended_well)
+        if told is not None and not ended_well and call.args.get("on_error") == "undo":
+            return self._take_back(call, told)
         return told
 
     def _after(self, call, token, ended_well):
         # A shot at the call may have landed in a `finally` of ours: nothing of it stays behind.
         self.guards.disarm()
+        self.scripts.after()
         overriding.forget()
         self.recovery.copying = False
         self._call = None
@@ -204,6 +213,23 @@ class BlenderHost(Host):
             if found.stepped or found.loaded:
                 self._tell_invalid(call)
         return told
+
+    def _take_back(self, call, told):
+        """A call that failed and whose caller wants the file as it was. Gives what of its changes stands."""
+        self.watch.ours = True
+        try:
+            done = self.history.revert(call.id)
+        except Problem as problem:
+            call.log("warning", "What it changed could not be taken back: %s" % problem.message, "history")
+            return told
+        finally:
+            self.watch.ours = False
+            self.events_known = self.watch.events
+        self._new_revision(told, call.id)
+        self._tell_invalid(call)
+        call.log("info", "It failed, and what it had changed was taken back.", "history")
+        stays = done.get("stays")
+        return {"added": [], "changed": stays, "removed": []} if stays else None
 
     def _push(self, call, found, ended_well, told):
         """One undo step for the call, and its place in the history."""

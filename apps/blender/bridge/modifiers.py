@@ -9,7 +9,7 @@ import math
 
 import bpy
 
-from . import names, settings, versions
+from . import names, outside, settings, versions
 from .bridgekit.problem import Problem
 
 # Other names that people use -> Blender's identifier.
@@ -78,8 +78,16 @@ def find(owner, name):
 
 def set_all(call, modifier, given):
     """Sets settings by Blender's names, and inputs of geometry nodes by the names that the group gives them."""
-    given = dict(given)
     what = modifier.type.lower().replace("_", " ") + " modifier"
+    before = _texts(modifier)
+    try:
+        outside.nodes_set_by(call, modifier, lambda: _set_all(call, modifier, dict(given), what), what)
+    except BaseException:
+        _put_back(modifier, *before)
+        raise
+
+
+def _set_all(call, modifier, given, what):
     if modifier.type == "NODES":
         if "node_group" in given:  # first, since it brings the inputs
             settings.set_all(call, modifier, {"node_group": given.pop("node_group")}, what)
@@ -120,6 +128,23 @@ def about(kind):
     rna = type_of(kind).bl_rna
     leave_out = [*SHARED, *(one.identifier for one in rna.properties if one.identifier.startswith(SHARED_PREFIXES))]
     return settings.about(rna, leave_out)
+
+
+def _texts(modifier):
+    """(group, {identifier: text}) of a geometry nodes modifier."""
+    if modifier.type != "NODES":
+        return None, {}
+    found = {one: versions.group_input(modifier, one) for one, _item in versions.group_inputs(modifier).values()}
+    return modifier.node_group, {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _put_back(modifier, group, given):
+    """What was handed to the nodes, so that nothing refused is evaluated."""
+    if modifier.type == "NODES":
+        if modifier.node_group != group:
+            modifier.node_group = group
+        for identifier, text in given.items():
+            versions.set_group_input(modifier, identifier, text)
 
 
 def _set_input(modifier, name, found, value):

@@ -8,7 +8,7 @@ import fnmatch
 
 import bpy
 
-from . import names
+from . import names, plain_names
 from .bridgekit.problem import Problem
 
 
@@ -38,6 +38,7 @@ def fitting(several=None, pattern=None, type=None, collection=None):
 
 def rename(collection, what, one, to):
     """Gives a thing another name. Raises name_taken where Blender would add a number."""
+    to = plain_names.plain(to)
     other = collection.get(to)
     if other is not None and other != one:
         raise Problem(

@@ -4,27 +4,40 @@
 In: a path as a caller wrote it. Out: an absolute path without links, or a Problem: `path_refused`,
 `file_exists`, `file_not_found`. Allowed are the open file's folder, Kapelle's home folder (without the
 places where its secrets and its own state lie) and the folders of `[files] roots` in its config, which the
-hub hands on in KAPELLE_ROOTS. A caller with the scope `code` or `admin` may go anywhere, since such a
-caller could open any file by code. It guards against names, not against a race with another process.
+hub tells whenever it lets the bridge in. A caller with the scope `code` or `admin` may go anywhere, since such a
+caller could open any file by code. It guards against names, not against a race with another process. A folder or file
+counts by what it is and not only by how it is spelled: another case, a short name, a mount or a hard link of a private
+place is that place. The paths inside of files and of Blender's data are outside.py's.
 """
 
 import os
+import stat
+import unicodedata
 
 import bpy
 
+from . import confined
+from .bridgekit import configured
 from .bridgekit.problem import Problem
 
 # What in the home folder is Kapelle's own: never a target or a source for a caller without `code`.
-HOME_PRIVATE = ("tokens", "run", "logs", "blobs", "bridges", "journal", "store", "config.toml")
+HOME_PRIVATE = ("tokens", "run", "logs", "blobs", "bridges", "journal", "store", "config.toml", "jobs")
 # Kept for the owner: may be opened, but not written over.
 HOME_KEPT = ("recovery",)
 # Folders that a refusal names at most.
 ROOTS_TOLD_MAX = 8
+# Files of the private places that are compared with one that has several names.
+COMPARED_MAX = 20_000
 
 
 def home():
     """KAPELLE_HOME, else ~/.kapelle, absolute."""
     return os.path.abspath(os.environ.get("KAPELLE_HOME") or os.path.join(os.path.expanduser("~"), ".kapelle"))
+
+
+def base():
+    """Where a relative path leads while no file is open: the home, or where a confined process may make files in it."""
+    return os.path.join(home(), "files") if confined.is_confined() else home()
 
 
 def open_folder():
@@ -35,7 +48,7 @@ def open_folder():
 def roots():
     """The allowed folders, real paths, in the order in which a relative path is looked up."""
     told = [open_folder(), home()]
-    told += os.environ.get("KAPELLE_ROOTS", "").split(os.pathsep)
+    told += configured.roots()
     return [os.path.realpath(one) for one in told if one]
 
 
@@ -59,6 +72,8 @@ def to_write(call, path, overwrite=False):
         raise Problem("path_refused", "%s is a folder." % found, hint="Give a file's name.")
     if os.path.lexists(found) and not overwrite:
         raise exists(found)
+    if os.path.islink(found + "@") and not may_go_anywhere(call):  # where Blender writes before it renames
+        raise refused(found + "@", "%s is a link." % (found + "@"))
     os.makedirs(os.path.dirname(found), exist_ok=True)
     return found
 
@@ -84,9 +99,113 @@ def exists(path):
     )
 
 
+def refused(path, message, **details):
+    """The Problem `path_refused`. `path`: the absolute path that it is about."""
+    told = ", ".join(dict.fromkeys(roots()[:ROOTS_TOLD_MAX]))
+    return Problem(
+        "path_refused",
+        message,
+        hint="Allowed are: %s. More folders: `[files] roots` in Kapelle's config.toml." % told,
+        details=dict(details, path=path),
+    )
+
+
 def may_go_anywhere(call):
     """Whether the caller's scopes lift the limits on folders."""
     return "code" in call.scopes or "admin" in call.scopes
+
+
+class Reach:
+    """What may be reached at this moment: made once for several paths. `program`: the program's own folders as well."""
+
+    def __init__(self, private=HOME_PRIVATE, program=False):
+        mine = os.path.realpath(home())
+        self._home = _Folder(mine)
+        self._private = [_Folder(os.path.join(mine, one)) for one in private]
+        self._names = {_plain(one) for one in private}
+        self._roots = [_Folder(one) for one in roots() + (_of_program() if program else [])]
+        self._secret = None
+
+    def why_not(self, real):
+        """None, or the end of a sentence that begins with an absolute path without links."""
+        way = _way(real)
+        if not any(one.holds(way) for one in self._roots):
+            return "lies outside the folders that this caller may use"
+        if self._is_private(way) or self._is_other_name(way[0][1]):
+            return "is a place of Kapelle's own"
+        return None
+
+    def _is_private(self, way):
+        if any(one.holds(way) for one in self._private):
+            return True
+        inside = [at for at, one in enumerate(way) if self._home.is_it(one)]
+        return bool(inside) and inside[0] > 0 and _plain(os.path.basename(way[inside[0] - 1][0])) in self._names
+
+    def _is_other_name(self, found):
+        """Whether it is a hard link to something private."""
+        if found is None or found.st_nlink < 2 or not stat.S_ISREG(found.st_mode):
+            return False
+        if self._secret is None:
+            self._secret = {(one.st_dev, one.st_ino) for one in _files_in([one.path for one in self._private])}
+        return (found.st_dev, found.st_ino) in self._secret
+
+
+class _Folder:
+    """A folder by its name and by what it is."""
+
+    def __init__(self, path):
+        self.path = os.path.normcase(path)
+        self._found = _stat(path)
+
+    def is_it(self, step):
+        path, found = step
+        same = self._found is not None and found is not None and os.path.samestat(found, self._found)
+        return same or os.path.normcase(path) == self.path
+
+    def holds(self, way):
+        return any(map(self.is_it, way))
+
+
+def _way(path):
+    """[(path, what is there)] of a path and all folders above it."""
+    found = []
+    while True:
+        found.append((path, _stat(path)))
+        above = os.path.dirname(path)
+        if above == path:
+            return found
+        path = above
+
+
+def _stat(path):
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _plain(name):
+    """A name without what some file systems do not tell apart: case, forms of a letter, dots at its end, streams."""
+    return unicodedata.normalize("NFKC", name).casefold().split(":")[0].rstrip(". ")
+
+
+def _files_in(places):
+    count = 0
+    for place in places:
+        for folder, _folders, names in os.walk(place) if os.path.isdir(place) else [("", (), [place])]:
+            for name in names:
+                found = _stat(os.path.join(folder, name))
+                if found is not None:
+                    yield found
+                count += 1
+                if count >= COMPARED_MAX:
+                    return
+
+
+def _of_program():
+    """The folders of Blender's own assets and fonts."""
+    told = (bpy.utils.resource_path("LOCAL"), bpy.utils.resource_path("SYSTEM"), bpy.utils.system_resource("DATAFILES"))
+    return [os.path.realpath(one) for one in told if one]
 
 
 def _allowed(call, path, private=HOME_PRIVATE):
@@ -98,39 +217,23 @@ def _allowed(call, path, private=HOME_PRIVATE):
     if may_go_anywhere(call):
         return real
     if ".." in text.replace("\\", "/").split("/"):
-        raise _refused(real, "The path %s steps out with '..'." % text)
-    mine = os.path.realpath(home())
-    for root in roots():
-        if not _inside(real, root):
-            continue
-        if any(_inside(real, os.path.join(mine, own)) for own in private):
-            raise _refused(real, "%s is a place of Kapelle's own." % real)
+        raise refused(real, "The path %s steps out with '..'." % text)
+    if any(ord(one) < 32 or one in "\x7f\x85\u2028\u2029" for one in text):
+        raise refused(real, "The path %r holds a line end, a tab or another control character." % text)
+    reach = Reach(private)
+    why = reach.why_not(real)
+    if why is None:
         return real
-    if any(_inside(os.path.abspath(wanted), root) for root in roots()):
-        raise _refused(real, "%s is a link that leads out, to %s." % (text, real))
-    raise _refused(real, "%s lies outside the folders that this caller may use." % real)
+    if reach.why_not(os.path.abspath(wanted)) is None:
+        raise refused(real, "%s is a link that leads out, to %s." % (text, real))
+    raise refused(real, "%s %s." % (real, why))
 
 
 def _absolute(text):
     if text.startswith("//") and (bpy.data.filepath or os.name != "nt"):
         text = text[2:].lstrip("/") if bpy.data.filepath else text
     text = os.path.expanduser(text)
-    return text if os.path.isabs(text) else os.path.join(open_folder() or home(), text)
-
-
-def _inside(path, folder):
-    path, folder = os.path.normcase(path), os.path.normcase(folder)
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _refused(real, message):
-    told = ", ".join(dict.fromkeys(roots()[:ROOTS_TOLD_MAX]))
-    return Problem(
-        "path_refused",
-        message,
-        hint="Allowed are: %s. More folders: `[files] roots` in Kapelle's config.toml." % told,
-        details={"path": real},
-    )
+    return text if os.path.isabs(text) else os.path.join(open_folder() or base(), text)
 
 
 def _near_files(path):

@@ -20,8 +20,8 @@ from collections import deque
 
 import bpy
 
-from . import host, paths, versions
-from .bridgekit import still
+from . import confined, host, paths, versions
+from .bridgekit import configured, still
 from .bridgekit.problem import Problem
 
 # Each child uses all cores; two keep them busy while one of them loads.
@@ -89,6 +89,8 @@ class Work:
     `kind` is one of render_jobs.KINDS. `heard(told)` gets what the child tells on the way, besides its statistics.
     """
 
+    BEGINNING = "starting the renderer"
+
     def __init__(self, kind, settings, heard=None):
         self.folder = tempfile.mkdtemp(prefix="render-", dir=work_root())
         self.job = dict(settings, kind=kind, file=os.path.join(self.folder, "scene.blend"), folder=self.folder)
@@ -115,11 +117,20 @@ class Work:
 
     def run_now(self, call):
         """Runs a short child beside whatever else runs. Returns what it told."""
+        return self.run_here(call, lambda told: told)
+
+    def run_here(self, call, finish):
+        """The same, with `finish(told)` while its folder is still there. Returns what that returns."""
         try:
             self._render(call)
-            return self._told["done"]
+            return finish(self._told["done"])
         finally:
             self.drop()
+
+    def use_factory_startup(self):
+        """The child takes none of the person's settings and add-ons."""
+        if "--factory-startup" not in self._command and not versions.is_module():
+            self._command.insert(2, "--factory-startup")
 
     def drop(self):
         """Removes the folder of work that will not run."""
@@ -132,19 +143,13 @@ class Work:
     def _render(self, call):
         with open(self._command[-1], "w", encoding="utf-8") as out:
             json.dump(self.job, out)
-        call.progress(0.0, "starting the renderer")
+        call.progress(0.0, self.BEGINNING)
         # Blender's own temporary files go with the folder: a child is always killed in the end.
         environment = dict(os.environ, KAPELLE_CHILD="1", TMPDIR=self.folder, TEMP=self.folder, TMP=self.folder)
         environment.pop("KAPELLE_LAUNCH", None)
+        environment["KAPELLE_ROOTS"] = os.pathsep.join(configured.roots())
         try:
-            self._child = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=os.name != "nt",
-            )
+            self._child = self._start(environment)
         except OSError as error:
             raise Problem("call_failed", "The renderer could not be started: %s" % error) from None
         call.on_cancel(self._kill)
@@ -159,6 +164,17 @@ class Work:
             raise Problem("cancelled", "The render was stopped.")
         if "done" not in self._told:
             raise self._failure()
+
+    def _start(self, environment):
+        """The child's process; its stdin stays open until it is to leave."""
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=os.name != "nt",
+        )
 
     def _read(self, call):
         for raw in still.lines(self._child.stdout):
@@ -264,7 +280,9 @@ def _command(job, scripts):
 
 def work_root():
     """The folder of work folders. Those that a killed process left are removed."""
-    root = os.path.join(paths.home(), "run", "renders")
+    # A confined process has a folder of its own, and no access to what others put beside it.
+    base = confined.folder() or os.path.join(paths.home(), "run")
+    root = os.path.join(base, "renders")
     _forget_old(root)
     os.makedirs(root, mode=0o700, exist_ok=True)
     return root

@@ -8,6 +8,7 @@ it does is in render_jobs.py.
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -31,10 +32,16 @@ def main():
 
 
 def _run(job):
-    # The package is imported from its folder under its own name, whatever that is here.
-    sys.path[:] = [os.path.dirname(HERE)] + [one for one in sys.path if os.path.abspath(one or ".") != HERE]
-    jobs = importlib.import_module(os.path.basename(HERE) + ".render_jobs")
-    return jobs.run(job, _say)
+    # The package is imported from its folder under its own name, whatever that is here; the one above may not be
+    # readable, and the folder itself must not be on the path.
+    sys.path[:] = [one for one in sys.path if os.path.abspath(one or ".") != HERE]
+    name = os.path.basename(HERE)
+    found = importlib.util.spec_from_file_location(
+        name, os.path.join(HERE, "__init__.py"), submodule_search_locations=[HERE]
+    )
+    package = sys.modules[name] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(package)
+    return importlib.import_module(name + ".render_jobs").run(job, _say)
 
 
 def _say(**told):

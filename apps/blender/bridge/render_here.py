@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import bpy
 
-from . import frames, paths, render_jobs, versions
+from . import frames, outside, paths, render_jobs, versions
 from .bridgekit.problem import Problem
 from .render import SAMPLES, SAMPLES_PART
 
@@ -58,6 +58,7 @@ _OWN = {
 def set_up(scene, settings, form, threads=None, keep=False):
     """The scene as the settings want it; as it was afterwards, unless it is kept."""
     before = _look(scene)
+    before += [(node, "mute", node.mute) for node in outside.nodes_of(settings.get("left_out", ()))]
     try:
         render_jobs.apply(scene, settings)
         form.set_up(scene)

@@ -10,9 +10,10 @@ import time
 from array import array
 
 import bpy
+from bpy.app.handlers import persistent
 from mathutils import Matrix
 
-from . import drawing, versions
+from . import data_paths, drawing, import_job, outside, versions
 
 # Pixels along the longer side of a preview.
 PREVIEW_PX = 768
@@ -20,7 +21,7 @@ PREVIEW_PX = 768
 
 def run(job, say):
     """Does the job. Raises what Blender raises."""
-    if job["kind"] != "card":
+    if job["kind"] not in ("card", "look", "import"):
         bpy.ops.wm.open_mainfile(filepath=job["file"], load_ui=False, use_scripts=job["scripts"])
     bpy.app.handlers.render_stats.append(
         lambda *args: say(stats=args[0]) if args and isinstance(args[0], str) else None
@@ -98,7 +99,24 @@ def card(job, say):
     return {"card": name, "real": real}
 
 
-KINDS = {"still": still, "animation": animation, "views": views, "card": card}
+def look(job, say):
+    """What in a file leads out of the folders that a caller without `code` may use. The child ends before anything of
+    the file is evaluated."""
+
+    @persistent
+    def loaded(*args):
+        try:
+            say(done={"rows": outside.rows_of(data_paths.everything())})
+        except Exception as error:
+            say(error="%s could not be looked through: %s" % (job["path"], error))
+        os._exit(0)
+
+    bpy.app.handlers.load_post.append(loaded)
+    bpy.ops.wm.open_mainfile(filepath=job["path"], load_ui=False, use_scripts=False)
+    raise RuntimeError("%s could not be opened." % job["path"])
+
+
+KINDS = {"still": still, "animation": animation, "views": views, "card": card, "look": look, "import": import_job.run}
 
 
 def apply(scene, job):
@@ -122,6 +140,8 @@ def apply(scene, job):
     if job["frame"] is not None:
         scene.frame_set(job["frame"])
     render.use_file_extension = False
+    for node in outside.nodes_of(job.get("left_out", ())):
+        node.mute = True
 
 
 def facts(scene):

@@ -39,10 +39,10 @@ IN_A_PROCESS = (
 _running = []
 
 
-def wanted(call, background):
-    """Whether a render runs in the window: there is one, nobody asked for a process of its own, and this Blender does
-    it safely. Says so in the call where that is the reason."""
-    if bpy.app.background or background:
+def wanted(call, background, settings):
+    """Whether a render runs in the window: there is one, nobody asked for a process of its own, nothing that the open
+    file has is left out, and this Blender does it safely. Says so in the call where that is the reason."""
+    if bpy.app.background or background or settings["left_out"]:
         return False
     if not versions.renders_only_what_is_shown() or render_windows.opens_one():
         return True

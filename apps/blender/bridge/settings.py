@@ -11,7 +11,7 @@ import math
 
 import bpy
 
-from . import convert, names, paths
+from . import convert, names, outside, path_rules, paths, plain_names
 from .bridgekit.problem import Problem
 
 # Dots in a name that are followed.
@@ -27,8 +27,8 @@ def set_all(call, owner, values, what):
         ready.append((part, prop, _ready(call, prop, value, name)))
     before = [(part, prop, _kept(getattr(part, prop.identifier))) for part, prop, _value in ready]
     try:
-        for part, prop, value in ready:
-            _set(part, prop, value)
+        for part in {part.as_pointer(): part for part, _prop, _value in ready}.values():
+            outside.set_by(call, part, lambda part=part: _set_part(part, ready), what)
     except BaseException:
         for part, prop, value in before:
             setattr(part, prop.identifier, value)
@@ -113,8 +113,9 @@ def _ready(call, prop, value, name):
     if prop.type == "STRING":
         if not isinstance(value, str):
             raise _wrong(name, value, "text")
-        is_path = prop.subtype in ("FILE_PATH", "DIR_PATH") and value
-        return paths.allowed(call, value) if is_path else value
+        if prop.identifier == "name":
+            return plain_names.plain(value)
+        return paths.allowed(call, value) if path_rules.is_path(prop) and value else value
     if not prop.is_array:
         return _scalar(prop, value, name)
     size = prop.array_length
@@ -168,6 +169,12 @@ def _one_of(prop, choices, value, name):
         if folded in (one.identifier.lower(), one.name.lower().replace(" ", "_")):
             return one.identifier
     raise Problem("arguments_invalid", "%r has no choice %r." % (name, value), hint=names.near(value, choices))
+
+
+def _set_part(part, ready):
+    for one, prop, value in ready:
+        if one == part:
+            _set(part, prop, value)
 
 
 def _set(part, prop, value):

@@ -9,7 +9,7 @@ import os
 
 import bpy
 
-from . import names, paths, versions
+from . import names, paths, references, versions
 from .bridgekit.problem import Problem
 
 # Argument -> input that the image is connected to. What is not a colour is read as plain numbers.
@@ -52,6 +52,8 @@ def image(call, told):
         if problem.code == "file_not_found" and os.sep not in told and bpy.data.images:
             problem.hint = "%s Images of the file: %s" % (problem.hint, names.near(told, bpy.data.images.keys()))
         raise
+    if references.is_playlist(path) and not paths.may_go_anywhere(call):
+        raise paths.refused(path, "%s is a list of other files." % path)
     try:
         return bpy.data.images.load(path, check_existing=True)
     except RuntimeError as error:

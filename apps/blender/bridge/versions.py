@@ -175,6 +175,11 @@ def background(world):
     return node
 
 
+def asks_before_freestyle():
+    """Whether the Python of Freestyle runs only where scripts may run. Seen in 4.5 and 5.2; 3.4 does not ask."""
+    return VERSION >= (4, 5)
+
+
 def gltf_import_is_broken():
     """Debian's Blender 3.4 meets a numpy (1.24 and later) that has lost the names its add-on uses."""
     if VERSION >= (3, 6):

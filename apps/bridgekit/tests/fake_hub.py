@@ -26,6 +26,7 @@ class FakeHub:
     def __init__(self, heartbeat_ms=100):
         self.home = tempfile.mkdtemp(prefix="kapelle-test-")
         self.secret = os.urandom(32).hex()
+        self.launch_secrets = {}  # of confined bridges, which do not know the other one
         self.protocol = 1
         self.acknowledge = True
         self.answer_beats = True
@@ -34,6 +35,7 @@ class FakeHub:
         self.messages = []
         self.blobs = {}
         self.announcements = []
+        self.strict = False  # whether it refuses, as the real one does, a call that was not announced
         self.changed = threading.Condition()
         self._listener = None
         self._connection = None
@@ -93,7 +95,19 @@ class FakeHub:
             "owner": "tester", "scopes": ["read", "write", "destructive", "code"], "timeout_ms": None,
         }  # fmt: skip
         message.update(more)
+        if self.strict:
+            self._refuse(message)
         self.send(message)
+
+    def _refuse(self, message):
+        """What the real hub would not let through, for an application that it has no description of."""
+        specs = {one["name"]: one for one in self.announcements[-1].get("commands") or ()}
+        spec = specs.get(message["command"])
+        assert spec is not None, f"command_unknown: {message['command']}; announced are {sorted(specs)}"
+        assert spec["summary"] and spec["effect"] in ("read", "write", "destructive", "code"), spec
+        known, args = spec["args"]["properties"], message["args"]
+        assert set(args) <= set(known), f"arguments_invalid: {sorted(set(args) - set(known))}"
+        assert set(spec["args"].get("required", ())) <= set(args), f"arguments_invalid: {spec['args']['required']}"
 
     def wait(self, kind, seconds=WAIT_S, **fields):
         """The first message of that kind with those fields, waited for."""
@@ -158,7 +172,7 @@ class FakeHub:
 
         hello = hear()
         nonce = os.urandom(16).hex()
-        secret = self.secret.encode()
+        secret = self.launch_secrets.get(hello.get("launch"), self.secret).encode()
         say({
             "t": "challenge", "magic": "kapelle", "protocol": self.protocol, "nonce": nonce,
             "proof": proof("hub", secret, hello["nonce"], nonce),

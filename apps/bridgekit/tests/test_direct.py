@@ -5,6 +5,7 @@ import base64
 import json
 import random
 import socket
+import struct
 import threading
 import unittest
 from unittest import mock
@@ -86,10 +87,11 @@ class Client:
         decoder = json.JSONDecoder()
         while True:
             try:
+                self._left = self._left.lstrip(" ")
                 told, at = decoder.raw_decode(self._left)
                 rest = self._left[at:]
                 self.end = rest[:1] if rest[:1] in ("\0", "\n") else ""
-                self._left = rest[len(self.end) :]
+                self._left = rest[len(self.end) :].lstrip(" ")
                 return told
             except ValueError:
                 data = self.socket.recv(65536)
@@ -103,6 +105,12 @@ class Client:
 
     def code(self, code, **params):
         return self.ask({"type": "execute_code", "params": dict(params, code=code)})
+
+
+def reset_connection(one):
+    """As a client does that is killed with something unread."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    one.close()
 
 
 class Direct(unittest.TestCase):
@@ -248,6 +256,80 @@ class Direct(unittest.TestCase):
             self.assertEqual((told["done"], told["status"]), (True, "cancelled"))
             told = client.ask({"type": "get_job_status", "params": {"job_id": "none"}})
             self.assertEqual(told["code"], "call_unknown")
+
+    def test_asynchronous_as_the_forms_have_it(self):
+        with self.client() as client:
+            told = client.code("5", execution_mode="async")
+            self.assertEqual((told["response"], told["message"]), ("OK", "Code execution scheduled"))
+            self.assertTrue(told["job_id"])
+            told = client.code("5", execution_mode="at once")
+            self.assertEqual((told["status"], told["code"]), ("error", "arguments_invalid"))
+            self.assertIn("sync, async, auto", told["message"])
+            params = {"code": "print(3)", "execution_mode": "async"}
+            client.send({"action": "execute_code", "params": params, "id": "later"})
+            first, second = client.hear(), client.hear()
+            self.assertEqual((first["id"], first["status"]), ("later", "processing"))
+            self.assertEqual(first["message"], "Code execution started")
+            self.assertEqual((second["id"], second["type"], second["output"]), ("later", "code_executed", "3\n"))
+
+    def test_auto_waits_and_then_goes_on_as_asynchronous(self):
+        with self.client() as client:
+            self.assertEqual(client.code("5", execution_mode="auto")["result"], 5)
+            told = client.code("while True: pass", execution_mode="auto", async_after=0.05)
+            self.assertEqual(told["response"], "OK")
+            told = client.ask({"type": "cancel_job", "params": {"job_id": told["job_id"]}})
+            self.assertEqual(told["status"], "success")
+
+    def test_the_synchronous_form_has_the_value_as_its_result(self):
+        with self.client() as client:
+            told = client.code("_result = {'a': 1}\n2", execution_mode="sync")
+            self.assertEqual((told["status"], told["result"]), ("success", {"a": 1}), "_result counts first")
+            self.assertEqual((told["error"], told["traceback"]), (None, None))
+            self.assertEqual(client.code("2", timeout=20)["result"], 2)
+            self.assertEqual(client.code("_result = 1\n2")["result"]["value"], 1, "also in the older form")
+            told = client.code("print('x')", capture_output=False)
+            self.assertEqual(told["output"]["stdout"], "")
+
+    def test_reset(self):
+        with self.client() as client:
+            client.code("kept = 5")
+            self.assertEqual(client.code("'kept' in globals()", reset=True)["result"]["value"], False)
+            client.code("kept = 5")
+            self.assertEqual(client.ask({"type": "reset"}), {"status": "success", "result": {"reset": True}})
+            self.assertEqual(client.code("'kept' in globals()")["result"]["value"], False)
+
+    def test_an_id_comes_back_also_with_an_error(self):
+        with self.client() as client:
+            for wrong in ({"params": [1]}, {"params": "x"}, {"params": {"code": 5}}):
+                told = client.ask(dict(wrong, action="execute_code", id="mine"))
+                self.assertEqual((told["id"], told["status"], told["success"]), ("mine", "error", False), wrong)
+                self.assertTrue(told["message"])
+            told = client.ask({"action": "execute_code", "params": {"code": "1/0"}, "id": "mine"})
+            self.assertEqual((told["id"], told["status"]), ("mine", "error"))
+            self.assertIn("division by zero", told["message"])
+            self.assertEqual(client.ask({"action": 5, "id": 3})["id"], 3)
+
+    def test_a_call_without_a_limit_has_one(self):
+        with mock.patch.object(direct, "TIMEOUT_S", 0.2), self.client() as client:
+            told = client.code("while True: pass")
+            self.assertEqual((told["status"], told["error_type"]), ("error", "timed_out"))
+            self.assertEqual(client.code("import time; time.sleep(0.4); 1", timeout=20)["result"], 1)
+
+    def test_a_client_that_leaves_ends_its_call(self):
+        for leave in (lambda one: one.close(), reset_connection):
+            with self.client() as client:
+                client.send({"type": "execute_code", "params": {"code": "while True: pass", "timeout": 600}})
+                wait_for(lambda: self.executor.running, what="its run")
+                leave(client.socket)
+                wait_for(lambda: not self.executor.running, what="its end")
+            with self.client() as client:
+                self.assertEqual(client.code("1+1")["result"]["value"], 2)
+
+    def test_a_client_that_has_said_all_still_hears(self):
+        with self.client() as client:
+            client.send({"type": "execute_code", "params": {"code": "import time; time.sleep(0.3); 7"}})
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(client.hear()["result"]["value"], 7)
 
     def test_progress_for_those_who_ask(self):
         with self.client() as client:

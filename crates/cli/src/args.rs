@@ -115,6 +115,8 @@ pub enum Verb {
     Debug(commands::debug::Debug),
     Adopt(commands::adopt::Adopt),
     Completions(commands::completions::Completions),
+    #[command(hide = true)]
+    Confined(commands::confined::Confined),
 }
 
 #[cfg(test)]

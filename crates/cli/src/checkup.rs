@@ -78,10 +78,27 @@ pub(crate) fn all(session: &Session) -> Vec<Finding> {
     findings.extend(tokens(&session.home.tokens_dir()));
     findings.extend(room(session.home.path()));
     findings.extend(hub(session));
+    findings.push(confinement());
     findings.extend(blender(session.home.path()));
     findings.extend(apps::blender::addons().iter().map(addon));
     findings.extend(neighbours());
     findings
+}
+
+/// Whether a background instance can be kept to the allowed folders by the system.
+fn confinement() -> Finding {
+    const NAME: &str = "confinement";
+    match hub::confine::kernel::look() {
+        Ok(kernel) => Finding::ok(
+            NAME,
+            format!("background instances can be confined: {}", kernel.says()),
+        ),
+        Err(why) => Finding::warn(
+            NAME,
+            format!("not confined: {why}"),
+            "callers without the scope `code` import glTF, OBJ and .blend only; it needs Linux 6.2 or newer with Landlock",
+        ),
+    }
 }
 
 /// Who listens on the ports that other programs of this field use; all asked at once.

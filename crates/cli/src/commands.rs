@@ -12,6 +12,7 @@ pub(crate) mod code;
 #[expect(clippy::module_inception, reason = "a verb of that name")]
 pub(crate) mod commands;
 pub(crate) mod completions;
+pub(crate) mod confined;
 pub(crate) mod dashboard;
 pub(crate) mod debug;
 pub(crate) mod demo;
@@ -66,5 +67,6 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Adopt(words)) => words.run(session),
         Some(Verb::Debug(words)) => words.run(session),
         Some(Verb::Completions(words)) => words.run(session),
+        Some(Verb::Confined(words)) => words.run(),
     }
 }

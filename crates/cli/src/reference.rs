@@ -41,7 +41,10 @@ fn add(page: &mut String, command: &mut Command, level: usize) {
         lines.join("\n").trim_end()
     )
     .ok();
-    for verb in command.get_subcommands_mut() {
+    for verb in command
+        .get_subcommands_mut()
+        .filter(|verb| !verb.is_hide_set())
+    {
         add(page, verb, level + 1);
     }
 }

@@ -65,9 +65,12 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
         bound => bound?,
     };
     // Bridges are told the address by the run file, so any port will do; they live on this machine.
-    let bridges = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let bridges = bind_for_bridges(&home).await?;
     let store = Store::open(&home)?;
     let hub = Hub::new(home.clone(), apps::all(), store.stores())?;
+    if let Ok(kapelle) = std::env::current_exe() {
+        hub.use_launcher(kapelle);
+    }
     let mut signals = Signals::listen();
     let ready = announce(&home, &http, &bridges)?;
     let bridge_door = tokio::spawn({
@@ -151,6 +154,17 @@ fn say_ready(ui: Ui, ready: &Ready) {
     let mut out = io::stdout().lock();
     // Who started us may not want to hear it.
     writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+}
+
+/// Any port, but that of an earlier hub whose confined instances live: they may dial no other one.
+async fn bind_for_bridges(home: &Home) -> Result<TcpListener, Box<Problem>> {
+    if let Some(port) = hub::port_of_earlier(home.root()) {
+        match bind((Ipv4Addr::LOCALHOST, port).into()).await {
+            Ok(listener) => return Ok(listener),
+            Err(problem) => tracing::warn!(%problem, "confined instances have to be started again"),
+        }
+    }
+    bind((Ipv4Addr::LOCALHOST, 0).into()).await
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
@@ -300,6 +314,7 @@ pub(crate) fn blender_launch(
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        confined: None,
         reserved_for: None,
     };
     Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)

@@ -99,7 +99,7 @@ pub(crate) struct FindQuery {
 }
 
 pub(crate) async fn list(State(door): State<Door>) -> Json<Value> {
-    Json(json!({ "instances": door.hub.instances() }))
+    Json(json!({ "instances": door.hub.instances(), "confinement": door.hub.why_unconfined() }))
 }
 
 pub(crate) async fn show(State(door): State<Door>, Path(name): Path<String>) -> Answer {

@@ -29,7 +29,7 @@ pub trait App: Send + Sync {
     fn installs(&self) -> bool {
         false
     }
-    /// The programs of this machine that its bridge can be installed in. May block: it looks at each.
+    /// The programs of this machine that a copy can be started from, best first. May block: it looks at each.
     fn programs(&self, _home: &Home) -> Vec<Program> {
         Vec::new()
     }
@@ -75,6 +75,10 @@ pub struct Program {
     pub program: PathBuf,
     /// Nothing when it does not run.
     pub version: Option<String>,
+    /// It is a Python that has the app as a module: started as `python` instead of as `program`.
+    pub module: bool,
+    /// Whether the app's bridge can be installed in it.
+    pub installs: bool,
 }
 
 /// What somebody wants started; the body of `POST /v1/instances`.
@@ -110,6 +114,10 @@ pub struct LaunchRequest {
     /// Whether code inside the file may run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scripts: bool,
+    /// Whether the system keeps it to the folders that are allowed. When nobody says: for callers without `code`, where
+    /// that can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<bool>,
     /// The work that it is started for: it gets no call that does not name it. Set by the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_for: Option<String>,
@@ -127,4 +135,6 @@ pub struct Launch {
     pub env: Vec<(String, OsString)>,
     /// As the bridge will announce it.
     pub mode: Mode,
+    /// What a confined one has to read and run beside the system's own: the program, its libraries, the bridge.
+    pub places: Vec<PathBuf>,
 }

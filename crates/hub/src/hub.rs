@@ -21,6 +21,7 @@ use crate::callers::{Caller, Callers};
 use crate::catalog::Catalog;
 use crate::conduct::{self, Conductors};
 use crate::config::Config;
+use crate::confine::Confinement;
 use crate::feed::{Feed, Subscription};
 use crate::history::History;
 use crate::home::{Home, random_hex};
@@ -51,6 +52,7 @@ pub struct Hub(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) config: Config,
+    pub(crate) confinement: Confinement,
     pub(crate) callers: Arc<Callers>,
     pub(crate) sessions: Sessions,
     pub(crate) bridge_token: String,
@@ -105,6 +107,7 @@ impl Hub {
         })?;
         let inner = Inner {
             config,
+            confinement: Confinement::look(),
             callers,
             sessions: Sessions::open(&home),
             bridge_token,

@@ -229,3 +229,8 @@ pub const DESCRIPTORS: u64 = 8_192;
 pub const INSTANCE_LABELS_MAX: usize = 8;
 /// How long a process that says no number, and has a job, is waited for when nothing is heard of it.
 pub const JOB_SILENT_MAX: Duration = Duration::from_secs(60);
+/// Places that a confined process is given: a folder with something private in it counts as its parts. Far more than
+/// a person's own folder has; beyond it a start would take seconds.
+pub const CONFINED_RULES_MAX: usize = 4_096;
+/// What the launcher of a confined process reads, in bytes: some thousand paths.
+pub const CONFINED_PLAN_BYTES_MAX: u64 = 1024 * 1024;

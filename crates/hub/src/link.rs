@@ -62,8 +62,8 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
         }
     };
     drop(stranger);
-    let announcement = match greeted {
-        Ok(Ok(announcement)) => announcement,
+    let greeted = match greeted {
+        Ok(Ok(greeted)) => greeted,
         Ok(Err(refusal)) => {
             tracing::warn!(peer, problem = %refusal.problem(), "a bridge was refused");
             refusal.send(&outbox).await;
@@ -76,7 +76,12 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
         }
     };
     reader.buffer.resize(READ_BYTES, 0);
-    let instance = match hub.roster.join(&hub, &announcement) {
+    let mut announcement = greeted.announcement;
+    let joined = match greeted.confined {
+        Some(instance) => Ok(instance),
+        None => hub.roster.join(&hub, &announcement),
+    };
+    let instance = match joined {
         Ok(instance) => instance,
         Err(problem) => {
             tracing::warn!(peer, %problem, "a bridge was refused");
@@ -87,9 +92,10 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     outbox.send(&FromHub::Welcome {
         instance: instance.name.clone(),
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+        roots: hub.config.files.told(),
+        confine: hub.confinement.for_bridges(),
     });
     outbox.use_blobs(Arc::clone(&hub.blobs));
-    let mut announcement = announcement;
     let complete = announcement.calls.complete;
     // What another session of the same process has heard, this one cannot know.
     announcement.calls.complete &= instance.is_of_session(&announcement.session);

@@ -13,7 +13,7 @@ use crate::callers::{Caller, Scope};
 use crate::hub::Inner as Hub;
 
 /// What in the home folder is the hub's own.
-const HOME_PRIVATE: [&str; 9] = [
+pub(crate) const HOME_PRIVATE: [&str; 9] = [
     "tokens",
     "run",
     "logs",
@@ -25,7 +25,7 @@ const HOME_PRIVATE: [&str; 9] = [
     "jobs",
 ];
 /// Kept for the owner: may be opened, but not written over.
-const HOME_KEPT: [&str; 1] = ["recovery"];
+pub(crate) const HOME_KEPT: [&str; 1] = ["recovery"];
 
 /// The real path of something to read.
 pub(crate) fn may_read(hub: &Hub, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
@@ -53,10 +53,12 @@ fn allowed(
             .chain(roots)
             .map(|root| root.display().to_string())
             .collect();
-        Problem::new(Code::PATH_REFUSED, why).hint(format!(
-            "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
-            told.join(", ")
-        ))
+        Problem::new(Code::PATH_REFUSED, why)
+            .hint(format!(
+                "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
+                told.join(", ")
+            ))
+            .detail("path", real.display().to_string())
     };
     if path.components().any(|part| part == Component::ParentDir) {
         return Err(refused(format!(
@@ -65,8 +67,9 @@ fn allowed(
         )));
     }
     let home = self::real(hub.home.root());
-    let own = private.iter().copied().flatten();
-    if own.into_iter().any(|own| real.starts_with(home.join(own))) {
+    if first_below(&home, &real)
+        .is_some_and(|name| private.iter().copied().flatten().any(|own| name == *own))
+    {
         return Err(refused(format!(
             "{} is a place of the hub's own.",
             real.display()
@@ -80,6 +83,14 @@ fn allowed(
         "{} lies outside the folders that this caller may use.",
         real.display()
     )))
+}
+
+/// The first name below a folder, without what some file systems do not tell apart: case, dots at its end, streams.
+fn first_below(folder: &Path, path: &Path) -> Option<String> {
+    let name = path.strip_prefix(folder).ok()?.components().next()?;
+    let name = name.as_os_str().to_string_lossy().to_lowercase();
+    let name = name.split(':').next().unwrap_or_default();
+    Some(name.trim_end_matches(['.', ' ']).to_owned())
 }
 
 /// Without links, as far as it is there.

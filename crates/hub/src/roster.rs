@@ -33,6 +33,8 @@ pub(crate) struct Instance {
     pub(crate) app: AppId,
     /// The work that it was started for; only calls that name it are given to it.
     pub(crate) reserved_for: Option<String>,
+    /// Whether it was launched confined: then only the bridge that knows the secret of its launch is it.
+    pub(crate) confined: bool,
     pub(crate) lane: Arc<Lane>,
     facts: Mutex<Facts>,
 }
@@ -120,19 +122,26 @@ impl Roster {
         };
         let by_session =
             |instance: &&Arc<Instance>| instance.facts().session.as_deref() == Some(&said.session);
-        let old = instances
-            .values()
+        let open = || instances.values().filter(|instance| !instance.confined);
+        let old = open()
             .find(by_session)
-            .or_else(|| instances.values().find(by_launch))
+            .or_else(|| open().find(by_launch))
             .filter(|instance| instance.app == app)
             .cloned();
         if let Some(instance) = old {
             return Ok(instance);
         }
         let name = free_name(&mut instances, &app, said.name.as_ref())?;
-        let instance = Instance::new(&app, &name, said.mode, None, &hub.records);
+        let instance = Instance::new(&app, &name, said.mode, None, false, &hub.records);
         instances.insert(name, Arc::clone(&instance));
         Ok(instance)
+    }
+
+    /// The confined instance of a launch.
+    pub(crate) fn confined(&self, launch: &str) -> Option<Arc<Instance>> {
+        let is_it =
+            |one: &&Arc<Instance>| one.confined && one.facts().launch.as_deref() == Some(launch);
+        self.lock().values().find(is_it).cloned()
     }
 
     /// A place for an instance that the hub is about to launch.
@@ -147,7 +156,8 @@ impl Roster {
         let mut instances = self.lock();
         let name = free_name(&mut instances, app, wished)?;
         let reserved_for = request.reserved_for.clone();
-        let instance = Instance::new(app, &name, request.mode, reserved_for, records);
+        let confined = request.confined == Some(true);
+        let instance = Instance::new(app, &name, request.mode, reserved_for, confined, records);
         instance.facts().launch = Some(launch.to_owned());
         instances.insert(name, Arc::clone(&instance));
         Ok(instance)
@@ -257,12 +267,14 @@ impl Instance {
         name: &InstanceName,
         mode: Mode,
         reserved_for: Option<String>,
+        confined: bool,
         records: &Records,
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.clone(),
             app: app.clone(),
             reserved_for,
+            confined,
             lane: Lane::new(app.clone(), name.clone(), records.clone()),
             facts: Mutex::new(Facts {
                 session: None,
@@ -368,8 +380,42 @@ impl Instance {
             rss_mb: facts.rss_mb,
             limits: hub.supervisor.limits_of(&self.name),
             reserved_for: self.reserved_for.clone(),
+            confined: self.confined,
+            confinement: self.why_unconfined(facts.mode, hub),
             notice: facts.notice.clone(),
         }
+    }
+
+    /// Why it is not confined, when it is not.
+    fn why_unconfined(&self, mode: Mode, hub: &Hub) -> Option<String> {
+        match (self.confined, hub.supervisor.owns(&self.name)) {
+            (true, _) => None,
+            (false, true) => Some(hub.confinement.why_unconfined(mode)),
+            (false, false) => Some("The hub did not start it.".to_owned()),
+        }
+    }
+
+    /// What a confined bridge says of itself, without what it may not say: it is this instance and no other.
+    ///
+    /// # Errors
+    /// `handshake_refused` when it says that it is of another app.
+    pub(crate) fn vouch_for(&self, said: &mut Announcement) -> Result<(), Problem> {
+        if said.app != self.app {
+            return Err(Problem::new(
+                Code::HANDSHAKE_REFUSED,
+                format!("`{}` is a {} and no {}.", self.name, self.app, said.app),
+            ));
+        }
+        let facts = self.facts();
+        said.name = Some(self.name.clone());
+        said.launch.clone_from(&facts.launch);
+        said.pid = facts.pid;
+        if said.mode == Mode::Gui {
+            said.mode = facts.mode;
+        }
+        // Its app's commands are described here; others are nobody's.
+        said.commands.clear();
+        Ok(())
     }
 
     /// Tells the feed when the instance is in another state than it last told.

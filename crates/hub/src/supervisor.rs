@@ -24,11 +24,14 @@ use crate::limits;
 use crate::roster::Instance;
 
 mod bounds;
+mod confined;
 mod launch;
 mod run_file;
 mod stop;
 mod watch;
 
+use confined::Walls;
+pub use confined::port_of_earlier;
 use launch::{start_failed, stopped_meanwhile};
 #[cfg(fuzzing)]
 pub(crate) use run_file::fuzzing_run_file;
@@ -54,6 +57,8 @@ enum Place {
 
 struct Owned {
     request: LaunchRequest,
+    /// Of the process that lives now, when it is confined.
+    walls: Option<Walls>,
     stopping: bool,
     /// Started by a hub before this one.
     adopted: bool,
@@ -247,6 +252,7 @@ impl Supervisor {
         let ours = CancellationToken::new();
         let owned = Owned {
             request,
+            walls: None,
             stopping: false,
             adopted: adopted.is_some(),
             restarts: 0,
@@ -267,7 +273,8 @@ impl Supervisor {
         let mut all = self.lock();
         if !ours.is_cancelled() {
             ours.cancel();
-            all.remove(name);
+            let walls = all.remove(name).and_then(|owned| owned.walls);
+            confined::forget(hub, walls);
             std::fs::remove_file(run_file(hub, name)).ok();
         }
     }

@@ -107,6 +107,7 @@ pub fn program(test: &str, behaviour: Behaviour, request: &LaunchRequest) -> Lau
             .to_vec(),
         env,
         mode: request.mode,
+        places: Vec::new(),
     }
 }
 
@@ -118,6 +119,7 @@ pub fn shell(line: &str, mode: Mode) -> Launch {
         args: ["-c", line].map(OsString::from).to_vec(),
         env: Vec::new(),
         mode,
+        places: Vec::new(),
     }
 }
 

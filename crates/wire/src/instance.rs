@@ -94,6 +94,12 @@ pub struct InstanceView {
     /// The work that it was started for and that ends it; no other call is given to it unless it is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_for: Option<String>,
+    /// Whether the system keeps its process to the folders that are allowed.
+    #[serde(default)]
+    pub confined: bool,
+    /// Why it is not confined, for people.
+    #[serde(default)]
+    pub confinement: Option<String>,
     /// Something that a person should do about it, for example update its bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,

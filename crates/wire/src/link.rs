@@ -29,6 +29,11 @@ pub enum FromHub {
     Welcome {
         instance: InstanceName,
         heartbeat_ms: u64,
+        /// The folders of `[files] roots` as the configuration has them now.
+        #[serde(default)]
+        roots: Vec<String>,
+        #[serde(default)]
+        confine: Confine,
     },
     Refused {
         problem: Box<Problem>,
@@ -43,6 +48,17 @@ pub enum FromHub {
     },
     Beat,
     Stop,
+}
+
+/// How a bridge has a program of its own confined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confine {
+    /// The program that confines itself and becomes another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<String>,
+    /// Why there is none, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
 }
 
 /// Run this.
@@ -93,6 +109,9 @@ pub enum FromBridge {
         magic: String,
         protocol: u32,
         nonce: String,
+        /// Of a confined process, which knows the secret of its launch and not the bridge token: which launch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        launch: Option<String>,
     },
     Proof {
         proof: String,

@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import describe, framing, host, names, naming, placing
+from .. import describe, framing, host, names, naming, placing, plain_names
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -28,8 +28,9 @@ def create(
         )
     point = placing.point_of(look_at, "look_at") if look_at is not None else None
     placing.leave_edit_mode()
-    data = bpy.data.cameras.new(name or "Camera")
-    made = bpy.data.objects.new(name or "Camera", data)
+    title = plain_names.plain(name) or "Camera"
+    data = bpy.data.cameras.new(title)
+    made = bpy.data.objects.new(title, data)
     placing.collection_for().objects.link(made)
     data.type = "ORTHO" if kind == "orthographic" else "PERSP"
     data.lens = lens

@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import describe, host, names, naming, placing
+from .. import describe, host, names, naming, placing, plain_names
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -20,6 +20,7 @@ def list_(call, scene=None):
 
 @table.command("collection.create", effect="write")
 def create(call, name, parent=None, objects=None, active=False):
+    name = plain_names.plain(name)
     home = _collection(parent)
     inside = naming.objects(None, objects, "collection.create") if objects else []
     if name in bpy.data.collections:

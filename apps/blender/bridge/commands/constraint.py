@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import host, names, settings
+from .. import host, names, plain_names, settings
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -33,7 +33,7 @@ def add(call, object, kind, target=None, name=None, influence=1.0, settings=None
     try:
         _set(call, made, target, influence, None, settings)
         if name is not None:
-            made.name = name
+            made.name = plain_names.plain(name)
     except BaseException:
         owner.constraints.remove(made)
         raise

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""file.*: opening, saving, reading and writing files. Which paths a caller may use is decided in paths.py."""
+"""file.*: opening, saving, reading and writing files. Which paths a caller may use is decided in paths.py, what may be
+in a file that it opens or reads in outside.py."""
 
-import errno
 import os
 from contextlib import contextmanager
 
 import bpy
 
-from .. import describe, host, names, paths, placing
+from .. import data_paths, describe, host, imports, names, opening, outside, paths, placing, plain_names
 from .. import formats as known
 from .. import missing as needs
 from ..bridgekit.problem import Problem
@@ -34,11 +34,13 @@ def open_(call, path, scripts=False):
             hint="Leave out `scripts`; the file opens without running them.",
         )
     found = paths.to_read(call, path)
+    opening.look_before(call, found)
     kept = _keep_copy(call)
     try:
-        bpy.ops.wm.open_mainfile(filepath=found, load_ui=False, use_scripts=bool(scripts))
+        with opening.looked_at(call, found):
+            bpy.ops.wm.open_mainfile(filepath=found, load_ui=False, use_scripts=bool(scripts))
     except RuntimeError as error:
-        raise _failed("%s could not be opened" % found, error) from None
+        raise known.failed("%s could not be opened" % found, error) from None
     return {"file": bpy.data.filepath, "recovery": kept, "scene": describe.scene(bpy.context.scene)}
 
 
@@ -47,6 +49,7 @@ def new(call, empty=False):
     kept = _keep_copy(call)
     with host.current().guards.lifted():
         bpy.ops.wm.read_homefile(use_empty=bool(empty), use_factory_startup=True, load_ui=False)
+    host.current().scripts.started_anew()
     return {"file": None, "recovery": kept, "scene": describe.scene(bpy.context.scene)}
 
 
@@ -70,13 +73,15 @@ def save(call, path=None, overwrite=False, copy=False, compress=False):
         target = bpy.data.filepath
     else:
         target = _to_save(call, _with_suffix(path, (".blend",)), overwrite)
+    if bpy.data.use_autopack:  # the save would read what it packs
+        outside.refuse(call, data_paths.everything(), "Saving with everything packed")
     if copy:
         host.current().copy_to(target)
     else:
         try:
             bpy.ops.wm.save_as_mainfile(filepath=target, check_existing=False, compress=bool(compress))
         except RuntimeError as error:
-            raise _failed("%s could not be saved" % target, error) from None
+            raise known.failed("%s could not be saved" % target, error) from None
     return {"path": target, "bytes": os.path.getsize(target), "file": bpy.data.filepath or None}
 
 
@@ -86,31 +91,10 @@ def import_(call, path, format=None, objects=None, scale=1.0):
     kind = known.of_path(found, format)
     if not kind.can_read:
         raise known.cannot(kind, "import")
-    runs_drivers = bpy.context.preferences.filepaths.use_scripts_auto_execute
-    if kind.name == "blend" and runs_drivers and not paths.may_go_anywhere(call):
-        raise Problem(
-            "forbidden",
-            "This Blender runs Python that it finds in files, and a .blend may hold some in its drivers.",
-            hint="Switch off Auto Run Python Scripts in its preferences, or ask as a caller with the scope `code`.",
-        )
     placing.leave_edit_mode()
-    before = {one.as_pointer() for one in bpy.data.objects}
-    if kind.name == "blend":
-        _append(found, objects)
-    else:
-        _read(kind, found, scale)
-    added = [one for one in bpy.data.objects if one.as_pointer() not in before]
-    if not added:  # some readers report nothing when a file is broken
-        raise Problem(
-            "call_failed",
-            "No object came out of %s: it is empty or no valid %s file." % (found, kind.title),
-            hint="See the logs of this call, or pass `format` if the suffix is wrong.",
-        )
-    if scale != 1.0 and kind.name in ("blend", "glb", "gltf"):  # the other readers scale by themselves
-        for one in added:
-            if one.parent is None:
-                one.scale = [number * scale for number in one.scale]
-                one.location = [number * scale for number in one.location]
+    # Which files it may read is decided in imports.py, and in here what becomes of the Python in what came.
+    with host.current().scripts.foreign(call) as still:
+        added = imports.read(call, kind, found, objects, scale, still)
     bpy.context.view_layer.update()
     return {"path": found, "format": kind.name, "objects": [describe.brief(one) for one in added]}
 
@@ -128,11 +112,15 @@ def export(call, path, format=None, objects=None, apply_modifiers=True, overwrit
         beside = os.path.splitext(target)[0] + suffix
         if os.path.lexists(beside) and not overwrite:
             raise paths.exists(beside)
+    outside.refuse(call, data_paths.everything(), "Exporting")
+    outside.refuse_links(call, target)
+    _refuse_odd(kind)
     placing.leave_edit_mode()
     try:
-        _write(kind, target, chosen, apply_modifiers)
+        with plain_names.while_exporting():
+            _write(kind, target, chosen, apply_modifiers)
     except RuntimeError as error:
-        raise _failed("%s could not be written" % target, error) from None
+        raise known.failed("%s could not be written" % target, error) from None
     if not os.path.isfile(target):
         raise Problem("call_failed", "Blender wrote no file %s." % target, hint="See the logs of this call.")
     return {"path": target, "format": kind.name, "bytes": os.path.getsize(target)}
@@ -175,31 +163,13 @@ def _only(chosen):
         layer.objects.active = active
 
 
-def _read(kind, path, scale):
-    # The readers name the same thing differently; what one does not know is left out for it.
-    options = {"as_background_job": False}
-    if kind.name not in ("glb", "gltf"):
-        options.update(global_scale=scale, scale=scale)
-    try:
-        kind.read(path, **options)
-    except RuntimeError as error:
-        raise _failed("%s could not be read" % path, error) from None
-
-
-def _append(path, wanted):
-    try:
-        with bpy.data.libraries.load(path, link=False) as (there, here):
-            stored = [*there.objects]
-            for one in wanted or ():
-                if one not in stored:
-                    raise names.unknown("object in the file", one, stored)
-            here.objects = [*wanted] if wanted else stored
-    except OSError as error:
-        raise _failed("%s could not be read" % path, error) from None
-    home = placing.collection_for()
-    for one in here.objects:
-        if one is not None:
-            home.objects.link(one)
+def _refuse_odd(kind):
+    """An OBJ tells the pictures of its materials line by line."""
+    odd = plain_names.odd_paths() if kind.name == "obj" else ()
+    if odd:
+        raise paths.refused(
+            odd[0].filepath, "The path of the image %r holds a line end or another control character." % odd[0].name
+        )
 
 
 def _to_save(call, path, overwrite):
@@ -221,12 +191,4 @@ def _keep_copy(call):
     try:
         return host.current().keep_copy()
     except (OSError, RuntimeError) as error:
-        raise _failed("The unsaved changes could not be kept, so nothing was closed", error) from None
-
-
-def _failed(what, error):
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return Problem("disk_full", "%s: the disk is full." % what, retryable=True)
-    said = str(error).strip()
-    said = said[len("Error: ") :] if said.startswith("Error: ") else said
-    return Problem("call_failed", "%s: %s" % (what, said.splitlines()[-1] if said else type(error).__name__))
+        raise known.failed("The unsaved changes could not be kept, so nothing was closed", error) from None

@@ -5,7 +5,7 @@ import math
 
 import bpy
 
-from .. import describe, names, placing
+from .. import describe, names, placing, plain_names
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -35,7 +35,7 @@ def create(
     _check_spot(kind.upper(), angle, None)
     point = placing.point_of(look_at, "look_at") if look_at is not None else None
     placing.leave_edit_mode()
-    title = name or kind.capitalize()
+    title = plain_names.plain(name) or kind.capitalize()
     data = bpy.data.lights.new(title, kind.upper())
     made = bpy.data.objects.new(title, data)
     placing.collection_for().objects.link(made)

@@ -4,7 +4,7 @@
 import bpy
 
 from .. import convert as values
-from .. import describe, host, names, naming, placing, surfaces, versions
+from .. import describe, host, names, naming, placing, plain_names, surfaces, versions
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -39,7 +39,7 @@ def create(
     target = names.object_named(object) if object is not None else None
     if target is not None:
         _check_surface(target)
-    made = bpy.data.materials.new(name or "Material")
+    made = bpy.data.materials.new(plain_names.plain(name) or "Material")
     if emission_color is not None and emission_strength is None:
         emission_strength = 1.0  # since 4.0 a new one has strength 0, and the colour alone would do nothing
     given = {
@@ -169,7 +169,7 @@ def duplicate(call, name, new_name=None, object=None, slot=None):
         _check_surface(target)
     made = found.copy()
     if new_name is not None:
-        made.name = new_name
+        made.name = plain_names.plain(new_name)
     if target is not None:
         _put(target, made, slot)
     return describe.material(made)

@@ -5,7 +5,7 @@ import bmesh
 import bpy
 from mathutils import Matrix
 
-from .. import arrays, describe, meshes, names, placing
+from .. import arrays, describe, meshes, names, placing, plain_names
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -33,6 +33,7 @@ def create(
     # Everything that can be refused comes before anything is made.
     surfaces = [names.find(bpy.data.materials, "material", one) for one in materials or ()]
     home = placing.collection_for(collection) if replace is None else None
+    name = plain_names.plain(name)
     old = names.object_of(replace, "MESH", "mesh") if replace is not None else None
     parts = _Parts(call, vertices, faces, sizes, edges)
     parts.surface(call, uvs, normals, colors, material_indices, len(surfaces) or len(old.data.materials if old else ()))

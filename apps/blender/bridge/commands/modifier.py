@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import copying, describe, host, modifiers, names, operating, versions
+from .. import copying, describe, host, modifiers, names, operating, plain_names, versions
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -29,7 +29,7 @@ def add(call, object, kind, name=None, settings=None, position=None):
     if not hasattr(owner, "modifiers"):
         raise _unsuitable(owner, wanted)
     try:
-        made = owner.modifiers.new(name or modifiers.kinds()[wanted], wanted)
+        made = owner.modifiers.new(plain_names.plain(name) or modifiers.kinds()[wanted], wanted)
     except (RuntimeError, TypeError):
         made = None
     if made is None:
@@ -55,7 +55,7 @@ def set_(call, object, name, settings=None, rename=None, visible=None, visible_i
     if visible_in_viewport is not None:
         found.show_viewport = visible_in_viewport
     if rename is not None:
-        found.name = rename
+        found.name = plain_names.plain(rename)
     return _told(owner, found)
 
 

@@ -10,7 +10,7 @@ import fnmatch
 import bpy
 
 from .. import convert as values
-from .. import copying, describe, host, names, naming, operating, placing, reshaping, settings, shapes
+from .. import copying, describe, host, names, naming, operating, placing, plain_names, reshaping, settings, shapes
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -63,7 +63,8 @@ def create(
     home = placing.collection_for(collection)
     shape = shapes.Shape(kind, size, depth, thickness, segments, smooth, text, points)
     placing.leave_edit_mode()
-    made = bpy.data.objects.new(name or shapes.title(kind), shape.data(name or shapes.title(kind)))
+    title = plain_names.plain(name) or shapes.title(kind)
+    made = bpy.data.objects.new(title, shape.data(title))
     if made.type == "EMPTY":
         made.empty_display_size = size / 2.0
     home.objects.link(made)
@@ -117,7 +118,7 @@ def duplicate(
     for number in range(1, count + 1):
         copy = copying.duplicate(original, linked, children, home)
         if new_name is not None:
-            copy.name = new_name
+            copy.name = plain_names.plain(new_name)
         placing.move(
             copy,
             [number * each for each in offset] if offset is not None else None,
@@ -133,7 +134,7 @@ def rename(call, name, to, data=True):
     found = names.object_named(name)
     naming.rename(bpy.data.objects, "object", found, to)
     if data and found.data is not None and found.data.users == 1 and found.data.library is None:
-        found.data.name = to
+        found.data.name = plain_names.plain(to)
     return describe.full(found)
 
 

@@ -6,8 +6,8 @@ import os
 
 import bpy
 
+from .. import data_paths, host, names, outside, paths, references, render_here, render_modal, sheets, versions
 from .. import frames as numbered
-from .. import names, paths, render_here, render_modal, sheets, versions
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
 from ..render import PICTURES, Work, media_type, move, new_path, with_copy
@@ -36,6 +36,7 @@ def still(
         call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=frame
     )
     target = paths.to_write(call, _picture(path, shown.name), overwrite)
+    _keep_inside(call, settings)
     suffix = os.path.splitext(target)[1].lower()
     settings.update(suffix=suffix, format=PICTURES[suffix])
     note = _denoise_note(shown, engine)
@@ -44,6 +45,7 @@ def still(
         made, small = told.pop("made"), told.pop("preview")
         move(made, target, overwrite)
         told.update(path=target, bytes=os.path.getsize(target), preview=_preview(call, small))
+        told["left_out"] = _told_left_out(settings)
         if note:
             call.log("info", note, "render.still")
         if blob:
@@ -51,7 +53,7 @@ def still(
                 told["blob"] = call.blob(picture.read(), media_type=media_type(target))
         return told
 
-    if render_modal.wanted(call, background):
+    if render_modal.wanted(call, background, settings):
         return render_modal.still(call, shown, settings, finish)
     work = with_copy(Work("still", settings))
     return Deferred(lambda call: work.run(call, lambda told: finish(call, told)))
@@ -82,12 +84,14 @@ def animation(
     )
     plan = numbered.Plan(call, shown, path, start, end, step, format, existing)
     settings.update(plan.settings())
+    _keep_inside(call, settings)
+    plan.left_out = _told_left_out(settings)
     note = _denoise_note(shown, engine)
     if note:
         call.log("info", note, "render.animation")
     if not plan.wanted:
         return plan.told({"seconds": 0.0})
-    if render_modal.wanted(call, background):
+    if render_modal.wanted(call, background, settings):
         return render_modal.animation(call, shown, settings, plan)
     work = Work("animation", settings, lambda told: plan.heard(call, told, work))
     plan.begin(work)
@@ -141,11 +145,13 @@ def frames(
     if not wanted or not all(isinstance(one, int) and abs(one) <= FRAME_MAX for one in wanted):
         raise Problem("arguments_invalid", "`frames` is a list of whole numbers up to %d." % FRAME_MAX)
     folder = paths.to_write_in(call, path)
+    _keep_inside(call, settings)
     note = _denoise_note(shown, engine)
     if note:
         call.log("info", note, "render.frames")
     form = render_here.Form(shown, format)
-    return render_here.render(call, shown, settings, form, wanted, folder, overwrite, threads, dedicated)
+    told = render_here.render(call, shown, settings, form, wanted, folder, overwrite, threads, dedicated)
+    return dict(told, left_out=_told_left_out(settings))
 
 
 @table.command("render.sheet", effect="write")
@@ -187,7 +193,11 @@ NOTHING_SET = dict.fromkeys(("engine", "samples", "camera", "width", "height", "
 def _pictures(call, files):
     if not files:
         raise Problem("arguments_invalid", "`files` is empty.", hint="Pass the paths of pictures.")
-    return [paths.to_read(call, one) for one in files]
+    found = [paths.to_read(call, one) for one in files]
+    lists = [] if paths.may_go_anywhere(call) else [one for one in found if references.is_playlist(one)]
+    if lists:
+        raise paths.refused(lists[0], "%s is a list of other files." % lists[0])
+    return found
 
 
 def _settings(call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent, frame=None):
@@ -218,8 +228,18 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
         "height": height,
         "percentage": percentage,
         "transparent": transparent,
-        "scripts": paths.may_go_anywhere(call) and bpy.context.preferences.filepaths.use_scripts_auto_execute,
+        "scripts": host.current().scripts.allows(call),
     }, shown
+
+
+def _keep_inside(call, settings):
+    """What the scene reads lies where the caller may read, and what it writes besides is left out; see outside.py."""
+    outside.refuse(call, data_paths.everything(), "Rendering")
+    settings["left_out"] = outside.outputs(call)
+
+
+def _told_left_out(settings):
+    return [{"node": one["node"], "path": one["path"]} for one in settings["left_out"]]
 
 
 def _preview(call, small):

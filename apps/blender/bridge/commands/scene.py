@@ -3,7 +3,7 @@
 
 import bpy
 
-from .. import describe, host, names, versions
+from .. import describe, host, names, plain_names, versions
 from ..bridgekit.problem import Problem
 from . import table
 
@@ -68,7 +68,7 @@ def set_(
         if value is not None:
             setattr(scene.unit_settings, key, value)
     if rename is not None:
-        scene.name = rename
+        scene.name = plain_names.plain(rename)
     if active:
         _activate(scene)
     host.current().changed("scene", scene.name)
@@ -92,7 +92,7 @@ def delete(call, name, objects=False):
 @table.command("scene.new", effect="write")
 def new(call, name=None, copy_settings=True, active=True):
     before = bpy.context.scene
-    made = bpy.data.scenes.new(name or "Scene")
+    made = bpy.data.scenes.new(plain_names.plain(name) or "Scene")
     if copy_settings:
         _copy_settings(before, made)
     if active:

@@ -40,6 +40,57 @@ def test_an_object_is_made(listening):
     assert (told["id"], told["success"]) == ("two", False) and "dragon" in told["error"]
 
 
+@pytest.mark.parametrize(
+    "params, type_",
+    [
+        ({"type": "CAMERA", "location": [1, 2, 3]}, "CAMERA"),
+        ({"type": "LIGHT"}, "LIGHT"),
+        ({"type": "SUN", "energy": 2}, "LIGHT"),
+        ({"type": "CYLINDER", "radius": 2, "depth": 3, "vertices": 12}, "MESH"),
+        ({"type": "TORUS", "major_radius": 2.0, "minor_radius": 0.5, "align": "WORLD", "mode": "MAJOR_MINOR"}, "MESH"),
+    ],
+)
+def test_what_create_object_takes(listening, params, type_):
+    told = listening.run("create_object", **params)
+    made = listening.run("get_object_info", name=told["name"])
+    assert made["type"] == type_
+    if "radius" in params:
+        assert [round(one, 3) for one in made["dimensions"]][::2] == [4.0, 3.0]
+
+
+def test_what_create_object_refuses(listening):
+    for params in ({"type": "TEAPOT"}, {"type": "CUBE", "colour": "red"}, {"type": "LIGHT", "light_type": "TORCH"}):
+        told = listening.ask({"type": "create_object", "params": params})
+        assert told["status"] == "error", told
+    assert "teapot" in listening.ask({"type": "create_object", "params": {"type": "TEAPOT"}})["message"].lower()
+
+
+def test_what_is_written_past_python(listening):
+    code = (
+        "import bpy, os, subprocess, threading\n"
+        "print('python')\n"
+        "subprocess.check_call(['echo', 'child'])\n"
+        "one = threading.Thread(target=print, args=('thread',)); one.start(); one.join()\n"
+        "bpy.ops.wm.memory_statistics()\n"
+        "os.write(2, b'native\\n')"
+    )
+    told = listening.run("execute_code", code=code)
+    assert told["output"]["stdout"].startswith("python\n")
+    assert "child\n" in told["output"]["stdout"] and "thread\n" in told["output"]["stdout"]
+    assert "memory" in told["output"]["stdout"].lower(), "Blender's own console"
+    assert "native\n" in told["output"]["stderr"]
+    assert listening.run("execute_code", code="print('next')")["output"] == {"stdout": "next\n", "stderr": ""}
+
+
+def test_limits_and_recovery(listening):
+    told = listening.ask({"type": "execute_code", "params": {"code": "x = bytearray(10**9)", "memory_mb": 100}})
+    assert told["error_type"] == "MemoryError"
+    code = "import bpy\nbpy.ops.mesh.primitive_cone_add()\nbpy.context.object.name = 'Gone'\n1/0"
+    told = listening.ask({"type": "execute_code", "params": {"code": code, "on_error": "undo"}})
+    assert told["error_type"] == "ZeroDivisionError"
+    assert listening.run("execute_code", code="import bpy\n'Gone' in bpy.data.objects")["value"] is False
+
+
 def test_blender_lab_s_dialect(listening):
     code = "import bpy\nresult = {'objects': 1}\nprint('hello')\nresult"
     told = listening.ask({"type": "execute", "code": code, "strict_json": True}, end=b"\0")

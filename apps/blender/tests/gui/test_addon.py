@@ -16,6 +16,7 @@ def left():
     draws = getattr(bpy.types.VIEW3D_HT_header.draw, "_draw_funcs", [])
     return {
         "modules": [n for n in sys.modules if n.startswith(ADDON + ".") or n.startswith("_kapelle")],
+        "finders": [repr(f) for f in sys.meta_path if getattr(f, "offers_kapelle", False)],
         "threads": [t.name for t in threading.enumerate() if t.name.startswith("kapelle")],
         "handlers": [f.__module__ for f in handlers if getattr(f, "__module__", "").startswith(ADDON)],
         "classes": [n for n in dir(bpy.types) if n.upper().startswith("KAPELLE")],
@@ -87,6 +88,8 @@ def test_enabled_it_connects_and_disabled_it_leaves_nothing(program, profile, ad
         window.wait_shown("Connected as fake-1", "Added")
         window.run("file.new")
         assert window.eval("1+1") == 2, "it lives through opening files"
+        # In 3.x the add-on's own package is called `kapelle`.
+        assert window.eval("import kapelle\nkapelle.progress(0.5, 'half')\nkapelle.log('info', 'said')\n7") == 7
         window.eval("ADDON = %r\n" % addon + PREFERENCES)
         window.redraw()
         window.screenshot("preferences")
@@ -115,6 +118,7 @@ def test_boot_and_add_on_in_one_blender(program, package, profile, addon):
     with Window(program, package, saved=profile) as window:
         window.eval("ADDON = %r\nimport %s.addon as a, %s.pump as p\nNone" % (addon, addon, addon))
         assert window.eval("a.elsewhere()") == str(package)
+        assert window.eval("import kapelle\nkapelle.progress(0.5, 'half')\n7") == 7
         assert window.eval("p.mine() is None") is True
         assert "Another copy" in window.eval("a.connect()")
         window.eval(PREFERENCES)

@@ -42,6 +42,9 @@ pub struct Start {
     /// How long its process may live, for example `2h`, `30m` or `90s`; not with --gui.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, conflicts_with = "gui")]
     pub time: Option<u64>,
+    /// Kept by the system to the folders that are allowed; only on Linux, not with --gui.
+    #[arg(long)]
+    pub confined: bool,
     /// A word by which jobs can select it; several are possible.
     #[arg(long, value_name = "WORD")]
     pub label: Vec<String>,
@@ -74,6 +77,9 @@ impl Start {
                 body.insert(key.into(), limit.into());
             }
         }
+        if self.confined {
+            body.insert("confined".into(), true.into());
+        }
         if !self.label.is_empty() {
             body.insert("labels".into(), self.label.into());
         }
@@ -105,6 +111,9 @@ fn ready_line(instance: &InstanceView) -> String {
         }
         .to_owned(),
     ];
+    if instance.confined {
+        about.push("confined".to_owned());
+    }
     about.extend(instance.pid.map(|pid| format!("pid {pid}")));
     let version = instance.version.as_deref().unwrap_or_default();
     format!(

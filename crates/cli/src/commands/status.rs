@@ -25,8 +25,10 @@ impl Status {
         let (url, health) = (found.client.url().to_owned(), found.health);
         let document = json!({
             "hub": {"url": url, "version": health.version, "pid": health.pid, "uptime_ms": health.uptime_ms},
+            "confinement": document["confinement"],
             "instances": document["instances"],
         });
+        let unconfined = document["confinement"].as_str().map(str::to_owned);
         Ok(Shown::boxed(document, move |out| {
             writeln!(
                 out,
@@ -35,6 +37,9 @@ impl Status {
                 health.pid,
                 short(Duration::from_millis(health.uptime_ms))
             )?;
+            if let Some(why) = &unconfined {
+                writeln!(out, "{FAINT}not confined: {why}{FAINT:#}")?;
+            }
             if instances.is_empty() {
                 return writeln!(
                     out,
@@ -62,7 +67,7 @@ fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Resul
             )
             .trim()
             .into(),
-            mode_word(instance.mode).into(),
+            mode_words(instance).into(),
             instance
                 .pid
                 .map(|pid| pid.to_string())
@@ -122,11 +127,16 @@ fn now(instance: &InstanceView) -> String {
     }
 }
 
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
+fn mode_words(instance: &InstanceView) -> String {
+    let word = match instance.mode {
         Mode::Background => "background",
         Mode::Gui => "gui",
         Mode::Module => "module",
+    };
+    if instance.confined {
+        format!("{word}, confined")
+    } else {
+        word.to_owned()
     }
 }
 

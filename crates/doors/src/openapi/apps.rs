@@ -38,24 +38,29 @@ fn instances() -> Map<String, Value> {
     let text_or_null = text_or_null();
     map(json!({
         "Instance": {"type": "object", "required": ["name", "app", "state", "since", "pid", "version", "bridge_version", "mode", "file",
-            "started_by_hub", "queued", "restarts"], "properties": {"name": {"type": "string"}, "app": {"type": "string"},
+            "started_by_hub", "queued", "restarts", "confined", "confinement"], "properties": {"name": {"type": "string"}, "app": {"type": "string"},
                 "state": {"enum": ["starting", "idle", "busy", "wedged", "disconnected", "failed"]},
                 "why": {"type": "string"}, "since": {"type": "string", "format": "date-time"},
                 "pid": {"type": ["integer", "null"]}, "version": text_or_null, "bridge_version": text_or_null,
                 "mode": reference("Mode"), "labels": {"type": "array", "items": {"type": "string"}}, "file": text_or_null, "started_by_hub": {"type": "boolean"},
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
-                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"}, "notice": {"type": "string"}}},
+                "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"},
+                "confined": {"type": "boolean", "description": "Whether the system keeps its process to the folders that are allowed."},
+                "confinement": {"type": ["string", "null"], "description": "Why it is not confined."}, "notice": {"type": "string"}}},
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
-        "Instances": list("instances", "Instance"),
+        "Instances": {"type": "object", "required": ["instances", "confinement"], "properties": {
+            "instances": {"type": "array", "items": reference("Instance")},
+            "confinement": {"type": ["string", "null"], "description": "Why this hub can confine nothing."}}},
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
-            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"}}},
+            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"},
+            "confined": {"type": ["boolean", "null"], "description": "Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be."}}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}}
     }))
 }

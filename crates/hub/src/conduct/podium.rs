@@ -180,6 +180,7 @@ impl Inner {
         if let Some(file) = &request.file {
             self.may_read(file)?;
         }
+        self.hub.confinement.settle(&caller, &mut request)?;
         request.app = self.call.app.clone();
         request
             .reserved_for

@@ -91,16 +91,26 @@ impl Hub {
                 "start a program with a file".to_owned()
             })?;
         }
+        let must_be_confined = request.confined == Some(true);
+        self.0.confinement.settle(caller, &mut request)?;
         let hub = Arc::clone(&self.0);
         // A task of its own: a caller that goes away leaves no half-started program.
         let started = tokio::spawn(async move { hub.supervisor.start(&hub, request).await });
-        started.await.unwrap_or_else(|error| {
+        let (view, is_new) = started.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a start panicked");
             Err(Problem::new(
                 Code::INTERNAL,
                 "The start failed by a fault of the hub.",
             ))
-        })
+        })?;
+        if must_be_confined && !view.confined {
+            return Err(Problem::new(
+                Code::NAME_TAKEN,
+                format!("`{}` runs already, and it is not confined.", view.name),
+            )
+            .hint("Choose another name, or stop it first."));
+        }
+        Ok((view, is_new))
     }
 
     /// # Errors

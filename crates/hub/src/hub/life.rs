@@ -1,5 +1,6 @@
 //! The hub's life: it serves bridges, is asked to stop, and stops with every call settled.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,23 @@ use crate::supervisor::Supervisor;
 use crate::{descriptors, limits};
 
 impl Hub {
+    /// Names the `kapelle` binary, by which instances and what bridges start are confined. Without it nothing is.
+    pub fn use_launcher(&self, kapelle: PathBuf) {
+        self.0.confinement.use_launcher(kapelle);
+    }
+
+    /// Why nothing can be confined here, for people.
+    #[must_use]
+    pub fn why_unconfined(&self) -> Option<String> {
+        self.0.confinement.why_not()
+    }
+
     /// Serves bridges that dial `listener`, until the hub stops.
     pub async fn serve_bridges(&self, listener: TcpListener) {
+        if let Ok(address) = listener.local_addr() {
+            self.0.confinement.serve_at(address);
+            self.0.supervisor.renew_confined(&self.0, address);
+        }
         let strangers = Strangers::new(descriptors::share_of(limits::HANDSHAKES_MAX));
         loop {
             let accepted = tokio::select! {

@@ -1,5 +1,7 @@
 //! Both sides prove by HMAC over both nonces that they know the bridge token; neither sends it.
 
+use std::sync::Arc;
+
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
@@ -8,9 +10,11 @@ use wire::link::{Announcement, FromBridge, FromHub, MAGIC, PROTOCOL, Side, proof
 use wire::{Code, Problem};
 
 use super::{Ended, Outbox, Reader};
+use crate::confine::link_file;
 use crate::home::random_hex;
 use crate::hub::Inner;
 use crate::limits;
+use crate::roster::Instance;
 use crate::strangers::Stranger;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
@@ -65,18 +69,26 @@ impl Refusal {
     }
 }
 
+/// Who has proved what.
+pub(super) struct Greeted {
+    pub(super) announcement: Announcement,
+    /// The confined instance whose secret it was; with the bridge token none.
+    pub(super) confined: Option<Arc<Instance>>,
+}
+
 /// Steps 1 to 3 of the handshake; `welcome` is said by who knows the instance's name.
 pub(super) async fn greet(
     hub: &Inner,
     reader: &mut Reader,
     outbox: &Outbox,
     stranger: &Stranger,
-) -> Result<Announcement, Refusal> {
+) -> Result<Greeted, Refusal> {
     reader.allow(limits::HELLO_BYTES_MAX);
     let FromBridge::Hello {
         magic,
         protocol,
         nonce,
+        launch,
     } = message(reader).await?
     else {
         return Err(Refusal::Problem(Problem::new(
@@ -94,17 +106,24 @@ pub(super) async fn greet(
         ));
     }
     stranger.is_heard();
+    let (secret, confined) = match &launch {
+        None => (hub.bridge_token.clone(), None),
+        Some(launch) => {
+            let instance = hub.roster.confined(launch).ok_or_else(unknown_launch)?;
+            (link_file::secret(&hub.bridge_token, launch), Some(instance))
+        }
+    };
     let own_nonce = random_hex(16).map_err(Refusal::Problem)?;
     outbox.send(&FromHub::Challenge {
         magic: MAGIC.to_owned(),
         protocol: PROTOCOL,
         nonce: own_nonce.clone(),
-        proof: prove(&hub.bridge_token, Side::Hub, &nonce, &own_nonce),
+        proof: prove(&secret, Side::Hub, &nonce, &own_nonce),
     });
-    let expected = prove(&hub.bridge_token, Side::Bridge, &nonce, &own_nonce);
+    let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     let FromBridge::Proof {
         proof,
-        announcement,
+        mut announcement,
     } = read(announced(hub, reader, &expected).await)?
     else {
         return Err(Refusal::Problem(Problem::new(
@@ -119,7 +138,25 @@ pub(super) async fn greet(
         ));
     }
     reader.allow(FRAME_BYTES_MAX);
-    Ok(*announcement)
+    if let Some(instance) = &confined {
+        instance
+            .vouch_for(&mut announcement)
+            .map_err(Refusal::Problem)?;
+    }
+    Ok(Greeted {
+        announcement: *announcement,
+        confined,
+    })
+}
+
+fn unknown_launch() -> Refusal {
+    Refusal::Problem(
+        Problem::new(
+            Code::HANDSHAKE_REFUSED,
+            "The hub has no confined instance of that launch.",
+        )
+        .hint("It was stopped or started anew; this process can leave."),
+    )
 }
 
 /// The second message. A large one is heard whole from who has proved itself at its beginning; of others a few at

@@ -1,15 +1,18 @@
 //! A process is made: prepared by its app, given its environment and its log, written down as ours.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, Problem};
 
+use super::confined::{self, Walls};
 use super::run_file::{RunFile, run_file};
 use super::{Supervisor, stop};
 use crate::app::{App, Launch, LaunchRequest};
@@ -35,7 +38,22 @@ impl Supervisor {
                 tracing::error!(%error, "the launch of an app panicked");
                 Problem::new(Code::INTERNAL, "The preparation of the start failed.")
             })??;
-        let mut child = spawn(hub, &instance.name, launch_id, &launch)?;
+        let walls = match request.confined {
+            Some(true) => Some(Walls::of(hub, launch_id)?),
+            _ => None,
+        };
+        // Once the launch is settled: of the process before this one nothing is left.
+        confined::forget(hub, self.set_walls(&instance.name, walls.clone()));
+        let files = self.files_of(&instance.name, request);
+        let mut child = spawn(
+            hub,
+            &instance.name,
+            launch_id,
+            &launch,
+            walls.as_ref(),
+            &files,
+        )
+        .await?;
         if !self.launched(&instance.name, child.id(), ours) {
             stop::kill(child.id());
             child.wait().await.ok();
@@ -50,12 +68,29 @@ impl Supervisor {
             born: birth(pid),
             launched: Some(SystemTime::now()),
             request: request.clone(),
+            walls,
         };
         let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
         if let Err(error) = write_private(&run_file(hub, &instance.name), &text) {
             tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
         }
         Ok(child)
+    }
+
+    /// Gives what was kept before.
+    pub(super) fn set_walls(&self, name: &InstanceName, walls: Option<Walls>) -> Option<Walls> {
+        let mut all = self.lock();
+        let owned = all.get_mut(name)?;
+        std::mem::replace(&mut owned.walls, walls)
+    }
+
+    /// What it opens now, and what it was first started with: a recovery copy still looks for what lay beside the file.
+    fn files_of(&self, name: &InstanceName, request: &LaunchRequest) -> Vec<PathBuf> {
+        let first = self
+            .lock()
+            .get(name)
+            .and_then(|owned| owned.request.file.clone());
+        request.file.clone().into_iter().chain(first).collect()
     }
 
     /// `false` when it was stopped while it was being launched.
@@ -99,11 +134,13 @@ pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Proble
     .detail("output", tail.join("\n"))
 }
 
-fn spawn(
+async fn spawn(
     hub: &Hub,
     name: &InstanceName,
     launch_id: &str,
     launch: &Launch,
+    walls: Option<&Walls>,
+    files: &[PathBuf],
 ) -> Result<Child, Problem> {
     let log = log_file(hub, name);
     keep_older_logs(&log);
@@ -117,15 +154,33 @@ fn spawn(
         .try_clone()
         .map_err(|e| cannot("The log cannot be shared", &e))?;
     let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
-    let mut command = Command::new(&launch.program);
+    let env = [
+        ("KAPELLE_HOME", hub.home.root().into()),
+        ("KAPELLE_LAUNCH", launch_id.into()),
+        ("KAPELLE_NAME", name.as_str().into()),
+        ("KAPELLE_ROOTS", roots),
+    ];
+    let (mut command, plan) = match walls {
+        Some(walls) => {
+            let env = env.into_iter().map(|(key, value)| {
+                let value = OsString::into_string(value).unwrap_or_default();
+                (key.to_owned(), value)
+            });
+            let (command, plan) =
+                confined::launcher(hub, name, walls, launch, files, env.collect())?;
+            (command, Some(plan))
+        }
+        None => {
+            let mut command = Command::new(&launch.program);
+            command
+                .args(&launch.args)
+                .envs(launch.env.iter().map(|(key, value)| (key, value)))
+                .envs(env)
+                .stdin(Stdio::null());
+            (command, None)
+        }
+    };
     command
-        .args(&launch.args)
-        .envs(launch.env.iter().map(|(key, value)| (key, value)))
-        .env("KAPELLE_HOME", hub.home.root())
-        .env("KAPELLE_LAUNCH", launch_id)
-        .env("KAPELLE_NAME", name.as_str())
-        .env("KAPELLE_ROOTS", roots)
-        .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)
         // It outlives a hub that is killed: its calls go on and are asked for again.
@@ -133,12 +188,17 @@ fn spawn(
     // A group of its own: Ctrl-C in the hub's terminal is not for it, and its children can be ended with it.
     #[cfg(unix)]
     command.process_group(0);
-    command.spawn().map_err(|error| {
+    let mut child = command.spawn().map_err(|error| {
         cannot(
             &format!("{} cannot be started", launch.program.display()),
             &error,
         )
-    })
+    })?;
+    if let (Some(plan), Some(mut stdin)) = (plan, child.stdin.take()) {
+        // A launcher that does not take it has ended, and its log says why.
+        stdin.write_all(plan.as_bytes()).await.ok();
+    }
+    Ok(child)
 }
 
 fn log_file(hub: &Hub, name: &InstanceName) -> PathBuf {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use wire::InstanceName;
 
 use super::Supervisor;
+use super::confined::Walls;
 use super::watch::{self, Process};
 use crate::app::LaunchRequest;
 use crate::hub::Inner as Hub;
@@ -30,6 +31,9 @@ pub(super) struct RunFile {
     #[serde(default)]
     pub(super) launched: Option<SystemTime>,
     pub(super) request: LaunchRequest,
+    /// Of a confined process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) walls: Option<Walls>,
 }
 
 impl RunFile {
@@ -70,6 +74,7 @@ impl Supervisor {
             instance.set_labels(&run.request.labels);
             let launched = run.launched_at();
             let ours = self.own(&instance.name, run.request, Some((run.pid, launched)));
+            self.set_walls(&instance.name, run.walls);
             tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
             let process = Process::Stranger(run.pid);
             tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));

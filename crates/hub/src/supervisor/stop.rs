@@ -98,7 +98,7 @@ pub(super) async fn end_because(
     how
 }
 
-async fn has_ended(pid: Option<u32>, within: Duration) -> bool {
+pub(super) async fn has_ended(pid: Option<u32>, within: Duration) -> bool {
     let Some(pid) = pid else { return true };
     let ended = async {
         let mut look = tokio::time::interval(limits::PROCESS_LOOK);
@@ -107,6 +107,21 @@ async fn has_ended(pid: Option<u32>, within: Duration) -> bool {
         }
     };
     tokio::time::timeout(within, ended).await.is_ok()
+}
+
+/// Asks a process to leave, as the end of a session would.
+#[cfg(unix)]
+pub(super) fn ask(pid: Option<u32>) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = pid.and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        kill_process(pid, Signal::TERM).ok();
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn ask(pid: Option<u32>) {
+    kill(pid);
 }
 
 /// Kills the process and the children in its group (renders).

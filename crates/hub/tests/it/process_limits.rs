@@ -32,6 +32,7 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        confined: None,
         reserved_for: None,
     }
 }

@@ -234,6 +234,7 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
             magic: MAGIC.to_owned(),
             protocol: dial.protocol,
             nonce: nonce.clone(),
+            launch: None,
         })
         .await;
     let (hub_nonce, proof) = match from_hub(&mut socket).await? {
@@ -253,6 +254,7 @@ pub(super) async fn link(core: &Arc<Core>, dial: &Dial) -> Result<InstanceName, 
         FromHub::Welcome {
             instance,
             heartbeat_ms,
+            ..
         } => (instance, heartbeat_ms),
         other => panic!("a welcome was due, and {other:?} came"),
     };

@@ -73,6 +73,7 @@ struct Start {
     mode: Option<Mode>,
     file: Option<String>,
     name: Option<String>,
+    confined: Option<bool>,
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
@@ -86,6 +87,7 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
         ("mode", said.mode.map(|mode| json!(mode))),
         ("file", said.file.map(Value::from)),
         ("name", said.name.map(Value::from)),
+        ("confined", said.confined.map(Value::from)),
     ];
     wanted.extend(
         members

@@ -1,0 +1,24 @@
+use clap::Args;
+use wire::{Code, Problem};
+
+use crate::answer::Answered;
+
+/// Becomes a program that the system keeps to some folders; the plan is on stdin
+///
+/// Started by the hub and by bridges, see `hub::confine`.
+#[derive(Args, Debug)]
+pub struct Confined {}
+
+impl Confined {
+    /// Comes back only when nothing was started.
+    pub(crate) fn run(self) -> Answered {
+        let why = hub::confine::enter::enter();
+        Err(Box::new(
+            Problem::new(
+                Code::START_FAILED,
+                format!("The program was not started, because it could not be confined: {why}."),
+            )
+            .hint("`kapelle doctor` tells what this system can do."),
+        ))
+    }
+}
