@@ -37,6 +37,8 @@ pub(crate) struct Upload {
     /// Bytes that are not with a thread yet.
     gathered: Vec<u8>,
     writing: Option<JoinHandle<Result<Draft, Problem>>>,
+    /// What is on the disk, while nothing is being written.
+    draft: Option<Draft>,
     _share: Share,
 }
 
@@ -55,6 +57,7 @@ impl Upload {
             expected,
             gathered: Vec::new(),
             writing: None,
+            draft: None,
         })
     }
 
@@ -63,18 +66,25 @@ impl Upload {
     /// # Errors
     /// `body_too_large`, `store_busy`, or what the disk said.
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), Problem> {
-        self.gathered.extend_from_slice(&piece);
-        if self.gathered.len() < limits::BLOB_WRITE_BYTES {
+        if self.gathered.len() + piece.len() < limits::BLOB_WRITE_BYTES {
+            self.gathered.extend_from_slice(&piece);
             return Ok(());
         }
-        // The next pieces come while these are written.
         let draft = self.written().await?;
         let (blobs, gathered) = (Arc::clone(&self.blobs), std::mem::take(&mut self.gathered));
-        self.writing = Some(spawn_blocking(move || {
+        let is_large = piece.len() > limits::BLOB_WRITE_BYTES;
+        let writing = spawn_blocking(move || {
             let mut draft = draft.map_or_else(|| blobs.draft(), Ok)?;
             draft.write(&gathered)?;
+            draft.write(&piece)?;
             Ok(draft)
-        }));
+        });
+        self.writing = Some(writing);
+        if is_large {
+            // Its bytes count as long as its sender waits.
+            self.draft = self.written().await?;
+        }
+        // Else the next pieces come while these are written.
         Ok(())
     }
 
@@ -98,7 +108,7 @@ impl Upload {
     /// What is on the disk so far, if anything is.
     async fn written(&mut self) -> Result<Option<Draft>, Problem> {
         match self.writing.take() {
-            None => Ok(None),
+            None => Ok(self.draft.take()),
             Some(writing) => writing.await.map_err(|error| broke(&error))?.map(Some),
         }
     }

@@ -123,10 +123,12 @@ impl Session {
             let follows = self.follower.open() > 0;
             tokio::select! {
                 message = incoming.next() => {
+                    let close = self.hear(message).await;
+                    // Until then its bytes were in memory.
                     if let Some(connection) = connection {
                         connection.message_came();
                     }
-                    if let Some(close) = self.hear(message).await {
+                    if let Some(close) = close {
                         return close;
                     }
                 }
