@@ -85,7 +85,7 @@ pub(crate) async fn open(
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("The request does not begin a WebSocket: {rejection}."),
+            format!("This request does not open a WebSocket: {rejection}."),
         )
         .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
     })?;
@@ -236,7 +236,7 @@ impl Refusal {
         let seconds = limits::WS_HELLO_TIMEOUT.as_secs();
         let problem = Problem::new(
             Code::UNAUTHENTICATED,
-            format!("No hello with a token came within {seconds} s."),
+            format!("No hello with a token arrived within {seconds} s."),
         )
         .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
         Self::because(problem, Close::LATE)
@@ -294,7 +294,7 @@ async fn greet(
             .map_err(Refusal::full),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
-                .hint("`kapelle token` shows where the owner's token is.");
+                .hint("In a terminal, `kapelle token show` prints the owner's token.");
             Err(Refusal::because(problem, Close::UNAUTHENTICATED))
         }
     }

@@ -56,7 +56,10 @@ pub(crate) async fn open(
         .get(header::UPGRADE)
         .and_then(|value| value.to_str().ok());
     if !asked.is_some_and(|name| name.eq_ignore_ascii_case(UPGRADE)) {
-        let problem = Problem::new(Code::ROUTE_UNKNOWN, "This is the hub's end of a pipe.");
+        let problem = Problem::new(
+            Code::ROUTE_UNKNOWN,
+            "This route is the hub's end of a pipe.",
+        );
         return Err(problem
             .hint("MCP over HTTP is at /mcp; `kapelle mcp` speaks it on stdio.")
             .into());
@@ -72,8 +75,11 @@ pub(crate) async fn open(
             Full::Own => limits::MCP_CALLER_PIPES_MAX,
             Full::All => limits::MCP_PIPES_MAX - limits::MCP_PIPES_KEPT,
         };
-        Problem::new(Code::QUEUE_FULL, format!("{count} pipes are open."))
-            .hint("End clients that are no longer used.")
+        Problem::new(
+            Code::QUEUE_FULL,
+            format!("{count} pipes are already open, the most there can be."),
+        )
+        .hint("Close clients that are no longer in use.")
     })?;
     if let Some(Extension(connection)) = &connection {
         connection.carries(mcp.bodies.part(&caller));

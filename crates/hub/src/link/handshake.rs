@@ -32,9 +32,9 @@ impl Refusal {
         Self::Problem(
             Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("The handshake was not finished within {seconds} s."),
+                format!("The handshake was not completed within {seconds} s."),
             )
-            .hint("Dial again; a bridge says `hello` as soon as it is connected."),
+            .hint("Connect again, and send `hello` right away."),
         )
     }
 
@@ -102,7 +102,10 @@ pub(super) async fn greet(
                 Code::PROTOCOL_MISMATCH,
                 format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
             )
-            .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
+            .hint(wire::hint![
+                "Install the bridge that belongs to this hub. To compare the versions: ",
+                wire::Step::terminal("doctor"),
+            ]),
         ));
     }
     stranger.is_heard();
@@ -133,8 +136,8 @@ pub(super) async fn greet(
     };
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
-            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
-                .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
+                .hint("The bridge and the hub must use the same KAPELLE_HOME; the bridge reads its tokens/bridge each time it connects."),
         ));
     }
     reader.allow(FRAME_BYTES_MAX);
@@ -190,12 +193,12 @@ fn read(frame: Result<Frame, Ended>) -> Result<FromBridge, Refusal> {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,
-                format!("A message of the handshake does not have its form: {error}."),
+                format!("A handshake message is malformed: {error}."),
             ))
         }),
         Ok(Frame::Piece(_)) => Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
-            "A blob before the handshake.",
+            "A blob was sent before the handshake.",
         ))),
         Err(Ended::Closed) => Err(Refusal::Gone),
         Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),
