@@ -75,7 +75,12 @@ fn of_changes(changes: &Changes) -> usize {
 
 fn of_problem(problem: &Problem) -> usize {
     let hint = problem.hint.as_deref().map_or(0, str::len);
-    OUTCOME_BYTES + problem.message.len() + hint + of_map(&problem.details)
+    let parts = problem.hint_parts.iter().map(|part| match part {
+        wire::Part::Text(text) => ITEM_BYTES + text.len(),
+        wire::Part::Step(_) => 2 * ITEM_BYTES,
+        wire::Part::Unknown(value) => ITEM_BYTES + of_value(value),
+    });
+    OUTCOME_BYTES + problem.message.len() + hint + parts.sum::<usize>() + of_map(&problem.details)
 }
 
 #[cfg(test)]
