@@ -76,9 +76,9 @@ fn of_changes(changes: &Changes) -> usize {
 fn of_problem(problem: &Problem) -> usize {
     let hint = problem.hint.as_deref().map_or(0, str::len);
     let parts = problem.hint_parts.iter().map(|part| match part {
-        wire::Part::Text(text) => ITEM_BYTES + text.len(),
-        wire::Part::Step(_) => 2 * ITEM_BYTES,
-        wire::Part::Unknown(value) => ITEM_BYTES + of_value(value),
+        wire::hint::Part::Text(text) => ITEM_BYTES + text.len(),
+        wire::hint::Part::Step(_) => 2 * ITEM_BYTES,
+        wire::hint::Part::Unknown(value) => ITEM_BYTES + of_value(value),
     });
     OUTCOME_BYTES + problem.message.len() + hint + parts.sum::<usize>() + of_map(&problem.details)
 }
