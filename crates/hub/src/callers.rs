@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use wire::id::is_reserved_name;
-use wire::{CallerId, CallerName, Code, Problem};
+use wire::{CallerId, CallerName, Code, Problem, Step};
 
 use crate::call::rfc3339;
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
@@ -207,9 +207,9 @@ impl Callers {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 Problem::new(
                     Code::HOME_UNSAFE,
-                    format!("{} is not what the hub wrote: {error}.", file.display()),
+                    format!("{} is damaged: {error}.", file.display()),
                 )
-                .hint("Restore it, or delete it and make the tokens anew.")
+                .hint("Restore it from a backup, or delete it and create the tokens again.")
             })?,
             Err(_) => BTreeMap::new(),
         };
@@ -347,9 +347,11 @@ impl Callers {
         if !wire::id::is_plain_name(view.name.as_str()) {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("`{}` cannot be a token's name.", view.name),
+                format!("`{}` is not a valid token name.", view.name),
             )
-            .hint("Use letters, digits, `-`, `_` and `.`, at most 64."));
+            .hint(
+                "Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit.",
+            ));
         }
         let expires = seconds_of(view.expires_at.as_deref().unwrap_or_default())?;
         let secret = fresh_token()?;
@@ -358,19 +360,24 @@ impl Callers {
             if is_taken {
                 return Err(Problem::new(
                     Code::NAME_TAKEN,
-                    format!("There is a token named `{}` already.", view.name),
+                    format!("A token named `{}` already exists.", view.name),
                 )
-                .hint(format!(
-                    "Revoke it first: kapelle token revoke {}",
-                    view.name
-                )));
+                .hint(wire::hint![
+                    "Choose another name, or revoke it first: ",
+                    Step::RevokeToken {
+                        name: view.name.to_string(),
+                    },
+                ]));
             }
             if kept.len() >= limits::TOKENS_MAX {
                 return Err(Problem::new(
                     Code::QUEUE_FULL,
-                    format!("There are {} tokens already.", limits::TOKENS_MAX),
+                    format!(
+                        "There are already {} tokens, the most there can be.",
+                        limits::TOKENS_MAX
+                    ),
                 )
-                .hint("Revoke those that are no longer used: kapelle token list"));
+                .hint(wire::hint!["Revoke those no longer in use: ", Step::Tokens]));
             }
             let token = Kept {
                 hash: hex::encode(hash(&secret)),

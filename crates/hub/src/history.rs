@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use wire::call::OutcomeBody;
-use wire::{Code, Problem};
+use wire::{CallId, Code, Problem};
 
+use crate::allowance::{Allowance, Allowances};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::limits;
 use crate::secrets::{Marked, Masking};
-use crate::shares::{Share, Shares};
 use crate::store::{CallRecord, HistoryStore};
 
 mod bounds;
@@ -40,20 +40,21 @@ struct Shared {
     masking: Arc<Masking>,
     blobs: Arc<Blobs>,
     /// Who has how many calls waiting, and how many bytes, roughly: a flood of one caller's leaves out its own.
-    places: Shares,
-    bytes: Shares,
+    places: Allowances,
+    bytes: Allowances,
     left_out: AtomicU64,
 }
 
 enum News {
     Ended(Arc<Call>, Place),
+    Undone(Vec<CallId>, Option<CallId>),
     Flush(oneshot::Sender<()>),
 }
 
 /// A waiting call's part of the room.
 struct Place {
-    _one: Share,
-    _bytes: Share,
+    _one: Allowance,
+    _bytes: Allowance,
 }
 
 impl Shared {
@@ -86,8 +87,8 @@ impl History {
             store,
             masking,
             blobs,
-            places: Shares::new(limits::HISTORY_WAITING_MAX, limits::HISTORY_WAITING_ALL_MAX),
-            bytes: Shares::new(
+            places: Allowances::new(limits::HISTORY_WAITING_MAX, limits::HISTORY_WAITING_ALL_MAX),
+            bytes: Allowances::new(
                 limits::HISTORY_WAITING_BYTES_MAX,
                 limits::HISTORY_WAITING_ALL_BYTES_MAX,
             ),
@@ -100,7 +101,7 @@ impl History {
             .map_err(|error| {
                 Problem::new(
                     Code::INTERNAL,
-                    format!("No thread can be started: {error}."),
+                    format!("A thread could not be started: {error}."),
                 )
             })?;
         Ok(Self {
@@ -123,6 +124,16 @@ impl History {
         }
         self.shared.left_out.fetch_add(1, Ordering::Relaxed);
         call.show_args(None);
+    }
+
+    /// These calls were taken back by that one, or by nobody any more.
+    pub(crate) fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
+        // Behind their own records.
+        if self.keeps && !self.queue.push(News::Undone(calls, by)) {
+            tracing::warn!(
+                "it is not noted that calls were taken back: too much waits for the disk"
+            );
+        }
     }
 
     /// Resolves when everything that ended before is stored or counted as left out.
@@ -174,6 +185,7 @@ fn write_down(shared: &Shared, news: &Waiting<News>) {
                 }
                 drop(place);
             }
+            News::Undone(calls, by) => shared.store.undone(calls, by),
             News::Flush(done) => {
                 done.send(()).ok();
             }
@@ -226,7 +238,7 @@ fn written_args(
     }
 }
 
-fn store_blob(blobs: &Blobs, bytes: &[u8]) -> Result<String, Problem> {
+fn store_blob(blobs: &Arc<Blobs>, bytes: &[u8]) -> Result<String, Problem> {
     let mut draft = blobs.draft()?;
     draft.write(bytes)?;
     draft.finish(None)

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{Code, Event, Position, Problem, Resync, Topic};
 
+use crate::allowance::Allowances;
 use crate::app::App;
 use crate::batch::Batches;
 use crate::blobs::Blobs;
@@ -34,7 +35,6 @@ use crate::policy::Policy;
 use crate::roster::Roster;
 use crate::secrets::Masking;
 use crate::sessions::Sessions;
-use crate::shares::Shares;
 use crate::snapshot;
 use crate::store::Stores;
 use crate::supervisor::Supervisor;
@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) callers: Arc<Callers>,
     pub(crate) sessions: Sessions,
     pub(crate) bridge_token: String,
+    /// Places of large announcements whose proof has not been seen.
+    pub(crate) large_announcements: Semaphore,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
     pub(crate) batches: Batches,
@@ -112,6 +114,7 @@ impl Hub {
             callers,
             sessions: Sessions::open(&home),
             bridge_token,
+            large_announcements: Semaphore::new(limits::LARGE_ANNOUNCEMENTS_MAX),
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
             batches: Batches::default(),
@@ -123,7 +126,7 @@ impl Hub {
                 history,
                 feed: Arc::clone(&feed),
                 jobs: Arc::new(jobs),
-                waiting: Shares::new(limits::WAITING_BYTES_MAX, limits::WAITING_ALL_BYTES_MAX),
+                waiting: Allowances::new(limits::WAITING_BYTES_MAX, limits::WAITING_ALL_BYTES_MAX),
             },
             feed,
             blobs,
@@ -199,8 +202,10 @@ impl Inner {
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
         if self.stopping.is_cancelled() {
             return Err(
-                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
-                    .hint("Start it again: kapelle serve"),
+                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.").hint(wire::hint![
+                    "Start it again: ",
+                    wire::Step::terminal("serve")
+                ]),
             );
         }
         Ok(())

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{AppId, CallId, CallerId, Event, InstanceName, JobStatus, Outcome, Problem};
 
+use crate::allowance::Allowances;
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
 use crate::feed::Feed;
@@ -36,7 +37,6 @@ use crate::hub::Inner as Hub;
 use crate::journal::Journal;
 use crate::limits;
 use crate::secrets::Masking;
-use crate::shares::Shares;
 use crate::store::{self, Attempt, JobChange, JobEnd, JobStore, JobWrite};
 
 mod again;
@@ -102,8 +102,8 @@ pub(crate) struct Jobs {
     /// A change of some job has ended: others may wait for their turn.
     changed: Notify,
     /// Who has how many jobs open, and how much they hold.
-    places: Shares,
-    bytes: Shares,
+    places: Allowances,
+    bytes: Allowances,
     /// Held while a job is placed before another.
     placing: tokio::sync::Mutex<()>,
 }
@@ -157,8 +157,8 @@ impl Jobs {
             wanted: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             changed: Notify::new(),
-            places: Shares::new(limits::JOBS_OPEN_MAX, limits::JOBS_OPEN_ALL_MAX),
-            bytes: Shares::new(limits::JOBS_BYTES_MAX, limits::JOBS_ALL_BYTES_MAX),
+            places: Allowances::new(limits::JOBS_OPEN_MAX, limits::JOBS_OPEN_ALL_MAX),
+            bytes: Allowances::new(limits::JOBS_BYTES_MAX, limits::JOBS_ALL_BYTES_MAX),
             placing: tokio::sync::Mutex::default(),
         };
         jobs.recover(known)?;
@@ -322,14 +322,14 @@ fn front_of(open: &mut Open) -> Arc<Call> {
     let notes = &open.notes;
     let front = open
         .front
-        .get_or_insert_with(|| Arc::new(make_front(job, notes.correlation_id.clone())));
+        .get_or_insert_with(|| Arc::new(make_front(job, notes)));
     Arc::clone(front)
 }
 
 /// A call that stands for a job, as it is stored.
-fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
+fn make_front(job: &store::Job, notes: &record::Notes) -> Call {
     let parts = CallParts {
-        correlation_id,
+        correlation_id: notes.correlation_id.clone(),
         parent_id: None,
         app: job.app.clone(),
         instance: job.instance.clone().unwrap_or_else(|| "".into()),
@@ -344,7 +344,9 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
         revision: None,
         group: None,
     };
-    let front = Call::with_id(job.id.clone(), parts).front_of_job(job.durability, job.asked_at);
+    let front = Call::with_id(job.id.clone(), parts)
+        .about(notes.subject.clone())
+        .front_of_job(job.durability, job.asked_at);
     // The store has what was asked.
     front.show_args(None);
     front
@@ -352,7 +354,7 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
 
 /// The front of a job that has ended.
 fn ended_front(job: &store::Job) -> Arc<Call> {
-    let front = make_front(job, record::Notes::of(job).correlation_id);
+    let front = make_front(job, &record::Notes::of(job));
     let body = job.outcome.as_deref().cloned();
     let problem = job.end.as_ref().and_then(|end| end.problem.clone());
     let outcome = Outcome {

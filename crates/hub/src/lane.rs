@@ -22,11 +22,11 @@ use tokio::time::Instant;
 use wire::link::{CancelReason, KnownCall};
 use wire::{AppId, CallId, InstanceName, Outcome, Problem};
 
+use crate::allowance::{Allowance, Allowances};
 use crate::call::Call;
 use crate::driver::Driver;
 use crate::jobs::Ran;
 use crate::limits;
-use crate::shares::{Share, Shares};
 
 mod back;
 mod clock;
@@ -51,7 +51,7 @@ pub(crate) struct Lane {
     instance: InstanceName,
     records: Records,
     /// Who has how many calls waiting here.
-    places: Shares,
+    places: Allowances,
     inner: Mutex<Inner>,
     /// Wakes the clock when a nearer deadline was set.
     nearer: Arc<Notify>,
@@ -89,8 +89,8 @@ struct InLane {
 
 /// What a waiting call takes of its caller's part: a place in this lane, and bytes in all of them.
 struct Waits {
-    _place: Share,
-    _bytes: Share,
+    _place: Allowance,
+    _bytes: Allowance,
 }
 
 struct Wedged {
@@ -118,7 +118,7 @@ impl Lane {
             app,
             instance,
             records,
-            places: Shares::new(limits::LANE_WAITING_MAX, limits::LANE_WAITING_ALL_MAX),
+            places: Allowances::new(limits::LANE_WAITING_MAX, limits::LANE_WAITING_ALL_MAX),
             inner: Mutex::new(Inner {
                 order: Order::default(),
                 calls: HashMap::new(),

@@ -6,6 +6,7 @@
 //! It knows no HTTP, no MCP and no app by name: doors come in through [`Hub`], apps stand behind
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
+mod allowance;
 pub mod app;
 mod aside;
 pub mod batch;
@@ -35,15 +36,20 @@ mod past;
 mod pictures;
 mod places;
 pub mod policy;
+mod prefix;
 mod question;
 pub mod recovery;
 mod roster;
 pub mod secrets;
 mod sessions;
-mod shares;
+pub mod shares;
 mod snapshot;
 pub mod store;
+pub mod strangers;
+mod subject;
 mod supervisor;
+mod weigh;
+mod words;
 
 pub use aside::{aside, weight};
 pub use desk::Asked;

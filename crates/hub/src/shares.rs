@@ -1,130 +1,191 @@
-//! What is kept for callers and has not run yet, in shares: nobody's part fills what is there for all.
+//! How much of something callers hold at once: each for itself, and all together.
 //!
-//! In comes somebody who wants something kept, and how much it weighs; out goes a [`Share`], which is given back when it
-//! is dropped, or whose bound is reached. What is kept, and where, is others' business.
+//! In comes a wish (a connection, a megabyte of a body); out comes a share that is given back when it is dropped, or
+//! who is at its bound. A part of the whole is kept for those who administer the hub, so that no number of
+//! other tokens can shut them out; they themselves have only the bound of all. It waits for nobody and
+//! knows nothing of what it counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wire::CallerId;
 
-/// The shares of one kind of thing.
-#[derive(Clone)]
-pub(crate) struct Shares {
-    each_max: usize,
-    all_max: usize,
-    taken: Arc<Mutex<Taken>>,
+use crate::callers::{Caller, Scope};
+
+/// How much there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// In all.
+    pub all: u64,
+    /// Of one caller that does not administer.
+    pub each: u64,
+    /// Of all, only for callers that administer.
+    pub kept: u64,
+}
+
+/// What is held of one thing.
+pub struct Shares {
+    bound: Bound,
+    held: Mutex<Held>,
 }
 
 #[derive(Default)]
-struct Taken {
-    all: usize,
-    of: HashMap<CallerId, usize>,
+struct Held {
+    all: u64,
+    each: HashMap<CallerId, u64>,
 }
 
-/// Which bound is reached.
+/// Whose bound is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub enum Full {
     /// The caller's own.
     Own,
     /// That of all together.
     All,
 }
 
-/// A part of what is there for all; given back when dropped.
-pub(crate) struct Share {
-    of: CallerId,
-    weight: usize,
-    taken: Arc<Mutex<Taken>>,
+/// A part of it, for as long as this lives.
+pub struct Share {
+    shares: Arc<Shares>,
+    caller: CallerId,
+    administers: bool,
+    amount: u64,
 }
 
 impl Shares {
-    /// `each_max`: of one caller; `all_max`: of all callers.
-    pub(crate) fn new(each_max: usize, all_max: usize) -> Self {
-        Self {
-            each_max,
-            all_max,
-            taken: Arc::default(),
-        }
+    #[must_use]
+    pub fn new(bound: Bound) -> Arc<Self> {
+        Arc::new(Self {
+            bound,
+            held: Mutex::default(),
+        })
     }
 
     /// # Errors
-    /// Which bound it would pass. Nothing is taken then.
-    pub(crate) fn take(&self, caller: &CallerId, weight: usize) -> Result<Share, Full> {
-        let mut taken = lock(&self.taken);
-        let own = taken.of.get(caller).copied().unwrap_or_default();
-        if own.saturating_add(weight) > self.each_max {
+    /// Whose bound is reached.
+    pub fn take(self: &Arc<Self>, caller: &Caller, amount: u64) -> Result<Share, Full> {
+        let mut share = self.nothing(caller);
+        share.grow(amount)?;
+        Ok(share)
+    }
+
+    /// A share that is to grow.
+    #[must_use]
+    pub fn nothing(self: &Arc<Self>, caller: &Caller) -> Share {
+        Share {
+            shares: Arc::clone(self),
+            caller: caller.id.clone(),
+            administers: caller.scopes.has(Scope::Admin),
+            amount: 0,
+        }
+    }
+
+    #[must_use]
+    pub fn bound(&self) -> Bound {
+        self.bound
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Takes more.
+    ///
+    /// # Errors
+    /// Whose bound is reached; then it is as large as before.
+    pub fn grow(&mut self, more: u64) -> Result<(), Full> {
+        let bound = self.shares.bound;
+        let mut held = self.shares.lock();
+        let own = held.each.get(&self.caller).copied().unwrap_or(0);
+        if !self.administers && own.saturating_add(more) > bound.each {
             return Err(Full::Own);
         }
-        if taken.all.saturating_add(weight) > self.all_max {
+        let all = match self.administers {
+            true => bound.all,
+            false => bound.all.saturating_sub(bound.kept),
+        };
+        if held.all.saturating_add(more) > all {
             return Err(Full::All);
         }
-        Ok(self.take_from(&mut taken, caller, weight))
+        held.all += more;
+        if more > 0 {
+            *held.each.entry(self.caller.clone()).or_default() += more;
+        }
+        self.amount += more;
+        Ok(())
     }
 
-    /// For what is there already: beyond the bounds, if need be.
-    pub(crate) fn take_anyway(&self, caller: &CallerId, weight: usize) -> Share {
-        self.take_from(&mut lock(&self.taken), caller, weight)
-    }
-
-    fn take_from(&self, taken: &mut Taken, caller: &CallerId, weight: usize) -> Share {
-        taken.all += weight;
-        *taken.of.entry(caller.clone()).or_default() += weight;
-        Share {
-            of: caller.clone(),
-            weight,
-            taken: Arc::clone(&self.taken),
+    /// Gives all of it back, and stays.
+    pub fn clear(&mut self) {
+        let amount = std::mem::take(&mut self.amount);
+        if amount == 0 {
+            return;
+        }
+        let mut held = self.shares.lock();
+        held.all -= amount;
+        if let Some(own) = held.each.get_mut(&self.caller) {
+            *own -= amount;
+            if *own == 0 {
+                held.each.remove(&self.caller);
+            }
         }
     }
 
-    /// Whether nobody has any.
-    pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.taken).all == 0
+    #[must_use]
+    pub fn caller(&self) -> &CallerId {
+        &self.caller
     }
 
-    #[cfg(test)]
-    fn taken(&self) -> (usize, usize) {
-        let taken = lock(&self.taken);
-        (taken.all, taken.of.len())
+    /// Whether it is of one who administers.
+    #[must_use]
+    pub fn administers(&self) -> bool {
+        self.administers
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = lock(&self.taken);
-        taken.all -= self.weight;
-        if let Some(own) = taken.of.get_mut(&self.of) {
-            *own -= self.weight;
-            if *own == 0 {
-                taken.of.remove(&self.of);
-            }
-        }
+        self.clear();
     }
-}
-
-fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn caller(name: &str) -> Caller {
+        Caller {
+            id: name.into(),
+            scopes: [Scope::Read].into_iter().collect(),
+            ..Caller::owner()
+        }
+    }
+
     #[test]
-    fn a_caller_at_its_bound_leaves_room_for_the_others_and_gives_all_back() {
-        let shares = Shares::new(10, 25);
-        let (ann, ben, eve) = ("ann#1".into(), "ben#2".into(), "eve#3".into());
-        let first = shares.take(&ann, 6).unwrap();
-        assert_eq!(shares.take(&ann, 5).err(), Some(Full::Own));
-        let second = shares.take(&ann, 4).unwrap();
-        let third = shares.take(&ben, 10).unwrap();
-        assert_eq!(shares.take(&eve, 6).err(), Some(Full::All));
-        let fourth = shares.take(&eve, 5).unwrap();
+    fn each_has_a_bound_and_something_is_kept_for_the_owner() {
+        let shares = Shares::new(Bound {
+            all: 10,
+            each: 4,
+            kept: 3,
+        });
+        let (one, other) = (caller("one"), caller("other"));
+        let mut first = shares.take(&one, 3).unwrap();
+        assert_eq!(first.grow(2), Err(Full::Own));
+        first.grow(1).unwrap();
+        assert_eq!(shares.take(&one, 1).err(), Some(Full::Own));
+        let mut second = shares.take(&other, 3).unwrap();
+        assert_eq!(second.grow(1), Err(Full::All), "the rest is the owner's");
+        let _owner = shares.take(&Caller::owner(), 3).unwrap();
+        assert_eq!(shares.take(&Caller::owner(), 1).err(), Some(Full::All));
+        second.clear();
         drop(first);
-        assert!(shares.take(&ann, 6).is_ok());
-        let over = shares.take_anyway(&ann, 100);
-        assert_eq!(shares.take(&ann, 1).err(), Some(Full::Own));
-        drop((second, third, fourth, over));
-        assert_eq!(shares.taken(), (0, 0));
+        assert!(shares.take(&other, 4).is_ok());
+        assert_eq!(
+            shares.lock().each.len(),
+            1,
+            "nobody who holds nothing is kept"
+        );
     }
 }

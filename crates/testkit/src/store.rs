@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use hub::journal::Wanted;
 use hub::store::{
     Acknowledge, Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite,
-    JobsPage, JobsWanted, Parts, Purged, QueueState, Reading, Stored, Stores,
+    JobsPage, JobsWanted, Like, Parts, Purged, QueueState, Reading, Stored, Stores,
 };
 use time::OffsetDateTime;
 use wire::{AppId, CallId, CallerId, Durability, JobStatus, Problem};
@@ -128,6 +128,15 @@ impl MemoryStore {
     }
 }
 
+fn those_like<'a>(all: impl Iterator<Item = (&'a str, &'a CallerId)>, like: &Like) -> Vec<String> {
+    all.filter(|(id, caller)| {
+        id.starts_with(&like.prefix) && like.caller.as_ref().is_none_or(|own| own == *caller)
+    })
+    .take(like.limit)
+    .map(|(id, _)| id.to_owned())
+    .collect()
+}
+
 fn now<T: Send + 'static>(value: T) -> Reading<T> {
     Box::pin(std::future::ready(Ok(value)))
 }
@@ -200,6 +209,21 @@ impl JobStore for MemoryStore {
         now(self.lock().jobs.batch(id))
     }
 
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all = inner.jobs.all().map(|job| (job.id.as_str(), &job.caller));
+        now(those_like(all, &like))
+    }
+
+    fn batches_like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all = inner.jobs.batches();
+        now(those_like(
+            all.map(|batch| (batch.id.as_str(), &batch.caller)),
+            &like,
+        ))
+    }
+
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {
         let mut inner = self.lock();
         now(inner.jobs.forget(|job| {
@@ -244,6 +268,22 @@ impl HistoryStore for MemoryStore {
                 && wanted.before.as_ref().is_none_or(|id| view.call_id < *id)
         });
         now(fits.take(wanted.limit).cloned().collect())
+    }
+
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all = inner.calls.values();
+        let all = all.map(|record| (record.view.call_id.as_str(), &record.caller));
+        now(those_like(all, &like))
+    }
+
+    fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
+        let mut inner = self.lock();
+        for call in calls {
+            if let Some(record) = inner.calls.get_mut(&call) {
+                record.view.undone_by.clone_from(&by);
+            }
+        }
     }
 
     fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged> {

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::hint::{Door, Hint, Part, text_of};
 use crate::id::CallId;
 
 /// What went wrong and what to do now.
@@ -18,9 +19,12 @@ pub struct Problem {
     pub code: Code,
     /// What happened, in one or two sentences.
     pub message: String,
-    /// The next thing to do.
+    /// The next thing to do, as it is said over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The same in parts, for doors that say it in other words; empty where there is nothing to say differently.
+    #[serde(default, skip_serializing_if = "no_parts")]
+    pub hint_parts: Box<[Part]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<CallId>,
     #[serde(default)]
@@ -51,6 +55,7 @@ impl Problem {
             code,
             message: message.into(),
             hint: None,
+            hint_parts: Box::default(),
             call_id: None,
             severity: if row.exit == exit::BUG {
                 Severity::Bug
@@ -63,8 +68,35 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let hint = hint.into();
+        self.hint = Some(hint.at(Door::Http));
+        self.hint_parts = hint.into_parts();
+        self
+    }
+
+    /// With one thing more to do, after what is there.
+    #[must_use]
+    pub fn hint_also(self, more: impl Into<Hint>) -> Self {
+        let before = match &*self.hint_parts {
+            [] => self.hint.clone().map(Hint::from).unwrap_or_default(),
+            parts => Hint::of(parts),
+        };
+        let both = before.then(more.into());
+        self.hint(both)
+    }
+
+    /// The hint in the words of a door.
+    #[must_use]
+    pub fn hint_at(&self, door: Door) -> Option<String> {
+        text_of(&self.hint_parts, door).or_else(|| self.hint.clone())
+    }
+
+    /// The problem as that door tells it: with its own words alone.
+    #[must_use]
+    pub fn told_at(mut self, door: Door) -> Self {
+        self.hint = self.hint_at(door);
+        self.hint_parts = Box::default();
         self
     }
 
@@ -89,6 +121,11 @@ impl Problem {
     pub fn exit_code(&self) -> u8 {
         self.code.row().exit
     }
+}
+
+#[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
+fn no_parts(parts: &Box<[Part]>) -> bool {
+    parts.is_empty()
 }
 
 #[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
@@ -184,6 +221,7 @@ codes! {
     ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, false, "An argument is missing, unknown or of the wrong form.";
     BODY_MALFORMED = "body_malformed", 400, exit::USAGE, false, "The body is not the JSON that this route takes.";
     BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, false, "The body is over the limit; send large values as blobs.";
+    BODY_LATE = "body_late", 408, exit::UNREACHABLE, true, "The body came too slowly; nothing ran.";
     MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, false, "The body's content type is not the one this route takes.";
     ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, false, "There is no such path or method.";
     APP_UNKNOWN = "app_unknown", 404, exit::USAGE, false, "No app of that name is known.";
@@ -192,6 +230,7 @@ codes! {
     CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
     JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, false, "No job of that id is kept.";
     BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, false, "No batch of that id is remembered.";
+    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, false, "Several ids begin like this one; type more of it.";
     BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
     BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
     RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
@@ -220,6 +259,7 @@ codes! {
     HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, true, "No hub answers at the address.";
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
     HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
+    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, false, "Kapelle's own configuration file has a mistake in it.";
     CONFIG_BROKEN = "config_broken", 500, exit::FAILED, false, "A configuration file of another program cannot be read and was left as it is.";
     STORE_BUSY = "store_busy", 503, exit::REFUSED, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
     STORE_FAILED = "store_failed", 503, exit::FAILED, true, "The store cannot be read or written; nothing was stored.";

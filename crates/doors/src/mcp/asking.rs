@@ -56,9 +56,8 @@ impl Asking<'_> {
                 "The arguments of `{}` are not right: {error}.",
                 self.request.name
             );
-            Problem::new(Code::ARGUMENTS_INVALID, message).hint(
-                "The tool's input schema has their names and types; send it again with those.",
-            )
+            Problem::new(Code::ARGUMENTS_INVALID, message)
+                .hint("The tool's input schema has their names and types.")
         })
     }
 

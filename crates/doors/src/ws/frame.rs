@@ -13,6 +13,7 @@ use wire::job::QueueChange;
 use wire::{BatchRequest, CallId, CallRequest, Code, JobChange, Problem, Topic};
 
 use crate::jobs::ListQuery;
+use crate::texts::{self, Form};
 
 /// Marks a piece of a blob, as in the bridge protocol.
 const BLOB_MARK: u8 = 1;
@@ -36,7 +37,7 @@ impl Id {
             Value::String(text) if text.len() <= ID_BYTES_MAX => Ok(Self(value)),
             _ => Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("`id` must be a number or a text of at most {ID_BYTES_MAX} bytes."),
+                format!("`id` must be a number or a text of up to {ID_BYTES_MAX} bytes."),
             )),
         }
     }
@@ -113,6 +114,10 @@ pub(crate) struct Unread {
 
 /// Reads a text frame.
 pub(crate) fn read(text: &str) -> Result<Asked, Unread> {
+    texts::check(Form::Request, text.as_bytes()).map_err(|problem| Unread {
+        id: Id::default(),
+        problem: Box::new(problem),
+    })?;
     let mut map: Map<String, Value> = serde_json::from_str(text).map_err(|error| Unread {
         id: Id::default(),
         problem: Box::new(malformed(format!(
@@ -283,7 +288,7 @@ pub(crate) fn read_piece(payload: &Bytes) -> Result<Piece, Unread> {
     let bad = |reason: &str| {
         let problem = Problem::new(
             Code::BODY_MALFORMED,
-            format!("The frame of bytes is no piece of a blob: {reason}."),
+            format!("The binary frame is not a piece of a blob: {reason}."),
         );
         Unread {
             id: Id::default(),

@@ -28,13 +28,14 @@ use super::frame::{self, Asked, Get, Id, Said, Subscribe};
 use super::jobs;
 use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
+use crate::connection::Connection;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
 use crate::guard::Proof;
-use crate::limits;
+use crate::{limits, upload};
 
 /// Events taken from the feed's window at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 pub(super) struct Session {
     hub: Hub,
@@ -65,7 +66,13 @@ struct Request {
 }
 
 impl Session {
-    pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        uploads: upload::Uploads,
+        caller: Caller,
+        proof: Proof,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         Self {
             follower: Follower::new(hub.clone(), caller.clone()),
             hub,
@@ -74,7 +81,7 @@ impl Session {
             outbox,
             requests: HashMap::new(),
             subscriptions: Vec::new(),
-            uploads: Uploads::default(),
+            uploads: Uploads::new(uploads),
             waiting: FuturesUnordered::new(),
             storing: FuturesUnordered::new(),
             heard: Instant::now(),
@@ -91,7 +98,11 @@ impl Session {
     }
 
     /// Serves the connection; gives the reason why it ends.
-    pub(super) async fn run(&mut self, incoming: &mut SplitStream<WebSocket>) -> Close {
+    pub(super) async fn run(
+        &mut self,
+        incoming: &mut SplitStream<WebSocket>,
+        connection: Option<&Connection>,
+    ) -> Close {
         let mut beat = tokio::time::interval(limits::WS_BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hub = self.hub.clone();
@@ -115,7 +126,12 @@ impl Session {
             let follows = self.follower.open() > 0;
             tokio::select! {
                 message = incoming.next() => {
-                    if let Some(close) = self.hear(message).await {
+                    let close = self.hear(message).await;
+                    // Until then its bytes were in memory.
+                    if let Some(connection) = connection {
+                        connection.message_came();
+                    }
+                    if let Some(close) = close {
                         return close;
                     }
                 }
@@ -175,13 +191,10 @@ impl Session {
             Said::Hello { .. } => self.welcome(&id),
             Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
             Said::Call(request) => self.call(id, *request),
-            Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
-                Err(problem) => self.refuse(&id, &problem),
-                Ok(call) => {
-                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
-                    self.later(id, end);
-                }
-            },
+            Said::Cancel { call_id } => {
+                let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call_id);
+                self.later(id, end);
+            }
             Said::Get(get) => {
                 let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
                 self.later(id, call);
@@ -225,11 +238,11 @@ impl Session {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} calls of this connection are under way.",
+                    "This connection already has {} calls in progress.",
                     limits::WS_CALLS_MAX
                 ),
             )
-            .hint("Wait for some of them; calls with `wait: false` do not count.");
+            .hint("Wait for some to end; calls with `wait: false` do not count.");
             return self.refuse(&id, &problem);
         }
         let follows = request.wait != Wait::Forever(false);
@@ -344,11 +357,11 @@ impl Session {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "This connection has {} subscriptions.",
+                    "This connection already has {} subscriptions.",
                     limits::WS_SUBSCRIPTIONS_MAX
                 ),
             )
-            .hint("One subscription can have many topics; end some with `unsubscribe`."));
+            .hint("A subscription can have many topics; end some with `unsubscribe`."));
         }
         let since = position(wanted.epoch, wanted.since)?;
         let (subscription, resync) =
@@ -412,7 +425,7 @@ impl Session {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} answers of this connection are still due.",
+                    "This connection is still waiting for {} answers.",
                     limits::WS_ANSWERS_MAX
                 ),
             )
@@ -446,6 +459,9 @@ impl Session {
         if self.subscriptions.iter().any(|(_, one)| one.is_behind()) {
             return Some(self.cut_off_behind());
         }
+        for (id, problem) in self.uploads.given_up() {
+            self.outbox.push(frame::problem(&id, &problem));
+        }
         self.outbox.push(Message::Ping(Bytes::new()));
         None
     }
@@ -466,13 +482,16 @@ impl Session {
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(hub: Hub, caller: Caller, id: Id, call_id: CallId) -> Result<Message, Problem> {
+    let call_id = hub.call_id(&caller, call_id.as_str()).await?;
+    let call = hub.cancel(&caller, &call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
-    let call = hub.find_call(&get.call_id).await?;
+    let call_id = hub.call_id(&caller, get.call_id.as_str()).await?;
+    let call = hub.find_call(&call_id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;

@@ -12,24 +12,25 @@ use wire::batch::{BatchOutcome, BatchStatus};
 use wire::{BatchView, CallId, CallerId, Code, Problem};
 
 use super::{Stage, status_of};
+use crate::allowance::{Allowance, Allowances, Full};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::hub::Hub;
 use crate::limits;
 use crate::policy::require;
-use crate::shares::{Full, Share, Shares};
+use crate::store::Like;
 
 /// The batches of calls that are no jobs.
 pub(crate) struct Batches {
     room: Mutex<Room>,
-    places: Shares,
+    places: Allowances,
 }
 
 impl Default for Batches {
     fn default() -> Self {
         Self {
             room: Mutex::default(),
-            places: Shares::new(limits::BATCHES_RUNNING_MAX, limits::BATCHES_RUNNING_ALL_MAX),
+            places: Allowances::new(limits::BATCHES_RUNNING_MAX, limits::BATCHES_RUNNING_ALL_MAX),
         }
     }
 }
@@ -46,7 +47,7 @@ struct Room {
 struct Running {
     caller: CallerId,
     /// Its part of what its caller may have running.
-    _place: Share,
+    _place: Allowance,
     stage: watch::Receiver<Stage>,
 }
 
@@ -112,6 +113,17 @@ impl Batches {
         }
     }
 
+    /// Ids that begin so.
+    pub(crate) fn like(&self, like: &Like) -> Vec<String> {
+        let room = self.lock();
+        let running = room.running.iter().map(|(id, one)| (id, &one.caller));
+        let ended = room.ended.iter().map(|one| (&one.id, &one.caller));
+        let fits = running.chain(ended).filter(|(id, caller)| {
+            id.starts_with(&like.prefix) && like.caller.as_ref().is_none_or(|own| own == *caller)
+        });
+        fits.take(like.limit).map(|(id, _)| id.clone()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Room> {
         self.room
             .lock()
@@ -141,6 +153,7 @@ impl Hub {
     /// # Errors
     /// `batch_unknown`, `forbidden` for others' without `read`, what the store says.
     pub async fn batch_view(&self, caller: &Caller, id: &str) -> Result<BatchView, Problem> {
+        let id = &self.batch_id(caller, id).await?;
         let found = self.find_batch(id).await?;
         may_see(caller, found.caller())?;
         match found {
@@ -243,7 +256,10 @@ fn may_see(caller: &Caller, owner: &CallerId) -> Result<(), Problem> {
 fn unknown(id: &str) -> Problem {
     Problem::new(
         Code::BATCH_UNKNOWN,
-        format!("No batch `{id}` is remembered."),
+        format!("There is no batch `{id}`."),
     )
-    .hint("A batch of jobs is kept as long as its jobs, any other while the hub runs; its calls are in the history: kapelle history")
+    .hint(wire::hint![
+        "A batch of jobs is kept as long as its jobs, any other until the hub stops. Its calls stay in the history: ",
+        wire::Step::history(),
+    ])
 }

@@ -66,7 +66,6 @@ fn allows_null(spec: &CommandSpec, name: &str) -> bool {
 fn refusal(spec: &CommandSpec, error: &jsonschema::ValidationError<'_>) -> (String, String) {
     let place = error.instance_path().to_string();
     let place = place.trim_start_matches('/').replace('/', ".");
-    let names: Vec<&str> = spec.properties().map(|(name, _)| name.as_str()).collect();
     match error.kind() {
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
@@ -76,17 +75,21 @@ fn refusal(spec: &CommandSpec, error: &jsonschema::ValidationError<'_>) -> (Stri
             let wrong = unexpected.first().map_or("", String::as_str);
             (
                 format!("There is no argument `{}`.", unexpected.join("`, `")),
-                near_or_all(wrong, &names, "The arguments are"),
+                near_or_all(wrong, &names_of(spec), "The arguments are"),
             )
         }
         _ => {
             let name = place.split('.').next().unwrap_or_default();
             (
-                format!("`{place}` cannot be this: {}.", bounded(&error.to_string())),
+                format!("`{place}` is invalid: {}.", bounded(&error.to_string())),
                 describe(spec, name),
             )
         }
     }
+}
+
+fn names_of(spec: &CommandSpec) -> Vec<&str> {
+    spec.properties().map(|(name, _)| name.as_str()).collect()
 }
 
 /// An error text may quote a value of megabytes.
@@ -101,7 +104,7 @@ fn bounded(text: &str) -> String {
 
 fn describe(spec: &CommandSpec, name: &str) -> String {
     let Some((_, schema)) = spec.properties().find(|(known, _)| *known == name) else {
-        return format!("See: kapelle describe {}", spec.name);
+        return near_or_all(name, &names_of(spec), "The arguments are");
     };
     let mut parts = Vec::new();
     if let Some(choices) = schema.get("enum").and_then(Value::as_array) {

@@ -1,6 +1,6 @@
 //! Jobs as doors see them; what a caller may is checked here, the rest is [`crate::jobs`]'s.
 
-use wire::job::{QueueChange, QueueView};
+use wire::job::{Place, QueueChange, QueueView};
 use wire::{CallId, JobChange, JobPage, JobView, Problem};
 
 use super::Hub;
@@ -14,6 +14,7 @@ impl Hub {
     /// # Errors
     /// `job_unknown`, `forbidden` for others' without `read`.
     pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
+        let id = &self.call_id(caller, id.as_str()).await?;
         let (job, owner) = self.0.records.jobs.show(&self.0, id).await?;
         if owner != caller.id {
             policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
@@ -42,8 +43,12 @@ impl Hub {
         &self,
         caller: &Caller,
         id: &CallId,
-        wanted: JobChange,
+        mut wanted: JobChange,
     ) -> Result<JobView, Problem> {
+        let id = &self.call_id(caller, id.as_str()).await?;
+        if let Some(Place::Before(other)) = &mut wanted.place {
+            *other = self.call_id(caller, other.as_str()).await?;
+        }
         let jobs = &self.0.records.jobs;
         jobs.change(&self.0, caller, id, wanted).await
     }

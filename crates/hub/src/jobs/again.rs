@@ -27,6 +27,7 @@ impl Jobs {
         }
         let mut notes = Notes::of(&job);
         notes.repeatable = allowed.repeatable.unwrap_or(notes.repeatable);
+        notes.subject = allowed.subject.unwrap_or(notes.subject);
         notes.confirmed = allowed.confirmed.or(notes.confirmed);
         times(&mut notes, &wanted)?;
         notes.deadline = notes.deadline.filter(|at| *at > now_millis());

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use wire::Step;
 use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
@@ -235,6 +236,7 @@ fn draft(
     times(&mut draft.notes, wanted)?;
     draft.notes.retry = wanted.retry.or(draft.notes.retry);
     draft.notes.repeatable = allowed.repeatable.unwrap_or(draft.notes.repeatable);
+    draft.notes.subject = allowed.subject.unwrap_or(draft.notes.subject);
     draft.notes.confirmed = allowed.confirmed.or(draft.notes.confirmed);
     match &wanted.place {
         None => {}
@@ -297,16 +299,23 @@ fn before(room: &Room, id: &CallId, other: &CallId, draft: &mut Draft) -> Result
     if other == id || room.order.is_claimed(other) || own_app != Some(&target.job.app) {
         return Err(Problem::new(
             Code::JOB_NOT_OPEN,
-            format!("{other} does not wait in the same queue, so nothing can be placed before it."),
+            format!(
+                "{other} is not waiting in the same queue, so nothing can be placed before it."
+            ),
         )
-        .hint("The queue in its order: kapelle jobs list --order queue"));
+        .hint(wire::hint![
+            "See the queue in order: ",
+            Step::Jobs {
+                in_queue_order: true
+            },
+        ]));
     }
     let (before, moved) = room.order.place_before(other).ok_or_else(|| {
         Problem::new(
             Code::QUEUE_FULL,
-            format!("There is no room before {other} any more."),
+            format!("There is no more room before {other}."),
         )
-        .hint("Place it `first` or `last`.")
+        .hint("Move it to `first` or `last` instead.")
     })?;
     (draft.place, draft.priority) = (Some(before.place), Some(before.priority));
     draft.notes.turn_of = Some(before.turn_of);
@@ -330,12 +339,15 @@ pub(super) fn times(notes: &mut Notes, wanted: &Wanted) -> Result<(), Problem> {
 }
 
 pub(super) fn unknown(id: &CallId) -> Problem {
-    Problem::new(Code::JOB_UNKNOWN, format!("No job `{id}` is kept."))
-        .hint("Those that are: kapelle jobs list")
+    Problem::new(Code::JOB_UNKNOWN, format!("There is no job `{id}`."))
+        .hint(wire::hint!["List the jobs: ", Step::jobs()])
 }
 
 pub(super) fn not_open(id: &CallId, why: &str) -> Problem {
-    Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(format!(
-        "See how it stands: kapelle jobs show {id}; an ended one is tried again by kapelle jobs retry {id}."
-    ))
+    Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(wire::hint![
+        "See its status: ",
+        Step::Job { call: id.clone() },
+        "; run it again once it has ended: ",
+        Step::RetryJob { call: id.clone() },
+    ])
 }

@@ -20,6 +20,7 @@ use crate::hub::Inner as Hub;
 use crate::policy::{self, Policy};
 use crate::question::{Question, Target};
 use crate::store::{Job, Parts};
+use crate::subject;
 
 /// What a change may bring.
 #[derive(Default)]
@@ -28,6 +29,8 @@ pub(super) struct Allowed {
     pub(super) args: Option<Arc<Map<String, Value>>>,
     /// Whether the command may run twice with them.
     pub(super) repeatable: Option<bool>,
+    /// What it is about then, if the arguments change.
+    pub(super) subject: Option<Option<String>>,
     /// Whether a person stands behind it as it becomes; `None`: what runs stays as it was.
     pub(super) confirmed: Option<bool>,
 }
@@ -62,6 +65,12 @@ impl Jobs {
             args_in_bounds(&args)?;
             self.holds_no_secret(&command.marked, &args)?;
             allowed.repeatable = Some(command.spec.repeatable.with(&args));
+            allowed.subject = Some(subject::of(
+                &hub.masking,
+                &command.spec,
+                &command.marked,
+                &args,
+            ));
             allowed.args = Some(Arc::new(args));
         }
         let must_ask = Policy::must_ask(caller, command.spec.effect);

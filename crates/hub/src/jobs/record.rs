@@ -11,9 +11,9 @@ use wire::link::Group;
 use wire::{CallId, CallerName, Code, InstanceName, Problem};
 
 use super::order::{Entry, Millis, Needs};
+use crate::allowance::Allowance;
 use crate::call::Call;
 use crate::conduct::HUB;
-use crate::shares::Share;
 use crate::store::{Job, Lease};
 
 /// The rest of what was asked and the queue's own notes; the store keeps it as one object.
@@ -59,6 +59,9 @@ pub(crate) struct Notes {
     /// The next attempt is not before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) again_at: Option<Millis>,
+    /// What it is about, for lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
     /// Why it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
@@ -121,8 +124,8 @@ pub(crate) struct Open {
 
 /// A job's part of what its caller may have open: a place, and what it holds.
 pub(crate) struct Place {
-    pub(crate) _one: Share,
-    pub(crate) _bytes: Share,
+    pub(crate) _one: Allowance,
+    pub(crate) _bytes: Allowance,
 }
 
 impl Open {
@@ -208,7 +211,7 @@ pub(crate) fn millis_of(name: &str, text: &str) -> Result<Millis, Problem> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{name}` is no time: {error}."),
+            format!("`{name}` is not a valid time: {error}."),
         )
         .hint("Write it as RFC 3339, for example 2031-05-04T22:00:00Z.")
     })?;

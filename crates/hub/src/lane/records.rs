@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use wire::{Event, InstanceName, Outcome, Problem, Status};
+use serde_json::Value;
+use wire::{CallId, Event, InstanceName, Outcome, Problem, Status};
 
+use crate::allowance::Allowances;
 use crate::call::Call;
 use crate::feed::Feed;
 use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
-use crate::shares::Shares;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub(crate) struct Records {
     pub(crate) feed: Arc<Feed>,
     pub(crate) jobs: Arc<Jobs>,
     /// The bytes of what has not begun.
-    pub(crate) waiting: Shares,
+    pub(crate) waiting: Allowances,
 }
 
 impl Records {
@@ -39,6 +40,7 @@ impl Records {
         } else if call.settle(outcome) {
             self.journal.ended(call);
             self.history.ended(call);
+            self.note_undone(call);
             self.feed.tell(|| Event::CallEnded {
                 call: Box::new(call.view()),
             });
@@ -47,6 +49,34 @@ impl Records {
 }
 
 impl Records {
+    /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of a command
+    /// `history.…` says which: `undone` or `redone`, a list of steps, each with its `call`.
+    fn note_undone(&self, call: &Arc<Call>) {
+        if !call.command.starts_with("history.") {
+            return;
+        }
+        let stage = call.stage();
+        let (Status::Succeeded, Some(outcome)) = (stage.status, stage.outcome) else {
+            return;
+        };
+        for (list, by) in [("undone", Some(&call.id)), ("redone", None)] {
+            let steps = outcome.value.get(list).and_then(Value::as_array);
+            let ids: Vec<CallId> = steps
+                .into_iter()
+                .flatten()
+                .filter_map(|step| step.get("call")?.as_str().map(CallId::new))
+                .collect();
+            for id in &ids {
+                if let Some(known) = self.journal.get(id) {
+                    known.set_undone_by(by.cloned());
+                }
+            }
+            if !ids.is_empty() {
+                self.history.undone(ids, by.cloned());
+            }
+        }
+    }
+
     /// A call that a lane took.
     pub(crate) fn taken(&self, call: &Arc<Call>) {
         if call.front().is_none() {

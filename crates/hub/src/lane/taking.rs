@@ -6,17 +6,18 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wire::Step;
 use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
 use wire::{CallId, CallerName, Code, Outcome, Problem, Status};
 
 use super::order::Place;
 use super::{Connection, InLane, Inner, Lane, Waits, ends};
+use crate::allowance::Full;
 use crate::call::{Call, millis};
 use crate::history::weight_up_to;
 use crate::limits;
 use crate::pictures;
-use crate::shares::Full;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
@@ -79,7 +80,10 @@ impl Lane {
             Code::QUEUE_FULL,
             format!("{count} {of} wait for `{}` already.", self.instance),
         )
-        .hint("Wait for some of them, or cancel some: kapelle history --status queued")
+        .hint(wire::hint![
+            "Wait for some to end, or cancel some: ",
+            Step::history_of("queued"),
+        ])
     }
 
     /// Takes an attempt of a job, if the bridge is there to have it now.
@@ -179,10 +183,10 @@ impl Lane {
                 Code::INSTANCE_NOT_CONNECTED,
                 format!("`{}` is not connected: {}", self.instance, why.message),
             )
-            .hint(format!(
-                "Start it again: kapelle start {} --name {}",
-                self.app, self.instance
-            ))),
+            .hint(wire::hint![
+                "Start it again: ",
+                Step::start_again(&self.app, &self.instance),
+            ])),
             _ => Ok(()),
         }
     }

@@ -12,6 +12,15 @@ use wire::{
     Problem,
 };
 
+/// Ids by their beginning.
+#[derive(Clone, Debug)]
+pub struct Like {
+    pub prefix: String,
+    /// Only those of this caller, by its token.
+    pub caller: Option<CallerId>,
+    pub limit: usize,
+}
+
 /// A job as it is stored. Times are kept to the millisecond.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {

@@ -69,7 +69,10 @@ pub(super) fn launcher(
             Code::NOT_SUPPORTED,
             format!("`{name}` cannot be confined: {why}. It was not started."),
         )
-        .hint("`kapelle doctor` tells what this system can do.")
+        .hint(wire::hint![
+            "See what this system can do: ",
+            wire::Step::terminal("doctor"),
+        ])
     };
     let kapelle = hub.confinement.launcher().map_err(refused)?;
     // This very binary, also when another one has come to its place meanwhile.

@@ -1,2 +1,3 @@
--- Whose call it was, by its token and not only by its name. Empty: from before tokens were told apart.
-ALTER TABLE calls ADD COLUMN caller_id TEXT NOT NULL DEFAULT '';
+-- What it was about, for lists; and the call that took back what it changed.
+ALTER TABLE calls ADD COLUMN subject TEXT;
+ALTER TABLE calls ADD COLUMN undone_by TEXT;
