@@ -6,18 +6,22 @@ Raising a `Problem` in a command is the way to fail on purpose. It does no forma
 (see tracebacks.py).
 """
 
-SEVERITIES = ("error", "warning", "bug")
+SEVERITIES = ("info", "warning", "error", "critical", "bug")
+# Codes of what hits other calls as well, as the hub's table has them.
+_CRITICAL = ("disk_full", "frame_malformed", "handshake_refused", "out_of_memory", "protocol_mismatch", "start_failed")
 
 
 class Problem(Exception):
     """A failure that is told to the caller.
 
     `code` is a stable name (`not_found`), `message` says what happened, `hint` what to do next with the
-    names that exist, `details` is JSON. `severity` is "error", "warning" or "bug" (a bug is ours).
+    names that exist, `details` is JSON. `severity` is one of SEVERITIES (a
+    "bug" is ours); without it the code says which.
     """
 
-    def __init__(self, code, message, hint=None, details=None, severity="error", retryable=False):
+    def __init__(self, code, message, hint=None, details=None, severity=None, retryable=False):
         Exception.__init__(self, message)
+        severity = severity or ("critical" if code in _CRITICAL else "error")
         if severity not in SEVERITIES:
             raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
         self.code = code

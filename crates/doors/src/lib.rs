@@ -8,8 +8,10 @@ mod batches;
 mod blobs;
 mod calls;
 mod dashboard;
+mod envelope;
 mod events;
 mod follow;
+mod forms;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod guard;

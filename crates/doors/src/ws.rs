@@ -28,9 +28,10 @@ use wire::{Code, Problem};
 use crate::guard::Proof;
 use crate::http::Door;
 use crate::problem::Answer;
-use crate::{guard, limits};
+use crate::{envelope, guard, limits};
 
 mod blobs;
+mod enveloped;
 pub(crate) mod frame;
 mod jobs;
 mod outbox;
@@ -73,7 +74,26 @@ pub(crate) async fn open(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
-    let known = known_by_its_request(&door, &headers)?;
+    opened(door, &headers, upgrade, Id::default())
+}
+
+/// `GET /v1/ws/envelope`: the same in envelopes.
+pub(crate) async fn open_enveloped(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer {
+    opened(door, &headers, upgrade, Id::Envelope(Arc::default()))
+}
+
+/// `nobody`: whom it tells what nobody asked for, in the connection's dialect.
+fn opened(
+    door: Door,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    nobody: Id,
+) -> Answer {
+    let known = known_by_its_request(&door, headers)?;
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
@@ -92,7 +112,7 @@ pub(crate) async fn open(
         .max_frame_size(limits::WS_MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             open.track_future(async move {
-                serve(door, socket, known, stranger).await;
+                serve(door, socket, known, stranger, nobody).await;
                 drop(place);
             })
         });
@@ -144,29 +164,36 @@ async fn serve(
     socket: WebSocket,
     known: Option<(Caller, Proof)>,
     stranger: Option<OwnedSemaphorePermit>,
+    nobody: Id,
 ) {
     let (sink, mut incoming) = socket.split();
     let outbox = Arc::new(Outbox::default());
     let writing = tokio::spawn(outbox::write(Arc::clone(&outbox), sink));
     let greeted = match known {
-        Some(known) => Ok((known, Id::default())),
-        None => tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greet(&door, &mut incoming))
-            .await
-            .unwrap_or_else(|_| Err(Refusal::late())),
+        // In envelopes an `init` asks for the welcome.
+        Some(known) => Ok((known, matches!(nobody, Id::Mark(_)).then(Id::default))),
+        None => tokio::time::timeout(
+            limits::WS_HELLO_TIMEOUT,
+            greet(&door, &mut incoming, &nobody),
+        )
+        .await
+        .unwrap_or_else(|_| Err(Refusal::late(&nobody))),
     };
     drop(stranger);
     let last_word = match greeted {
-        Ok(((caller, proof), id)) => {
-            tracing::info!(caller = %caller.name, "a WebSocket is open");
-            let mut session = Session::new(door.hub, caller, proof, Arc::clone(&outbox));
-            session.welcome(&id);
+        Ok((known, id)) => {
+            tracing::info!(caller = %known.0.name, "a WebSocket is open");
+            let mut session = Session::new(door.hub, known, Arc::clone(&outbox), nobody);
+            if let Some(id) = id {
+                session.greet(&id);
+            }
             let close = session.run(&mut incoming).await;
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
             close
         }
         Err(Refusal { problem, close }) => {
             if let Some(problem) = problem {
-                outbox.push(frame::problem(&Id::default(), &problem));
+                outbox.push(frame::problem(&nobody, &problem));
             }
             close
         }
@@ -202,13 +229,16 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn late() -> Self {
+    fn late(nobody: &Id) -> Self {
         let seconds = limits::WS_HELLO_TIMEOUT.as_secs();
         let problem = Problem::new(
             Code::UNAUTHENTICATED,
-            format!("No hello with a token came within {seconds} s."),
+            format!(
+                "No {} with a token came within {seconds} s.",
+                first_word(nobody)
+            ),
         )
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+        .hint(first_frame(nobody));
         Self::unauthenticated(problem, Close::LATE)
     }
 
@@ -225,12 +255,13 @@ impl Refusal {
 async fn greet(
     door: &Door,
     incoming: &mut SplitStream<WebSocket>,
-) -> Result<((Caller, Proof), Id), Refusal> {
+    nobody: &Id,
+) -> Result<((Caller, Proof), Option<Id>), Refusal> {
     let first = loop {
         match incoming.next().await {
             Some(Ok(Message::Text(text))) => break text,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Binary(_))) => return Err(not_a_hello()),
+            Some(Ok(Message::Binary(_))) => return Err(not_a_hello(nobody)),
             Some(Err(error)) => {
                 return Err(Refusal {
                     problem: None,
@@ -245,16 +276,11 @@ async fn greet(
             }
         }
     };
-    let Ok(Asked {
-        id,
-        said: Said::Hello { token },
-    }) = frame::read(&first)
-    else {
-        return Err(not_a_hello());
+    let Some((id, token)) = shown(&first, nobody) else {
+        return Err(not_a_hello(nobody));
     };
-    let token = token.unwrap_or_default();
     match door.hub.authenticate(&token) {
-        Some(caller) => Ok(((caller, Proof::Token(token)), id)),
+        Some(caller) => Ok(((caller, Proof::Token(token)), Some(id))),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
                 .hint("`kapelle token` shows where the owner's token is.");
@@ -263,14 +289,49 @@ async fn greet(
     }
 }
 
-fn not_a_hello() -> Refusal {
-    let problem = Problem::new(Code::UNAUTHENTICATED, "The first frame must be a hello.")
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+/// The token that a first frame shows.
+fn shown(first: &str, nobody: &Id) -> Option<(Id, String)> {
+    if matches!(nobody, Id::Mark(_)) {
+        return match frame::read(first) {
+            Ok(Asked {
+                id,
+                said: Said::Hello { token },
+            }) => Some((id, token.unwrap_or_default())),
+            _ => None,
+        };
+    }
+    let mut message = envelope::read(first.as_bytes()).ok()?;
+    let token = message.take_token().unwrap_or_default();
+    message
+        .is_init()
+        .then(|| (Id::Envelope(Arc::new(message.origin)), token))
+}
+
+fn first_word(nobody: &Id) -> &'static str {
+    match nobody {
+        Id::Mark(_) => "hello",
+        Id::Envelope(_) => "message `init`",
+    }
+}
+
+fn first_frame(nobody: &Id) -> &'static str {
+    match nobody {
+        Id::Mark(_) => r#"Send {"type":"hello","token":"…"} as the first frame."#,
+        Id::Envelope(_) => r#"Send {"type":"init","payload":{"token":"…"}} as the first message."#,
+    }
+}
+
+fn not_a_hello(nobody: &Id) -> Refusal {
+    let message = format!(
+        "The first frame must be a {} with a token.",
+        first_word(nobody)
+    );
+    let problem = Problem::new(Code::UNAUTHENTICATED, message).hint(first_frame(nobody));
     Refusal::unauthenticated(problem, Close::UNAUTHENTICATED)
 }
 
 /// What `welcome` says.
-fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
+pub(crate) fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
     let position = hub.feed_position();
     json!({
         "caller": caller.name,

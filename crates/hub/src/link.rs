@@ -26,6 +26,7 @@ use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
 
+mod direct;
 mod handshake;
 mod incoming;
 mod outbox;
@@ -81,6 +82,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     outbox.send(&FromHub::Welcome {
         instance: instance.name.clone(),
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+        direct: true,
         roots: hub.config.files.told(),
         confine: hub.confinement.for_bridges(),
     });
@@ -256,6 +258,7 @@ fn take(
             .hint("It must be succeeded, failed, timed_out or cancelled."));
         }
         FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
+        FromBridge::Direct(told) => return direct::told(hub, instance, *told),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {

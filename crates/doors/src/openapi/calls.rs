@@ -44,14 +44,15 @@ fn parts() -> Map<String, Value> {
             "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
             "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
             "hint": {"type": "string"}, "call_id": {"type": "string"},
-            "severity": {"enum": ["warning", "error", "bug"]}, "retryable": {"type": "boolean"},
+            "severity": {"enum": ["info", "warning", "error", "critical", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "required": ["call_id", "command", "caller", "running_ms"], "properties": {
             "call_id": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
         "Item": {"type": "object", "required": ["type", "name"],
             "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
         "Changes": {"type": "object", "required": ["added", "changed", "removed"],
-            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"}}},
+            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"},
+                "cannot_undo": {"type": "string", "description": "Why there is no undo step for it."}}},
         "LogRecord": {"type": "object", "required": ["level", "source", "text"], "properties": {
             "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}},
         "Output": {"type": "object", "required": ["stdout", "stderr", "logs"], "properties": {

@@ -11,8 +11,7 @@ pub(super) fn paths() -> Map<String, Value> {
             "get": {"operationId": "programs", "summary": "Programs of this machine that the app's bridge can be installed in",
                 "responses": with_problems(json!({"200": json_of("Programs", "One for each version.")}), &["401", "403", "404"])},
             "post": {"operationId": "install", "summary": "Installs the bridge in one of them, and sees that it reaches this hub",
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
-                    "required": ["program"], "properties": {"program": {"type": "string"}}, "additionalProperties": false}}}},
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Install")}}},
                 "responses": with_problems(json!({"201": json_of("Program", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
         },
         "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
@@ -44,6 +43,8 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let text_or_null = json!({"type": ["string", "null"]});
     map(json!({
+        "Install": {"type": "object", "required": ["program"], "additionalProperties": false,
+            "properties": {"program": {"type": "string"}}},
         "Program": {"type": "object", "required": ["program", "version"],
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},
         "Programs": {"type": "object", "required": ["programs"],

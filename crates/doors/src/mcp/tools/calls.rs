@@ -22,7 +22,7 @@ struct OfCall {
 }
 
 pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = asking.read()?;
+    let said: OfCall = super::said(asking)?;
     let teller = Teller::of(asking);
     let hub = &asking.mcp.hub;
     let call = hub.find_call(&said.call_id).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
 }
 
 pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = asking.read()?;
+    let said: OfCall = super::said(asking)?;
     let hub = &asking.mcp.hub;
     let call = hub.cancel(&asking.caller, &said.call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
@@ -77,7 +77,7 @@ struct Start {
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
-    let said: Start = asking.read()?;
+    let said: Start = super::said(asking)?;
     let app = match said.app {
         Some(app) => app,
         None => only_app(asking)?,
