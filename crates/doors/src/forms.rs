@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use wire::job::QueueChange;
 use wire::{BatchRequest, CallRequest, JobChange};
 
+use crate::dashboard::SignIn;
 use crate::instances::{Install, PartOfState};
 use crate::openapi;
 
@@ -34,6 +35,7 @@ asked! {
     hub::callers::TokenView = "Token";
     Install = "Install";
     PartOfState = "PartOfState";
+    SignIn = "SignIn";
 }
 
 /// Reads text that is to be a body.
@@ -132,6 +134,7 @@ fn form(name: &str) -> Option<&'static Form> {
             hub::callers::TokenView::FORM,
             Install::FORM,
             PartOfState::FORM,
+            SignIn::FORM,
         ];
         let each = names.into_iter().filter_map(|name| {
             let schema = json!({

@@ -1,7 +1,5 @@
 //! `POST /v1/envelope`: one message, one answer; and the answers that need no conversation.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::Json;
 use axum::body::Body;
@@ -13,7 +11,6 @@ use hub::callers::{Caller, Scope};
 use hub::policy::require;
 use hub::{Asked, Hub};
 use serde_json::{Value, json};
-use wire::call::Wait;
 use wire::{CallId, CallRequest, Code, InstanceName, Problem};
 
 use super::{Origin, Wish, answer, ended, read};

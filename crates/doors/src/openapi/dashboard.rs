@@ -28,8 +28,7 @@ pub(super) fn paths() -> Map<String, Value> {
                     "properties": {"url": {"type": "string"}, "expires_in_s": {"type": "integer"}}}}}}}), &["401", "403"])}},
         "/v1/dashboard/session": {
             "post": {"operationId": "sign_in", "summary": "Signs the dashboard's page in by a link's secret; answers with a cookie", "security": [],
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
-                    "required": ["key"], "properties": {"key": {"type": "string"}}, "additionalProperties": false}}}},
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("SignIn")}}},
                 "responses": with_problems(json!({"201": json_of("Session", "Signed in.")}), &["400", "401", "403", "413", "415"])},
             "get": {"operationId": "session", "summary": "Who asks",
                 "responses": with_problems(json!({"200": json_of("Session", "This caller.")}), &["401", "403"])},
@@ -43,6 +42,8 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let text_or_null = json!({"type": ["string", "null"]});
     map(json!({
+        "SignIn": {"type": "object", "required": ["key"], "additionalProperties": false,
+            "properties": {"key": {"type": "string"}}},
         "Install": {"type": "object", "required": ["program"], "additionalProperties": false,
             "properties": {"program": {"type": "string"}}},
         "Program": {"type": "object", "required": ["program", "version"],

@@ -218,7 +218,7 @@ async fn over_the_websocket_a_call_is_told_as_updates_and_a_result() {
         }
         match told["type"].as_str() {
             Some("state_update") => {
-                events.push(told["payload"]["event"].as_str().unwrap().to_owned())
+                events.push(told["payload"]["event"].as_str().unwrap().to_owned());
             }
             _ => break told,
         }
@@ -267,7 +267,7 @@ async fn over_the_websocket_a_call_is_told_as_updates_and_a_result() {
 #[tokio::test]
 async fn a_watcher_is_told_of_new_states_of_what_it_named() {
     let house = House::open().await;
-    let mut bridge = Dial::new(&house.hub).by_hand().await.unwrap();
+    let bridge = Dial::new(&house.hub).by_hand().await.unwrap();
     let bearer = format!("Bearer {}", house.owner().token.unwrap());
     let headers = [("authorization", bearer.as_str())];
     let mut socket = Socket::open_at(house.address, "/v1/ws/envelope", &headers)
