@@ -18,7 +18,7 @@ GAP = "…"
 pytestmark = pytest.mark.one_blender
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mcp(http):
     return Mcp(http)
 
@@ -36,9 +36,11 @@ def steps(text, names):
     return found
 
 
-def filled(arguments, known):
-    """The arguments of a step, with what stands for something put in."""
+def filled(arguments, known, examples):
+    """The arguments of a step, with what stands for something put in; for a command's own arguments its example."""
     text = arguments
+    command = re.search(r'"command": "(\w+\.\w+)"', text)
+    known = dict(known, args=examples[command[1]] if command else {"kind": "cube"})
     for name, value in known.items():
         whole = json.dumps(value)
         text = re.sub(r'"%s": ("%s"|%s)' % (name, GAP, GAP), lambda _: '"%s": %s' % (name, whole), text)
@@ -104,14 +106,14 @@ def test_every_step_that_a_tool_advises_can_be_done(http, mcp):
         "call_id": made,
         "call": made,
         "command": "object.create",
-        "args": {"kind": "cube"},
         "query": "make it red",
     }
+    examples = {one["name"]: one["example"] for one in http.get("/v1/apps/blender/commands")["commands"]}
     done = {}
     for where, text in told:
         found = steps(text, names)
         for tool, written in found:
-            arguments = filled(written, known)
+            arguments = filled(written, known, examples)
             key = (tool, json.dumps(arguments, sort_keys=True))
             if key not in done:
                 done[key] = mcp.tool(tool, arguments)
@@ -119,7 +121,7 @@ def test_every_step_that_a_tool_advises_can_be_done(http, mcp):
             assert well or not any(sign in answer for sign in FORM), (where, tool, written, answer)
     # Enough of them that this looks at something.
     assert len(done) >= 12, sorted(done)
-    assert {"undo", "history", "screenshot", "state", "describe", "run", "wait", "find"} <= {tool for tool, _ in done}
+    assert {"undo", "history", "screenshot", "state", "describe", "run", "find"} <= {tool for tool, _ in done}
 
 
 def test_the_history_leads_to_an_undo_that_takes_the_call_back(http, mcp):
@@ -128,7 +130,7 @@ def test_the_history_leads_to_an_undo_that_takes_the_call_back(http, mcp):
     assert well, text
     call = re.search(r"call_\w+", text)[0]
     written = next(written for tool, written in steps(mcp.tool("history", {})[1], names) if tool == "undo")
-    well, text = mcp.tool("undo", filled(written, {"call": call, "call_id": call}))
+    well, text = mcp.tool("undo", filled(written, {"call": call, "call_id": call}, {}))
     assert well, text
     assert "Undone" not in [one["name"] for one in http.run("object.list")["objects"]]
 
