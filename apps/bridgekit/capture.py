@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""stdout, stderr and logging of the running call, from the main thread only.
+"""stdout, stderr and logging of the running call, from the main thread; with descriptors.py of all the process.
 
 While a call runs, sys.stdout and sys.stderr are `Tee`s: what the main thread writes is kept for the
 outcome and streamed; what another thread writes goes where it would have gone without us. sys.stdin is
@@ -139,6 +139,10 @@ class Tee(io.TextIOBase):
     def end(self):
         self._call = None
 
+    @property
+    def has_call(self):
+        return self._call is not None
+
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -148,14 +152,19 @@ class Tee(io.TextIOBase):
         if self._shut:
             raise ValueError("I/O operation on closed file.")
         if text:
-            kept = getattr(call.capture, self._name)
-            if kept is None:
-                kept = Kept()
-                setattr(call.capture, self._name, kept)
-            kept.add(text)
-            if call.port is not None:
-                call.port.nudge()
+            self.add(text)
         return len(text)
+
+    def add(self, text):
+        """Adds to what the running call has written."""
+        call = self._call
+        kept = getattr(call.capture, self._name)
+        if kept is None:
+            kept = Kept()
+            setattr(call.capture, self._name, kept)
+        kept.add(text)
+        if call.port is not None:
+            call.port.nudge()
 
     def writable(self):
         return True
@@ -248,6 +257,7 @@ class Streams:
     """Puts the Tees in place for a call and takes them away again; on the main thread."""
 
     def __init__(self):
+        self.descriptors = None  # a Descriptors, in a process where what is written past Python counts too
         self._out = Tee("stdout")
         self._err = Tee("stderr")
         self._in = _NoInput()
@@ -260,9 +270,16 @@ class Streams:
         self._out.begin(call, thread, before[1])
         self._err.begin(call, thread, before[2])
         sys.stdin, sys.stdout, sys.stderr = self._in, self._out, self._err
+        if self.descriptors is not None:
+            self.descriptors.begin()
 
     def end(self):
         sys.stdin, sys.stdout, sys.stderr = self._before
+        if self.descriptors is not None:
+            told = self.descriptors.end()
+            for name, tee in (("stdout", self._out), ("stderr", self._err)):
+                if told.get(name) and tee.has_call:
+                    tee.add(told[name].decode("utf-8", "backslashreplace"))
         self._out.end()
         self._err.end()
 

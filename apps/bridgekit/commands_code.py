@@ -15,6 +15,8 @@ from .problem import Problem
 from .static_check import FINDINGS_MAX, Checks, is_allowed
 from .tracebacks import cannot_compile, problem_of
 
+UNDO = ("auto", "always", "never")
+ON_ERROR = ("keep", "undo")
 _TEXT_OR_NONE = typing.Optional[str]
 # Characters of a namespace's name.
 NAME_CHARS_MAX = 64
@@ -34,7 +36,14 @@ def install(table, host):
     checks = Checks(host.dangers(), host.dangers_in)
 
     @table.command("code.run", effect="code", example={"code": "1 + 1"}, keywords=["python", "script", "execute"])
-    def code_run(call, code: str, namespace: _TEXT_OR_NONE = None, reset: bool = False, undo: str = "auto"):
+    def code_run(
+        call,
+        code: str,
+        namespace: _TEXT_OR_NONE = None,
+        reset: bool = False,
+        undo: str = "auto",
+        on_error: str = "keep",
+    ):
         """Runs Python code and returns its value.
 
         The value is that of the last expression, or of `_result` if that is nothing. Variables are kept between calls.
@@ -43,11 +52,16 @@ def install(table, host):
         namespace: which of the caller's sets of variables; without it the usual one
         reset: whether to forget its variables first
         undo: one undo step if something changed (auto), always or never, where the application has undo
+        on_error: keep what failing code has changed, or undo it, where the application has undo
         """
         if not isinstance(code, str):
             raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
         if namespace is not None and (not isinstance(namespace, str) or len(namespace) > NAME_CHARS_MAX):
             raise Problem("arguments_invalid", f"`namespace` is a name of up to {NAME_CHARS_MAX} characters.")
+        if undo not in UNDO or on_error not in ON_ERROR:
+            raise Problem(
+                "arguments_invalid", f"`undo` is {' or '.join(UNDO)}, and `on_error` is {' or '.join(ON_ERROR)}."
+            )
         variables = namespaces.get(call.owner, namespace or "", bool(reset))
         try:
             compiled = sources.compile(code)

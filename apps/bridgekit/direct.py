@@ -18,7 +18,7 @@ import json
 import socket
 import threading
 
-from . import VERSION, dialects, faults, still
+from . import VERSION, call_limits, dialects, faults, still
 from .call import Call
 from .direct_jobs import Jobs, inline
 from .frames import FrameError
@@ -105,6 +105,7 @@ class Listener:
             except (OSError, ValueError):
                 return  # closed
             accepted.settimeout(_SEND_S)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             one = _Connection(self, accepted)
             with self._lock:
                 full = len(self._connections) >= CONNECTIONS_MAX
@@ -160,6 +161,7 @@ class Listener:
         if params.get("on_error") is not None:
             args["on_error"] = params["on_error"]
         call = self._call(request, client, args, default_s=TIMEOUT_S if mode == "sync" else ASYNC_TIMEOUT_S)
+        call.limits = call_limits.checked(params.get("memory_mb"), params.get("file_mb"))
         call.result_wins = request.dialect == "typed"
         if mode == "sync":
             outcome = self._outcome(call, client)

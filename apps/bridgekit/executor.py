@@ -19,12 +19,13 @@ import queue
 import threading
 import time
 
-from . import faults, fork, memory, outcome
+from . import call_limits, faults, fork, memory, outcome
 from .bell import Bell
 from .call import Deferred
 from .capture import LogTap, Streams
 from .convert import convert
 from .deferred import Workers
+from .descriptors import Descriptors
 from .interrupt import Interrupt, Window
 from .kapelle_module import RUNNING
 from .port import Port
@@ -122,6 +123,10 @@ class Executor:
         status, problem = outcome.ended(call, leaving=self.stopping)
         self._hand_over(call, outcome.of_problem(call, problem, status))
         return True
+
+    def capture_descriptors(self, folder=None):
+        """From here on what is written past Python belongs to the running call: for a process in background."""
+        self._streams.descriptors = Descriptors(folder)
 
     def stop(self, reason="stopped"):
         """Ends every call and lets run_forever return `reason`. Not from a signal's handler: stop_soon."""
@@ -286,7 +291,8 @@ class Executor:
         """Runs the function with its streams captured. Returns (how it ended, where a shot landed)."""
         self._streams.begin(call)
         RUNNING[self._main] = self._logs.call = call
-        ended, error, trace = self._window.run(call, self._body)
+        with call_limits.held(call.limits):
+            ended, error, trace = self._window.run(call, self._body)
         if fork.in_child():
             fork.leave_child(ended)
         self._logs.call = None

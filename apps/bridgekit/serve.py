@@ -60,6 +60,7 @@ def run_direct(table, host, listen):
     if table.get("code.run") is None:
         commands_code.install(table, host)
     executor = Executor(table, host)
+    executor.capture_descriptors()
     return _run(executor, host, lambda: listen(executor))
 
 

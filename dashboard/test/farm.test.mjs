@@ -60,7 +60,7 @@ it('shows who renders which frame, the last picture, and how long it still takes
   await near.getByRole('button', { name: 'Cancel', exact: true }).click();
   await near.getByText('Cancelled', { exact: true }).first().waitFor();
   await near.getByRole('button', { name: 'Retry', exact: true }).click();
-  await page.getByText('It is queued again.').waitFor();
+  await page.getByText('Queued again.').waitFor();
   const ended = await house.ended(call_id);
   assert.equal(ended.status, 'succeeded', JSON.stringify(ended));
   const { rendered, skipped, frames } = ended.value;

@@ -139,7 +139,7 @@ it('cancels what waits and what runs', async () => {
   // One that was cancelled can be tried again.
   await row(page, 'waits').click();
   await button(page, 'Retry').click();
-  await page.getByText('It is queued again.').waitFor();
+  await page.getByText('Queued again.').waitFor();
   assert.equal((await house.ended(waits.call_id)).status, 'succeeded');
   isQuiet(page);
   await page.context().close();
@@ -160,7 +160,7 @@ it('looks at one that was given up, mends it, and has it run', async () => {
   assert.deepEqual(await barriers(page), []);
   // As it is it fails again, and what it failed with before is gone in the meantime.
   await button(page, 'Retry').click();
-  await page.getByText('It is queued again.').waitFor();
+  await page.getByText('Queued again.').waitFor();
   assert.equal((await house.ended(doomed.call_id)).status, 'failed');
   await row(page, 'doomed').getByText('Given up', { exact: true }).waitFor();
 
@@ -183,7 +183,7 @@ it('looks at one that was given up, mends it, and has it run', async () => {
   await page.keyboard.press('Enter');
   await code.fill('');
   await dialog.getByRole('button', { name: 'Save and retry' }).click();
-  await dialog.getByText('This is needed.').waitFor();
+  await dialog.getByText('This field is required.').waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-invalid')), 'true');
   await code.fill('6 * 7');
   await dialog.getByRole('button', { name: 'Save and retry' }).click();

@@ -52,7 +52,7 @@ describe('signing in', () => {
     const other = await browser.chromium.newContext();
     const late = await other.newPage();
     await late.goto(link);
-    await late.getByText('This link was used already, or is older than a minute.').waitFor();
+    await late.getByText('This link has already been used, or is more than a minute old.').waitFor();
     await Promise.all([context.close(), other.close(), first.context().close()]);
   });
 });
@@ -93,7 +93,7 @@ async function pasted(page, look) {
 describe('a Blender from start to revert', () => {
   it('is started, driven by code, seen, and taken back', async () => {
     const page = await browser.page(house, { permissions: ['clipboard-read', 'clipboard-write'] });
-    await page.getByText('Nothing is on stage').waitFor();
+    await page.getByText('No program is connected').waitFor();
     assert.deepEqual(await barriers(page), []);
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     const dialog = page.getByRole('dialog');
@@ -130,7 +130,7 @@ describe('a Blender from start to revert', () => {
     await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
     const before = await picture.getAttribute('src');
     await entry.getByRole('button', { name: /Revert/ }).click();
-    await entry.getByText('Taken back').waitFor();
+    await entry.getByText('Reverted').waitFor();
     const names = await house.call('code.run', { code: '[o.name for o in bpy.data.objects]' });
     assert.ok(!names.value.includes('Suzanne'), names.value);
     // The picture follows.
@@ -148,12 +148,12 @@ describe('a Blender from start to revert', () => {
     const page = await browser.page(house);
     const first = page.getByRole('listitem').filter({ hasText: 'added First' });
     await first.getByRole('button', { name: /Revert/ }).click();
-    const dialog = page.getByRole('dialog', { name: 'It cannot be taken back alone' });
+    const dialog = page.getByRole('dialog', { name: 'Later changes depend on this one' });
     await dialog.getByText('object.create is not the last change. With it would go:').waitFor();
     assert.equal(await dialog.getByRole('listitem').count(), 1);
     assert.deepEqual(await barriers(page), []);
-    await dialog.getByRole('button', { name: 'Take all of that back' }).click();
-    await page.getByRole('listitem').filter({ hasText: 'added Second' }).getByText('Taken back').waitFor();
+    await dialog.getByRole('button', { name: 'Revert all of it' }).click();
+    await page.getByRole('listitem').filter({ hasText: 'added Second' }).getByText('Reverted').waitFor();
     const { value } = await house.call('object.list', {});
     assert.ok(!JSON.stringify(value).includes('"First"'));
     isQuiet(page);
@@ -170,7 +170,7 @@ describe('a Blender from start to revert', () => {
     await field.fill('object.create');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Run' }).click();
-    await page.getByText('This is needed.').waitFor();
+    await page.getByText('This field is required.').waitFor();
     await page.getByLabel('kind').selectOption('cube');
     await page.getByLabel('size').fill('much');
     await page.getByRole('button', { name: 'Run' }).click();
@@ -280,7 +280,7 @@ describe('staying true', () => {
 
     await house.kill();
     await page.getByText('Disconnected').waitFor();
-    await page.getByRole('alert').getByText('The hub does not answer.', { exact: false }).waitFor();
+    await page.getByRole('alert').getByText('The hub is not responding.', { exact: false }).waitFor();
     assert.deepEqual(await barriers(page), []);
     await house.start();
     await page.getByText('Live', { exact: true }).waitFor();
@@ -314,7 +314,7 @@ describe('staying true', () => {
     await page.getByText('No work yet').waitFor();
     assert.deepEqual(await barriers(page), []);
     await page.unroute(/v1\/(jobs|calls)\?/);
-    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByRole('button', { name: 'Try again' }).click();
     await alert.waitFor({ state: 'detached' });
     await page.context().close();
   });

@@ -47,9 +47,9 @@ it('undoes the last step, whoever made it', async () => {
   assert.ok((await objects()).includes('Undone'));
   await page.getByText('added Undone').waitFor();
   await card.getByRole('button', { name: 'Undo' }).click();
-  await page.getByText(/^Taken back: .*object\.create/).waitFor();
+  await page.getByText(/^Reverted: .*object\.create/).waitFor();
   const entry = page.getByRole('listitem').filter({ hasText: 'added Undone' });
-  await entry.getByText('Taken back', { exact: true }).waitFor();
+  await entry.getByText('Reverted', { exact: true }).waitFor();
   assert.deepEqual(await objects(), [...first, 'Kept'].sort());
   isQuiet(page);
   await page.context().close();
@@ -77,7 +77,7 @@ it('puts the add-on into a Blender, which reaches the hub', async () => {
   await one.getByRole('button', { name: 'Install' }).waitFor({ timeout: INSTALL_PATIENCE });
   assert.deepEqual(await barriers(page), []);
   await one.getByRole('button', { name: 'Install' }).click();
-  await one.getByText('Installed, and it reached the hub').waitFor({ timeout: INSTALL_PATIENCE });
+  await one.getByText('Installed and connected to the hub').waitFor({ timeout: INSTALL_PATIENCE });
   assert.deepEqual(await barriers(page), []);
   const config = join(user, '.config/blender');
   const places = ['scripts/addons/kapelle', 'extensions/user_default/kapelle'];
@@ -101,7 +101,7 @@ it('stops an instance, when that is meant', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Stop it' }).click();
   await page.getByText('hall has stopped.').waitFor();
   await card.waitFor({ state: 'detached' });
-  await page.getByText('Nothing is on stage').waitFor();
+  await page.getByText('No program is connected').waitFor();
   assert.deepEqual((await house.ask('GET', '/v1/instances')).instances, []);
   isQuiet(page);
   await page.context().close();

@@ -44,10 +44,10 @@ it('keeps ten thousand rows light, goes to their end, and takes a thousand more 
   await search.fill('shot:new queued');
   await page.waitForFunction(() => document.querySelector('[role=option]')?.ariaSetSize === '1000');
   await search.fill('no such shot');
-  await page.getByText('Nothing like that').waitFor();
+  await page.getByText('No matches').waitFor();
   await page.getByRole('button', { name: 'Show all work' }).click();
   await page.getByRole('button', { name: /Given up/ }).click();
-  await page.getByText('Nothing was given up').waitFor();
+  await page.getByText('No job was given up').waitFor();
   isQuiet(page);
   await page.context().close();
 });

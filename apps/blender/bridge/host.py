@@ -22,6 +22,7 @@ from bpy.app.handlers import persistent
 from . import changes, convert, dangers, hints, kept, overriding, recovery, scripts, state, undo
 from .bridgekit import kapelle_module
 from .bridgekit.host import Host
+from .bridgekit.problem import Problem
 from .guards import Guards
 from .history import History
 from .revisions import ARTIST, Revisions
@@ -193,6 +194,8 @@ class BlenderHost(Host):
     def after(self, call, token, ended_well):
         told = self._after(call, token, ended_well)
         self.undo.ended(call, ended_well)
+        if told is not None and not ended_well and call.args.get("on_error") == "undo":
+            return self._take_back(call, told)
         return told
 
     def _after(self, call, token, ended_well):
@@ -224,6 +227,23 @@ class BlenderHost(Host):
             if found.stepped or found.loaded:
                 self._tell_invalid(call)
         return told
+
+    def _take_back(self, call, told):
+        """A call that failed and whose caller wants the file as it was. Gives what of its changes stands."""
+        self.watch.ours = True
+        try:
+            done = self.history.revert(call.id)
+        except Problem as problem:
+            call.log("warning", "What it changed could not be taken back: %s" % problem.message, "history")
+            return told
+        finally:
+            self.watch.ours = False
+            self.events_known = self.watch.events
+        self._new_revision(told, call.id)
+        self._tell_invalid(call)
+        call.log("info", "It failed, and what it had changed was taken back.", "history")
+        stays = done.get("stays")
+        return {"added": [], "changed": stays, "removed": []} if stays else None
 
     def _push(self, call, found, ended_well, told):
         """One undo step for the call, and its place in the history. Returns why there is no step, if there is none."""

@@ -58,9 +58,9 @@ pub(crate) async fn store(
 pub(crate) fn over_the_bound() -> Problem {
     Problem::new(
         Code::BODY_TOO_LARGE,
-        format!("A blob may have {} bytes.", hub::limits::BLOB_BYTES_MAX),
+        format!("A blob can be up to {} bytes.", hub::limits::BLOB_BYTES_MAX),
     )
-    .hint("Hand large files over by their path.")
+    .hint("Give a large file by its path instead.")
 }
 
 /// `GET /v1/blobs/{name}`
@@ -71,13 +71,11 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
 ) -> Answer {
     require(&caller, Scope::Read, || "read a blob".to_owned())?;
+    let name = door.hub.blob_name(&name)?;
     let path = door.hub.blobs().path(&name)?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, blob = name, "a blob went away while it was asked for");
-        Problem::new(
-            Code::BLOB_UNKNOWN,
-            format!("No blob `{name}` is stored here."),
-        )
+        Problem::new(Code::BLOB_UNKNOWN, format!("There is no blob `{name}`."))
     };
     let mut file = File::open(&path).await.map_err(gone)?;
     let total = file.metadata().await.map_err(gone)?.len();
@@ -120,7 +118,8 @@ pub(crate) async fn picture_of_call(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let call = door.hub.find_call(&wire::CallId::from(id)).await?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.find_call(&id).await?;
     crate::calls::may_see(&caller, &call)?;
     let path = door.hub.picture_of_call(&call)?;
     let unseen =
@@ -129,7 +128,7 @@ pub(crate) async fn picture_of_call(
     let length = file.metadata().await.map_err(|_| unseen("is gone"))?.len();
     let kind = media_type(&mut file).await;
     if !kind.starts_with("image/") || length > limits::PICTURE_BYTES_MAX {
-        return Err(unseen("is no picture that a page shows").into());
+        return Err(unseen("is not a picture that a page can show").into());
     }
     file.rewind().await.map_err(|_| unseen("cannot be read"))?;
     let headers = [
@@ -233,7 +232,7 @@ impl Upload {
 }
 
 fn not_whole() -> Problem {
-    Problem::new(Code::BODY_MALFORMED, "The bytes did not arrive whole.")
+    Problem::new(Code::BODY_MALFORMED, "The bytes were cut off.")
 }
 
 fn body_of(file: File, length: u64) -> Body {
@@ -298,7 +297,10 @@ fn part(start: u64, end: u64) -> Range {
 }
 
 fn outside(name: &str, total: u64) -> Response {
-    let problem = Problem::new(Code::RANGE_INVALID, format!("`{name}` has {total} bytes."));
+    let problem = Problem::new(
+        Code::RANGE_INVALID,
+        format!("`{name}` is {total} bytes long."),
+    );
     let mut response = crate::problem::Refused(problem).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{total}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);

@@ -18,7 +18,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wire::call::Wait;
-use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
+use wire::{CallRequest, CallView, Code, Problem, Status};
 
 use crate::follow::Follower;
 use crate::http::Door;
@@ -61,7 +61,7 @@ pub(crate) async fn run(
     };
     match (asked, follower) {
         // It was waited for above.
-        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
+        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job was not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
         (Asked::One(call), Some(follower)) => Ok(stream::events(follower, &[call])),
         (Asked::All(calls), Some(follower)) => Ok(stream::events(follower, &calls)),
@@ -94,7 +94,8 @@ pub(crate) async fn show(
     query: Result<Query<ShowQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
     let query = query_of(query)?;
-    let call = door.hub.find_call(&CallId::from(id)).await?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.find_call(&id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
@@ -107,7 +108,8 @@ pub(crate) async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let call = door.hub.cancel(&caller, &CallId::from(id))?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.cancel(&caller, &id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(Json(door.hub.view_for(&caller, &call)).into_response())
 }
@@ -120,12 +122,16 @@ pub(crate) async fn history(
 ) -> Answer {
     require(&caller, Scope::Read, || "see the history".to_owned())?;
     let query = query_of(query)?;
+    let before = match &query.before {
+        Some(before) => Some(door.hub.call_id(&caller, before).await?),
+        None => None,
+    };
     let wanted = Wanted {
         limit: query.limit.unwrap_or(50).min(limits::HISTORY_MAX),
         app: query.app.map(Into::into),
         instance: query.instance.map(Into::into),
         status: query.status,
-        before: query.before.map(Into::into),
+        before,
     };
     let remembered = door.hub.remembered(&wanted).await?;
     let calls = remembered.calls.iter();
@@ -151,7 +157,7 @@ pub(crate) async fn purge(
         _ => {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                "What is to be forgotten must be said by exactly one of `before` and `all`.",
+                "Say what to forget with either `before` or `all`.",
             )
             .hint("For example ?before=2030-01-01T00:00:00Z, or ?all=true.")
             .into());
@@ -165,9 +171,9 @@ fn time_of(text: &str) -> Result<OffsetDateTime, Problem> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{text}` is no time: {error}."),
+            format!("`{text}` is not a valid time: {error}."),
         )
-        .hint("A time looks like 2030-01-01T00:00:00Z.")
+        .hint("Write it like 2030-01-01T00:00:00Z.")
     })
 }
 
@@ -227,14 +233,18 @@ pub(crate) fn body_of(
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             return Problem::new(
                 Code::BODY_TOO_LARGE,
-                format!("The body is over {} bytes.", limits::BODY_BYTES_MAX),
+                format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
             )
-            .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
+            .hint(wire::hint![
+                "For a large value, ",
+                wire::Step::StoreBlob,
+                "."
+            ])
             .detail("limit_bytes", limits::BODY_BYTES_MAX);
         }
         Problem::new(
             Code::BODY_MALFORMED,
-            format!("The body did not arrive whole: {rejection}."),
+            format!("The body was cut off: {rejection}."),
         )
     })
 }
@@ -247,7 +257,7 @@ pub(crate) fn query_of<T>(
             Code::ARGUMENTS_INVALID,
             format!("The query cannot be read: {}.", rejection.body_text()),
         )
-        .hint("GET /openapi.json has the parameters of every route.")
+        .hint("GET /openapi.json describes the parameters of every route.")
     })
 }
 

@@ -105,8 +105,10 @@ impl Proof {
 
 /// For a page whose session has ended.
 pub(crate) fn signed_out() -> Problem {
-    Problem::new(Code::UNAUTHENTICATED, "This page is not signed in.")
-        .hint("Open a new link: kapelle dashboard")
+    Problem::new(Code::UNAUTHENTICATED, "This page is not signed in.").hint(wire::hint![
+        "Open a new link: ",
+        wire::Step::terminal("dashboard")
+    ])
 }
 
 /// The cookie's name: cookies know no port, and two hubs may run on one machine.
@@ -147,9 +149,9 @@ pub(crate) fn own_page(method: &Method, headers: &HeaderMap) -> Result<(), Probl
     }
     Err(Problem::new(
         Code::ORIGIN_REFUSED,
-        "The dashboard's cookie counts only for what its own page asks.",
+        "The dashboard's cookie is only accepted from its own page.",
     )
-    .hint("A program sends `Authorization: Bearer TOKEN` instead."))
+    .hint("In a program, send `Authorization: Bearer TOKEN` instead."))
 }
 
 /// The bearer token of a request, if it carries one.
@@ -168,7 +170,7 @@ pub(crate) fn unauthenticated(carries_one: bool) -> Problem {
         "The request carries no token."
     };
     Problem::new(Code::UNAUTHENTICATED, what).hint(
-        "Send `Authorization: Bearer TOKEN`; `kapelle token` shows where the owner's token is.",
+        "Send `Authorization: Bearer TOKEN`. In a terminal, `kapelle token show` prints the owner's token.",
     )
 }
 
@@ -180,7 +182,10 @@ fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
     if !names_us(host, door.address) {
         return Err(Problem::new(
             Code::HOST_REFUSED,
-            format!("This hub does not answer to the host `{}`.", short(host)),
+            format!(
+                "This hub does not answer requests for the host `{}`.",
+                short(host)
+            ),
         )
         .hint(format!("Use http://{}.", door.address)));
     }
@@ -197,11 +202,11 @@ fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(
         Code::ORIGIN_REFUSED,
         format!(
-            "A page of `{}` asked; only pages of this hub may.",
+            "The request comes from a page of `{}`; only this hub's own page may send it.",
             short(origin)
         ),
     )
-    .hint("Use a program instead of a page of another site."))
+    .hint("Use a program instead of a page on another site."))
 }
 
 /// Whether `host:port` is the address that this hub listens on, by number or as `localhost`.
@@ -252,7 +257,7 @@ pub(crate) fn media_type(method: &Method, path: &str, headers: &HeaderMap) -> Re
     }
     Err(Problem::new(
         Code::MEDIA_TYPE_UNSUPPORTED,
-        format!("The body is said to be `{}`.", short(given)),
+        format!("The body's content type is `{}`.", short(given)),
     )
     .hint("Send JSON with `Content-Type: application/json`."))
 }

@@ -100,7 +100,11 @@ pub(crate) struct FindQuery {
 }
 
 pub(crate) async fn list(State(door): State<Door>) -> Json<Value> {
-    Json(json!({ "instances": door.hub.instances(), "confinement": door.hub.why_unconfined() }))
+    let mut told = json!({ "instances": door.hub.instances() });
+    if let Some(why) = door.hub.why_unconfined() {
+        told["confinement"] = why.into();
+    }
+    Json(told)
 }
 
 pub(crate) async fn show(State(door): State<Door>, Path(name): Path<String>) -> Answer {

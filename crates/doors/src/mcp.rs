@@ -215,13 +215,10 @@ async fn pass(
         .and_then(|id| id.to_str().ok())
         && !mcp.sessions.may_use(id, caller)
     {
-        let problem = Problem::new(
-            Code::ROUTE_UNKNOWN,
-            "No session of this caller has that id.",
-        );
-        return Err(Refused(
-            problem.hint("Begin a new session: send `initialize` without an id."),
-        ));
+        let problem = Problem::new(Code::ROUTE_UNKNOWN, "There is no session with that id.");
+        return Err(Refused(problem.hint(
+            "Start a new session: send `initialize` without a session id.",
+        )));
     }
     let response = mcp.service(app).handle(request).await;
     Ok(response.map(Body::new).into_response())

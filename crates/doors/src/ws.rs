@@ -97,7 +97,7 @@ fn opened(
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("The request does not begin a WebSocket: {rejection}."),
+            format!("This request does not open a WebSocket: {rejection}."),
         )
         .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
     })?;
@@ -137,7 +137,10 @@ fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(places).try_acquire_owned().map_err(|_| {
         Problem::new(
             Code::RATE_LIMITED,
-            format!("{} WebSockets are open already.", limits::WS_SOCKETS_MAX),
+            format!(
+                "{} WebSockets are already open, the most there can be.",
+                limits::WS_SOCKETS_MAX
+            ),
         )
         .hint("Close some, or use one connection for several tasks.")
     })
@@ -150,7 +153,7 @@ fn place_of_stranger(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
             Problem::new(
                 Code::RATE_LIMITED,
                 format!(
-                    "{} connections have not said hello yet.",
+                    "{} connections have yet to send their hello.",
                     limits::WS_STRANGERS_MAX
                 ),
             )
@@ -234,7 +237,7 @@ impl Refusal {
         let problem = Problem::new(
             Code::UNAUTHENTICATED,
             format!(
-                "No {} with a token came within {seconds} s.",
+                "No {} with a token arrived within {seconds} s.",
                 first_word(nobody)
             ),
         )
@@ -283,7 +286,7 @@ async fn greet(
         Some(caller) => Ok(((caller, Proof::Token(token)), Some(id))),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
-                .hint("`kapelle token` shows where the owner's token is.");
+                .hint("In a terminal, `kapelle token show` prints the owner's token.");
             Err(Refusal::unauthenticated(problem, Close::UNAUTHENTICATED))
         }
     }

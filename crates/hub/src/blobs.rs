@@ -73,11 +73,8 @@ impl Blobs {
     /// `blob_unknown`, also for what is no blob's name.
     pub fn path(&self, name: &str) -> Result<PathBuf, Problem> {
         let unknown = || {
-            Problem::new(
-                Code::BLOB_UNKNOWN,
-                format!("No blob `{name}` is stored here."),
-            )
-            .hint("Store it with PUT /v1/blobs; blobs that were not used for long are dropped.")
+            Problem::new(Code::BLOB_UNKNOWN, format!("There is no blob `{name}`."))
+                .hint("Store it again: blobs that have not been used for a long time are dropped.")
         };
         let digits = name.strip_prefix("sha256:").unwrap_or_default();
         if digits.len() != 64
@@ -91,6 +88,17 @@ impl Blobs {
         let file = File::open(&path).map_err(|_| unknown())?;
         file.set_modified(SystemTime::now()).ok();
         Ok(path)
+    }
+
+    /// Names of blobs whose digits begin so.
+    #[must_use]
+    pub fn like(&self, digits: &str, limit: usize) -> Vec<String> {
+        let names = files(&self.dir).filter_map(|(path, _)| {
+            let name = path.file_name()?.to_str()?;
+            let is_blob = name.len() == 64 && name.starts_with(digits);
+            is_blob.then(|| format!("sha256:{name}"))
+        });
+        names.take(limit).collect()
     }
 
     /// Takes a blob away; `false` when it was not there.
@@ -156,11 +164,11 @@ impl Draft<'_> {
             return Err(Problem::new(
                 Code::BODY_TOO_LARGE,
                 format!(
-                    "A blob may have {} bytes; this one has more.",
+                    "A blob can be up to {} bytes; this one is larger.",
                     limits::BLOB_BYTES_MAX
                 ),
             )
-            .hint("Hand large files over by their path."));
+            .hint("Give a large file by its path instead."));
         }
         self.hasher.update(piece);
         self.file
@@ -183,9 +191,9 @@ impl Draft<'_> {
         if expected.is_some_and(|expected| expected != name) {
             return Err(Problem::new(
                 Code::BLOB_MISMATCH,
-                format!("The bytes hash to {name}, not to what was claimed."),
+                format!("The bytes hash to {name}, not to the name that was given."),
             )
-            .hint("Send the bytes again; something changed them on the way."));
+            .hint("Send them again; something changed them on the way."));
         }
         let target = self.blobs.dir.join(&digits);
         if !target.exists() {
@@ -218,7 +226,7 @@ fn cannot(path: &Path, error: &io::Error) -> Problem {
         Code::HOME_UNSAFE,
         format!("{} cannot be written: {error}.", path.display()),
     )
-    .hint("Look at the rights and the room of the home folder.")
+    .hint("Check the permissions of the home folder and the space on its disk.")
 }
 
 #[cfg(test)]

@@ -87,13 +87,21 @@ impl Catalog {
         self.read().values().cloned().collect()
     }
 
+    /// An app by its name, in whatever case it is typed.
+    ///
     /// # Errors
     /// `app_unknown`, with the apps that are known.
     pub fn app(&self, id: &AppId) -> Result<Arc<AppEntry>, Problem> {
         let apps = self.read();
-        apps.get(id).cloned().ok_or_else(|| {
+        let same = || {
+            let mut like = apps
+                .iter()
+                .filter(|(known, _)| known.as_str().eq_ignore_ascii_case(id.as_str()));
+            like.next().map(|(_, entry)| entry)
+        };
+        apps.get(id).or_else(same).cloned().ok_or_else(|| {
             let names: Vec<&str> = apps.keys().map(AppId::as_str).collect();
-            Problem::new(Code::APP_UNKNOWN, format!("No app is named `{id}`.")).hint(near_or_all(
+            Problem::new(Code::APP_UNKNOWN, format!("There is no app `{id}`.")).hint(near_or_all(
                 id.as_str(),
                 &names,
                 "The apps are",
@@ -112,10 +120,10 @@ impl Catalog {
         if !wire::id::is_plain_name(id.as_str()) || specs.len() > limits::ANNOUNCED_COMMANDS_MAX {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("The bridge's app `{id}` or its number of commands cannot be taken."),
+                format!("The bridge announced an app `{id}` with an invalid name or too many commands."),
             )
             .hint(format!(
-                "An app's name has letters, digits, `-`, `_`, `.`; it may announce up to {} commands.",
+                "An app's name consists of letters, digits, `-`, `_` and `.`; it can announce up to {} commands.",
                 limits::ANNOUNCED_COMMANDS_MAX
             )));
         }
@@ -123,11 +131,11 @@ impl Catalog {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
                 format!(
-                    "The bridge's command `{}` says that the hub runs it.",
+                    "The bridge announced `{}` as a command that the hub runs.",
                     spec.name
                 ),
             )
-            .hint("A bridge announces what its own program runs."));
+            .hint("A bridge can only announce commands that its own program runs."));
         }
         if specs.is_empty() && self.read().contains_key(id) {
             return Ok(());

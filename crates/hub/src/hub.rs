@@ -193,8 +193,10 @@ impl Inner {
     pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
         if self.stopping.is_cancelled() {
             return Err(
-                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.")
-                    .hint("Start it again: kapelle serve"),
+                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.").hint(wire::hint![
+                    "Start it again: ",
+                    wire::Step::terminal("serve")
+                ]),
             );
         }
         Ok(())

@@ -12,6 +12,7 @@ use wire::{AppId, CallId, InstanceName, Status};
 use crate::call::Call;
 use crate::history::weight_up_to;
 use crate::limits;
+use crate::store::Like;
 
 /// Remembers calls.
 pub trait Journal: Send + Sync {
@@ -20,6 +21,8 @@ pub trait Journal: Send + Sync {
     fn get(&self, id: &CallId) -> Option<Arc<Call>>;
     /// Newest first.
     fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>>;
+    /// Ids that begin so.
+    fn like(&self, like: &Like) -> Vec<String>;
     /// From when on every call is remembered.
     fn since(&self) -> OffsetDateTime;
     /// Forgets ended calls that were asked before that time; without one, all that have ended. Gives
@@ -126,6 +129,17 @@ impl Journal for Memory {
         calls.sort_by(|a, b| b.id.cmp(&a.id));
         calls.truncate(wanted.limit);
         calls
+    }
+
+    fn like(&self, like: &Like) -> Vec<String> {
+        let kept = self.lock();
+        let fits = kept.calls.iter().filter(|(id, call)| {
+            let own = like.caller.as_ref();
+            id.as_str().starts_with(&like.prefix) && own.is_none_or(|own| *own == call.caller.name)
+        });
+        fits.take(like.limit)
+            .map(|(id, _)| id.to_string())
+            .collect()
     }
 
     fn since(&self) -> OffsetDateTime {

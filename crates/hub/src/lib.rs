@@ -35,12 +35,14 @@ mod past;
 mod pictures;
 mod places;
 pub mod policy;
+mod prefix;
 pub mod recovery;
 mod roster;
 pub mod secrets;
 mod sessions;
 mod snapshot;
 pub mod store;
+mod subject;
 mod supervisor;
 
 pub use aside::{aside, weight};

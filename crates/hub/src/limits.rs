@@ -214,6 +214,10 @@ pub const DESCRIPTORS: u64 = 8_192;
 pub const INSTANCE_LABELS_MAX: usize = 8;
 /// How long a process that says no number, and has a job, is waited for when nothing is heard of it.
 pub const JOB_SILENT_MAX: Duration = Duration::from_secs(60);
+/// Characters of what a call is about: a line in a list.
+pub const SUBJECT_CHARS_MAX: usize = 60;
+/// Ids that are named when a prefix fits several.
+pub const CANDIDATES_MAX: usize = 8;
 /// Places that a confined process is given: a folder with something private in it counts as its parts. Far more than
 /// a person's own folder has; beyond it a start would take seconds.
 pub const CONFINED_RULES_MAX: usize = 4_096;

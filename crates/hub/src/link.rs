@@ -190,7 +190,7 @@ async fn live(
                 }
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
-                    format!("A message does not have the form of the protocol: {error}."),
+                    format!("A message does not follow the protocol: {error}."),
                 )),
             },
             Ok(Frame::Piece(piece)) => incoming.piece(piece),
@@ -217,9 +217,13 @@ fn not_sent(why: &FrameError) -> Outcome {
     };
     let problem = Problem::new(
         Code::BODY_TOO_LARGE,
-        format!("The call has not run: {what}."),
+        format!("The call did not run: {what}."),
     )
-    .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.");
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ]);
     Outcome::without_value(Status::Failed, problem)
 }
 
@@ -251,13 +255,15 @@ fn take(
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
                 format!(
-                    "The outcome of {id} says `{}`, which is no end.",
+                    "The outcome of {id} is `{}`, which is not an end.",
                     outcome.status.as_str()
                 ),
             )
             .hint("It must be succeeded, failed, timed_out or cancelled."));
         }
-        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
+        FromBridge::Outcome { id, outcome } => {
+            DriverEvent::Outcome(id, Box::new(outcome.in_line()))
+        }
         FromBridge::Direct(told) => return direct::told(hub, instance, *told),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);

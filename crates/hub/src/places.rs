@@ -55,14 +55,14 @@ fn allowed(
             .collect();
         Problem::new(Code::PATH_REFUSED, why)
             .hint(format!(
-                "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
+                "Allowed folders: {}. To add more, set `roots` under `[files]` in Kapelle's config.toml.",
                 told.join(", ")
             ))
             .detail("path", real.display().to_string())
     };
     if path.components().any(|part| part == Component::ParentDir) {
         return Err(refused(format!(
-            "The path {} steps out with `..`.",
+            "The path {} contains `..`.",
             path.display()
         )));
     }

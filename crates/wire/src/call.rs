@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::hint::Door;
 use crate::id::{AppId, CallId, InstanceName};
 use crate::job::{Durability, Retry, Select};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// What a caller asks; the body of `POST /v1/calls`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -198,6 +199,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What says that it failed because somebody stopped it, or because its time was up, has ended so. A hint in parts
+    /// is said as it is over HTTP.
+    #[must_use]
+    pub fn in_line(mut self) -> Self {
+        if let Some(problem) = &mut self.problem {
+            problem.hint = problem.hint_at(Door::Http);
+        }
+        if let (Status::Failed, Some(problem)) = (self.status, &self.problem) {
+            self.status = match &problem.code {
+                code if *code == Code::CANCELLED => Status::Cancelled,
+                code if *code == Code::TIMED_OUT => Status::TimedOut,
+                _ => Status::Failed,
+            };
+        }
+        self
+    }
+
     /// An end that did not come from the app: nothing but a status and the reason.
     #[must_use]
     pub fn without_value(status: Status, problem: Problem) -> Self {
@@ -297,8 +315,14 @@ pub struct CallView {
     #[serde(default = "nowhere", skip_serializing_if = "is_nowhere")]
     pub instance: InstanceName,
     pub command: String,
+    /// What it is about, in a few words: a file, a thing, the first line of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub caller: String,
     pub status: Status,
+    /// The call that took back what this one changed, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<CallId>,
     /// Of a job: how durable it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<Durability>,
@@ -358,6 +382,8 @@ impl From<Outcome> for OutcomeBody {
 pub struct Behind {
     pub call_id: CallId,
     pub command: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub caller: String,
     pub running_ms: u64,
 }

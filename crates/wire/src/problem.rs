@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::hint::{Door, Hint, Part, text_of};
 use crate::id::CallId;
 
 /// What went wrong and what to do now.
@@ -18,9 +19,12 @@ pub struct Problem {
     pub code: Code,
     /// What happened, in one or two sentences.
     pub message: String,
-    /// The next thing to do.
+    /// The next thing to do, as it is said over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The same in parts, for doors that say it in other words; empty where there is nothing to say differently.
+    #[serde(default, skip_serializing_if = "no_parts")]
+    pub hint_parts: Box<[Part]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<CallId>,
     #[serde(default)]
@@ -70,6 +74,7 @@ impl Problem {
             code,
             message: message.into(),
             hint: None,
+            hint_parts: Box::default(),
             call_id: None,
             severity: row.severity,
             retryable: row.retryable,
@@ -78,8 +83,35 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let hint = hint.into();
+        self.hint = Some(hint.at(Door::Http));
+        self.hint_parts = hint.into_parts();
+        self
+    }
+
+    /// With one thing more to do, after what is there.
+    #[must_use]
+    pub fn hint_also(self, more: impl Into<Hint>) -> Self {
+        let before = match &*self.hint_parts {
+            [] => self.hint.clone().map(Hint::from).unwrap_or_default(),
+            parts => Hint::of(parts),
+        };
+        let both = before.then(more.into());
+        self.hint(both)
+    }
+
+    /// The hint in the words of a door.
+    #[must_use]
+    pub fn hint_at(&self, door: Door) -> Option<String> {
+        text_of(&self.hint_parts, door).or_else(|| self.hint.clone())
+    }
+
+    /// The problem as that door tells it: with its own words alone.
+    #[must_use]
+    pub fn told_at(mut self, door: Door) -> Self {
+        self.hint = self.hint_at(door);
+        self.hint_parts = Box::default();
         self
     }
 
@@ -104,6 +136,11 @@ impl Problem {
     pub fn exit_code(&self) -> u8 {
         self.code.row().exit
     }
+}
+
+#[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
+fn no_parts(parts: &Box<[Part]>) -> bool {
+    parts.is_empty()
 }
 
 #[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
@@ -208,6 +245,7 @@ codes! {
     CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, Error, false, "No call of that id is remembered.";
     JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, Error, false, "No job of that id is kept.";
     BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, Error, false, "No batch of that id is remembered.";
+    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, Error, false, "Several ids begin like this one; type more of it.";
     BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, Error, false, "No blob of that hash is stored.";
     BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, Error, false, "The bytes do not have the hash that was claimed.";
     RANGE_INVALID = "range_invalid", 416, exit::USAGE, Error, false, "The asked byte range lies outside the blob.";
@@ -236,6 +274,7 @@ codes! {
     HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, Critical, true, "No hub answers at the address.";
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, Error, false, "Another hub already uses this home folder.";
     HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, Critical, false, "Files of the home folder can be read by others or cannot be written.";
+    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, Error, false, "Kapelle's own configuration file has a mistake in it.";
     CONFIG_BROKEN = "config_broken", 500, exit::FAILED, Error, false, "A configuration file of another program cannot be read and was left as it is.";
     STORE_BUSY = "store_busy", 503, exit::REFUSED, Error, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
     STORE_FAILED = "store_failed", 503, exit::FAILED, Critical, true, "The store cannot be read or written; nothing was stored.";

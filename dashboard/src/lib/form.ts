@@ -83,7 +83,7 @@ export class Wrong extends Error {}
 function number(text: string, field: Field): number {
   const value = Number(text.trim().replace(',', '.'));
   if (!Number.isFinite(value)) throw new Wrong(`“${text}” is no number.`);
-  if (field.isWhole && !Number.isInteger(value)) throw new Wrong('This is a whole number.');
+  if (field.isWhole && !Number.isInteger(value)) throw new Wrong('Enter a whole number.');
   const { minimum, maximum } = field.kind === 'number' ? field.schema : (field.schema.items ?? {});
   if (minimum !== undefined && value < minimum) throw new Wrong(`At least ${minimum}.`);
   if (maximum !== undefined && value > maximum) throw new Wrong(`At most ${maximum}.`);
@@ -96,7 +96,7 @@ export function meant(field: Field, text: Given | undefined): unknown {
   const parts = Array.isArray(text) ? text : [text ?? ''];
   const isEmpty = parts.every((part) => (part ?? '').trim() === '');
   if (isEmpty) {
-    if (field.isRequired) throw new Wrong('This is needed.');
+    if (field.isRequired) throw new Wrong('This field is required.');
     return undefined;
   }
   const only = parts[0] ?? '';
@@ -130,7 +130,7 @@ export function meant(field: Field, text: Given | undefined): unknown {
       } catch {
         // A bare word is meant as one where any value may stand.
         if (typesOf(field.schema).length === 0 && !/^[[{"]/.test(only.trim())) return only;
-        throw new Wrong('This is no JSON. Texts stand in double quotes.');
+        throw new Wrong('This is not valid JSON. Put text in double quotes.');
       }
   }
 }

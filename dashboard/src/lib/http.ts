@@ -31,7 +31,11 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Refused(
-      { code: 'hub_unreachable', message: 'The hub does not answer.', hint: 'Start it again: kapelle serve' },
+      {
+        code: 'hub_unreachable',
+        message: 'The hub is not responding.',
+        hint: 'Start it again with: kapelle serve',
+      },
       0,
     );
   }
@@ -40,7 +44,10 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   try {
     document = text ? JSON.parse(text) : null;
   } catch {
-    document = { code: 'internal', message: `The hub answered ${response.status} with what is no JSON.` };
+    document = {
+      code: 'internal',
+      message: `The hub answered ${response.status} with something that is not JSON.`,
+    };
   }
   if (!response.ok) throw new Refused(document as Problem, response.status);
   return document as T;

@@ -600,6 +600,14 @@ export interface components {
         Program: {
             program: string;
             version: string | null;
+            /** @description A Python that has the app as a module: start it as `python`, not as `program`. */
+            module: boolean;
+            /** @description The app's bridge can be installed in it. */
+            installs: boolean;
+        };
+        InstalledIn: {
+            program: string;
+            version: string | null;
             bridge_version?: string | null;
         };
         Programs: {

@@ -26,6 +26,15 @@ function workerOf(value: unknown): Worker | null {
   });
 }
 
+/** What work says of itself in a line. Its estimate is left to the one place that shows estimates. */
+export function progressText(progress: Progress | undefined): string {
+  const { frames, done, left_s } = shareOf(progress);
+  const skipped = number(progress?.details?.['skipped']) ?? 0;
+  const failed = number(progress?.details?.['failed']) ?? 0;
+  if (frames === undefined || done === undefined || left_s === undefined) return progress?.text ?? '';
+  return `${done + skipped} of ${frames} frames${failed ? `, ${failed} failed` : ''}`;
+}
+
 export function shareOf(progress: Progress | undefined): Share {
   const details: Record<string, unknown> = progress?.details ?? {};
   const { workers } = details;

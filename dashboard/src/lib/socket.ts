@@ -122,7 +122,7 @@ export class Socket {
     const problem: Problem = {
       code: 'hub_unreachable',
       message: 'The connection to the hub was lost.',
-      hint: 'The call goes on; its outcome is in the history as soon as the hub is back.',
+      hint: 'The call keeps running; its outcome will be in the history once the hub is back.',
     };
     for (const hear of waiting) hear({ type: 'lost', problem });
     if (!this.#stopped) this.#again();

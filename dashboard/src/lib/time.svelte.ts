@@ -1,5 +1,7 @@
 // Time as people read it, and one clock for the whole page, so that all ages tick together.
 
+import { isUnderWay, type Call } from './wire';
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -34,6 +36,15 @@ export function span(ms: number): string {
 export function ago(time: string): string {
   const ms = clock.now - Date.parse(time);
   return ms < 2 * SECOND ? 'now' : `${span(ms)} ago`;
+}
+
+/** When it was, or how long it has been under way: `running 17 s`, `waiting 3 min`, `17 s ago`. */
+export function since(call: Call, began: number | undefined): string {
+  const from = (time: number): string => span(clock.now - time);
+  if (!isUnderWay(call.status)) return ago(call.asked_at);
+  return call.status === 'running'
+    ? `running ${from(began ?? Date.parse(call.asked_at))}`
+    : `waiting ${from(Date.parse(call.asked_at))}`;
 }
 
 /** `0.4 ms`, `12 ms`, `1.4 s`, `3 min`. */

@@ -10,7 +10,7 @@ export type Problem = Pick<Forms['Problem'], 'code' | 'message'> & Partial<Forms
 export type Status = Forms['JobStatus'];
 export type Job = Forms['Job'];
 /** A call or a job: where it stands, or its outcome. */
-export type Call = Omit<Forms['Call'], 'status'> & { status: Status };
+export type Call = Omit<Forms['Call'], 'status'> & { status: Status; subject?: string };
 export type Instance = Forms['Instance'];
 export type InstanceState = Instance['state'];
 export type Item = Forms['Item'];
@@ -25,6 +25,7 @@ export type Schema = Forms['ArgumentSchema'];
 export type Command = Forms['Command'];
 export type App = Forms['App'];
 export type Program = Forms['Program'];
+export type InstalledIn = Forms['InstalledIn'];
 export type Me = Forms['Session'];
 export type Picture = Forms['Picture'];
 export type Event = Forms['Event'];

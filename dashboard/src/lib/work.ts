@@ -38,13 +38,71 @@ export function isOf(call: Call, which: Which): boolean {
   return !isUnderWay(call.status);
 }
 
+/** A piece of work with what it asked for itself: the calls of a farm, the steps of a batch. */
+export interface Branch {
+  call: Call;
+  children: Branch[];
+}
+
+/** A row of the list: how deep it stands, and how many stand under it. */
+export interface Row {
+  call: Call;
+  depth: number;
+  under: number;
+  isOpen: boolean;
+}
+
+/** Each call under the one that asked for it, as far as that one is known; in the given order. */
+export function branches(calls: Call[]): Branch[] {
+  const all = new Map(calls.map((call) => [call.call_id, { call, children: [] } as Branch]));
+  const roots: Branch[] = [];
+  for (const branch of all.values()) {
+    const { call_id, parent_id } = branch.call;
+    const parent = parent_id !== undefined && parent_id !== call_id ? all.get(parent_id) : undefined;
+    (parent?.children ?? roots).push(branch);
+  }
+  return roots;
+}
+
+/** The rows in sight: those that are wanted, under parents that are open or were not wanted themselves. */
+export function rowsOf(
+  roots: Branch[],
+  open: ReadonlySet<string>,
+  isWanted: (call: Call) => boolean = () => true,
+): Row[] {
+  const rows: Row[] = [];
+  const walk = (branch: Branch, depth: number): boolean => {
+    const at = rows.length;
+    const row: Row = { call: branch.call, depth, under: branch.children.length, isOpen: false };
+    rows.push(row);
+    const isFound = isWanted(branch.call);
+    const found = branch.children.filter((child) => walk(child, depth + 1)).length > 0;
+    row.isOpen = open.has(branch.call.call_id) || (found && !isFound);
+    if (!row.isOpen) rows.length = at + 1;
+    if (isFound || found) return true;
+    rows.length = at;
+    return false;
+  };
+  for (const root of roots) walk(root, 0);
+  return rows;
+}
+
 /** Whether all words are somewhere in it. */
 export function fits(call: Call, words: string[]): boolean {
   if (!words.length) return true;
   const labels = isJob(call)
     ? Object.entries(call.labels ?? {}).map(([key, value]) => `${key}:${value}`)
     : [];
-  const text = [call.command, call.caller, call.instance, call.app, call.status, call.call_id, ...labels]
+  const text = [
+    call.subject,
+    call.command,
+    call.caller,
+    call.instance,
+    call.app,
+    call.status,
+    call.call_id,
+    ...labels,
+  ]
     .join(' ')
     .toLowerCase();
   return words.every((word) => text.includes(word));

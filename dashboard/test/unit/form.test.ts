@@ -66,7 +66,7 @@ describe('what a field means', () => {
   it('is nothing when it is empty, and a fault when it is needed', () => {
     expect(meant(field({ type: 'string' }), '  ')).toBeUndefined();
     expect(meant(field({ type: 'string' }), undefined)).toBeUndefined();
-    expect(wrong(field({ type: 'string' }, true), '')).toBe('This is needed.');
+    expect(wrong(field({ type: 'string' }, true), '')).toBe('This field is required.');
     expect(meant(field({ type: 'string' }), ' as it stands ')).toBe(' as it stands ');
   });
 
@@ -76,7 +76,7 @@ describe('what a field means', () => {
     expect(wrong(of, 'much')).toBe('“much” is no number.');
     expect(wrong(of, '-1')).toBe('At least 0.');
     expect(wrong(of, '3')).toBe('At most 2.');
-    expect(wrong(field({ type: 'integer' }), '1.5')).toBe('This is a whole number.');
+    expect(wrong(field({ type: 'integer' }), '1.5')).toBe('Enter a whole number.');
     expect(wrong(of, 'Infinity')).toBe('“Infinity” is no number.');
   });
 
@@ -100,8 +100,10 @@ describe('what a field means', () => {
     expect(given(blob, { $blob: 'sha256:0' })).toEqual({ $blob: 'sha256:0', name: 'stored' });
     expect(meant(field({ type: 'object' }), '{"a": [1]}')).toEqual({ a: [1] });
     expect(meant(field({}), 'center')).toBe('center');
-    expect(wrong(field({}), '[1')).toBe('This is no JSON. Texts stand in double quotes.');
-    expect(wrong(field({ type: 'object' }), 'center')).toBe('This is no JSON. Texts stand in double quotes.');
+    expect(wrong(field({}), '[1')).toBe('This is not valid JSON. Put text in double quotes.');
+    expect(wrong(field({ type: 'object' }), 'center')).toBe(
+      'This is not valid JSON. Put text in double quotes.',
+    );
   });
 
   it('tells all faults at once', () => {
@@ -111,7 +113,7 @@ describe('what a field means', () => {
     });
     expect(argumentsOf(fields, { a: 'x', b: '1' })).toEqual({
       args: { b: 1 },
-      wrong: { a: '“x” is no number.', c: 'This is needed.' },
+      wrong: { a: '“x” is no number.', c: 'This field is required.' },
     });
   });
 });

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FORMS, python, shell, write } from '../../src/lib/snippets';
 import { laterIn } from '../../src/lib/later';
-import { brief, changesText, fileName, pictureOf, withoutIds } from '../../src/lib/text';
+import type { Call } from '../../src/lib/wire';
+import { changesText, fileName, inWords, oneLine, pictureOf, withoutIds } from '../../src/lib/text';
 
 const HARD = [`it's`, '"quoted"', 'a\\b\\', '$HOME `id` !!', 'two\nlines\ttab', 'Zürich 🎻', '', '-n', '*'];
 
@@ -57,9 +58,18 @@ describe('small wording', () => {
   });
 
   it('cuts values, and finds the picture that one names', () => {
-    expect(brief(null)).toBe('');
-    expect(brief({ a: [1, 2] })).toBe('{ "a": [ 1, 2 ] }');
-    expect(brief('x'.repeat(200), 10)).toBe('xxxxxxxxx…');
+    expect(inWords(null)).toBe('');
+    expect(inWords({ a: [1, 2] })).toBe('a: 1, 2');
+    expect(inWords({ path: '/shots/a/final.png', width: 640, time_s: 1.23456, seen: true })).toBe(
+      'final.png · width 640 · time 1.235 s',
+    );
+    expect(inWords({ objects: [{ name: 'A' }, { name: 'B' }, { name: 'C' }, { name: 'D' }] })).toBe(
+      'objects: A, B, C and 1 more',
+    );
+    expect(inWords([[1], [2]])).toBe('2 items');
+    expect(inWords({ name: 'Cube', location: [0, 0, 0] })).toBe('Cube');
+    expect(inWords([])).toBe('none');
+    expect(oneLine('x'.repeat(200), 10)).toBe('xxxxxxxxx…');
     expect(fileName('C:\\shots\\a.blend')).toBe('a.blend');
     expect(pictureOf({ preview: { $blob: 'sha256:1' }, image: { $blob: 'sha256:2' } })).toBe('sha256:1');
     expect(pictureOf({ image: { $blob: 'sha256:2', media_type: 'text/html' } })).toBeNull();
@@ -83,10 +93,16 @@ describe('a refusal', () => {
       { by: 'call', call: 'call_1', command: 'material.create', owner: 'claude', label: 'Material' },
       { by: 'artist', label: 'Move' },
     ];
-    expect(laterIn({ code: 'call_failed', message, details: { after, count: 5 } })).toEqual({
+    const known = [
+      {
+        call_id: 'call_1',
+        changes: { added: [{ type: 'material', name: 'Brass' }], changed: [], removed: [] },
+      } as unknown as Call,
+    ];
+    expect(laterIn({ code: 'call_failed', message, details: { after, count: 5 } }, known)).toEqual({
       steps: [
-        { name: 'material.create', owner: 'claude' },
-        { name: 'Move', owner: null },
+        { name: 'material.create', owner: 'claude', changes: 'added Brass' },
+        { name: 'Move', owner: null, changes: '' },
       ],
       more: 3,
     });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Estimates } from '../../src/lib/estimate';
 import type { Call, Job } from '../../src/lib/wire';
-import { fits, isOf, leftOf, placeBeside, rows, waitingOf } from '../../src/lib/work';
+import { branches, fits, isOf, leftOf, placeBeside, rows, rowsOf, waitingOf } from '../../src/lib/work';
 
 const call = (id: string, more: Partial<Call> = {}): Call => ({
   call_id: id,
@@ -29,6 +29,35 @@ const job = (id: string, more: Partial<Job> = {}): Job => ({
   ...more,
 });
 const ids = (list: Call[]): string[] => list.map(({ call_id }) => call_id);
+
+describe('what stands under what', () => {
+  const list = [
+    call('farm'),
+    call('f1', { parent_id: 'farm' }),
+    call('f2', { parent_id: 'farm', status: 'failed' }),
+    call('f11', { parent_id: 'f1' }),
+    call('alone'),
+    call('orphan', { parent_id: 'forgotten' }),
+    call('odd', { parent_id: 'odd' }),
+  ];
+  const seen = (open: string[], isWanted?: (call: Call) => boolean): string[] =>
+    rowsOf(branches(list), new Set(open), isWanted).map((row) => '-'.repeat(row.depth) + row.call.call_id);
+
+  it('is hidden under its parent until that is opened; whose parent is not known stands alone', () => {
+    expect(seen([])).toEqual(['farm', 'alone', 'orphan', 'odd']);
+    expect(seen(['farm'])).toEqual(['farm', '-f1', '-f2', 'alone', 'orphan', 'odd']);
+    expect(seen(['farm', 'f1'])).toEqual(['farm', '-f1', '--f11', '-f2', 'alone', 'orphan', 'odd']);
+    const [farm] = rowsOf(branches(list), new Set());
+    expect([farm?.under, farm?.isOpen]).toEqual([2, false]);
+  });
+
+  it('comes to light with its parents when it is looked for', () => {
+    expect(seen([], ({ status }) => status === 'failed')).toEqual(['farm', '-f2']);
+    expect(seen([], ({ call_id }) => call_id === 'f11')).toEqual(['farm', '-f1', '--f11']);
+    expect(seen([], ({ call_id }) => call_id === 'farm')).toEqual(['farm']);
+    expect(seen([], () => false)).toEqual([]);
+  });
+});
 
 describe('the order', () => {
   it('is what runs, what waits in its order, then what ended, newest first', () => {

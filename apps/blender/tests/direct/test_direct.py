@@ -65,6 +65,32 @@ def test_what_create_object_refuses(listening):
     assert "teapot" in listening.ask({"type": "create_object", "params": {"type": "TEAPOT"}})["message"].lower()
 
 
+def test_what_is_written_past_python(listening):
+    code = (
+        "import bpy, os, subprocess, threading\n"
+        "print('python')\n"
+        "subprocess.check_call(['echo', 'child'])\n"
+        "one = threading.Thread(target=print, args=('thread',)); one.start(); one.join()\n"
+        "bpy.ops.wm.memory_statistics()\n"
+        "os.write(2, b'native\\n')"
+    )
+    told = listening.run("execute_code", code=code)
+    assert told["output"]["stdout"].startswith("python\n")
+    assert "child\n" in told["output"]["stdout"] and "thread\n" in told["output"]["stdout"]
+    assert "memory" in told["output"]["stdout"].lower(), "Blender's own console"
+    assert "native\n" in told["output"]["stderr"]
+    assert listening.run("execute_code", code="print('next')")["output"] == {"stdout": "next\n", "stderr": ""}
+
+
+def test_limits_and_recovery(listening):
+    told = listening.ask({"type": "execute_code", "params": {"code": "x = bytearray(10**9)", "memory_mb": 100}})
+    assert told["error_type"] == "MemoryError"
+    code = "import bpy\nbpy.ops.mesh.primitive_cone_add()\nbpy.context.object.name = 'Gone'\n1/0"
+    told = listening.ask({"type": "execute_code", "params": {"code": code, "on_error": "undo"}})
+    assert told["error_type"] == "ZeroDivisionError"
+    assert listening.run("execute_code", code="import bpy\n'Gone' in bpy.data.objects")["value"] is False
+
+
 def test_blender_lab_s_dialect(listening):
     code = "import bpy\nresult = {'objects': 1}\nprint('hello')\nresult"
     told = listening.ask({"type": "execute", "code": code, "strict_json": True}, end=b"\0")

@@ -147,3 +147,22 @@ def test_progress_is_streamed(blender):
 def test_callers_may_define_classes_that_are_found_again(blender):
     blender.eval("import dataclasses\n@dataclasses.dataclass\nclass P:\n    x: int = 1")
     assert blender.eval("P(3)") == {"x": 3}
+
+
+def test_what_failing_code_changed_can_be_taken_back(blender):
+    objects = "sorted(o.name for o in bpy.data.objects)"
+    before = blender.eval(objects)
+    code = "bpy.ops.mesh.primitive_torus_add()\nbpy.data.objects['Cube'].location.x = 7\n1/0"
+    told = blender.call("code.run", {"code": code, "on_error": "undo"})
+    assert told["problem"]["details"]["type"] == "ZeroDivisionError"
+    assert told["changes"] == {"added": [], "changed": [], "removed": []}, "what was taken back is not told as made"
+    assert "taken back" in str(told["output"]["logs"])
+    assert blender.eval(objects) == before and blender.eval("bpy.data.objects['Cube'].location.x") == 0.0
+    told = blender.call("code.run", {"code": code})
+    assert "Torus" in blender.eval(objects), "else it stays"
+    ends = "bpy.data.objects['Cube'].name = 'Renamed'\nwhile True: pass"
+    told = blender.call("code.run", {"code": ends, "on_error": "undo"}, timeout_ms=300)
+    assert told["status"] == "timed_out" and "Cube" in blender.eval(objects)
+    told = blender.call("code.run", {"code": code, "on_error": "undo", "undo": "never"})
+    assert "could not be taken back" in str(told["output"]["logs"])
+    assert blender.problem("code.run", {"code": "1", "on_error": "perhaps"})["code"] == "arguments_invalid"

@@ -16,7 +16,9 @@ o = bpy.data.objects.new("Evil", bpy.data.meshes.new("Evil")); bpy.context.colle
 m = bpy.data.materials.new("Evil"); m.use_nodes = True; o.data.materials.append(m)
 t = bpy.data.texts.new("evil.py"); t.use_module = True
 t.write("open(%%r, 'a').write('text ')" %% MARK)
-n = m.node_tree.nodes.new("ShaderNodeScript"); n.script = t
+o["text"] = t
+if %(node)s:
+    n = m.node_tree.nodes.new("ShaderNodeScript"); n.script = t
 k = o.shape_key_add(name="Basis"); k = o.shape_key_add(name="Key")
 o["from_namespace"] = o["arithmetic"] = o["simple"] = 0.0
 def drive(owner, path, expression, index=-1):
@@ -55,7 +57,7 @@ SWITCH = "bpy.context.preferences.filepaths.use_scripts_auto_execute"
 @pytest.fixture
 def files(blender, tmp_path):
     """The paths that EVIL and LINKING make, below a folder that everybody may use."""
-    made = {"mark": str(tmp_path / "ran"), "path": os.path.join(blender.home, "evil.blend")}
+    made = {"mark": str(tmp_path / "ran"), "path": os.path.join(blender.home, "evil.blend"), "node": False}
     blender.eval(EVIL % made)
     linking = os.path.join(blender.home, "linking.blend")
     blender.run("file.new")
@@ -108,7 +110,7 @@ def test_what_a_caller_without_code_imports_never_runs(blender, files, how):
     outcome = blender.call("file.import", {"path": files["evil"]}, scopes=PLAIN)
     assert outcome["status"] == "succeeded", outcome
     told = " ".join(one["text"] for one in outcome["output"]["logs"])
-    assert "Evil location" in told and "Evil.py" not in told
+    assert "Evil location" in told and "evil.py" in told
     stir(blender, 10)
     assert ran(files) == ""
     # Also when somebody turns it on later, and looks at all of it.
@@ -120,7 +122,6 @@ def test_what_a_caller_without_code_imports_never_runs(blender, files, how):
     assert blender.eval(evil + "['simple']") == 2.0 * blender.eval("bpy.context.scene.frame_current")
     assert blender.eval(evil + "['arithmetic']") == 1.0 + blender.eval("bpy.context.scene.frame_current")
     assert blender.eval("[t.use_module for t in bpy.data.texts if t.name.startswith('evil')]") in ([], [False])
-    assert blender.eval("bpy.data.materials['Evil'].node_tree.nodes['Script'].mute") is True
     # And when the file is opened by somebody who trusts it.
     saved = blender.run("file.save", path="with_import.blend", overwrite=True)["path"]
     blender.run("file.open", path=saved, scripts=True)
@@ -181,13 +182,22 @@ def test_scripts_of_an_import_with_code(blender, files):
     assert "object" in ran(files) and "namespace" in ran(files)
 
 
+def test_script_nodes_stay_out(blender, files):
+    """What their programs read and write cannot be told, so nothing with one comes in."""
+    blender.eval(EVIL % dict(files, path=files["evil"], node=True))
+    blender.run("file.new")
+    told = blender.problem("file.import", {"path": files["evil"]}, scopes=PLAIN)
+    assert told["code"] == "path_refused"
+    assert blender.eval("'Evil' in bpy.data.materials") is False
+
+
 def test_an_instance_started_with_scripts(program, package, tmp_path):
     if program.kind != "module":
         pytest.skip("boot.py takes --scripts from a Python with the wheel; a Blender has an option of its own")
     mark = str(tmp_path / "ran")
     with Instance(program, package, ["--scripts"]) as started:
         evil = os.path.join(started.home, "evil.blend")
-        started.eval(EVIL % {"mark": mark, "path": evil})
+        started.eval(EVIL % {"mark": mark, "path": evil, "node": False})
         if os.path.exists(mark):
             os.remove(mark)
         started.run("file.new")
@@ -212,3 +222,15 @@ l.freestyle_settings.modules.new().script = t
     assert ran(files) == ""
     if outcome["status"] != "succeeded":
         assert outcome["problem"]["code"] == "forbidden", outcome
+
+
+def test_the_folders_of_others_do_not_move_with_the_environment(blender, tmp_path):
+    outside = tmp_path / "outside.obj"
+    outside.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    blender.eval("import os; before = dict(os.environ)")
+    blender.eval("os.environ.update(KAPELLE_HOME='/', KAPELLE_ROOTS='/', HOME='/')")
+    try:
+        told = blender.problem("file.import", {"path": str(outside)}, scopes=PLAIN)
+        assert told["code"] == "path_refused" and told["details"]["path"] == str(outside)
+    finally:
+        blender.eval("os.environ.update(before); None")

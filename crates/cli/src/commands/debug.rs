@@ -17,7 +17,7 @@ use crate::ui::Ui;
 /// How the bridge says where it listens.
 const GREETING: &str = "the direct mode listens on ";
 
-/// Let clients of other Blender add-ons drive a Blender, without a hub
+/// Let clients of other Blender add-ons drive a Blender without a hub
 #[derive(Args, Debug)]
 pub struct Debug {
     #[command(subcommand)]
@@ -30,30 +30,30 @@ pub enum DebugVerb {
     Start(DebugStart),
 }
 
-/// Install the add-on, whose preferences have the direct mode too
+/// Install the add-on, whose preferences include direct mode
 ///
 /// The same as `kapelle install blender`.
 #[derive(Args, Debug)]
 pub struct DebugInstall {
-    /// In this Blender (can be repeated).
+    /// In this Blender; can be repeated.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Vec<PathBuf>,
-    /// In all Blenders of this machine.
+    /// In every Blender on this machine.
     #[arg(long, conflicts_with = "blender")]
     pub all: bool,
 }
 
-/// Start a Blender that listens by itself, and stay with it until it ends
+/// Start a Blender that listens by itself, and stay until it exits
 ///
 /// It speaks the dialects of existing clients: bare JSON, JSON with NUL, JSON with LF; messages of the
 /// forms {type, params}, {action, params, id} and {type: "execute", code}. These have no token: every
-/// program on this machine that connects can run code. Only loopback is listened on.
+/// program on this machine that connects can run code. It listens on loopback only.
 #[derive(Args, Debug)]
 pub struct DebugStart {
     /// Without a window.
     #[arg(long)]
     pub background: bool,
-    /// Where to listen on 127.0.0.1; 0 takes a free port.
+    /// The port on 127.0.0.1; 0 picks a free one.
     #[arg(
         long,
         value_name = "PORT",
@@ -61,7 +61,7 @@ pub struct DebugStart {
         default_value_t = 7777
     )]
     pub port: u16,
-    /// End after the answer to code that raises SystemExit; else such code is only told.
+    /// Exit after answering code that raises SystemExit; otherwise SystemExit is only reported.
     #[arg(long)]
     pub exit_on_systemexit: bool,
     /// The program to start.
@@ -186,11 +186,10 @@ fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {
 
 fn not_well(listened: bool, how: &str) -> Problem {
     let message = if listened {
-        format!("Blender ended by itself: {how}.")
+        format!("Blender exited by itself: {how}.")
     } else {
-        format!("Blender ended before it listened: {how}.")
+        format!("Blender exited before it started listening: {how}.")
     };
-    Problem::new(Code::START_FAILED, message).hint(
-        "Its last lines above say why. A port that is taken is named there; choose another one with --port.",
-    )
+    Problem::new(Code::START_FAILED, message)
+        .hint("The last lines above say why. If its port is taken, choose another with --port.")
 }

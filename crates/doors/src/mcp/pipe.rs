@@ -42,7 +42,10 @@ pub(crate) async fn open(
         .get(header::UPGRADE)
         .and_then(|value| value.to_str().ok());
     if !asked.is_some_and(|name| name.eq_ignore_ascii_case(UPGRADE)) {
-        let problem = Problem::new(Code::ROUTE_UNKNOWN, "This is the hub's end of a pipe.");
+        let problem = Problem::new(
+            Code::ROUTE_UNKNOWN,
+            "This route is the hub's end of a pipe.",
+        );
         return Err(problem
             .hint("MCP over HTTP is at /mcp; `kapelle mcp` speaks it on stdio.")
             .into());
@@ -56,9 +59,14 @@ pub(crate) async fn open(
     let Ok(place) = Arc::clone(&mcp.pipes).try_acquire_owned() else {
         let problem = Problem::new(
             Code::QUEUE_FULL,
-            format!("{} pipes are open.", limits::MCP_PIPES_MAX),
+            format!(
+                "{} pipes are already open, the most there can be.",
+                limits::MCP_PIPES_MAX
+            ),
         );
-        return Err(problem.hint("End clients that are no longer used.").into());
+        return Err(problem
+            .hint("Close clients that are no longer in use.")
+            .into());
     };
     let server = Server::new(Arc::clone(&mcp), app, Who::Pipe(token.into()));
     tokio::spawn(async move {

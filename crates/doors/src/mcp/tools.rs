@@ -163,7 +163,9 @@ async fn docs(asking: &Asking<'_>) -> Answered {
                 Code::ARGUMENTS_INVALID,
                 "`docs` takes either a `query` or a `name`.",
             );
-            return Err(problem.hint("docs {\"query\": \"bevel\"} searches.").into());
+            return Err(problem
+                .hint("To search: docs {\"query\": \"bevel\"}")
+                .into());
         }
     };
     let wish = Wish {
@@ -196,7 +198,7 @@ async fn undo(asking: &Asking<'_>) -> Answered {
                 Code::ARGUMENTS_INVALID,
                 "`undo` takes either `steps` or a `call`.",
             );
-            return Err(problem.hint("undo {} takes back the last step.").into());
+            return Err(problem.hint("To undo the last step: undo {}").into());
         }
         (Some(call), None) => match said.through {
             Some(through) => ("history.revert", json!({ "id": call, "through": through })),

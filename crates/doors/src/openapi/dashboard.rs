@@ -8,11 +8,11 @@ pub(super) fn paths() -> Map<String, Value> {
     map(json!({
         "/v1/apps/{app}/programs": {
             "parameters": [path("app")],
-            "get": {"operationId": "programs", "summary": "Programs of this machine that the app's bridge can be installed in",
+            "get": {"operationId": "programs", "summary": "Programs of this machine that the app can be started from",
                 "responses": with_problems(json!({"200": json_of("Programs", "One for each version.")}), &["401", "403", "404"])},
-            "post": {"operationId": "install", "summary": "Installs the bridge in one of them, and sees that it reaches this hub",
+            "post": {"operationId": "install", "summary": "Installs the bridge in one of those that can have it, and sees that it reaches this hub",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Install")}}},
-                "responses": with_problems(json!({"201": json_of("Program", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
+                "responses": with_problems(json!({"201": json_of("InstalledIn", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
         },
         "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
             "operationId": "picture", "summary": "The newest picture of what it shows, for somebody who looks at it now",
@@ -46,7 +46,11 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"key": {"type": "string"}}},
         "Install": {"type": "object", "required": ["program"], "additionalProperties": false,
             "properties": {"program": {"type": "string"}}},
-        "Program": {"type": "object", "required": ["program", "version"],
+        "Program": {"type": "object", "required": ["program", "version", "module", "installs"],
+            "properties": {"program": {"type": "string"}, "version": text_or_null,
+                "module": {"type": "boolean", "description": "A Python that has the app as a module: start it as `python`, not as `program`."},
+                "installs": {"type": "boolean", "description": "The app's bridge can be installed in it."}}},
+        "InstalledIn": {"type": "object", "required": ["program", "version"],
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},
         "Programs": {"type": "object", "required": ["programs"],
             "properties": {"programs": {"type": "array", "items": reference("Program")}}},

@@ -49,9 +49,9 @@ impl Uploads {
             _ => {
                 return Err(Problem::new(
                     Code::BODY_MALFORMED,
-                    "A piece of a blob came out of order.",
+                    "A piece of a blob arrived out of order.",
                 )
-                .hint("Send the pieces of one `id` in order, beginning at offset 0."));
+                .hint("Send the pieces of each `id` in order, starting at offset 0."));
             }
         };
         rising.bytes += piece.bytes.len() as u64;
@@ -76,11 +76,11 @@ impl Uploads {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} blobs are on their way up over this connection.",
+                    "{} blobs are already being uploaded over this connection.",
                     limits::WS_UPLOADS_MAX
                 ),
             )
-            .hint("Finish one before the next begins."));
+            .hint("Finish one before starting another."));
         }
         Ok(Rising {
             upload: Upload::begin(hub, piece.blob.clone()),
@@ -114,7 +114,7 @@ pub(crate) async fn fetch(
         tracing::warn!(%error, blob = wanted.blob, "a blob went away while it was asked for");
         Problem::new(
             Code::BLOB_UNKNOWN,
-            format!("No blob `{}` is stored here.", wanted.blob),
+            format!("There is no blob `{}`.", wanted.blob),
         )
     };
     let mut file = tokio::fs::File::open(&path).await.map_err(gone)?;
@@ -122,7 +122,7 @@ pub(crate) async fn fetch(
     if wanted.offset > total || (wanted.offset == total && total > 0) {
         return Err(Problem::new(
             Code::RANGE_INVALID,
-            format!("`{}` has {total} bytes.", wanted.blob),
+            format!("`{}` is {total} bytes long.", wanted.blob),
         ));
     }
     let length = wanted.length.unwrap_or(u64::MAX).min(total - wanted.offset);

@@ -59,7 +59,7 @@ impl Id {
             Value::String(text) if text.len() <= ID_BYTES_MAX => Ok(Self::Mark(value)),
             _ => Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("`id` must be a number or a text of at most {ID_BYTES_MAX} bytes."),
+                format!("`id` must be a number or a text of up to {ID_BYTES_MAX} bytes."),
             )),
         }
     }
@@ -327,7 +327,7 @@ pub(crate) fn read_piece(payload: &Bytes) -> Result<Piece, Unread> {
     let bad = |reason: &str| {
         let problem = Problem::new(
             Code::BODY_MALFORMED,
-            format!("The frame of bytes is no piece of a blob: {reason}."),
+            format!("The binary frame is not a piece of a blob: {reason}."),
         );
         Unread {
             id: Id::default(),

@@ -196,13 +196,10 @@ impl Session {
             Said::Hello { .. } => self.welcome(&id),
             Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
             Said::Call(request) => self.call(id, *request),
-            Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
-                Err(problem) => self.refuse(&id, &problem),
-                Ok(call) => {
-                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
-                    self.later(id, end);
-                }
-            },
+            Said::Cancel { call_id } => {
+                let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call_id);
+                self.later(id, end);
+            }
             Said::Get(get) => {
                 let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
                 self.later(id, call);
@@ -246,11 +243,11 @@ impl Session {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} calls of this connection are under way.",
+                    "This connection already has {} calls in progress.",
                     limits::WS_CALLS_MAX
                 ),
             )
-            .hint("Wait for some of them; calls with `wait: false` do not count.");
+            .hint("Wait for some to end; calls with `wait: false` do not count.");
             return self.refuse(&id, &problem);
         }
         let follows = request.wait != Wait::Forever(false);
@@ -374,11 +371,11 @@ impl Session {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "This connection has {} subscriptions.",
+                    "This connection already has {} subscriptions.",
                     limits::WS_SUBSCRIPTIONS_MAX
                 ),
             )
-            .hint("One subscription can have many topics; end some with `unsubscribe`."));
+            .hint("A subscription can have many topics; end some with `unsubscribe`."));
         }
         let since = position(wanted.epoch, wanted.since)?;
         let (subscription, resync) =
@@ -439,7 +436,7 @@ impl Session {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} answers of this connection are still due.",
+                    "This connection is still waiting for {} answers.",
                     limits::WS_ANSWERS_MAX
                 ),
             )
@@ -498,8 +495,8 @@ impl Session {
 
     fn forgotten(&self) -> Close {
         let problem = match self.proof {
-            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
-                .hint("Ask for another one; the calls of this connection go on."),
+            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token has been revoked.")
+                .hint("Use another token; the calls of this connection carry on."),
             Proof::Session(_) => guard::signed_out(),
         };
         self.refuse(&self.nobody, &problem);
@@ -508,13 +505,16 @@ impl Session {
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(hub: Hub, caller: Caller, id: Id, call_id: CallId) -> Result<Message, Problem> {
+    let call_id = hub.call_id(&caller, call_id.as_str()).await?;
+    let call = hub.cancel(&caller, &call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
-    let call = hub.find_call(&get.call_id).await?;
+    let call_id = hub.call_id(&caller, get.call_id.as_str()).await?;
+    let call = hub.find_call(&call_id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;

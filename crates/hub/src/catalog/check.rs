@@ -120,7 +120,7 @@ impl Form {
                 ),
             },
             _ => (
-                format!("`{place}` cannot be this: {}.", bounded(&error.to_string())),
+                format!("`{place}` is invalid: {}.", bounded(&error.to_string())),
                 describe(&self.schema, &place, node),
             ),
         }
@@ -188,6 +188,10 @@ fn together(unfit: &[(String, String)]) -> Unfit {
         message: messages.join(" "),
         hint: hints.join(" "),
     }
+}
+
+fn names_of(spec: &CommandSpec) -> Vec<&str> {
+    spec.properties().map(|(name, _)| name.as_str()).collect()
 }
 
 /// An error text may quote a value of megabytes.

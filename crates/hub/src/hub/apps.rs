@@ -68,13 +68,13 @@ impl Hub {
         Ok(find::best(hits, limit))
     }
 
-    /// Programs of this machine that the app's bridge can be installed in.
+    /// Programs of this machine that the app can be started from; some can have its bridge installed.
     ///
     /// # Errors
     /// `app_unknown`, `forbidden` without `admin`.
     pub async fn programs(&self, caller: &Caller, app: &AppId) -> Result<Vec<Program>, Problem> {
         policy::require(caller, Scope::Admin, || {
-            "look for programs to install in".to_owned()
+            "look for programs on this machine".to_owned()
         })?;
         let entry = self.0.catalog.app(app)?;
         let home = self.0.home.clone();
@@ -92,7 +92,8 @@ impl Hub {
         app: &AppId,
         program: &Path,
     ) -> Result<InstanceView, Problem> {
-        let programs = self.programs(caller, app).await?;
+        let mut programs = self.programs(caller, app).await?;
+        programs.retain(|one| one.installs);
         if !programs.iter().any(|one| one.program == program) {
             let names: Vec<String> = programs
                 .iter()
@@ -100,7 +101,10 @@ impl Hub {
                 .collect();
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!("{} is none of the programs found here.", program.display()),
+                format!(
+                    "{} is not among the programs that it can be installed in.",
+                    program.display()
+                ),
             )
             .hint(format!("They are: {}.", names.join(", "))));
         }
@@ -128,6 +132,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "what an app was asked for panicked");
-        Problem::new(Code::INTERNAL, "The app's side of the hub failed.")
+        Problem::new(Code::INTERNAL, "The hub's part of the app failed.")
     })
 }

@@ -83,10 +83,10 @@ impl Hub {
         self.0.conductors.end().await;
         let why = Problem::new(
             Code::HUB_STOPPING,
-            "The hub was stopped while this call was under way.",
+            "The hub was stopped while this call was running or waiting.",
         )
         .hint(
-            "A program that the hub did not start goes on with it; ask again when the hub is back.",
+            "A program that the hub did not start carries on with it; look for the outcome once the hub is back.",
         );
         for instance in self.0.roster.all() {
             instance.lane.close(&why);

@@ -213,10 +213,10 @@ impl Jobs {
                 Problem::new(
                     Code::FORBIDDEN,
                     format!(
-                        "The token `{name}` that asked for this job was taken back; nothing ran."
+                        "The token `{name}`, which requested this job, has been revoked. Nothing ran."
                     ),
                 )
-                .hint("Somebody who may can ask for it again."),
+                .hint("Somebody with a valid token can request it again."),
             )
         })?;
         policy::require(&caller, Scope::from(command.spec.effect), || {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::limits;
+use wire::Step;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The call was cancelled before it started; nothing ran.",
+        "The call was cancelled before it started. Nothing ran.",
     );
     Outcome::without_value(Status::Cancelled, problem)
 }
@@ -34,9 +35,12 @@ pub(super) fn into_interrupted(outcome: &mut Outcome, had_started: bool) {
 pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
     let problem = Problem::new(
         Code::INTERRUPTED,
-        format!("`{instance}` came back and does not know this call any more."),
+        format!("`{instance}` reconnected but no longer knows this call."),
     )
-    .hint("Look at what it did before you ask again: kapelle state");
+    .hint(wire::hint![
+        "Check what it did before you repeat the call: ",
+        Step::State,
+    ]);
     Outcome::without_value(Status::Interrupted, problem)
 }
 
@@ -44,11 +48,15 @@ pub(super) fn never_arrived(instance: &InstanceName) -> Outcome {
     let mut problem = Problem::new(
         Code::INTERRUPTED,
         format!(
-            "The link to `{instance}` broke {} times before this call had arrived; it was given up and has not run.",
+            "The connection to `{instance}` broke {} times before this call arrived. It was given up and has not run.",
             limits::MISSED_MAX
         ),
     )
-    .hint("Ask again; if it breaks the link again, send large arguments as blobs or by path.");
+    .hint(wire::hint![
+        "Try again. If it breaks the connection again, its arguments may be too large: ",
+        Step::StoreBlob,
+        ".",
+    ]);
     problem.retryable = true;
     Outcome::without_value(Status::Interrupted, problem)
 }
@@ -56,9 +64,12 @@ pub(super) fn never_arrived(instance: &InstanceName) -> Outcome {
 pub(super) fn link_lost(instance: &InstanceName) -> Problem {
     Problem::new(
         Code::INTERRUPTED,
-        format!("The link to `{instance}` was lost and did not come back."),
+        format!("The connection to `{instance}` was lost and did not come back."),
     )
-    .hint("See whether the program still runs: kapelle status")
+    .hint(wire::hint![
+        "See whether the program is still running: ",
+        Step::Status,
+    ])
 }
 
 /// For callers whose calls did not start, because another one holds the instance.
@@ -70,12 +81,15 @@ pub(super) fn wedged_problem(instance: &InstanceName, id: &CallId, since: Durati
     Problem::new(
         Code::INSTANCE_WEDGED,
         format!(
-            "`{instance}` is held up: call {id} was told to end and sits in native code that Python cannot interrupt."
+            "`{instance}` is stuck: call {id} was told to stop but is in native code that Python cannot interrupt."
         ),
     )
-    .hint(format!(
-        "Ask again when that code returns (kapelle status shows it), use another instance, or end the process: kapelle stop {instance} --force"
-    ))
+    .hint(wire::hint![
+        "Try again when that code returns (see ",
+        Step::Status,
+        "), use another instance, or end the process: ",
+        Step::force_stop(instance),
+    ])
     .detail("held_by", id.as_str())
     .detail("wedged_ms", u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -57,6 +57,10 @@ fn running(inner: &Inner) -> Option<wire::call::Behind> {
         return Some(wire::call::Behind {
             call_id: by.id.clone(),
             command: by.command.clone(),
+            subject: inner
+                .calls
+                .get(&by.id)
+                .and_then(|entry| entry.call.as_behind().subject),
             caller: by.owner.clone(),
             running_ms: millis(since.elapsed()),
         });

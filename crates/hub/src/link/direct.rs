@@ -60,6 +60,6 @@ pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result
         marked,
     }));
     hub.records.journal.asked(&call);
-    hub.records.settle(&call, told.outcome, Ran::Yes);
+    hub.records.settle(&call, told.outcome.in_line(), Ran::Yes);
     Ok(())
 }

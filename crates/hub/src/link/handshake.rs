@@ -31,9 +31,9 @@ impl Refusal {
         Self::Problem(
             Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("The handshake was not finished within {seconds} s."),
+                format!("The handshake was not completed within {seconds} s."),
             )
-            .hint("Dial again; a bridge says `hello` as soon as it is connected."),
+            .hint("Connect again, and send `hello` right away."),
         )
     }
 
@@ -100,7 +100,10 @@ pub(super) async fn greet(
                 Code::PROTOCOL_MISMATCH,
                 format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
             )
-            .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
+            .hint(wire::hint![
+                "Install the bridge that belongs to this hub. To compare the versions: ",
+                wire::Step::terminal("doctor"),
+            ]),
         ));
     }
     let (secret, confined) = match &launch {
@@ -131,8 +134,8 @@ pub(super) async fn greet(
     let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
-            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
-                .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
+                .hint("The bridge and the hub must use the same KAPELLE_HOME; the bridge reads its tokens/bridge each time it connects."),
         ));
     }
     reader.allow(FRAME_BYTES_MAX);
@@ -162,12 +165,12 @@ async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,
-                format!("A message of the handshake does not have its form: {error}."),
+                format!("A handshake message is malformed: {error}."),
             ))
         }),
         Ok(Frame::Piece(_)) => Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
-            "A blob before the handshake.",
+            "A blob was sent before the handshake.",
         ))),
         Err(Ended::Closed) => Err(Refusal::Gone),
         Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),

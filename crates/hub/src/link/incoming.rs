@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use wire::Hint;
 use wire::frame::{Piece, PieceHead};
 use wire::link::FromBridge;
 use wire::{Code, Outcome, Problem, Status};
@@ -61,7 +62,7 @@ impl<'a> Incoming<'a> {
         else {
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
-                "A blob piece came out of order.",
+                "A piece of a blob arrived out of order.",
             ));
         };
         part.at += bytes.len() as u64;
@@ -125,12 +126,17 @@ fn without_room(outcome: &mut Outcome, why: Problem) {
     let mut problem = Problem::new(
         why.code,
         format!(
-            "The call has run, but its value could not be kept: {}",
+            "The call ran, but its value could not be stored: {}",
             why.message
         ),
     );
-    let hint = why.hint.unwrap_or_default();
-    problem = problem.hint(format!("What it did stays. {hint}").trim_end());
+    problem = problem.hint("Its changes remain.");
+    let more = Hint::of(&why.hint_parts);
+    problem = match why.hint {
+        Some(_) if !why.hint_parts.is_empty() => problem.hint_also(more),
+        Some(hint) => problem.hint_also(hint),
+        None => problem,
+    };
     // It has run: to ask again is to do it again.
     problem.retryable = false;
     outcome.problem = Some(problem);

@@ -71,7 +71,7 @@ impl Held {
             (refused.code.clone(), refused.http_status()),
             (Code::INSTANCE_WEDGED, 503)
         );
-        assert!(refused.retryable && refused.hint.unwrap().contains("--force"));
+        assert!(refused.retryable && refused.hint.unwrap().contains("force=true"));
         let instance = self.hub.hub.instance(&self.bridge.instance).unwrap();
         assert_eq!(instance.state, InstanceState::Wedged);
         assert!(instance.why.unwrap().contains(self.running.id.as_str()));
