@@ -30,6 +30,9 @@ const REMARKS: [&str; 12] = [
     "user_prompt",
 ];
 
+/// How a hint begins to tell the names that exist.
+const NAMES: &str = "The arguments are";
+
 /// A request for a tool, on its way.
 pub(crate) struct Asking<'a> {
     pub(crate) mcp: &'a Mcp,
@@ -113,7 +116,12 @@ impl Asking<'_> {
         let read = form.check(given).and_then(forms::typed);
         read.map_err(|unfit| {
             let message = format!("{}: {}", self.request.name, unfit.message);
-            Problem::new(Code::ARGUMENTS_INVALID, message).hint(unfit.hint)
+            let mut hint = unfit.hint;
+            if !hint.contains(NAMES) {
+                let names: Vec<&str> = form.names().collect();
+                hint.push_str(&format!(" {NAMES}: {}.", names.join(", ")));
+            }
+            Problem::new(Code::ARGUMENTS_INVALID, message).hint(hint)
         })
     }
 

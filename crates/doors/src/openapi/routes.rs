@@ -133,7 +133,9 @@ pub(super) fn paths() -> Map<String, Value> {
             "responses": {
                 "200": json_of("EnvelopeAnswer", "A `result`, or an `error` of a call that ran."),
                 "202": json_of("EnvelopeAnswer", "The call goes on."),
-                "default": {"description": "An `error`: nothing ran. Before a message is read (401, 403, 413, 415): the problem itself.",
+                "401": {"description": "There is no valid token; the message was not read. So with 413 and 415.",
+                    "content": {"application/problem+json": {"schema": reference("Problem")}}},
+                "default": {"description": "An `error`: nothing ran. The status is that of its problem.",
                     "content": {"application/json": {"schema": reference("EnvelopeAnswer")},
                         "application/problem+json": {"schema": reference("Problem")}}}}}},
         "/v1/ws/envelope": {"get": {

@@ -104,7 +104,7 @@ impl Form {
             }
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let wrong = unexpected.first().map_or("", String::as_str);
-                let names: Vec<&str> = names_of(node).collect();
+                let names = self.names_within(node);
                 let all: Vec<String> = unexpected.iter().map(|name| within(name)).collect();
                 (
                     format!("There is no argument `{}`.", all.join("`, `")),
@@ -124,6 +124,19 @@ impl Form {
                 describe(&self.schema, &place, node),
             ),
         }
+    }
+
+    /// The names of an object's members, also where it is one of several things.
+    fn names_within<'s>(&'s self, node: &'s Value) -> Vec<&'s str> {
+        let unions = ["anyOf", "oneOf"]
+            .into_iter()
+            .filter_map(|union| node.get(union));
+        let branches = unions.filter_map(Value::as_array).flatten();
+        let resolved = branches.map(|branch| fit::resolved(&self.schema, branch));
+        std::iter::once(node)
+            .chain(resolved)
+            .flat_map(names_of)
+            .collect()
     }
 
     /// The schema of what is at a place, as far as it is described.

@@ -170,11 +170,9 @@ impl<'s> Fitter<'s> {
                 (!(is_refused && value.is_null())).then_some(value)
             }
             Some(own) => {
-                let says_nothing = may_be_left_out && is_nothing(&value);
-                let fitted = self.fit(own, value, depth - 1);
                 let own = resolved(self.root, own);
-                let leaves_out = says_nothing && !self.takes(own, &fitted);
-                (!leaves_out).then_some(fitted)
+                let leaves_out = may_be_left_out && is_nothing(&value) && !self.takes(own, &value);
+                (!leaves_out).then(|| self.fit(own, value, depth - 1))
             }
         }
     }
