@@ -12,7 +12,7 @@ import pytest
 from mcp import Mcp
 
 # What a step may not be refused for: its form. (There may be nothing to undo, or nobody to wait for.)
-FORM = ("There is no argument", "is missing", "cannot be this", "Unknown tool", "has no command", "are not right")
+FORM = ("There is no argument", "is missing", "is invalid", "is none of the things", "Unknown tool", "has no command", "There is no command")
 GAP = "…"
 
 pytestmark = pytest.mark.one_blender
