@@ -536,8 +536,10 @@ def _said(error):
 
 def _direct_frame(call, told):
     value = None if call.blobs else _short(told["value"])
-    bare = dict(told, value=value) if value is not None or told["value"] is None else outcome.without_value(
-        told, "it is large, and went to a client of the direct mode"
+    bare = (
+        dict(told, value=value)
+        if value is not None or told["value"] is None
+        else outcome.without_value(told, "it is large, and went to a client of the direct mode")
     )
     message = {"t": "direct", "command": call.command, "args": _short(call.args) or {}, "client": call.owner}
     try:

@@ -43,7 +43,8 @@ class Problem(Exception):
     """A failure that is told to the caller.
 
     `code` is a stable name (`not_found`), `message` says what happened, `hint` what to do next with the
-    names that exist, `details` is JSON. `severity` is one of SEVERITIES (a "bug" is ours); without it the code says which.
+    names that exist, `details` is JSON. `severity` is one of SEVERITIES (a "bug" is ours); without it the code says
+    which.
     A hint with something that is typed differently in a terminal, over HTTP and over MCP is a list of texts and
     steps, for example `option("timeout_ms")`; the hub says each in its reader's words.
     """

@@ -12,7 +12,15 @@ import pytest
 from mcp import Mcp
 
 # What a step may not be refused for: its form. (There may be nothing to undo, or nobody to wait for.)
-FORM = ("There is no argument", "is missing", "is invalid", "is none of the things", "Unknown tool", "has no command", "There is no command")
+FORM = (
+    "There is no argument",
+    "is missing",
+    "is invalid",
+    "is none of the things",
+    "Unknown tool",
+    "has no command",
+    "There is no command",
+)
 GAP = "…"
 
 pytestmark = pytest.mark.one_blender
@@ -178,14 +186,17 @@ def test_what_hints_name_is_there(http):
         dict(command="object.list", priority=3),
     ]
     hints = [http.ask(**fields).json["hint"] for fields in asked]
-    hints += [http.call(*one)["problem"].get("hint") or "" for one in (
-        ("object.get", {"name": "Cub"}),
-        ("file.open", {"path": "/nowhere/at/all.blend"}),
-        ("code.run", {"code": "bpy.ops.wm.quit_blender()"}),
-        ("code.run", {"code": "bpy.data.objects['nobody']"}),
-        ("history.revert", {"id": "call_nobody"}),
-        ("modifier.add", {"object": "Cub", "kind": "bevel"}),
-    )]
+    hints += [
+        http.call(*one)["problem"].get("hint") or ""
+        for one in (
+            ("object.get", {"name": "Cub"}),
+            ("file.open", {"path": "/nowhere/at/all.blend"}),
+            ("code.run", {"code": "bpy.ops.wm.quit_blender()"}),
+            ("code.run", {"code": "bpy.data.objects['nobody']"}),
+            ("history.revert", {"id": "call_nobody"}),
+            ("modifier.add", {"object": "Cub", "kind": "bevel"}),
+        )
+    ]
     for path in ("/v1/calls/call_nobody", "/v1/jobs/call_nobody", "/v1/instances/nobody", "/v1/blobs/x", "/v1/nothing"):
         hints.append(http.request("GET", path).json["hint"])
     looked = 0
