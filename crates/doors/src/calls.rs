@@ -23,7 +23,12 @@ use wire::{CallRequest, CallView, Code, Problem, Status};
 use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
+<<<<<<< HEAD
 use crate::{follow, forms, limits, stream};
+=======
+use crate::texts::{self, Form};
+use crate::{follow, limits, stream};
+>>>>>>> main
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -231,22 +236,40 @@ pub(crate) fn body_of(
 ) -> Result<Bytes, Problem> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Problem::new(
-                Code::BODY_TOO_LARGE,
-                format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
-            )
-            .hint(wire::hint![
-                "For a large value, ",
-                wire::Step::StoreBlob,
-                "."
-            ])
-            .detail("limit_bytes", limits::BODY_BYTES_MAX);
+            return body_too_large();
         }
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body was cut off: {rejection}."),
         )
+<<<<<<< HEAD
+=======
+    })?;
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok(serde_json::from_slice(&body))
+    })?;
+    read.map_err(|error| {
+        Problem::new(
+            Code::BODY_MALFORMED,
+            format!("The body does not fit this route: {error}."),
+        )
+        .hint("GET /openapi.json describes every body.")
+>>>>>>> main
     })
+}
+
+pub(crate) fn body_too_large() -> Problem {
+    Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
+    )
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ])
+    .detail("limit_bytes", limits::BODY_BYTES_MAX)
 }
 
 pub(crate) fn query_of<T>(

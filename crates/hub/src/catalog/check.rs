@@ -203,10 +203,6 @@ fn together(unfit: &[(String, String)]) -> Unfit {
     }
 }
 
-fn names_of(spec: &CommandSpec) -> Vec<&str> {
-    spec.properties().map(|(name, _)| name.as_str()).collect()
-}
-
 /// An error text may quote a value of megabytes.
 fn bounded(text: &str) -> String {
     const CHARS_MAX: usize = 300;
