@@ -23,12 +23,8 @@ use wire::{CallRequest, CallView, Code, Problem, Status};
 use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
-<<<<<<< HEAD
-use crate::{follow, forms, limits, stream};
-=======
 use crate::texts::{self, Form};
-use crate::{follow, limits, stream};
->>>>>>> main
+use crate::{follow, forms, limits, stream};
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -221,7 +217,11 @@ pub(crate) fn read<T: forms::Asked>(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<T, Problem> {
     let body = body_of(body)?;
-    hub::aside(body.len(), || forms::read(&body)).map_err(|unfit| {
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok::<_, Problem>(forms::read(&body))
+    })?;
+    read.map_err(|unfit| {
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body is not what this route takes: {}", unfit.message),
@@ -242,20 +242,6 @@ pub(crate) fn body_of(
             Code::BODY_MALFORMED,
             format!("The body was cut off: {rejection}."),
         )
-<<<<<<< HEAD
-=======
-    })?;
-    let read = hub::aside(body.len(), || {
-        texts::check(Form::Request, &body)?;
-        Ok(serde_json::from_slice(&body))
-    })?;
-    read.map_err(|error| {
-        Problem::new(
-            Code::BODY_MALFORMED,
-            format!("The body does not fit this route: {error}."),
-        )
-        .hint("GET /openapi.json describes every body.")
->>>>>>> main
     })
 }
 

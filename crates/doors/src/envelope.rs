@@ -20,6 +20,7 @@ use wire::call::Wait;
 use wire::{AppId, CallId, CallRequest, Code, Effect, InstanceName, Problem, Status};
 
 use crate::forms;
+use crate::texts::{self, Form as TextForm};
 
 pub(crate) mod door;
 
@@ -105,6 +106,10 @@ pub(crate) fn read(text: &[u8]) -> Result<Envelope, Box<Unread>> {
         let problem = Problem::new(Code::BODY_MALFORMED, message).hint(unfit.hint);
         Box::new(Unread { origin, problem })
     };
+    texts::check(TextForm::Request, text).map_err(|problem| {
+        let origin = Origin::default();
+        Box::new(Unread { origin, problem })
+    })?;
     let given: Map<String, Value> = serde_json::from_slice(text).map_err(|error| {
         let unfit = Unfit {
             message: format!("{error}."),

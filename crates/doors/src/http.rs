@@ -22,12 +22,8 @@ use crate::problem::Refused;
 use crate::upload::Uploads;
 use crate::ws::Sockets;
 use crate::{
-<<<<<<< HEAD
     batches, blobs, calls, dashboard, envelope, events, guard, instances, jobs, limits, linger,
-=======
-    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, listener,
->>>>>>> main
-    mcp, openapi, page, stream, tokens, ws,
+    listener, mcp, openapi, page, stream, tokens, ws,
 };
 
 /// What every route can reach.

@@ -78,34 +78,38 @@ pub(crate) async fn open(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
-<<<<<<< HEAD
-    opened(door, &headers, upgrade, Id::default())
+    opened(door, connection, &headers, upgrade, Id::default())
 }
 
 /// `GET /v1/ws/envelope`: the same in envelopes.
 pub(crate) async fn open_enveloped(
     State(door): State<Door>,
+    connection: Option<Extension<Arc<Connection>>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
-    opened(door, &headers, upgrade, Id::Envelope(Arc::default()))
+    opened(
+        door,
+        connection,
+        &headers,
+        upgrade,
+        Id::Envelope(Arc::default()),
+    )
 }
 
 /// `nobody`: whom it tells what nobody asked for, in the connection's dialect.
 fn opened(
     door: Door,
+    connection: Option<Extension<Arc<Connection>>>,
     headers: &HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     nobody: Id,
 ) -> Answer {
-    let known = known_by_its_request(&door, headers)?;
-=======
     let connection = connection.map(|Extension(connection)| connection);
-    let known = match known_by_its_request(&door, &headers)? {
+    let known = match known_by_its_request(&door, headers)? {
         Some((caller, proof)) => Some(seated(&door, connection.as_deref(), caller, proof)?),
         None => None,
     };
->>>>>>> main
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
@@ -119,16 +123,9 @@ fn opened(
         .write_buffer_size(limits::WS_BUFFER_BYTES)
         .max_message_size(limits::WS_MESSAGE_BYTES_MAX)
         .max_frame_size(limits::WS_MESSAGE_BYTES_MAX)
-<<<<<<< HEAD
         .on_upgrade(move |socket| {
-            open.track_future(async move {
-                serve(door, socket, known, stranger, nobody).await;
-                drop(place);
-            })
+            open.track_future(serve(door, connection, socket, known, nobody))
         });
-=======
-        .on_upgrade(move |socket| open.track_future(serve(door, connection, socket, known)));
->>>>>>> main
     Ok(response)
 }
 
@@ -185,47 +182,23 @@ async fn serve(
     door: Door,
     connection: Option<Arc<Connection>>,
     socket: WebSocket,
-<<<<<<< HEAD
-    known: Option<(Caller, Proof)>,
-    stranger: Option<OwnedSemaphorePermit>,
-    nobody: Id,
-=======
     known: Option<Seated>,
->>>>>>> main
+    nobody: Id,
 ) {
     let (sink, mut incoming) = socket.split();
     let outbox = Arc::new(Outbox::default());
     let writing = tokio::spawn(outbox::write(Arc::clone(&outbox), sink));
     let greeted = match known {
-<<<<<<< HEAD
         // In envelopes an `init` asks for the welcome.
         Some(known) => Ok((known, matches!(nobody, Id::Mark(_)).then(Id::default))),
-        None => tokio::time::timeout(
-            limits::WS_HELLO_TIMEOUT,
-            greet(&door, &mut incoming, &nobody),
-        )
-        .await
-        .unwrap_or_else(|_| Err(Refusal::late(&nobody))),
-=======
-        Some(known) => Ok((known, Id::default())),
         None => {
-            let greeted = greet(&door, connection.as_deref(), &mut incoming);
+            let greeted = greet(&door, connection.as_deref(), &mut incoming, &nobody);
             tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greeted)
                 .await
-                .unwrap_or_else(|_| Err(Refusal::late()))
+                .unwrap_or_else(|_| Err(Refusal::late(&nobody)))
         }
->>>>>>> main
     };
     let last_word = match greeted {
-<<<<<<< HEAD
-        Ok((known, id)) => {
-            tracing::info!(caller = %known.0.name, "a WebSocket is open");
-            let mut session = Session::new(door.hub, known, Arc::clone(&outbox), nobody);
-            if let Some(id) = id {
-                session.greet(&id);
-            }
-            let close = session.run(&mut incoming).await;
-=======
         Ok((seated, id)) => {
             let Seated {
                 caller,
@@ -233,11 +206,12 @@ async fn serve(
                 _place,
             } = seated;
             tracing::info!(caller = %caller.name, "a WebSocket is open");
-            let told = Arc::clone(&outbox);
-            let mut session = Session::new(door.hub, door.uploads, caller, proof, told);
-            session.welcome(&id);
+            let (told, who) = (Arc::clone(&outbox), (caller, proof));
+            let mut session = Session::new(door.hub, door.uploads, who, told, nobody);
+            if let Some(id) = id {
+                session.greet(&id);
+            }
             let close = session.run(&mut incoming, connection.as_deref()).await;
->>>>>>> main
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
             close
         }
@@ -301,13 +275,8 @@ impl Refusal {
                 first_word(nobody)
             ),
         )
-<<<<<<< HEAD
         .hint(first_frame(nobody));
-        Self::unauthenticated(problem, Close::LATE)
-=======
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
         Self::because(problem, Close::LATE)
->>>>>>> main
     }
 
     fn full(problem: Problem) -> Self {
@@ -328,12 +297,8 @@ async fn greet(
     door: &Door,
     connection: Option<&Connection>,
     incoming: &mut SplitStream<WebSocket>,
-<<<<<<< HEAD
     nobody: &Id,
-) -> Result<((Caller, Proof), Option<Id>), Refusal> {
-=======
-) -> Result<(Seated, Id), Refusal> {
->>>>>>> main
+) -> Result<(Seated, Option<Id>), Refusal> {
     let first = loop {
         match incoming.next().await {
             Some(Ok(Message::Text(text))) => break text,
@@ -357,13 +322,9 @@ async fn greet(
         return Err(not_a_hello(nobody));
     };
     match door.hub.authenticate(&token) {
-<<<<<<< HEAD
-        Some(caller) => Ok(((caller, Proof::Token(token)), Some(id))),
-=======
         Some(caller) => seated(door, connection, caller, Proof::Token(token))
-            .map(|seated| (seated, id))
+            .map(|seated| (seated, Some(id)))
             .map_err(Refusal::full),
->>>>>>> main
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
                 .hint("In a terminal, `kapelle token show` prints the owner's token.");
@@ -372,7 +333,6 @@ async fn greet(
     }
 }
 
-<<<<<<< HEAD
 /// The token that a first frame shows.
 fn shown(first: &str, nobody: &Id) -> Option<(Id, String)> {
     if matches!(nobody, Id::Mark(_)) {
@@ -411,13 +371,7 @@ fn not_a_hello(nobody: &Id) -> Refusal {
         first_word(nobody)
     );
     let problem = Problem::new(Code::UNAUTHENTICATED, message).hint(first_frame(nobody));
-    Refusal::unauthenticated(problem, Close::UNAUTHENTICATED)
-=======
-fn not_a_hello() -> Refusal {
-    let problem = Problem::new(Code::UNAUTHENTICATED, "The first frame must be a hello.")
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
     Refusal::because(problem, Close::UNAUTHENTICATED)
->>>>>>> main
 }
 
 /// What `welcome` says.

@@ -176,11 +176,8 @@ fn may_queue(hub: &Hub, checked: &CheckedCall) -> Result<(), Problem> {
 }
 
 fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
-<<<<<<< HEAD
     let request = request.without_blanks();
-=======
     words::in_bounds(&request)?;
->>>>>>> main
     let job = JobWish::of(&request)?;
     if request.select.is_some() && request.instance.is_some() {
         return Err(Problem::new(

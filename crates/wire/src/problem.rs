@@ -234,10 +234,10 @@ macro_rules! codes {
 
 codes! {
     // the request
-<<<<<<< HEAD
     ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, Error, false, "An argument is missing, unknown or of the wrong form.";
     BODY_MALFORMED = "body_malformed", 400, exit::USAGE, Error, false, "The body is not the JSON that this route takes.";
     BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, Error, false, "The body is over the limit; send large values as blobs.";
+    BODY_LATE = "body_late", 408, exit::UNREACHABLE, Error, true, "The body came too slowly; nothing ran.";
     MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, Error, false, "The body's content type is not the one this route takes.";
     ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, Error, false, "There is no such path or method.";
     APP_UNKNOWN = "app_unknown", 404, exit::USAGE, Error, false, "No app of that name is known.";
@@ -255,29 +255,6 @@ codes! {
     NAME_TAKEN = "name_taken", 409, exit::USAGE, Error, false, "The name is in use by something else.";
     JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, Error, false, "The job is running or has ended, so this of it cannot be changed.";
     REVISION_CHANGED = "revision_changed", 409, exit::FAILED, Error, false, "The instance's state is not at the revision that was asked for.";
-=======
-    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, false, "An argument is missing, unknown or of the wrong form.";
-    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, false, "The body is not the JSON that this route takes.";
-    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, false, "The body is over the limit; send large values as blobs.";
-    BODY_LATE = "body_late", 408, exit::UNREACHABLE, true, "The body came too slowly; nothing ran.";
-    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, false, "The body's content type is not the one this route takes.";
-    ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, false, "There is no such path or method.";
-    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, false, "No app of that name is known.";
-    COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, false, "The app has no such command.";
-    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, false, "No instance of that name is known.";
-    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
-    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, false, "No job of that id is kept.";
-    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, false, "No batch of that id is remembered.";
-    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, false, "Several ids begin like this one; type more of it.";
-    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
-    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
-    RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
-    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, false, "The caller has another job under this idempotency key.";
-    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, false, "No token of that name exists.";
-    NAME_TAKEN = "name_taken", 409, exit::USAGE, false, "The name is in use by something else.";
-    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, false, "The job is running or has ended, so this of it cannot be changed.";
-    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, false, "The instance's state is not at the revision that was asked for.";
->>>>>>> main
     // policy
     UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, Error, false, "There is no valid token in the request.";
     FORBIDDEN = "forbidden", 403, exit::REFUSED, Error, false, "The caller's scopes do not allow this.";

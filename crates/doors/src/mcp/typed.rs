@@ -96,11 +96,7 @@ fn about(name: &str) -> Value {
             json!({"type": "string", "description": "Which running copy; only where there are several."})
         }
         "timeout_ms" => {
-<<<<<<< HEAD
-            json!({"type": "integer", "minimum": 1, "description": "How long it may run."})
-=======
-            json!({"type": "integer", "description": "How long it may run; without it the command's own limit, else 120,000."})
->>>>>>> main
+            json!({"type": "integer", "minimum": 1, "description": "How long it may run; without it the command's own limit, else 120,000."})
         }
         _ => {
             json!({"type": "string", "description": "A person's yes: the value that a refusal gave."})

@@ -71,16 +71,10 @@ struct Request {
 impl Session {
     pub(super) fn new(
         hub: Hub,
-<<<<<<< HEAD
+        uploads: upload::Uploads,
         (caller, proof): (Caller, Proof),
         outbox: Arc<Outbox>,
         nobody: Id,
-=======
-        uploads: upload::Uploads,
-        caller: Caller,
-        proof: Proof,
-        outbox: Arc<Outbox>,
->>>>>>> main
     ) -> Self {
         Self {
             nobody,
