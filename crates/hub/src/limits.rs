@@ -33,6 +33,8 @@ pub const MISSED_MAX: u8 = 20;
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Silence after which an instance is called unresponsive: ten beats.
 pub const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long after its time a call is waited for before its bridge is told to end it: bridges do so by themselves.
+pub const ENDS_BY_ITSELF: Duration = Duration::from_millis(200);
 /// How long a call may go on after it was told to end before the instance counts as wedged.
 pub const WEDGED_AFTER: Duration = Duration::from_millis(700);
 /// How long a lost link is waited for before its calls are `interrupted`: a bridge redials within a
@@ -44,8 +46,12 @@ pub const RETURN_GRACE: Duration = Duration::from_secs(2);
 /// How often a lost link's process is looked at. There is no portable event for the end of a process
 /// that is not our child.
 pub const PROCESS_LOOK: Duration = Duration::from_millis(100);
-/// How long a call may run when neither caller nor command says.
-pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+/// How long a call may run when neither caller nor command says: longer than the work that people wait for, and short
+/// enough that a forgotten loop does not keep the others out for the rest of the morning. What takes long by nature
+/// says so itself.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
+/// The same for a job, which nobody sits and waits for.
+pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3600);
 /// The longest time a caller may ask for: a week.
 pub const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A word of a request, in bytes: a name, an id, a key, a label's name or its value. They are kept, and told to all who
