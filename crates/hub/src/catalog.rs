@@ -16,13 +16,16 @@ use crate::limits;
 use crate::secrets::Marked;
 
 mod check;
+mod fit;
+
+pub use check::{Form, Unfit};
 
 /// A command with its schema compiled.
 pub struct Command {
     pub spec: CommandSpec,
     /// Which arguments are never written down.
     pub marked: Arc<Marked>,
-    validator: jsonschema::Validator,
+    form: Form,
 }
 
 /// One app and what it can do.
@@ -151,7 +154,7 @@ impl Catalog {
         let index = Index::new(&id, specs.iter());
         let mut commands = BTreeMap::new();
         for spec in specs {
-            let validator = jsonschema::validator_for(&spec.args).map_err(|error| {
+            let form = Form::new(spec.args.clone()).map_err(|error| {
                 Problem::new(
                     Code::ARGUMENTS_INVALID,
                     format!(
@@ -161,11 +164,7 @@ impl Catalog {
                 )
             })?;
             let marked = Arc::new(Marked::of(&spec.args));
-            let command = Command {
-                spec,
-                marked,
-                validator,
-            };
+            let command = Command { spec, marked, form };
             commands.insert(command.spec.name.clone(), Arc::new(command));
         }
         let entry = AppEntry {
@@ -196,7 +195,13 @@ impl Command {
     /// # Errors
     /// `arguments_invalid`: which argument, what was wrong, what would be right.
     pub fn check(&self, args: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-        check::arguments(&self.spec, &self.validator, args)
+        self.form.check(args).map_err(|unfit| {
+            let name = &self.spec.name;
+            let message = format!("{name}: {}", unfit.message);
+            Problem::new(Code::ARGUMENTS_INVALID, message)
+                .hint(unfit.hint)
+                .detail("command", name.clone())
+        })
     }
 }
 
