@@ -19,6 +19,8 @@ const BATCH: &str = "batch_";
 const BLOB: &str = "sha256:";
 /// A ULID is so long.
 const ULID_CHARS: usize = 26;
+/// And the digits of a blob's hash.
+const DIGEST_CHARS: usize = 64;
 
 impl Hub {
     /// The id of a call or a job; `last` needs no look here.
@@ -28,7 +30,10 @@ impl Hub {
     pub async fn call_id(&self, caller: &Caller, typed: &str) -> Result<CallId, Problem> {
         let rest = typed.strip_prefix(CALL).unwrap_or(typed);
         let is_one = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_one || rest.len() >= ULID_CHARS {
+        if is_one && rest.len() == ULID_CHARS {
+            return Ok(CallId::from(format!("{CALL}{}", rest.to_ascii_uppercase())));
+        }
+        if !is_one || rest.len() > ULID_CHARS {
             return Ok(CallId::new(typed));
         }
         let like = |prefix: String| like(caller, prefix);
@@ -78,10 +83,13 @@ impl Hub {
             .unwrap_or(typed)
             .to_ascii_lowercase();
         let is_one = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_one || digits.len() >= 64 {
+        let whole = format!("{BLOB}{digits}");
+        if is_one && digits.len() == DIGEST_CHARS {
+            return Ok(whole);
+        }
+        if !is_one || digits.len() > DIGEST_CHARS {
             return Ok(typed.to_owned());
         }
-        let whole = format!("{BLOB}{digits}");
         let found = self.0.blobs.like(&digits, CANDIDATES_MAX + 1);
         Ok(only("blob", typed, &whole, found)?.unwrap_or_else(|| typed.to_owned()))
     }

@@ -94,7 +94,8 @@ async fn an_id_is_found_by_any_unique_beginning() {
     let same = whole.bytes().zip(second.as_str().bytes());
     let unique = &whole[..same.take_while(|(a, b)| a == b).count() + 1];
     let bare = unique.strip_prefix("call_").unwrap();
-    for typed in [unique, bare, &bare.to_lowercase(), whole] {
+    let whole_bare = whole.strip_prefix("call_").unwrap();
+    for typed in [unique, bare, &bare.to_lowercase(), whole, whole_bare] {
         assert_eq!(
             hub.hub.call_id(&owner, typed).await.unwrap(),
             first,
