@@ -33,6 +33,7 @@ asked! {
     QueueChange = "QueueChange";
     hub::app::LaunchRequest = "Launch";
     hub::callers::TokenView = "Token";
+    hub::callers::TokenChange = "TokenChange";
     Install = "Install";
     PartOfState = "PartOfState";
     SignIn = "SignIn";
@@ -132,6 +133,7 @@ fn form(name: &str) -> Option<&'static Form> {
             QueueChange::FORM,
             hub::app::LaunchRequest::FORM,
             hub::callers::TokenView::FORM,
+            hub::callers::TokenChange::FORM,
             Install::FORM,
             PartOfState::FORM,
             SignIn::FORM,

@@ -47,6 +47,7 @@ pub(crate) struct PipeQuery {
 pub(crate) async fn open(
     State(mcp): State<Arc<Mcp>>,
     Extension(caller): Extension<Caller>,
+    Extension(proof): Extension<Proof>,
     connection: Option<Extension<Arc<Connection>>>,
     query: Result<Query<PipeQuery>, axum::extract::rejection::QueryRejection>,
     request: Request,
@@ -64,13 +65,7 @@ pub(crate) async fn open(
             .hint("MCP over HTTP is at /mcp; `kapelle mcp` speaks it on stdio.")
             .into());
     }
-    // The guard has found both good.
-    let (Some(caller), Some(proof)) = (
-        request.extensions().get::<Caller>().cloned(),
-        request.extensions().get::<Proof>().cloned(),
-    ) else {
-        return Err(Problem::new(Code::INTERNAL, "A pipe that no guard has seen.").into());
-    };
+    // The guard has found it good.
     let token = bearer(request.headers()).unwrap_or_default().to_owned();
     let app = query_of(query)?
         .app

@@ -117,7 +117,7 @@ pub(crate) struct Open {
     /// Somebody wants it to end.
     pub(crate) cancelled: bool,
     /// Its part of what its caller may have open.
-    pub(crate) place: Place,
+    pub(crate) _place: Place,
     /// When the current attempt was handed over.
     pub(crate) handed_at: Option<OffsetDateTime>,
 }
@@ -131,7 +131,7 @@ pub(crate) struct Place {
 impl Open {
     pub(crate) fn new(job: Job, place: Place) -> Self {
         Self {
-            place,
+            _place: place,
             notes: Notes::of(&job),
             job,
             front: None,

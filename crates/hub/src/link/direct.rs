@@ -9,7 +9,7 @@ use wire::link::DirectCall;
 use wire::{Code, Effect, Problem};
 
 use crate::call::{Call, CallParts};
-use crate::callers::{Caller, Scopes};
+use crate::callers::Caller;
 use crate::hub::Inner;
 use crate::jobs::Ran;
 use crate::limits;
@@ -48,11 +48,7 @@ pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result
         command,
         effect,
         concurrent: false,
-        caller: Caller {
-            name: format!("{CALLER}:{}", instance.name).as_str().into(),
-            scopes: Scopes::NONE,
-            asks: Scopes::NONE,
-        },
+        caller: Caller::known_as(format!("{CALLER}:{}", instance.name).into()),
         timeout: limits::CALL_TIMEOUT_MAX,
         args: Arc::new(told.args),
         revision: None,

@@ -83,7 +83,7 @@ async fn nothing_runs_when_one_of_them_is_wrong_or_a_person_must_be_asked() {
         (problem.code.as_str(), &problem.details["call"]),
         ("command_unknown", &json!(1))
     );
-    let asks = caller(
+    let asks = hub.token(
         "agent",
         &[Scope::Read, Scope::Destructive],
         &[Scope::Destructive],

@@ -607,7 +607,7 @@ async fn a_drained_queue_takes_nothing_new_and_runs_what_it_has() {
     assert_eq!(refused.code, Code::QUEUE_DRAINING);
     let _bridge = Dial::new(&hub).echo().await.unwrap();
     assert!(hub.end_of(&before).await.is(Status::Succeeded));
-    let ann = caller("ann", &[Scope::Read], &[]);
+    let ann = hub.token("ann", &[Scope::Read], &[]);
     let forbidden = hub.hub.change_queue(&ann, wanted(false)).await.unwrap_err();
     assert_eq!(forbidden.code, Code::FORBIDDEN);
     hub.hub.change_queue(&owner, wanted(false)).await.unwrap();

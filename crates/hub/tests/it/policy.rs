@@ -170,7 +170,7 @@ async fn a_person_is_not_asked_for_what_has_nowhere_to_go() {
         problem.message.contains("`two`"),
         "a yes for the other one is none for this one: {problem:?}"
     );
-    second.instance = Some("toy".into());
+    second.instance = Some("one".into());
     assert!(
         hub.try_ask(&asking(), second).is_ok(),
         "the yes was not used up"

@@ -121,6 +121,9 @@ async fn every_old_file_is_opened_with_what_it_holds() {
         let history = History::open(&copy_of(&format!("history-{form}.db"), dir.path())).unwrap();
         let old = history.get(&"call_old".into()).await.unwrap().unwrap();
         let mut expected = record("call_old", at(1_000_000)).view;
+        if form < 3 {
+            expected.subject = None;
+        }
         if form < 2 {
             expected.parent_id = None;
         }
