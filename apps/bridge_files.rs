@@ -50,11 +50,11 @@ pub(crate) fn lay_out(
             Err(Problem::new(
                 Code::START_FAILED,
                 format!(
-                    "The bridge cannot be laid out in {}: {error}.",
+                    "The bridge's files cannot be written to {}: {error}.",
                     target.display()
                 ),
             )
-            .hint("Look at the rights and the room of the home folder."))
+            .hint("Check the permissions of the home folder and the space on its disk."))
         }
     }
 }

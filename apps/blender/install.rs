@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hub::home::{Home, random_hex};
 use serde::{Deserialize, Serialize};
+use wire::Step;
 use wire::{Code, InstanceView, Problem};
 
 use super::addon::addon_zip;
@@ -68,7 +69,7 @@ pub fn named(path: PathBuf) -> Result<Found, Problem> {
         Code::FILE_NOT_FOUND,
         format!("There is no file {}.", path.display()),
     )
-    .hint("Give the path of Blender's program."))
+    .hint("Give the path of the Blender executable."))
 }
 
 /// Installs the add-on and switches it on. `its_home`: where it looks for the hub, when that is not the
@@ -147,11 +148,15 @@ pub fn verify<E: From<Problem>>(
     Err(Problem::new(
         Code::START_FAILED,
         format!(
-            "The add-on in {} is switched on and did not reach the hub.",
+            "The add-on in {} is enabled but did not reach the hub.",
             found.path.display()
         ),
     )
-    .hint("kapelle doctor looks at the bridge port; the hub's log tells whom it refused.")
+    .hint(wire::hint![
+        "Check the bridge port: ",
+        Step::terminal("doctor"),
+        ". The hub's log says whom it refused.",
+    ])
     .into())
 }
 
@@ -163,9 +168,12 @@ fn of_this_build(view: InstanceView) -> Result<InstanceView, Problem> {
     let theirs = view.bridge_version.as_deref().unwrap_or("unknown");
     Err(Problem::new(
         Code::START_FAILED,
-        format!("Blender loads an add-on of version {theirs}, this is {ours}."),
+        format!("Blender loads version {theirs} of the add-on, not {ours}."),
     )
-    .hint("Another copy is in its way: kapelle doctor lists the copies."))
+    .hint(wire::hint![
+        "Another copy gets in the way. List them: ",
+        Step::terminal("doctor"),
+    ]))
 }
 
 /// A Blender in background whose add-on dials the hub. It ends when this is dropped.
@@ -306,7 +314,10 @@ fn cannot(found: &Found, why: &str) -> Problem {
         Code::START_FAILED,
         format!("{} cannot be run: {why}.", found.path.display()),
     )
-    .hint("Give another Blender: kapelle install blender --blender PATH")
+    .hint(wire::hint![
+        "Try another Blender: ",
+        Step::terminal("install blender --blender PATH"),
+    ])
 }
 
 fn failed(found: &Found, why: &str, output: &str) -> Problem {
@@ -323,8 +334,15 @@ fn failed(found: &Found, why: &str, output: &str) -> Problem {
         .trim_end_matches('.');
     Problem::new(
         Code::CALL_FAILED,
-        format!("The Blender at {} did not do it: {why}.", found.path.display()),
+        format!(
+            "The Blender at {} could not install it: {why}.",
+            found.path.display()
+        ),
     )
-    .hint("What Blender said is in the details (--json). By hand: kapelle install blender --zip kapelle.zip, then install that file in Blender's preferences.")
+    .hint(wire::hint![
+        "The details show what Blender said (--json). To install it by hand: ",
+        Step::terminal("install blender --zip kapelle.zip"),
+        ", then install that file in Blender's preferences.",
+    ])
     .detail("output", tail)
 }

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hub::app::{App, Launch, LaunchRequest, Program};
+use hub::app::{App, Display, Launch, LaunchRequest, Program};
 use hub::conduct::{Conducting, Podium};
 use hub::home::Home;
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
@@ -99,12 +99,12 @@ impl App for Blender {
         let package = lay_out_bridge(home)?;
         let file = request.file.as_deref().map(existing).transpose()?;
         match found.kind {
-            Kind::Program => Ok(program(&found.path, &package, request, file)),
+            Kind::Program => program(&found.path, &package, request, file),
             Kind::Module if request.mode == Mode::Gui => Err(Problem::new(
                 Code::NOT_SUPPORTED,
                 "The bpy wheel has no window.",
             )
-            .hint("Install Blender itself for --gui, or use --background.")),
+            .hint("For a window, install Blender itself; or start it in the background.")),
             Kind::Module => Ok(module(&found.path, &package, request, file)),
         }
     }
@@ -115,7 +115,7 @@ impl App for Blender {
             other => {
                 let unknown = Problem::new(
                     Code::NOT_SUPPORTED,
-                    format!("The hub's side of Blender does not know `{other}`."),
+                    format!("The hub cannot run `{other}` for Blender."),
                 );
                 Box::pin(async move { Err(unknown).into() })
             }
@@ -174,8 +174,12 @@ fn choose(home: &Home, request: &LaunchRequest) -> Result<Found, Problem> {
         .into_iter()
         .find(|found| request.mode != Mode::Gui || found.kind == Kind::Program);
     found.ok_or_else(|| {
-        Problem::new(Code::START_FAILED, "No Blender was found.")
-            .hint("Set KAPELLE_BLENDER to the program, pass --blender PATH, or run `kapelle demo`, which sets up a bpy wheel.")
+        Problem::new(Code::START_FAILED, "No Blender was found.").hint(wire::hint![
+            "Set KAPELLE_BLENDER to the program, give its path (",
+            wire::Step::argument("program", "/path/to/blender", "--blender PATH"),
+            "), or let the demo set up a bpy wheel: ",
+            wire::Step::terminal("demo"),
+        ])
     })
 }
 
@@ -188,7 +192,7 @@ fn existing(path: &Path) -> Result<PathBuf, Problem> {
         Code::START_FAILED,
         format!("There is no file {}.", absolute.display()),
     )
-    .hint("Check the path; it is taken relative to the hub's folder unless it is absolute."))
+    .hint("Check its name, and that it is on the machine where the hub runs."))
 }
 
 fn program(
@@ -196,8 +200,12 @@ fn program(
     package: &Path,
     request: &LaunchRequest,
     file: Option<PathBuf>,
-) -> Launch {
+) -> Result<Launch, Problem> {
     let mode = request.mode;
+    let mut env = environment(program);
+    if mode == Mode::Gui {
+        env.extend(display(request)?);
+    }
     let mut args: Vec<OsString> = Vec::new();
     if mode != Mode::Gui {
         args.push("--background".into());
@@ -222,13 +230,29 @@ fn program(
     };
     let mut places = places::of_program(program);
     places.push(package.to_owned());
-    Launch {
+    Ok(Launch {
         program: program.to_owned(),
         args,
-        env: environment(program),
+        env,
         mode,
         places,
+    })
+}
+
+/// The variables of the display that the window opens on: the caller's, else the hub's own.
+fn display(request: &LaunchRequest) -> Result<Vec<(String, OsString)>, Problem> {
+    if !cfg!(all(unix, not(target_os = "macos"))) {
+        return Ok(Vec::new());
     }
+    let wanted = request.display.clone().or_else(Display::of_this_process);
+    let Some(display) = wanted.filter(|it| it.x11.is_some() || it.wayland.is_some()) else {
+        return Err(Problem::new(
+            Code::START_FAILED,
+            "A window needs a display, and there is none: neither DISPLAY nor WAYLAND_DISPLAY is set.",
+        )
+        .hint("Run this in a desktop session, set DISPLAY to a display you can use, or start it in the background."));
+    };
+    Ok(display.variables())
 }
 
 /// The wheel takes no number of threads at its start; `render.frames` gives it to the renderer.

@@ -224,7 +224,7 @@ fn no_python() -> Problem {
         .collect();
     Problem::new(
         Code::START_FAILED,
-        "There is no Blender, and no Python for which a bpy wheel exists.",
+        "No Blender was found, and no Python that a bpy wheel exists for.",
     )
     .hint(format!(
         "Install Blender, or a CPython {}.",
@@ -234,7 +234,7 @@ fn no_python() -> Problem {
 
 fn failed(why: &str) -> Problem {
     Problem::new(Code::START_FAILED, format!("The bpy wheel could not be set up: {why}."))
-        .hint("Look at the output in the details; run the command again when it is mended, or set KAPELLE_BLENDER to a Blender.")
+        .hint("The details show the output. Fix the cause and run the command again, or set KAPELLE_BLENDER to a Blender.")
 }
 
 #[cfg(test)]

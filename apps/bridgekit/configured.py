@@ -8,6 +8,8 @@ outlives a hub is told anew by the next one.
 import os
 
 _welcome = {}
+# Read once: a caller's code may change the environment, and that must not move the folders of other callers.
+_NAMED = os.environ.get("KAPELLE_ROOTS", "").split(os.pathsep)
 
 
 def take(welcome):
@@ -20,7 +22,7 @@ def roots():
     """The folders of `[files] roots`; before the first welcome those that the environment names."""
     told = _welcome.get("roots")
     if not isinstance(told, list):
-        told = os.environ.get("KAPELLE_ROOTS", "").split(os.pathsep)
+        told = _NAMED
     return [one for one in told if isinstance(one, str) and one]
 
 

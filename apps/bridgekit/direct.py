@@ -105,6 +105,7 @@ class Listener:
             except (OSError, ValueError):
                 return  # closed
             accepted.settimeout(_SEND_S)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             one = _Connection(self, accepted)
             with self._lock:
                 full = len(self._connections) >= CONNECTIONS_MAX

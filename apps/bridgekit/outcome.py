@@ -5,7 +5,7 @@ In: how a call ended. Out: the dict of the bridge protocol. Which way it ended i
 """
 
 from . import frames
-from .problem import Problem
+from .problem import Problem, option
 
 # Cut to this when the whole does not fit into a frame, in characters of each stream.
 _SMALL_STREAM_CHARS = 256 * 1024
@@ -51,13 +51,15 @@ def ended(call, where=(None, ""), leaving=None):
     at = f" It was interrupted in line {line}." if line else ""
     details = {"traceback": trace} if trace else None
     if call.ending == "timed_out":
-        limit = f"the {call.timeout_ms / 1000.0:g} s that it had" if call.timeout_ms else "it was allowed to"
+        limit = f"its limit of {call.timeout_ms / 1000.0:g} s" if call.timeout_ms else "it was allowed to"
         message = f"The call ran longer than {limit}.{at}"
-        hint = "Give it a larger timeout_ms, or do the work in smaller calls. What it did until then stays."
+        hint = ["Allow it more time (", option("timeout_ms"), ") or split the work. What it had done so far remains."]
     else:
-        why = f"The call was ended, because the instance leaves: {leaving}." if leaving else "The call was cancelled."
+        why = (
+            f"The call was ended because the instance is leaving: {leaving}." if leaving else "The call was cancelled."
+        )
         message = why + at
-        hint = "What it did until then stays." if call.started_at is not None else "It had not begun."
+        hint = "What it had done so far remains." if call.started_at is not None else "It had not started."
     return call.ending, Problem(call.ending, message, hint=hint, details=details)
 
 

@@ -6,23 +6,58 @@ Raising a `Problem` in a command is the way to fail on purpose. It does no forma
 (see tracebacks.py).
 """
 
-SEVERITIES = ("error", "warning", "bug")
+SEVERITIES = ("info", "warning", "error", "critical", "bug")
+# Codes of what hits other calls as well, as the hub's table has them.
+_CRITICAL = ("disk_full", "frame_malformed", "handshake_refused", "out_of_memory", "protocol_mismatch", "start_failed")
+
+
+def option(name):
+    """A part of a hint: something that is said of a call beside its arguments, such as timeout_ms."""
+    return {"do": "option", "name": name}
+
+
+def argument(name, value, flag=None):
+    """A part of a hint: an argument of the command. `flag`: how the terminal's own verb says the same."""
+    told = {"do": "argument", "name": name, "value": value}
+    if flag is not None:
+        told["flag"] = flag
+    return told
+
+
+def in_words(hint):
+    """A hint where no hub says it: a text as it is, parts one after the other."""
+    if isinstance(hint, str):
+        return hint
+    words = []
+    for part in hint:
+        if isinstance(part, str):
+            words.append(part)
+        elif "value" in part:
+            words.append("%s=%s" % (part["name"], str(part["value"]).lower()))
+        else:
+            words.append(part["name"])
+    return "".join(words)
 
 
 class Problem(Exception):
     """A failure that is told to the caller.
 
     `code` is a stable name (`not_found`), `message` says what happened, `hint` what to do next with the
-    names that exist, `details` is JSON. `severity` is "error", "warning" or "bug" (a bug is ours).
+    names that exist, `details` is JSON. `severity` is one of SEVERITIES (a "bug" is ours); without it the code says
+    which.
+    A hint with something that is typed differently in a terminal, over HTTP and over MCP is a list of texts and
+    steps, for example `option("timeout_ms")`; the hub says each in its reader's words.
     """
 
-    def __init__(self, code, message, hint=None, details=None, severity="error", retryable=False):
+    def __init__(self, code, message, hint=None, details=None, severity=None, retryable=False):
         Exception.__init__(self, message)
+        severity = severity or ("critical" if code in _CRITICAL else "error")
         if severity not in SEVERITIES:
             raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
         self.code = code
         self.message = message
-        self.hint = hint
+        self.hint = in_words(hint) if hint else hint
+        self.hint_parts = None if hint is None or isinstance(hint, str) else list(hint)
         self.details = details
         self.severity = severity
         self.retryable = retryable
@@ -37,6 +72,8 @@ class Problem(Exception):
         }
         if self.hint:
             told["hint"] = self.hint
+        if self.hint_parts:
+            told["hint_parts"] = self.hint_parts
         if self.details is not None:
             told["details"] = self.details
         return told

@@ -52,7 +52,7 @@ describe('signing in', () => {
     const other = await browser.chromium.newContext();
     const late = await other.newPage();
     await late.goto(link);
-    await late.getByText('This link was used already, or is older than a minute.').waitFor();
+    await late.getByText('This link has already been used, or is more than a minute old.').waitFor();
     await Promise.all([context.close(), other.close(), first.context().close()]);
   });
 });

@@ -166,7 +166,12 @@ class History:
         for done in reversed(self._done):
             if done.call == call_id or (call_id == LAST and self._may_stand(done) and only in (None, done.owner)):
                 return done
-        return None
+        # The beginning of an id, with or without `call_`.
+        begin = call_id if call_id.startswith("call_") else "call_" + call_id
+        like = {done.call: done for done in self._done if done.call.upper().startswith(begin.upper())}
+        if len(like) > 1:
+            raise refusals.ambiguous(call_id, sorted(like))
+        return next(iter(like.values()), None) if len(call_id) > 1 else None
 
     def _place(self, done, stack):
         """The index of its step, which can be undone. Raises a Problem that says why it cannot."""

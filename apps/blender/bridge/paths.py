@@ -30,9 +30,13 @@ ROOTS_TOLD_MAX = 8
 COMPARED_MAX = 20_000
 
 
+# Read once: a caller's code may change the environment, and that must not move the folders of callers without `code`.
+_HOME = os.path.abspath(os.environ.get("KAPELLE_HOME") or os.path.join(os.path.expanduser("~"), ".kapelle"))
+
+
 def home():
     """KAPELLE_HOME, else ~/.kapelle, absolute."""
-    return os.path.abspath(os.environ.get("KAPELLE_HOME") or os.path.join(os.path.expanduser("~"), ".kapelle"))
+    return _HOME
 
 
 def base():

@@ -7,20 +7,30 @@ Out: Problems. It decides nothing.
 
 import bpy
 
-from .bridgekit.problem import Problem
+from .bridgekit.problem import Problem, argument
 
 # Steps and things that a refusal lists; the rest is counted.
 LISTED_MAX = 20
+_THROUGH = argument("through", True, "--through")
 _OTHERWISE = "Change things back by another call, or open a recovery copy (KAPELLE_HOME/recovery)."
-_UNDONE = "history.redo brings it back, as long as nothing else is done."
+_UNDONE = "history.redo brings it back, as long as nothing else has been done since."
 
 
 def unknown(call_id, last):
     """`last`: ids of the last calls that changed something."""
     return Problem(
         "not_found",
-        "No call %s is known that changed something in this Blender." % call_id,
-        hint="The last that did: %s. history.list tells more." % (", ".join(last) or "none"),
+        "No call %s changed anything in this Blender, as far as it knows." % call_id,
+        hint="The last that did: %s. history.list shows more." % (", ".join(last) or "none"),
+    )
+
+
+def ambiguous(call_id, ids):
+    return Problem(
+        "id_ambiguous",
+        "%s is the beginning of more than one call." % call_id,
+        hint="Type more of it. It could be: %s." % ", ".join(ids[:LISTED_MAX]),
+        details={"candidates": ids[:LISTED_MAX]},
     )
 
 
@@ -29,7 +39,7 @@ def unreachable(call, why):
 
 
 def undone_already(call, can_redo):
-    return Problem("call_failed", "%s is undone already." % _named(call), hint=_UNDONE if can_redo else None)
+    return Problem("call_failed", "%s has already been undone." % _named(call), hint=_UNDONE if can_redo else None)
 
 
 def too_old(call):
@@ -43,7 +53,7 @@ def not_the_last(call, later):
         "call_failed",
         "%s is not the last change: %d came after it and would go with it: %s."
         % (_named(call), len(later), in_words(later)),
-        hint="Pass through=true to take all of that back as well, or change things by another call.",
+        hint=["To undo all of that as well: ", _THROUGH, ". Or change things by another call."],
         details={"after": later[:LISTED_MAX], "count": len(later)},
     )
 
@@ -53,7 +63,7 @@ def artists(what, listed, mine):
     return Problem(
         "call_failed",
         "That would %s %d of the artist's own: %s." % (what, len(mine), in_words(mine)),
-        hint="Pass through=true if that is wanted.",
+        hint=["If that is what you want: ", _THROUGH, "."],
         details={"steps": listed[:LISTED_MAX], "count": len(listed)},
     )
 
@@ -73,7 +83,7 @@ def not_whole(what, call, kind, stays):
         "call_failed",
         "%s was called in edit mode, and Blender's step (%s) holds only what is edited there: %s would stay as it is."
         % (_named(call), kind, _things(stays)),
-        hint="Pass through=true to %s the rest, and change these back by another call." % what,
+        hint=["To %s the rest: " % what, _THROUGH, ". Change these back by another call."],
         details={"stays": stays[:LISTED_MAX]},
     )
 
@@ -129,7 +139,7 @@ def elsewhere():
     return Problem(
         "call_failed",
         "Blender did not go where it was asked to; it cannot be said how far it went.",
-        hint="history.list tells which calls stand now.",
+        hint="history.list shows which calls still stand.",
     )
 
 

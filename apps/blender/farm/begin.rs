@@ -1,13 +1,14 @@
 //! Before the first frame: what is missing, which frames count as done, and the manifest that says so.
 
 use serde_json::{Value, json};
+use wire::Step;
 use wire::{Code, InstanceView, Problem};
 
 use super::folder::Counts;
 use super::frames::{self, Frame};
 use super::manifest::{self, Manifest, Plan};
 use super::pool::Pool;
-use super::wish::Existing;
+use super::wish::{Existing, Wish};
 use super::{Farm, RANGES_TOLD_MAX};
 
 /// Missing files that the problem names.
@@ -37,7 +38,7 @@ impl Farm {
             self.podium.log(
                 "warning",
                 format!(
-                    "Not baked: {one}. A worker that begins in its middle shows it differently."
+                    "Not baked: {one}. A worker that starts in the middle of it will show it differently."
                 ),
             );
         }
@@ -50,9 +51,16 @@ impl Farm {
             }
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!("{} does not find: {}.", self.wish.file.display(), told.join(", ")),
+                format!(
+                    "{} refers to files that are missing: {}.",
+                    self.wish.file.display(),
+                    told.join(", ")
+                ),
             )
-            .hint("Bring them to their places or mend the paths in the file; or render without them: --ignore-missing (ignore_missing).")
+            .hint(wire::hint![
+                "Put them in place or correct the paths in the file; or render without them: ",
+                Step::argument("ignore_missing", true, "--ignore-missing"),
+            ])
             .detail("missing", found["missing"].clone()));
         }
         let args = Value::Object(self.wish.settings.clone());
@@ -94,18 +102,11 @@ impl Farm {
                 if before.is_none() {
                     self.podium.log(
                         "info",
-                        format!("These frames were there already, and count; what made them is not known: {told}."),
+                        format!("These frames were already there and are kept, though what made them is unknown: {told}."),
                     );
                     return Ok(0);
                 }
-                Err(Problem::new(
-                    Code::FILE_EXISTS,
-                    format!(
-                        "{} has frames that another version of the file or other settings made: {told}.",
-                        self.wish.out.display()
-                    ),
-                )
-                .hint("Render them again: --overwrite (existing=overwrite); take them as they are: --skip (existing=skip); or name another folder: --out"))
+                Err(in_the_way(&self.wish, &told))
             }
         }
     }
@@ -145,4 +146,47 @@ impl Farm {
         }
         self.save().await
     }
+}
+
+/// What is known to be refused before any Blender is started: frames of another version of the file or of other
+/// settings lie where these would go.
+///
+/// # Errors
+/// `file_exists`, with those frames.
+pub(super) fn refuse_early(wish: &Wish, before: Option<&Manifest>) -> Result<(), Problem> {
+    let Some(before) = before.filter(|before| before.source != wish.source) else {
+        return Ok(());
+    };
+    if wish.existing != Existing::Resume || wish.settings.contains_key("format") {
+        return Ok(());
+    }
+    let plan = &before.plan;
+    let frames = match &wish.frames {
+        Some(frames) => frames.clone(),
+        None => frames::of_scene(plan.start, plan.end, plan.step)?,
+    };
+    let counts = Counts::new(&wish.out, &plan.suffix, 0);
+    let there: Vec<Frame> = frames.into_iter().filter(|it| counts.has(*it)).collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(in_the_way(wish, &frames::words(&there, RANGES_TOLD_MAX)))
+}
+
+fn in_the_way(wish: &Wish, told: &str) -> Problem {
+    Problem::new(
+        Code::FILE_EXISTS,
+        format!(
+            "{} has frames made from another version of the file, or with other settings: {told}.",
+            wish.out.display()
+        ),
+    )
+    .hint(wire::hint![
+        "Render them again: ",
+        Step::argument("existing", "overwrite", "--overwrite"),
+        "; keep them as they are: ",
+        Step::argument("existing", "skip", "--skip"),
+        "; or name another folder: ",
+        Step::argument("out", "/path/to/folder", "--out DIR"),
+    ])
 }

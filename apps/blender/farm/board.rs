@@ -119,7 +119,11 @@ impl Board {
     }
 
     fn fraction(&self, pool: &Pool, parts: f64) -> Option<f64> {
-        let (ended, left) = (pool.done_count() + pool.failed().len(), pool.left());
+        // Those that were there count, as they do in the text.
+        let (ended, left) = (
+            self.skipped + pool.done_count() + pool.failed().len(),
+            pool.left(),
+        );
         if self.all == 0 {
             return None;
         }
@@ -209,7 +213,7 @@ mod tests {
         };
         board.set(0, "a", doing);
         let progress = board.progress(&pool, Duration::from_secs(15));
-        assert_eq!(progress.fraction, Some(0.375));
+        assert_eq!(progress.fraction, Some(0.5), "2.5 of 5, as the text says");
         assert_eq!(progress.text, "2 of 5 frames, 25 s left");
         let told = Value::Object(progress.details.unwrap());
         assert_eq!(

@@ -68,7 +68,7 @@ impl Farm {
         let manifest = state
             .manifest
             .as_ref()
-            .ok_or_else(|| Problem::new(Code::INTERNAL, "The farm has lost its manifest."))?;
+            .ok_or_else(|| Problem::new(Code::INTERNAL, "The render lost its manifest."))?;
         let seconds = self.began.elapsed().as_secs_f64();
         let value = report(
             &self.wish,
@@ -89,7 +89,7 @@ impl Farm {
                     frames::words(&failed, RANGES_TOLD_MAX)
                 ),
             )
-            .hint("The others are there. Asked again in the same way, only these are rendered; the workers' logs are in logs/ of Kapelle's home.")
+            .hint("The other frames are done. Run it again the same way to render only these; the workers' logs are in the logs folder of Kapelle's home.")
             .detail("failed", value["failed"].clone())
         });
         Ok(Conducted { value, problem })

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use hub::home::{disk_full, is_disk_full};
+use wire::Step;
 use wire::{Code, Problem};
 
 use super::frames::Frame;
@@ -46,7 +47,10 @@ impl Folder {
                 Code::PATH_REFUSED,
                 format!("{} {what}: {error}.", path.display()),
             )
-            .hint("Name a folder that can be written: out")
+            .hint(wire::hint![
+                "Name a folder that can be written: ",
+                Step::argument("out", "/path/to/folder", "--out DIR"),
+            ])
         };
         fs::create_dir_all(path).map_err(|error| cannot("cannot be made", &error))?;
         let lock =
@@ -58,9 +62,14 @@ impl Folder {
             }),
             Err(fs::TryLockError::WouldBlock) => Err(Problem::new(
                 Code::NAME_TAKEN,
-                format!("Another farm renders into {} now.", path.display()),
+                format!("Another render is already writing to {}.", path.display()),
             )
-            .hint("Wait for it, cancel it (kapelle history --status running), or name another folder.")),
+            .hint(wire::hint![
+                "Wait for it to end, cancel it (",
+                Step::history_of("running"),
+                "), or name another folder: ",
+                Step::argument("out", "/path/to/folder", "--out DIR"),
+            ])),
             Err(fs::TryLockError::Error(error)) => Err(cannot("cannot be locked", &error)),
         }
     }

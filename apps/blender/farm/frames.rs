@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use wire::Step;
 use wire::{Code, Problem};
 
 /// The number of a frame.
@@ -29,9 +30,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Frame>, Problem> {
             if frames.len() > FRAMES_MAX {
                 return Err(Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    format!("`{text}` are more than {FRAMES_MAX} frames."),
+                    format!("`{text}` is more than {FRAMES_MAX} frames."),
                 )
-                .hint("Render them in several parts, or take a step: 1-250000x10."));
+                .hint("Render them in several parts, or use a step, for example 1-250000x10."));
             }
         }
     }
@@ -46,9 +47,12 @@ pub(super) fn of_scene(start: Frame, end: Frame, step: u32) -> Result<Vec<Frame>
     if end < start {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("The scene ends (frame {end}) before it starts ({start})."),
+            format!("The scene ends at frame {end}, before it starts at {start}."),
         )
-        .hint("Say which frames: --frames 1-250"));
+        .hint(wire::hint![
+            "Say which frames: ",
+            Step::argument("frames", "1-250", "--frames 1-250"),
+        ]));
     }
     parse(&format!("{start}..{end}x{}", step.max(1)))
 }
@@ -106,9 +110,9 @@ fn range(word: &str) -> Option<(Frame, Frame, usize)> {
 fn wrong(word: &str) -> Problem {
     Problem::new(
         Code::ARGUMENTS_INVALID,
-        format!("`{word}` names no frames."),
+        format!("`{word}` is not a range of frames."),
     )
-    .hint("For example 1-250, 1-250x5 (every fifth), 1-10,20,30-40, or -5..5; the smaller number first.")
+    .hint("Write 1-250, 1-250x5 (every fifth), 1-10,20,30-40 or -5..5, the smaller number first.")
 }
 
 #[cfg(test)]

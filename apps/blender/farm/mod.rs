@@ -103,8 +103,9 @@ async fn run(podium: Podium) -> Result<Conducted, Problem> {
     end_leftovers(&podium, &wish.mark).await;
     folder.clear_parts();
     let before = Manifest::read(folder.path());
+    begin::refuse_early(&wish, before.as_ref())?;
     if let Some(done) = already_done(&wish, before.as_ref()) {
-        podium.log("info", "Every frame is there already.");
+        podium.log("info", "Every frame is already there.");
         return Ok(Ok(done).into());
     }
     let farm = Arc::new(Farm::new(podium, wish, before.as_ref()));
@@ -136,7 +137,7 @@ async fn turn(podium: &Podium) -> Result<tokio::sync::SemaphorePermit<'static>, 
     }
     podium.progress(wire::Progress {
         fraction: None,
-        text: "waiting for another farm to end".to_owned(),
+        text: "waiting for another render to end".to_owned(),
         details: None,
     });
     tokio::select! {
@@ -153,7 +154,10 @@ async fn end_leftovers(podium: &Podium, mark: &str) {
         match stopped {
             Ok(()) => podium.log(
                 "info",
-                format!("`{}` of an earlier run was ended.", view.name),
+                format!(
+                    "`{}` was left over from an earlier run and was ended.",
+                    view.name
+                ),
             ),
             Err(problem) => podium.log("warning", format!("`{}`: {problem}", view.name)),
         }
@@ -249,7 +253,7 @@ impl Farm {
                     tracing::error!(%error, "a worker of a farm broke");
                     why = Some(Problem::new(
                         Code::INTERNAL,
-                        "A worker ended by a fault of ours.",
+                        "A worker failed because of a fault in Kapelle.",
                     ));
                 }
             }

@@ -62,6 +62,7 @@ pub(super) fn report(
         "report": wish.out.join(manifest::FILE),
         "scene": plan.scene, "camera": plan.camera, "engine": plan.engine, "samples": plan.samples,
         "width": plan.width, "height": plan.height, "format": plan.format,
+        "left_out": plan.left_out,
     })
 }
 
@@ -72,7 +73,7 @@ impl Farm {
             Code::CANCELLED,
             format!("The render was stopped. {}", self.done_words()),
         )
-        .hint("Asked again in the same way, it goes on with the others.")
+        .hint("Run it again the same way to render the rest.")
     }
 
     pub(super) fn done_words(&self) -> String {

@@ -196,7 +196,7 @@ impl Source {
                 Code::FILE_NOT_FOUND,
                 format!("There is no file {}.", file.display()),
             )
-            .hint("Name a .blend; a relative path counts from Kapelle's home.")
+            .hint("Check its name, and that it is on the machine where the hub runs.")
         })?;
         let modified = found.modified().ok();
         let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());

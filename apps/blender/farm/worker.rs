@@ -90,7 +90,7 @@ impl Farm {
                 End::Done(_) => {
                     let why = Problem::new(
                         Code::CALL_FAILED,
-                        "The worker said that it was done, and the picture is not there.",
+                        "The worker said it was done, but the picture is missing.",
                     );
                     self.blame(left[0], &left, &why);
                     blender = Some(worker);
@@ -268,13 +268,13 @@ impl Farm {
             Blamed::Again(tries) => self.podium.log(
                 "warning",
                 format!(
-                    "Frame {frame} is rendered again, {tries} of {TRIES_MAX} tries failed: {}",
+                    "Rendering frame {frame} again, after {tries} of {TRIES_MAX} tries failed: {}",
                     why.message
                 ),
             ),
             Blamed::GivenUp => self.podium.log(
                 "error",
-                format!("Frame {frame} is given up: {}", why.message),
+                format!("Giving up on frame {frame}: {}", why.message),
             ),
         }
     }
@@ -283,7 +283,7 @@ impl Farm {
         self.state().replaced += 1;
         self.podium.log(
             "warning",
-            format!("`{worker}` is replaced: {}", why.message),
+            format!("Replacing worker `{worker}`: {}", why.message),
         );
     }
 
@@ -364,7 +364,7 @@ fn outcome(call: &Call) -> Result<Value, Problem> {
     let stage = call.stage();
     let outcome = stage
         .outcome
-        .ok_or_else(|| Problem::new(Code::INTERNAL, "A call has ended without an outcome."))?;
+        .ok_or_else(|| Problem::new(Code::INTERNAL, "A call ended without an outcome."))?;
     match (&outcome.problem, stage.status) {
         (None, Status::Succeeded) => Ok(outcome.value.clone()),
         (Some(problem), _) => Err(problem.clone()),

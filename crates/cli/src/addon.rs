@@ -75,7 +75,7 @@ pub(crate) fn chosen(
         return Err(problems::new(
             Code::NOT_FOUND,
             "No Blender was found on this machine.",
-            "Name it: --blender PATH. Or write the add-on's file, and install that in Blender's preferences: kapelle install blender --zip kapelle.zip",
+            "Name one with --blender PATH; or write the add-on's file and install it in Blender's preferences: kapelle install blender --zip kapelle.zip",
         ));
     }
     if all || found.len() == 1 {
@@ -84,7 +84,7 @@ pub(crate) fn chosen(
     let listed: Vec<String> = found.iter().map(Candidate::told).collect();
     if session.ui.can_ask() {
         session.ui.raw(&format!(
-            "These Blenders are here:\n  {}\nAll of them? [y/N] ",
+            "Blenders found:\n  {}\nUse all of them? [y/N] ",
             listed.join("\n  ")
         ));
         let mut line = String::new();
@@ -95,10 +95,10 @@ pub(crate) fn chosen(
     }
     Err(problems::usage(
         format!(
-            "Several Blenders are here: {}. Nothing was done.",
+            "Several Blenders were found: {}. Nothing was done.",
             listed.join(", ")
         ),
-        "Name one with --blender PATH, or take all with --all.",
+        "Name one with --blender PATH, or use them all: --all",
     ))
 }
 

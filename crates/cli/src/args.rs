@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
 
-/// Conducts creative applications: runs commands and code in a Blender that keeps running.
+/// Run commands and code in Blender, one call at a time or many at once.
 ///
-/// Data goes to stdout, everything else to stderr. Without a verb: `status`.
+/// Data goes to stdout, everything else to stderr. `kapelle` on its own shows the status.
 #[derive(Parser, Debug)]
 #[command(
     name = "kapelle",
@@ -33,8 +33,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    the call failed
-  2    the words or arguments are wrong
-  3    the hub or the instance cannot be reached
+  2    wrong command line or arguments
+  3    the hub or an instance cannot be reached
   4    refused: no valid token, scope or confirmation
   5    timed out, cancelled or interrupted
   70   a fault of Kapelle's own
@@ -50,10 +50,10 @@ pub struct Global {
     /// Print exactly one JSON document on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing on stderr but errors.
+    /// Print nothing but errors on stderr.
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Colour the output. `NO_COLOR` is honoured.
+    /// When to use colour; `NO_COLOR` is respected.
     #[arg(
         long,
         global = true,
@@ -65,7 +65,7 @@ pub struct Global {
     /// Where Kapelle keeps its state [default: ~/.kapelle]
     #[arg(long, global = true, value_name = "DIR", env = "KAPELLE_HOME", hide_env_values = true, value_hint = clap::ValueHint::DirPath)]
     pub home: Option<PathBuf>,
-    /// Use the hub at this address and start none. The token comes from `KAPELLE_TOKEN` or the home folder.
+    /// Use the hub at this address instead of starting one. The token comes from `KAPELLE_TOKEN` or the home folder.
     #[arg(
         long,
         global = true,
@@ -101,12 +101,16 @@ pub enum Verb {
     Describe(commands::describe::Describe),
     State(commands::state::State),
     History(commands::history::History),
+    Undo(commands::undo::Undo),
+    Redo(commands::undo::Redo),
+    Revert(commands::undo::Revert),
     Watch(commands::watch::Watch),
     Jobs(commands::jobs::Jobs),
     Cancel(commands::cancel::Cancel),
     Recover(commands::recover::Recover),
     Dashboard(commands::dashboard::Dashboard),
     Token(commands::token::Token),
+    Blob(commands::blob::Blob),
     Install(commands::install::Install),
     Uninstall(commands::uninstall::Uninstall),
     Mcp(commands::mcp::Mcp),

@@ -30,19 +30,19 @@ const ALL: &str = "*";
 /// Options of verbs that make a call.
 #[derive(Args, Debug, Default)]
 pub struct CallOptions {
-    /// Which instance; `*` for all of them [default: the only one]
+    /// The instance, or `*` for all [default: the only one, or the one named like its app]
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// End the call when it has run for so many seconds.
+    /// Stop the call after it has run for this many seconds [default: the command's own limit, else 120].
     #[arg(long, short, value_name = "SECS", value_parser = seconds)]
     pub timeout: Option<Duration>,
-    /// Ask and go: print the call's id, and let it run.
+    /// Print the call's id and return without waiting for the end.
     #[arg(long)]
     pub no_wait: bool,
-    /// Check everything and run nothing.
+    /// Check everything without running it.
     #[arg(long, conflicts_with = "no_wait")]
     pub check: bool,
-    /// Say yes where a person must confirm.
+    /// Agree where a person must confirm.
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|seconds| *seconds >= 0.001)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "it must be a number of seconds above 0, for example 2.5".to_owned())
+        .ok_or_else(|| "must be a number of seconds above 0, for example 2.5".to_owned())
 }
 
 /// Makes the call.
@@ -94,14 +94,13 @@ pub(crate) fn call(
     } else {
         Way::One(Interrupt::arm(client, ui, Target::Unknown)?)
     };
-    let asked = match way.go(client, ui, &request) {
+    match way.go(client, ui, &request) {
         Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
             request.confirm = Some(confirm(ui, options.yes, problem)?);
             way.go(client, ui, &request)
         }
         other => other,
-    };
-    asked.map_err(|problem| with_way_out(problem, app))
+    }
 }
 
 enum Way {
@@ -145,7 +144,7 @@ impl Way {
 pub(crate) fn follow_job(session: &Session, id: &str) -> Answered {
     let ui = session.ui;
     let client = session.hub()?;
-    let path = format!("/v1/calls/{}/events", segment("id of a job", id)?);
+    let path = format!("/v1/calls/{}/events", segment("job id", id)?);
     let mut live = Live::new(ui);
     let ended = follow::rest(client.events(&path, None)?, None, &mut live)?;
     live.finish(&ended.call);
@@ -180,7 +179,7 @@ impl Answer for JobEnded {
 }
 
 /// The `confirm` value, when a person says yes.
-fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
+pub(crate) fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
     let Some(value) = problem.details.get("confirm").and_then(Value::as_str) else {
         return Err(problem);
     };
@@ -188,9 +187,11 @@ fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Probl
         return Ok(value.to_owned());
     }
     if !ui.can_ask() {
-        let mut problem = problem.clone();
-        problem.hint = Some("Add --yes to say yes, or ask on a terminal.".into());
-        return Err(problem);
+        return Err(Box::new(
+            problem
+                .clone()
+                .hint("Add --yes to agree, or run it on a terminal and be asked."),
+        ));
     }
     ui.raw(&format!("{} Go on? [y/N] ", problem.message));
     let mut line = String::new();
@@ -200,17 +201,9 @@ fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Probl
     }
     Err(problems::new(
         Code::CONFIRMATION_REQUIRED,
-        "Nothing was run.",
-        "Answer `y`, or add --yes.",
+        "Nothing ran.",
+        "Answer `y` to go on, or add --yes.",
     ))
-}
-
-/// What to type when there is no instance.
-fn with_way_out(mut problem: Box<Problem>, app: &str) -> Box<Problem> {
-    if problem.code == Code::NO_INSTANCE {
-        problem.hint = Some(format!("Start one: kapelle start {app}"));
-    }
-    problem
 }
 
 fn asked(document: Value) -> Box<dyn Answer> {

@@ -256,7 +256,7 @@ fn hub(session: &Session) -> Vec<Finding> {
         Err(problem) => vec![Finding::fail(
             NAME,
             problem.message.clone(),
-            problem.hint.clone().unwrap_or_default(),
+            problem.hint_at(wire::Door::Terminal).unwrap_or_default(),
         )],
     }
 }
@@ -271,7 +271,7 @@ fn token(client: &Client) -> Finding {
         Err(problem) => Finding::fail(
             NAME,
             problem.message.clone(),
-            problem.hint.clone().unwrap_or_default(),
+            problem.hint_at(wire::Door::Terminal).unwrap_or_default(),
         ),
     }
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
-use wire::{CallId, Problem};
+use wire::hint::retell;
+use wire::{CallId, Door, Problem};
 
 use crate::problems;
 
@@ -55,7 +56,7 @@ impl Client {
         let url = url.trim_end_matches('/');
         if !url.starts_with("http://") {
             return Err(problems::usage(
-                format!("`{url}` is no address of a hub."),
+                format!("`{url}` is not the address of a hub."),
                 "An address looks like http://127.0.0.1:7420",
             ));
         }
@@ -97,7 +98,7 @@ impl Client {
             .call();
         let document = self.document(asked)?;
         Health::deserialize(document)
-            .map_err(|_| problems::hub_silent(&self.url, "what answers there is not Kapelle"))
+            .map_err(|_| problems::hub_silent(&self.url, "something other than Kapelle answered"))
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, Box<Problem>> {
@@ -160,6 +161,12 @@ impl Client {
         self.document(request.content_type("application/octet-stream").send(file))
     }
 
+    /// The bytes of a blob.
+    pub(crate) fn blob(&self, name: &str) -> Result<impl std::io::Read + use<>, Box<Problem>> {
+        let request = self.ready(self.agent.get(self.at(&format!("/v1/blobs/{name}"))), None);
+        Ok(self.accepted(request.call())?.into_body().into_reader())
+    }
+
     /// Cancels a call; gives it as it stands then.
     pub(crate) fn cancel(&self, id: &CallId) -> Result<Value, Box<Problem>> {
         self.delete(&format!("/v1/calls/{}", segment("call id", id.as_str())?))
@@ -204,7 +211,7 @@ impl Client {
     ) -> Result<Box<dyn BufRead>, Box<Problem>> {
         let response = self.accepted(asked)?;
         if response.body().mime_type() != Some("text/event-stream") {
-            return Err(problems::strange_answer("a stream of events was asked for"));
+            return Err(problems::strange_answer("it is not a stream of events"));
         }
         Ok(Box::new(BufReader::new(response.into_body().into_reader())))
     }
@@ -223,7 +230,9 @@ impl Client {
 
     fn document(&self, asked: Result<Response<Body>, ureq::Error>) -> Result<Value, Box<Problem>> {
         let response = self.accepted(asked)?;
-        read_json(response).map_err(|error| self.broken(error))
+        let mut document = read_json(response).map_err(|error| self.broken(error))?;
+        retell(&mut document, Door::Terminal);
+        Ok(document)
     }
 
     /// An answer that is no problem.
@@ -242,7 +251,7 @@ impl Client {
             .unwrap_or_else(|_| {
                 problems::hub_silent(
                     &self.url,
-                    format_args!("what answers there says {status} and is not Kapelle"),
+                    format_args!("something other than Kapelle answered, with {status}"),
                 )
             }))
     }
@@ -252,7 +261,7 @@ impl Client {
             ureq::Error::Json(error) => problems::strange_answer(error),
             ureq::Error::Io(error) => problems::hub_silent(&self.url, error),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => problems::usage(
-                format!("`{}` is no address of a hub: {error}", self.url),
+                format!("`{}` is not the address of a hub: {error}", self.url),
                 "An address looks like http://127.0.0.1:7420",
             ),
             other => problems::hub_silent(&self.url, other),
@@ -269,8 +278,8 @@ pub(crate) fn segment<'a>(what: &str, text: &'a str) -> Result<&'a str, Box<Prob
         return Ok(text);
     }
     Err(problems::usage(
-        format!("`{text}` cannot be the {what}."),
-        "Names have up to 64 letters, digits, `-`, `_` and `.`, and begin with a letter or digit.",
+        format!("`{text}` is not a valid {what}."),
+        "Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit.",
     ))
 }
 

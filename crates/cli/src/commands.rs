@@ -7,6 +7,7 @@ use crate::session::Session;
 pub(crate) mod adopt;
 pub(crate) mod apps;
 pub(crate) mod batch;
+pub(crate) mod blob;
 pub(crate) mod cancel;
 pub(crate) mod code;
 #[expect(clippy::module_inception, reason = "a verb of that name")]
@@ -32,12 +33,15 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod token;
+pub(crate) mod undo;
 pub(crate) mod uninstall;
 pub(crate) mod watch;
+mod welcome;
 
-/// Does what the words say; without a verb `status`.
+/// Does what the words say; without a verb `status`, or a welcome where no hub is running.
 pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
     match verb {
+        None if session.try_find()?.is_none() => Ok(welcome::show(session)),
         None => status::Status {}.run(session),
         Some(Verb::Serve(words)) => words.run(session),
         Some(Verb::Start(words)) => words.run(session),
@@ -53,6 +57,10 @@ pub(crate) fn run(session: &Session, verb: Option<Verb>) -> Answered {
         Some(Verb::Describe(words)) => words.run(session),
         Some(Verb::State(words)) => words.run(session),
         Some(Verb::History(words)) => words.run(session),
+        Some(Verb::Undo(words)) => words.run(session),
+        Some(Verb::Redo(words)) => words.run(session),
+        Some(Verb::Revert(words)) => words.run(session),
+        Some(Verb::Blob(words)) => words.run(session),
         Some(Verb::Watch(words)) => words.run(session),
         Some(Verb::Jobs(words)) => words.run(session),
         Some(Verb::Cancel(words)) => words.run(session),

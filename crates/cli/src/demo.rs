@@ -43,7 +43,7 @@ pub(crate) fn run(session: &Session, words: &Demo) -> Answered {
     let began = Instant::now();
     let out = words.out.clone().unwrap_or_else(|| session.home.demo_dir());
     let out = std::path::absolute(&out)
-        .map_err(|error| problems::file(&out, "is no usable path", &error))?;
+        .map_err(|error| problems::file(&out, "is not a usable path", &error))?;
     crate::home::make_private_dir(&out)
         .map_err(|error| problems::file(&out, "cannot be made", &error))?;
     let mut stage = Stage::open(session)?;
@@ -88,7 +88,8 @@ impl Stage {
         set_up::blender(session, &mut done)?;
         let client = session.hub_or_start()?;
         let began = Instant::now();
-        let wanted = json!({"app": APP, "mode": "background", "name": INSTANCE});
+        let wanted =
+            json!({"app": APP, "mode": "background", "name": INSTANCE, "reserved_for": INSTANCE});
         let document = client.post_within("/v1/instances", &wanted, Some(INSTANCE_TIMEOUT))?;
         let instance: InstanceView = typed(&document)?;
         let version = instance.version.as_deref().unwrap_or_default();

@@ -107,7 +107,7 @@ struct OutputEvent {
 }
 
 fn read(event: &SseEvent) -> Result<Told, Box<Problem>> {
-    let document: Value = serde_json::from_str(&event.data).map_err(problems::strange_answer)?;
+    let document = event.document().map_err(problems::strange_answer)?;
     Ok(match event.name.as_str() {
         "queued" => Told::Queued(Box::new(typed(&document)?)),
         "started" => Told::Started,

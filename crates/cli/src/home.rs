@@ -24,8 +24,8 @@ impl Home {
                 .ok_or_else(|| {
                     problems::new(
                         Code::HOME_UNSAFE,
-                        "this user has no home folder",
-                        "say where Kapelle may keep its state: --home DIR or KAPELLE_HOME=DIR",
+                        "You have no home folder.",
+                        "Say where Kapelle can keep its files: --home DIR or KAPELLE_HOME=DIR",
                     )
                 })?
                 .join(".kapelle"),
@@ -33,7 +33,7 @@ impl Home {
         // The hub runs elsewhere, so a relative path would mean another folder there.
         std::path::absolute(&path)
             .map(Self)
-            .map_err(|error| problems::file(&path, "is no usable path", &error))
+            .map_err(|error| problems::file(&path, "is not a usable path", &error))
     }
 
     /// Whether it is the one that everybody looks in without being told.

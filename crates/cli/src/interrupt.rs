@@ -65,7 +65,7 @@ impl Interrupt {
         ctrlc::set_handler(move || pressed.press()).map_err(|error| {
             problems::new(
                 wire::Code::INTERNAL,
-                format!("Ctrl-C cannot be listened to: {error}"),
+                format!("Ctrl-C cannot be handled: {error}"),
                 "please report this",
             )
         })?;
@@ -155,7 +155,7 @@ impl Interrupt {
             self.ui.warn(format_args!(
                 "{id} was told to stop and is held up by native code; it ends when that returns"
             ));
-            self.ui.hint(format_args!("`kapelle history {id}` tells how it went; `kapelle stop NAME --force` ends the program"));
+            self.ui.hint(format_args!("see the outcome with `kapelle history {id}`; kill the program with `kapelle stop NAME --force`"));
         }
         process::exit(exit::CTRL_C.into());
     }

@@ -14,8 +14,8 @@ use crate::amount;
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Jobs")]
 pub struct JobOptions {
-    /// Make it a job: stored before it is acknowledged, and run even if everything is started anew.
-    /// `fsync` outlives a power cut, `journal` the end of any process.
+    /// Make it a job: stored before it is acknowledged, and run even if everything is restarted.
+    /// `fsync` survives a power cut, `journal` the end of any process.
     #[arg(
         long,
         value_name = "HOW",
@@ -25,31 +25,31 @@ pub struct JobOptions {
         value_parser = durability
     )]
     pub job: Option<Durability>,
-    /// 0 to 9; 9 is first [default: 5]
+    /// From 0 to 9; 9 goes first [default: 5]
     #[arg(long, value_name = "0-9", requires = "job", value_parser = clap::value_parser!(u8).range(0..=9))]
     pub priority: Option<u8>,
-    /// Not before then: an RFC 3339 time, or from now, such as `2h`.
+    /// Run it no earlier than this: an RFC 3339 time, or a time from now such as `2h`.
     #[arg(long, value_name = "TIME", requires = "job", value_parser = time)]
     pub not_before: Option<String>,
-    /// Only until then.
+    /// Run it no later than this.
     #[arg(long, value_name = "TIME", requires = "job", value_parser = time)]
     pub deadline: Option<String>,
-    /// Try again when it fails or times out: how often, and how long to wait first, such as `3` or `3:10s`.
+    /// How often to try again after a failure or timeout, and how long to wait first: `3` or `3:10s`.
     #[arg(long, value_name = "MAX[:WAIT]", requires = "job", value_parser = retry)]
     pub retry: Option<Retry>,
-    /// The same key gives the same job: what was asked twice runs once.
+    /// An idempotency key: a second request with the same key returns the same job.
     #[arg(long, value_name = "KEY", requires = "job")]
     pub key: Option<String>,
-    /// A label, to find it by; several are possible.
+    /// A label to find it by; can be repeated.
     #[arg(long, value_name = "NAME=VALUE", requires = "job", value_parser = label)]
     pub label: Vec<(String, String)>,
-    /// Only after these jobs have succeeded; with commas between.
+    /// Run it only after these jobs have succeeded; separate several with commas.
     #[arg(long, value_name = "CALL_ID", requires = "job", value_delimiter = ',')]
     pub after: Vec<String>,
-    /// On any instance that fits, such as `version=4.5,mode=background,label=gpu,file=/shots/7.blend`.
+    /// Run it on any instance that fits, such as `version=4.5,mode=background,label=gpu,file=/shots/7.blend`.
     #[arg(long, value_name = "WHAT", value_parser = select, conflicts_with = "instance")]
     pub select: Option<Select>,
-    /// Only if the instance's state is still at that revision.
+    /// Run it only if the instance's state is still at this revision.
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
 }

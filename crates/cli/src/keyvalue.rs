@@ -56,7 +56,7 @@ pub(crate) fn arguments(
         })?;
         if arguments.insert(key.to_owned(), value).is_some() {
             return Err(problems::usage(
-                format!("The argument `{key}` stands there twice."),
+                format!("The argument `{key}` is given twice."),
                 "Leave one of them out.",
             ));
         }
@@ -106,7 +106,7 @@ impl Form {
         let not_the_form = |example: &str| {
             problems::usage(
                 format!("`{}` is no {}.", shortened(text), type_name(schema)),
-                format!("It looks like this: {example}"),
+                format!("It should look like this: {example}"),
             )
         };
         match self {
@@ -181,7 +181,7 @@ fn absolute(text: &str) -> Result<Value, Box<Problem>> {
         return Ok(text.into());
     }
     let path = std::path::absolute(text)
-        .map_err(|error| problems::file(Path::new(text), "is no usable path", &error))?;
+        .map_err(|error| problems::file(Path::new(text), "is not a usable path", &error))?;
     match path.to_str() {
         Some(path) => Ok(path.into()),
         None => Err(problems::usage(
@@ -215,7 +215,7 @@ pub(crate) fn read_text(file: &str) -> Result<String, Box<Problem>> {
     if bytes.len() as u64 > TEXT_BYTES_MAX {
         return Err(problems::usage(
             format!("{file} is longer than {TEXT_BYTES_MAX} bytes."),
-            "Give large things as files that the app opens itself.",
+            "Have the app open large files itself.",
         ));
     }
     String::from_utf8(bytes).map_err(|_| {
@@ -258,7 +258,7 @@ mod tests {
         objects = { type = "names" }
         file = { type = "path" }
         more = { type = "object" }
-        list = { type = "list" }
+        list = { type = "list", items = "any" }
         any = { type = "any" }
         picture = { type = "blob" }
     "#;
@@ -343,7 +343,10 @@ mod tests {
             ("on=yes", "true or false"),
             ("place=1,2,x", "1,2.5,-3"),
             ("more=[1]", "is no object"),
-            ("plaec=1", "Did you mean `place`? There are: text, maybe"),
+            (
+                "plaec=1",
+                "Did you mean `place`? Possible names: text, maybe",
+            ),
             ("nothing", "key=value"),
         ];
         for (word, part) in cases {

@@ -12,6 +12,7 @@
 //! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
 //! | `watching`, `sse` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
+//! | `ids` | short ids, and ids by their beginning |
 //! | `amount` | sizes and times as people write them |
 //! | `job_words` | the words that make a job of a call |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
@@ -39,6 +40,7 @@ mod follow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod home;
+mod ids;
 mod interrupt;
 mod job_words;
 mod keyvalue;

@@ -81,13 +81,13 @@ impl Waiting {
 fn waiting_note(call: &CallView) -> Option<String> {
     let first = match call.position.unwrap_or(0) {
         0 => None,
-        1 => Some("1 call that comes first".to_owned()),
-        several => Some(format!("{several} calls that come first")),
+        1 => Some("1 call ahead of it".to_owned()),
+        several => Some(format!("{several} calls ahead of it")),
     };
     let runs = call.behind.as_ref().map(|behind| {
         let running = Duration::from_millis(behind.running_ms) + TOLD_AFTER;
         format!(
-            "`{}` of {}, which has run for {}",
+            "`{}` by {}, running for {}",
             behind.command,
             behind.caller,
             short(running)
@@ -199,9 +199,9 @@ impl Live {
         if percent >= self.told_percent + TOLD_EVERY_PERCENT {
             self.told_percent = percent - percent % TOLD_EVERY_PERCENT;
             self.ui.say(
-                format_args!("{percent} % {}", progress.text)
+                format_args!("{percent} %, {}", progress.text)
                     .to_string()
-                    .trim_end(),
+                    .trim_end_matches([',', ' ']),
             );
         }
     }

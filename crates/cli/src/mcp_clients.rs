@@ -120,7 +120,7 @@ fn broken(client: &Client, path: &Path, why: &str) -> Box<Problem> {
             path.display()
         ),
         format!(
-            "Mend the file, or add the entry by hand: kapelle mcp install {} --print shows it once the file is right.",
+            "Fix the file and try again; or add the entry by hand, which `kapelle mcp install {} --print` shows once the file is fixed.",
             client.id
         ),
     )

@@ -13,26 +13,38 @@ pub(crate) fn instances(client: &Client) -> Result<(Value, Vec<InstanceView>), B
     Ok((document, instances))
 }
 
-/// The named instance, else the only one.
+/// The named instance, else the one that is [meant](InstanceView::meant).
 ///
 /// # Errors
 /// `no_instance` when there is none, `instance_ambiguous` with the names when there are several.
 pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, Box<Problem>> {
     if let Some(name) = named {
-        return segment("name of an instance", name).map(str::to_owned);
+        return segment("instance name", name).map(str::to_owned);
     }
     let (_, instances) = instances(client)?;
-    match instances.as_slice() {
-        [] => Err(problems::new(
+    match (InstanceView::meant(&instances), instances.as_slice()) {
+        (Some(meant), _) => Ok(meant.name.to_string()),
+        (None, []) => Err(problems::new(
             Code::NO_INSTANCE,
-            "No instance runs.",
+            "No instance is running.",
             "Start one: kapelle start blender",
         )),
-        [only] => Ok(only.name.to_string()),
-        several => Err(problems::new(
+        (None, [reserved]) => Err(problems::new(
+            Code::NO_INSTANCE,
+            "The only instance running is reserved for other work.",
+            format!(
+                "Start one: kapelle start {0}, or name the reserved one: -i {1}",
+                reserved.app, reserved.name
+            ),
+        )),
+        (None, several) => Err(problems::new(
             Code::INSTANCE_AMBIGUOUS,
-            "Several instances run.",
-            format!("Name one of: {}", names(several)),
+            format!(
+                "{} instances are running: {}.",
+                several.len(),
+                names(several)
+            ),
+            "Name one with -i, for example -i ".to_owned() + several[0].name.as_str(),
         )),
     }
 }
@@ -66,7 +78,7 @@ pub(crate) fn commands_of_hub(
     client: &Client,
     app: &str,
 ) -> Result<(Value, Vec<CommandSpec>), Box<Problem>> {
-    let app = segment("name of an app", app)?;
+    let app = segment("app name", app)?;
     let document = client.get(&format!("/v1/apps/{app}/commands"))?;
     let specs = typed(&document["commands"])?;
     Ok((document, specs))
@@ -103,7 +115,7 @@ pub(crate) fn command_of_hub(
     app: &str,
     name: &str,
 ) -> Result<CommandSpec, Box<Problem>> {
-    let app = segment("name of an app", app)?;
-    let name = segment("name of a command", name)?;
+    let app = segment("app name", app)?;
+    let name = segment("command name", name)?;
     typed(&client.get(&format!("/v1/apps/{app}/commands/{name}"))?)
 }

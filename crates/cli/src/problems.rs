@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use wire::{Code, Problem};
+use wire::{Code, Door, Hint, Problem};
 
 pub(crate) const HOW_TO_START: &str =
-    "Start one with `kapelle serve`; `kapelle start blender` starts one with a Blender.";
+    "Start one with `kapelle serve`, or start one together with a Blender: kapelle start blender";
 
 /// The members of RFC 9457 around the problem: what HTTP answers too.
 pub(crate) fn document(problem: &Problem) -> Value {
@@ -18,7 +18,7 @@ pub(crate) fn document(problem: &Problem) -> Value {
     document.insert("title".into(), row.meaning.into());
     document.insert("status".into(), row.http.into());
     document.insert("detail".into(), problem.message.clone().into());
-    if let Value::Object(members) = json!(problem) {
+    if let Value::Object(members) = json!(problem.clone().told_at(Door::Terminal)) {
         document.extend(members);
     }
     Value::Object(document)
@@ -27,7 +27,7 @@ pub(crate) fn document(problem: &Problem) -> Value {
 pub(crate) fn no_hub(home: &Path) -> Box<Problem> {
     new(
         Code::HUB_UNREACHABLE,
-        format!("No hub runs for the home folder {}.", home.display()),
+        format!("No hub is running for the home folder {}.", home.display()),
         HOW_TO_START,
     )
 }
@@ -36,20 +36,22 @@ pub(crate) fn hub_silent(url: &str, reason: impl Display) -> Box<Problem> {
     new(
         Code::HUB_UNREACHABLE,
         format!("The hub at {url} does not answer: {reason}."),
-        "`kapelle doctor` looks for what is wrong.",
+        "Look for the cause: kapelle doctor",
     )
 }
 
 pub(crate) fn hub_went_away(call: Option<&str>) -> Box<Problem> {
     let hint = match call {
         Some(id) => format!(
-            "The app may have gone on: `kapelle history {id}` tells the outcome when a hub runs again."
+            "The app may have carried on. Once a hub is running again, see the outcome: kapelle history {id}"
         ),
-        None => "`kapelle history` tells what became of the call when a hub runs again.".to_owned(),
+        None => {
+            "Once a hub is running again, see what became of the call: kapelle history".to_owned()
+        }
     };
     new(
         Code::HUB_UNREACHABLE,
-        "The hub went away before the call ended.",
+        "The hub stopped before the call ended.",
         hint,
     )
 }
@@ -57,9 +59,9 @@ pub(crate) fn hub_went_away(call: Option<&str>) -> Box<Problem> {
 pub(crate) fn hub_did_not_start(reason: impl Display, log: &Path) -> Box<Problem> {
     new(
         Code::HUB_UNREACHABLE,
-        format!("The hub did not start: {reason}"),
+        format!("The hub could not start: {reason}"),
         format!(
-            "Its log is {}; `kapelle serve` shows it live.",
+            "Its log is {}; to see it live: kapelle serve",
             log.display()
         ),
     )
@@ -68,8 +70,8 @@ pub(crate) fn hub_did_not_start(reason: impl Display, log: &Path) -> Box<Problem
 pub(crate) fn strange_answer(what: impl Display) -> Box<Problem> {
     new(
         Code::INTERNAL,
-        format!("The hub's answer could not be read: {what}."),
-        "Is the hub of the same version? `kapelle doctor` compares them.",
+        format!("The hub's answer could not be understood: {what}."),
+        "The hub may be of another version. To compare them: kapelle doctor",
     )
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn no_token(path: &Path, error: &io::Error) -> Box<Problem> {
     new(
         Code::UNAUTHENTICATED,
         format!("The token file {} cannot be read: {error}.", path.display()),
-        "Set KAPELLE_TOKEN, or start the hub once so that it makes its token.",
+        "Set KAPELLE_TOKEN, or start the hub once so that it creates its token.",
     )
 }
 
@@ -105,7 +107,7 @@ pub(crate) fn file(path: &Path, doing: &str, error: &io::Error) -> Box<Problem> 
 }
 
 /// Words or arguments that cannot be used.
-pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Box<Problem> {
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Box<Problem> {
     new(Code::ARGUMENTS_INVALID, message, hint)
 }
 
@@ -119,7 +121,7 @@ pub(crate) fn words(error: &clap::Error) -> Box<Problem> {
         .collect();
     usage(
         message.join(" "),
-        "`kapelle --help` lists the verbs, `kapelle VERB --help` tells their options.",
+        "`kapelle --help` lists the verbs, `kapelle VERB --help` their options.",
     )
 }
 
@@ -129,8 +131,8 @@ pub(crate) fn names_hint<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) 
     let listed = names.join(", ");
     match closest(wrong, &names) {
         _ if names.is_empty() => "There are none.".to_owned(),
-        Some(near) => format!("Did you mean `{near}`? There are: {listed}"),
-        None => format!("There are: {listed}"),
+        Some(near) => format!("Did you mean `{near}`? Possible names: {listed}"),
+        None => format!("Possible names: {listed}"),
     }
 }
 
@@ -146,7 +148,7 @@ fn closest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-pub(crate) fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Box<Problem> {
+pub(crate) fn new(code: Code, message: impl Into<String>, hint: impl Into<Hint>) -> Box<Problem> {
     Box::new(Problem::new(code, message).hint(hint))
 }
 
@@ -157,8 +159,14 @@ mod tests {
     #[test]
     fn a_near_name_is_suggested_and_all_are_listed() {
         let hint = names_hint("locaton", ["kind", "location"].into_iter());
-        assert_eq!(hint, "Did you mean `location`? There are: kind, location");
-        assert_eq!(names_hint("zzz", ["kind"].into_iter()), "There are: kind");
+        assert_eq!(
+            hint,
+            "Did you mean `location`? Possible names: kind, location"
+        );
+        assert_eq!(
+            names_hint("zzz", ["kind"].into_iter()),
+            "Possible names: kind"
+        );
         assert_eq!(names_hint("zzz", [].into_iter()), "There are none.");
     }
 

@@ -172,7 +172,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
         problems::new(
             Code::HUB_RUNNING,
             format!("The hub cannot listen on {address}: {error}."),
-            "Choose another port, for example --listen 127.0.0.1:0, which takes a free one.",
+            "Choose another port; --listen 127.0.0.1:0 picks a free one.",
         )
     })
 }
@@ -265,8 +265,8 @@ impl Signals {
 fn our_fault(what: &str, error: &dyn std::fmt::Display) -> Box<Problem> {
     problems::new(
         Code::INTERNAL,
-        format!("The hub fails: {what}: {error}."),
-        "Please report this.",
+        format!("The hub failed: {what}: {error}."),
+        "This is a fault in Kapelle; please report it.",
     )
 }
 
@@ -314,6 +314,7 @@ pub(crate) fn blender_launch(
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        display: None,
         confined: None,
         reserved_for: None,
     };

@@ -46,6 +46,15 @@ impl Session {
         self.url.is_some()
     }
 
+    /// Whether the hub is on this machine, as far as its address tells.
+    pub(crate) fn is_here(&self) -> bool {
+        self.url.as_ref().is_none_or(|url| {
+            ["127.", "localhost", "[::1]"]
+                .iter()
+                .any(|here| url.trim_start_matches("http://").starts_with(here))
+        })
+    }
+
     /// The hub, if one runs.
     ///
     /// # Errors
@@ -92,6 +101,19 @@ impl Session {
         Ok(Some(self.checked(Found { client, health })))
     }
 
+    /// Whether there is a token already.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some() || self.home.owner_token().exists()
+    }
+
+    /// The token that calls are made with.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or others can read it.
+    pub(crate) fn token(&self) -> Result<String, Box<Problem>> {
+        self.token_from(&self.home.owner_token())
+    }
+
     fn token_from(&self, file: &Path) -> Result<String, Box<Problem>> {
         match &self.token {
             Some(token) => Ok(token.clone()),
@@ -103,7 +125,7 @@ impl Session {
         let ours = env!("CARGO_PKG_VERSION");
         if found.health.version != ours && !self.ui.json {
             self.ui.warn(format_args!(
-                "the hub is version {}, this is {ours}; `kapelle stop --hub` and the next call brings the new one",
+                "the hub is version {}, this is {ours}; to update it, run `kapelle stop --hub`: the next call starts the new one",
                 found.health.version
             ));
         }

@@ -4,6 +4,10 @@
 
 use std::io::{self, BufRead, Read as _};
 
+use serde_json::Value;
+use wire::Door;
+use wire::hint::retell;
+
 /// Longest line, in bytes: the last event holds a whole outcome, which came in one frame of 64 MiB;
 /// escaping can make it longer.
 const LINE_BYTES_MAX: u64 = 192 * 1024 * 1024;
@@ -12,6 +16,18 @@ const LINE_BYTES_MAX: u64 = 192 * 1024 * 1024;
 pub(crate) struct SseEvent {
     pub(crate) name: String,
     pub(crate) data: String,
+}
+
+impl SseEvent {
+    /// The event's document, its hints in the words of the terminal.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub(crate) fn document(&self) -> serde_json::Result<Value> {
+        let mut document = serde_json::from_str(&self.data)?;
+        retell(&mut document, Door::Terminal);
+        Ok(document)
+    }
 }
 
 #[derive(Debug)]

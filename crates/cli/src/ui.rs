@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
-use wire::Problem;
+use wire::{Door, Problem};
 
 use crate::answer::Answer;
 use crate::args::{Color, Global};
@@ -108,7 +108,7 @@ impl Ui {
     /// The problem in people's form, also under `--quiet`.
     pub(crate) fn complain(self, problem: &Problem) {
         self.line(format_args!("{BAD}error{BAD:#}: {}", problem.message));
-        if let Some(hint) = &problem.hint {
+        if let Some(hint) = problem.hint_at(Door::Terminal) {
             self.hint(hint);
         }
     }

@@ -115,8 +115,7 @@ impl Watching<'_> {
     }
 
     fn take(&mut self, event: &SseEvent) -> Result<io::Result<()>, Box<Problem>> {
-        let mut document: Value =
-            serde_json::from_str(&event.data).map_err(problems::strange_answer)?;
+        let mut document = event.document().map_err(problems::strange_answer)?;
         self.position = Some(typed(&document)?);
         let is_resync = event.name == "resync";
         let shown = if is_resync {

@@ -14,17 +14,17 @@ use hub::callers::{Caller, Scope};
 use hub::journal::Wanted;
 use hub::policy::require;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wire::call::Wait;
-use wire::{CallId, CallRequest, CallView, Code, Problem, Status};
+use wire::{CallRequest, CallView, Code, Problem, Status};
 
 use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
-use crate::{follow, limits, stream};
+use crate::texts::{self, Form};
+use crate::{follow, forms, limits, stream};
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -38,34 +38,44 @@ pub(crate) async fn ask(
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
-    let wait = request.wait;
     // Before the call can tell anything, so that nothing is missed.
     let follower = wants_stream.then(|| {
         let mut follower = Follower::new(door.hub.clone(), caller.clone());
         follower.listen();
         follower
     });
-    let asked = door.hub.ask(&caller, request)?;
+    run(&door, &caller, request, follower).await
+}
+
+/// Asks the hub and waits as the request says, or streams to the follower.
+pub(crate) async fn run(
+    door: &Door,
+    caller: &Caller,
+    request: CallRequest,
+    follower: Option<Follower>,
+) -> Answer {
+    let wait = request.wait;
+    let asked = door.hub.ask(caller, request)?;
     let asked = match asked {
         Asked::Job(storing) => Asked::One(storing.stored().await?.call),
         other => other,
     };
     match (asked, follower) {
         // It was waited for above.
-        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.").into()),
+        (Asked::Job(_), _) => Err(Problem::new(Code::INTERNAL, "A job was not stored.").into()),
         (Asked::Checked(checked), _) => Ok(Json(checked).into_response()),
         (Asked::One(call), Some(follower)) => Ok(stream::events(follower, &[call])),
         (Asked::All(calls), Some(follower)) => Ok(stream::events(follower, &calls)),
         (Asked::One(call), None) => {
             let ended = waited(&call, wait).await;
-            answer(&door, &caller, &call, ended)
+            answer(door, caller, &call, ended)
         }
         (Asked::All(calls), None) => {
             let mut all_ended = true;
             for call in &calls {
                 all_ended &= waited(call, wait).await;
             }
-            let view = |call| door.hub.view_for(&caller, call);
+            let view = |call| door.hub.view_for(caller, call);
             let views: Vec<CallView> = calls.iter().map(|call| view(call)).collect();
             let status = if all_ended {
                 StatusCode::OK
@@ -85,7 +95,8 @@ pub(crate) async fn show(
     query: Result<Query<ShowQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
     let query = query_of(query)?;
-    let call = door.hub.find_call(&CallId::from(id)).await?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.find_call(&id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
@@ -98,7 +109,8 @@ pub(crate) async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let call = door.hub.cancel(&caller, &CallId::from(id))?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.cancel(&caller, &id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(Json(door.hub.view_for(&caller, &call)).into_response())
 }
@@ -111,12 +123,16 @@ pub(crate) async fn history(
 ) -> Answer {
     require(&caller, Scope::Read, || "see the history".to_owned())?;
     let query = query_of(query)?;
+    let before = match &query.before {
+        Some(before) => Some(door.hub.call_id(&caller, before).await?),
+        None => None,
+    };
     let wanted = Wanted {
         limit: query.limit.unwrap_or(50).min(limits::HISTORY_MAX),
         app: query.app.map(Into::into),
         instance: query.instance.map(Into::into),
         status: query.status,
-        before: query.before.map(Into::into),
+        before,
     };
     let remembered = door.hub.remembered(&wanted).await?;
     let calls = remembered.calls.iter();
@@ -142,7 +158,7 @@ pub(crate) async fn purge(
         _ => {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                "What is to be forgotten must be said by exactly one of `before` and `all`.",
+                "Say what to forget with either `before` or `all`.",
             )
             .hint("For example ?before=2030-01-01T00:00:00Z, or ?all=true.")
             .into());
@@ -156,9 +172,9 @@ fn time_of(text: &str) -> Result<OffsetDateTime, Problem> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{text}` is no time: {error}."),
+            format!("`{text}` is not a valid time: {error}."),
         )
-        .hint("A time looks like 2030-01-01T00:00:00Z.")
+        .hint("Write it like 2030-01-01T00:00:00Z.")
     })
 }
 
@@ -197,30 +213,49 @@ pub(crate) fn may_see(caller: &Caller, call: &Call) -> Result<(), Problem> {
 }
 
 /// A JSON body, or what is wrong with it and where.
-pub(crate) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: forms::Asked>(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<T, Problem> {
-    let body = body.map_err(|rejection| {
+    let body = body_of(body)?;
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok::<_, Problem>(forms::read(&body))
+    })?;
+    read.map_err(|unfit| {
+        Problem::new(
+            Code::BODY_MALFORMED,
+            format!("The body is not what this route takes: {}", unfit.message),
+        )
+        .hint(unfit.hint)
+    })
+}
+
+/// A body that arrived whole.
+pub(crate) fn body_of(
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Problem::new(
-                Code::BODY_TOO_LARGE,
-                format!("The body is over {} bytes.", limits::BODY_BYTES_MAX),
-            )
-            .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
-            .detail("limit_bytes", limits::BODY_BYTES_MAX);
+            return body_too_large();
         }
         Problem::new(
             Code::BODY_MALFORMED,
-            format!("The body did not arrive whole: {rejection}."),
+            format!("The body was cut off: {rejection}."),
         )
-    })?;
-    hub::aside(body.len(), || serde_json::from_slice(&body)).map_err(|error| {
-        Problem::new(
-            Code::BODY_MALFORMED,
-            format!("The body is not what this route takes: {error}."),
-        )
-        .hint("GET /openapi.json has the form of every body.")
     })
+}
+
+pub(crate) fn body_too_large() -> Problem {
+    Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
+    )
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ])
+    .detail("limit_bytes", limits::BODY_BYTES_MAX)
 }
 
 pub(crate) fn query_of<T>(
@@ -231,11 +266,12 @@ pub(crate) fn query_of<T>(
             Code::ARGUMENTS_INVALID,
             format!("The query cannot be read: {}.", rejection.body_text()),
         )
-        .hint("GET /openapi.json has the parameters of every route.")
+        .hint("GET /openapi.json describes the parameters of every route.")
     })
 }
 
-async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
+/// Whether it ended in the time that the caller waits.
+pub(crate) async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
     match wait {
         Wait::Forever(true) => call.ended(None).await,
         Wait::Forever(false) => call.status().is_end(),

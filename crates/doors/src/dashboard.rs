@@ -44,7 +44,7 @@ pub(crate) async fn make_link(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignIn {
+pub(crate) struct SignIn {
     key: String,
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn sign_in(State(door): State<Door>, request: Request) -> Answe
         .collect()
         .await;
     let body = body.map_err(|_| {
-        Problem::new(Code::BODY_TOO_LARGE, "A key is not that long.")
+        Problem::new(Code::BODY_TOO_LARGE, "The key is too long.")
             .detail("limit_bytes", limits::SIGN_IN_BYTES_MAX)
     })?;
     let SignIn { key } = read(Ok::<Bytes, BytesRejection>(body.to_bytes()))?;
@@ -90,9 +90,9 @@ pub(crate) async fn sign_out(
     let Proof::Session(secret) = proof else {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "Who comes with a token is not signed in by a session.",
+            "This request uses a token, so there is no session to end.",
         )
-        .hint("A token is taken back with DELETE /v1/tokens/{name}.")
+        .hint("To revoke a token: DELETE /v1/tokens/{name}.")
         .into());
     };
     door.hub.end_session(&secret)?;

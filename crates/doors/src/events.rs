@@ -48,7 +48,12 @@ pub(crate) async fn feed(
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
     let query = query_of(query)?;
-    let topics = topics(query.topics.as_deref().unwrap_or("calls,instances,state"))?;
+    let mut topics = topics(query.topics.as_deref().unwrap_or("calls,instances,state"))?;
+    for topic in &mut topics {
+        if let Topic::Call(id) = topic {
+            *id = door.hub.call_id(&caller, id.as_str()).await?;
+        }
+    }
     // What a client that connects again says by itself counts more than the address it began with.
     let since = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
         Some(id) => Some(Position::parse(id).unwrap_or_else(nowhere)),
@@ -88,9 +93,9 @@ pub(crate) fn position(
         (None, None) => Ok(None),
         _ => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "`epoch` and `since` belong together: a number means nothing without the run that gave it.",
+            "`epoch` and `since` go together: a number is only valid for the run of the hub that gave it.",
         )
-        .hint("Send both as the last event had them, or neither.")),
+        .hint("Send both as in the last event, or neither.")),
     }
 }
 
@@ -106,7 +111,7 @@ fn topics(text: &str) -> Result<Vec<Topic>, Problem> {
                     Code::ARGUMENTS_INVALID,
                     format!("There is no topic `{name}`."),
                 )
-                .hint("The topics are calls, instances, state and call:<id>.")
+                .hint("The topics are calls, instances, state, jobs and call:<id>.")
             })
         })
         .collect()

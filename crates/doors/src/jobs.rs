@@ -55,7 +55,7 @@ pub(crate) async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    let id = CallId::from(id);
+    let id = door.hub.call_id(&caller, &id).await?;
     // That it is there and whose it is, before anything is done.
     door.hub.job(&caller, &id).await?;
     let call = match door.hub.cancel(&caller, &id) {

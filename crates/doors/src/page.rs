@@ -37,8 +37,8 @@ struct File {
 /// `GET /`
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     send("index.html", &headers, "no-cache").unwrap_or_else(|| {
-        let problem = Problem::new(Code::INTERNAL, "This build has no dashboard in it.")
-            .hint("Build it: npm ci && npm run build in dashboard/, then cargo build.");
+        let problem = Problem::new(Code::INTERNAL, "This build does not include the dashboard.")
+            .hint("Run npm ci && npm run build in dashboard/, then cargo build.");
         Refused(problem).into_response()
     })
 }
@@ -51,7 +51,7 @@ pub(crate) async fn asset(Path(name): Path<String>, uri: Uri, headers: HeaderMap
             Code::ROUTE_UNKNOWN,
             format!("The page has no file {}.", uri.path()),
         )
-        .hint("Load the page anew: another version of the hub runs now.");
+        .hint("Reload the page: another version of the hub is running now.");
         Refused(problem).into_response()
     })
 }

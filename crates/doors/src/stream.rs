@@ -13,7 +13,6 @@ use hub::call::Call;
 use hub::callers::Caller;
 use serde::Serialize;
 use serde_json::json;
-use wire::CallId;
 
 use crate::calls::may_see;
 use crate::follow::{Follower, News};
@@ -29,7 +28,8 @@ pub(crate) async fn follow(
 ) -> Answer {
     let mut follower = Follower::new(door.hub.clone(), caller.clone());
     follower.listen();
-    let call = door.hub.find_call(&CallId::from(id)).await?;
+    let id = door.hub.call_id(&caller, &id).await?;
+    let call = door.hub.find_call(&id).await?;
     may_see(&caller, &call)?;
     Ok(events(follower, &[call]))
 }

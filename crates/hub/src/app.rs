@@ -62,7 +62,7 @@ pub trait App: Send + Sync {
         Box::pin(async move {
             let problem = Problem::new(
                 Code::NOT_SUPPORTED,
-                format!("The hub's side of this app does not know `{command}`."),
+                format!("The hub cannot run `{command}` for this app."),
             );
             Conducted::from(Err(problem))
         })
@@ -114,13 +114,63 @@ pub struct LaunchRequest {
     /// Whether code inside the file may run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scripts: bool,
+    /// Where its window opens; without it on the hub's own display.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<Display>,
     /// Whether the system keeps it to the folders that are allowed. When nobody says: for callers without `code`, where
     /// that can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confined: Option<bool>,
-    /// The work that it is started for: it gets no call that does not name it. Set by the hub.
+    /// The work that it is started for, as a plain name: it gets no call that does not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_for: Option<String>,
+}
+
+/// A display of the X Window System or Wayland, as the environment names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Display {
+    /// `DISPLAY`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x11: Option<String>,
+    /// `XAUTHORITY`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x11_authority: Option<String>,
+    /// `WAYLAND_DISPLAY`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wayland: Option<String>,
+    /// `XDG_RUNTIME_DIR`, where a relative name of a Wayland display lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_dir: Option<String>,
+}
+
+impl Display {
+    /// The one of this process; nothing where it has none.
+    #[must_use]
+    pub fn of_this_process() -> Option<Self> {
+        let said = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let display = Self {
+            x11: said("DISPLAY"),
+            x11_authority: said("XAUTHORITY"),
+            wayland: said("WAYLAND_DISPLAY"),
+            runtime_dir: said("XDG_RUNTIME_DIR"),
+        };
+        (display.x11.is_some() || display.wayland.is_some()).then_some(display)
+    }
+
+    /// The variables that name it. Those of another display are emptied.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, OsString)> {
+        let mut all = vec![
+            ("DISPLAY", self.x11.clone().unwrap_or_default()),
+            ("WAYLAND_DISPLAY", self.wayland.clone().unwrap_or_default()),
+        ];
+        all.extend(self.x11_authority.clone().map(|file| ("XAUTHORITY", file)));
+        all.extend(self.runtime_dir.clone().map(|dir| ("XDG_RUNTIME_DIR", dir)));
+        all.into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect()
+    }
 }
 
 fn background() -> Mode {

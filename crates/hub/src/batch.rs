@@ -134,7 +134,7 @@ async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch
             Ok(Asked::One(call)) => Ok(call),
             Ok(_) => Err(Problem::new(
                 Code::INTERNAL,
-                "A call of a batch is not one call.",
+                "Each entry of a batch must be a single call.",
             )),
             Err(problem) => Err(problem),
         };
@@ -168,11 +168,11 @@ fn allow_all(
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "A batch has 1 to {} calls, not {count}.",
+                "A batch can have 1 to {} calls; this one has {count}.",
                 limits::BATCH_CALLS_MAX
             ),
         )
-        .hint("Send several batches."));
+        .hint("Split it into several batches."));
     }
     let last: HashMap<AppId, usize> = request
         .calls
@@ -194,7 +194,7 @@ fn allow_all(
                 Code::ARGUMENTS_INVALID,
                 format!("Two calls of the batch have the key `{key}`."),
             )
-            .hint("A key stands for one job: give each its own.")
+            .hint("Give each job a key of its own.")
             .detail("call", at));
         }
         let group = Group {
@@ -223,7 +223,7 @@ fn one_call(call: &CallRequest) -> Result<(), Problem> {
         .as_ref()
         .is_some_and(|name| name.as_str() == "*")
     {
-        return wrong("A call of a batch runs on one instance, not on `*`.");
+        return wrong("Each call of a batch runs on one instance; `*` is not possible.");
     }
     if call.check_only {
         return wrong("`check_only` is for single calls.");
@@ -242,6 +242,6 @@ fn confirm_all(unconfirmed: Vec<(usize, Problem)>) -> Problem {
         .map(|(_, problem)| problem.message.as_str())
         .collect();
     Problem::new(Code::CONFIRMATION_REQUIRED, messages.join(" "))
-        .hint("Show the person what will happen; then send the same batch again, with the `confirm` value of `details.confirms` in each of these calls, within five minutes.")
+        .hint("Show the person what will happen. If they agree, send the batch again within five minutes, each of these calls with its `confirm` value from `details.confirms`.")
         .detail("confirms", confirms)
 }

@@ -33,6 +33,8 @@ pub struct Call {
     pub caller: Caller,
     pub timeout: Duration,
     pub asked_at: OffsetDateTime,
+    /// What it is about, for lists.
+    pub subject: Option<String>,
     /// How durable the job is whose front this is.
     pub durability: Option<Durability>,
     pub(crate) revision: Option<u64>,
@@ -59,6 +61,8 @@ pub struct Stage {
     pub started: Option<Instant>,
     pub progress: Option<Progress>,
     pub outcome: Option<Arc<OutcomeBody>>,
+    /// The call that took back what it changed.
+    pub undone_by: Option<CallId>,
 }
 
 /// What a call is made of.
@@ -98,6 +102,7 @@ impl Call {
             started: None,
             progress: None,
             outcome: None,
+            undone_by: None,
         };
         Self {
             id,
@@ -111,6 +116,7 @@ impl Call {
             caller: parts.caller,
             timeout: parts.timeout,
             asked_at,
+            subject: None,
             durability: None,
             revision: parts.revision,
             group: parts.group,
@@ -133,6 +139,7 @@ impl Call {
             started: None,
             progress: None,
             outcome: view.outcome,
+            undone_by: view.undone_by,
         };
         let caller = Caller {
             name: view.caller.into(),
@@ -151,6 +158,7 @@ impl Call {
             caller,
             timeout: Duration::ZERO,
             asked_at: record.asked_at,
+            subject: view.subject,
             durability: view.durability,
             revision: None,
             group: None,
@@ -162,6 +170,13 @@ impl Call {
             }),
             stage: watch::Sender::new(stage),
         }
+    }
+
+    /// With what it is about.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: Option<String>) -> Self {
+        self.subject = subject;
+        self
     }
 
     /// The front of a job that was asked for then.
@@ -241,8 +256,10 @@ impl Call {
             instance: self.instance(),
             durability: self.durability,
             command: self.command.clone(),
+            subject: self.subject.clone(),
             caller: self.caller.name.to_string(),
             status: stage.status,
+            undone_by: stage.undone_by,
             asked_at: rfc3339(self.asked_at),
             args: None,
             position: None,
@@ -259,6 +276,10 @@ impl Call {
         Behind {
             call_id: self.public_id().clone(),
             command: self.command.clone(),
+            subject: self
+                .front
+                .as_ref()
+                .map_or_else(|| self.subject.clone(), |front| front.subject.clone()),
             caller: self.caller.name.to_string(),
             running_ms: started.map_or(0, |at| millis(at.elapsed())),
         }
@@ -332,6 +353,11 @@ impl Call {
         })
     }
 
+    /// Notes who took back what it changed; nobody: it stands again.
+    pub(crate) fn set_undone_by(&self, by: Option<CallId>) {
+        self.stage.send_modify(|stage| stage.undone_by = by);
+    }
+
     fn lock_instance(&self) -> MutexGuard<'_, InstanceName> {
         self.instance
             .lock()
@@ -347,16 +373,29 @@ impl Call {
 
 /// An id that sorts after all that this hub gave before, also within one millisecond.
 pub(crate) fn fresh_id() -> CallId {
-    static LAST: Mutex<Option<ulid::Generator>> = Mutex::new(None);
+    static LAST: Mutex<ulid::Ulid> = Mutex::new(ulid::Ulid::nil());
     let mut last = LAST
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let next = last.get_or_insert_with(ulid::Generator::new).generate();
-    // It fails only after 2^80 ids in one millisecond.
-    CallId::from(format!(
-        "call_{}",
-        next.unwrap_or_else(|_| ulid::Ulid::new())
-    ))
+    *last = after(*last, ulid::Ulid::new());
+    CallId::from(format!("call_{last}"))
+}
+
+/// The next id. Within one millisecond it lies a random step above the last one: ids of one moment are told apart
+/// by their first few characters, so that a prefix of one stays short.
+fn after(last: ulid::Ulid, new: ulid::Ulid) -> ulid::Ulid {
+    /// Room for some 250 steps in a millisecond; then the next one is borrowed.
+    const STEP: u128 = (1 << 73) - 1;
+    const RANDOM: u128 = (1 << 80) - 1;
+    if new.timestamp_ms() > last.timestamp_ms() {
+        // The upper half is for the steps.
+        return ulid::Ulid::from_parts(new.timestamp_ms(), new.random() >> 1);
+    }
+    let next = last.random() + 1 + (new.random() & STEP);
+    match next > RANDOM {
+        true => ulid::Ulid::from_parts(last.timestamp_ms() + 1, new.random() >> 1),
+        false => ulid::Ulid::from_parts(last.timestamp_ms(), next),
+    }
 }
 
 /// The time that an id of ours carries.
@@ -375,4 +414,33 @@ pub fn rfc3339(time: OffsetDateTime) -> String {
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_those_of_one_moment_differ_soon() {
+        let mut last = ulid::Ulid::nil();
+        let moment = ulid::Ulid::from_parts(1_000, 0);
+        let ids: Vec<String> = (0..2_000)
+            .map(|_| {
+                let new = ulid::Ulid::from_parts(1_000, ulid::Ulid::new().random());
+                last = after(last, new);
+                last.to_string()
+            })
+            .collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        let shared = |pair: &[String]| {
+            let both = pair[0].bytes().zip(pair[1].bytes());
+            both.take_while(|(one, other)| one == other).count()
+        };
+        // The time takes ten characters; the steps are so large that three or four more are enough, nearly always.
+        let mut shared: Vec<usize> = ids.windows(2).map(shared).collect();
+        shared.sort_unstable();
+        assert!(shared[shared.len() / 2] <= 13, "{shared:?}");
+        // More than a millisecond has room for borrow from the next ones.
+        assert!(last.timestamp_ms() < moment.timestamp_ms() + 100);
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use wire::Step;
 use wire::{CallerName, Code, Problem};
 
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
@@ -120,9 +121,9 @@ impl Callers {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 Problem::new(
                     Code::HOME_UNSAFE,
-                    format!("{} is not what the hub wrote: {error}.", file.display()),
+                    format!("{} is damaged: {error}.", file.display()),
                 )
-                .hint("Restore it, or delete it and make the tokens anew.")
+                .hint("Restore it from a backup, or delete it and create the tokens again.")
             })?,
             Err(_) => BTreeMap::new(),
         };
@@ -255,9 +256,11 @@ impl Callers {
         if !wire::id::is_plain_name(view.name.as_str()) {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("`{}` cannot be a token's name.", view.name),
+                format!("`{}` is not a valid token name.", view.name),
             )
-            .hint("Use letters, digits, `-`, `_` and `.`, at most 64."));
+            .hint(
+                "Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit.",
+            ));
         }
         let secret = fresh_token()?;
         self.change(|kept| {
@@ -265,19 +268,24 @@ impl Callers {
             if is_taken {
                 return Err(Problem::new(
                     Code::NAME_TAKEN,
-                    format!("There is a token named `{}` already.", view.name),
+                    format!("A token named `{}` already exists.", view.name),
                 )
-                .hint(format!(
-                    "Revoke it first: kapelle token revoke {}",
-                    view.name
-                )));
+                .hint(wire::hint![
+                    "Choose another name, or revoke it first: ",
+                    Step::RevokeToken {
+                        name: view.name.to_string(),
+                    },
+                ]));
             }
             if kept.len() >= limits::TOKENS_MAX {
                 return Err(Problem::new(
                     Code::QUEUE_FULL,
-                    format!("There are {} tokens already.", limits::TOKENS_MAX),
+                    format!(
+                        "There are already {} tokens, the most there can be.",
+                        limits::TOKENS_MAX
+                    ),
                 )
-                .hint("Revoke those that are no longer used: kapelle token list"));
+                .hint(wire::hint!["Revoke those no longer in use: ", Step::Tokens]));
             }
             let token = Kept {
                 hash: hex::encode(hash(&secret)),
@@ -301,14 +309,14 @@ impl Callers {
             }
             let names: Vec<&str> = kept.keys().map(CallerName::as_str).collect();
             let hint = if name == "owner" {
-                "To change the owner's token, delete its file and start the hub again.".to_owned()
+                "To replace the owner's token, delete its file and restart the hub.".to_owned()
             } else if names.is_empty() {
-                "There are no tokens but the owner's.".to_owned()
+                "The owner's token is the only one.".to_owned()
             } else {
                 format!("The tokens are: {}.", names.join(", "))
             };
             Err(
-                Problem::new(Code::TOKEN_UNKNOWN, format!("No token is named `{name}`."))
+                Problem::new(Code::TOKEN_UNKNOWN, format!("There is no token `{name}`."))
                     .hint(hint),
             )
         })

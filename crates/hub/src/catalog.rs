@@ -16,13 +16,16 @@ use crate::limits;
 use crate::secrets::Marked;
 
 mod check;
+mod fit;
+
+pub use check::{Form, Unfit};
 
 /// A command with its schema compiled.
 pub struct Command {
     pub spec: CommandSpec,
     /// Which arguments are never written down.
     pub marked: Arc<Marked>,
-    validator: jsonschema::Validator,
+    form: Form,
 }
 
 /// One app and what it can do.
@@ -84,13 +87,21 @@ impl Catalog {
         self.read().values().cloned().collect()
     }
 
+    /// An app by its name, in whatever case it is typed.
+    ///
     /// # Errors
     /// `app_unknown`, with the apps that are known.
     pub fn app(&self, id: &AppId) -> Result<Arc<AppEntry>, Problem> {
         let apps = self.read();
-        apps.get(id).cloned().ok_or_else(|| {
+        let same = || {
+            let mut like = apps
+                .iter()
+                .filter(|(known, _)| known.as_str().eq_ignore_ascii_case(id.as_str()));
+            like.next().map(|(_, entry)| entry)
+        };
+        apps.get(id).or_else(same).cloned().ok_or_else(|| {
             let names: Vec<&str> = apps.keys().map(AppId::as_str).collect();
-            Problem::new(Code::APP_UNKNOWN, format!("No app is named `{id}`.")).hint(near_or_all(
+            Problem::new(Code::APP_UNKNOWN, format!("There is no app `{id}`.")).hint(near_or_all(
                 id.as_str(),
                 &names,
                 "The apps are",
@@ -109,10 +120,10 @@ impl Catalog {
         if !wire::id::is_plain_name(id.as_str()) || specs.len() > limits::ANNOUNCED_COMMANDS_MAX {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("The bridge's app `{id}` or its number of commands cannot be taken."),
+                format!("The bridge announced an app `{id}` with an invalid name or too many commands."),
             )
             .hint(format!(
-                "An app's name has letters, digits, `-`, `_`, `.`; it may announce up to {} commands.",
+                "An app's name consists of letters, digits, `-`, `_` and `.`; it can announce up to {} commands.",
                 limits::ANNOUNCED_COMMANDS_MAX
             )));
         }
@@ -120,11 +131,11 @@ impl Catalog {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
                 format!(
-                    "The bridge's command `{}` says that the hub runs it.",
+                    "The bridge announced `{}` as a command that the hub runs.",
                     spec.name
                 ),
             )
-            .hint("A bridge announces what its own program runs."));
+            .hint("A bridge can only announce commands that its own program runs."));
         }
         if specs.is_empty() && self.read().contains_key(id) {
             return Ok(());
@@ -143,7 +154,7 @@ impl Catalog {
         let index = Index::new(&id, specs.iter());
         let mut commands = BTreeMap::new();
         for spec in specs {
-            let validator = jsonschema::validator_for(&spec.args).map_err(|error| {
+            let form = Form::new(spec.args.clone()).map_err(|error| {
                 Problem::new(
                     Code::ARGUMENTS_INVALID,
                     format!(
@@ -153,11 +164,7 @@ impl Catalog {
                 )
             })?;
             let marked = Arc::new(Marked::of(&spec.args));
-            let command = Command {
-                spec,
-                marked,
-                validator,
-            };
+            let command = Command { spec, marked, form };
             commands.insert(command.spec.name.clone(), Arc::new(command));
         }
         let entry = AppEntry {
@@ -188,7 +195,13 @@ impl Command {
     /// # Errors
     /// `arguments_invalid`: which argument, what was wrong, what would be right.
     pub fn check(&self, args: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-        check::arguments(&self.spec, &self.validator, args)
+        self.form.check(args).map_err(|unfit| {
+            let name = &self.spec.name;
+            let message = format!("{name}: {}", unfit.message);
+            Problem::new(Code::ARGUMENTS_INVALID, message)
+                .hint(unfit.hint)
+                .detail("command", name.clone())
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
+use wire::{Opt, Step};
 
 use crate::call::{Call, CallParts};
 use crate::desk::AllowedCall;
@@ -105,9 +106,9 @@ pub(crate) fn needs_no_instance(
     match instance {
         Some(name) if name.as_str() != HUB => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{command}` is run by the hub itself and not by `{name}`."),
+            format!("`{command}` runs on the hub itself, not on `{name}`."),
         )
-        .hint("Leave out `instance`.")),
+        .hint(wire::hint!["Leave out ", Opt::Instance, "."])),
         _ => Ok(()),
     }
 }
@@ -118,7 +119,7 @@ pub(crate) fn needs_no_instance(
 /// `queue_full` when too many of the kind run, `not_supported` when the app's commands are only announced.
 pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, Problem> {
     let checked = allowed.checked();
-    let call = Arc::new(Call::new(CallParts {
+    let call = Call::new(CallParts {
         correlation_id: checked.correlation_id.clone(),
         parent_id: checked.parent_id.clone(),
         app: checked.app.id.clone(),
@@ -132,7 +133,8 @@ pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, 
         marked: Arc::clone(&checked.command.marked),
         revision: None,
         group: checked.group.clone(),
-    }));
+    });
+    let call = Arc::new(call.about(checked.subject.clone()));
     begin(hub, &call)?;
     Ok(call)
 }
@@ -147,7 +149,7 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
         Problem::new(
             Code::NOT_SUPPORTED,
             format!(
-                "The hub has no side of {} that could run `{}`.",
+                "The hub has no part of {} that could run `{}`.",
                 entry.title, call.command
             ),
         )
@@ -159,11 +161,14 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "The hub runs {} commands of its own already.",
+                    "The hub is already running {} commands of its own.",
                     running.len()
                 ),
             )
-            .hint("Wait for some of them, or cancel some: kapelle history --status running"));
+            .hint(wire::hint![
+                "Wait for some to end, or cancel some: ",
+                Step::history_of("running"),
+            ]));
         }
         running.insert(call.id.clone(), ends.clone());
     }
@@ -188,6 +193,9 @@ async fn run(hub: Arc<Hub>, call: Arc<Call>, app: Arc<dyn crate::app::App>, podi
         () = hub.stopping.cancelled() => Ok(Told::Stopping),
     };
     let (told, done) = match told {
+        // It may have heard first.
+        Err(done) if hub.stopping.is_cancelled() => (Some(Told::Stopping), Some(done)),
+        Err(done) if ends.is_cancelled() => (Some(Told::Cancelled), Some(done)),
         Err(done) => (None, Some(done)),
         Ok(told) => {
             ends.cancel();
@@ -222,7 +230,7 @@ fn fault(call: &Call, error: &tokio::task::JoinError) -> Conducted {
     tracing::error!(call = %call.id, command = call.command, %error, "a command of the hub's own broke");
     Err(Problem::new(
         Code::INTERNAL,
-        format!("`{}` ended by a fault of its own.", call.command),
+        format!("`{}` failed because of a fault in Kapelle.", call.command),
     ))
     .into()
 }
@@ -235,7 +243,7 @@ fn outcome(call: &Call, told: Option<Told>, done: Option<Conducted>) -> Outcome 
             Some(Problem::new(
                 Code::CANCELLED,
                 format!(
-                    "`{}` was told to end, did not, and was given up.",
+                    "`{}` was told to stop, did not respond, and was given up.",
                     call.command
                 ),
             )),
@@ -257,7 +265,7 @@ fn outcome(call: &Call, told: Option<Told>, done: Option<Conducted>) -> Outcome 
             Problem {
                 code: Code::TIMED_OUT,
                 message: format!(
-                    "`{}` ran for {} s, which is its limit. {}",
+                    "`{}` reached its time limit of {} s. {}",
                     call.command,
                     call.timeout.as_secs(),
                     problem.message
@@ -275,7 +283,7 @@ fn outcome(call: &Call, told: Option<Told>, done: Option<Conducted>) -> Outcome 
             },
         ),
     };
-    let mut outcome = Outcome::without_value(status, problem);
+    let mut outcome = Outcome::without_value(status, problem).in_line();
     outcome.value = value;
     outcome
 }

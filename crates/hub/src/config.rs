@@ -72,7 +72,7 @@ impl Files {
 
 impl Config {
     /// # Errors
-    /// `home_unsafe` with line and reason when the file is not right.
+    /// `config_invalid` with line and reason when the file is not right.
     pub fn read(home: &Home) -> Result<Self, Problem> {
         let path = home.join("config.toml");
         let text = match std::fs::read_to_string(&path) {
@@ -97,21 +97,21 @@ impl Config {
     pub fn of_text(path: &Path, text: &str) -> Result<Self, Problem> {
         let config: Self = toml::from_str(text).map_err(|error| {
             Problem::new(
-                Code::HOME_UNSAFE,
-                format!("{} is not right: {error}", path.display()),
+                Code::CONFIG_INVALID,
+                format!("{} cannot be used: {error}", path.display()),
             )
-            .hint("What can be set is in docs/reference/config.md.")
+            .hint("Correct that line. The settings are described in docs/reference/config.md.")
         })?;
         if let Some(relative) = config.files.roots.iter().find(|root| !root.is_absolute()) {
             return Err(Problem::new(
-                Code::HOME_UNSAFE,
+                Code::CONFIG_INVALID,
                 format!(
                     "{}: the root `{}` is not an absolute path.",
                     path.display(),
                     relative.display()
                 ),
             )
-            .hint("Write the whole path, from the root of the disk."));
+            .hint("Write the full path, starting at the root of the disk."));
         }
         Ok(config)
     }

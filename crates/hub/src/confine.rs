@@ -154,7 +154,11 @@ fn impossible(why: &str) -> Problem {
         Code::NOT_SUPPORTED,
         format!("A program cannot be confined here: {why}. Nothing was started."),
     )
-    .hint("`kapelle doctor` tells what this system can do. Leave out `confined` to start it unconfined.")
+    .hint(wire::hint![
+        "See what this system can do: ",
+        wire::Step::terminal("doctor"),
+        ". Or start it unconfined.",
+    ])
 }
 
 #[cfg(test)]

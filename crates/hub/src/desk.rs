@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use wire::job::Select;
 use wire::link::Group;
 use wire::{CallId, CallRequest, Code, InstanceName, Problem, Runs};
+use wire::{Opt, Step};
 
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
@@ -23,6 +24,8 @@ use crate::limits;
 use crate::link::blob_names;
 use crate::policy::Policy;
 use crate::roster::Instance;
+use crate::subject;
+use crate::words;
 
 /// A call whose command exists and whose arguments are right.
 pub struct CheckedCall {
@@ -39,6 +42,8 @@ pub struct CheckedCall {
     pub(crate) select: Option<Select>,
     pub(crate) revision: Option<u64>,
     pub(crate) group: Option<Group>,
+    /// What it is about, for lists.
+    pub(crate) subject: Option<String>,
     /// When it is to be a job.
     pub(crate) job: Option<JobWish>,
 }
@@ -159,27 +164,41 @@ fn may_queue(hub: &Hub, checked: &CheckedCall) -> Result<(), Problem> {
     if is_all(checked.instance.as_ref()) {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "A job runs on one instance; `*` is for calls that are not durable.",
+            "A job runs on one instance; only plain calls can go to all of them (`*`).",
         )
-        .hint("Ask for one job for each instance, or leave `instance` out."));
+        .hint(wire::hint![
+            "Make one job for each instance, or leave out ",
+            Opt::Instance,
+            " and let any free one take it.",
+        ]));
     }
     hub.records.jobs.takes(checked)
 }
 
 fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
+    let request = request.without_blanks();
+    words::in_bounds(&request)?;
     let job = JobWish::of(&request)?;
     if request.select.is_some() && request.instance.is_some() {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "`instance` names one instance and `select` describes any; both together say nothing clear.",
+            "A call can name one instance or describe which ones fit, not both.",
         )
-        .hint("Leave one of them out."));
+        .hint(wire::hint![
+            "Leave out either ",
+            Opt::Instance,
+            " or ",
+            Opt::Select,
+            ".",
+        ]));
     }
     let app = hub.catalog.app(&request.app)?;
     let command = Arc::clone(app.command(&request.command)?);
     let args = command.check(request.args)?;
     let timeout = timeout_of(&command, request.timeout_ms)?;
+    let subject = subject::of(&hub.masking, &command.spec, &command.marked, &args);
     Ok(CheckedCall {
+        subject,
         caller: caller.clone(),
         app,
         command,
@@ -208,12 +227,12 @@ fn blobs_are_there(hub: &Hub, args: &Map<String, Value>) -> Result<(), Problem> 
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "The arguments name {} blobs; {} is the most.",
+                "The arguments refer to {} blobs; the most is {}.",
                 names.len(),
                 limits::CALL_BLOBS_MAX
             ),
         )
-        .hint("Do the work in several calls."));
+        .hint("Split the work into several calls."));
     }
     names
         .iter()
@@ -229,25 +248,32 @@ fn timeout_of(command: &Command, asked_ms: Option<u64>) -> Result<Duration, Prob
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "`timeout_ms` must be from 1 to {}.",
-                limits::CALL_TIMEOUT_MAX.as_millis()
+                "The time limit of a call must be from 1 ms to {} hours.",
+                limits::CALL_TIMEOUT_MAX.as_secs() / 3600
             ),
         )
-        .hint("Leave it out for the command's own limit."));
+        .hint(wire::hint![
+            "For example ",
+            Opt::TimeoutMs.with(60_000),
+            " for a minute; leave it out for the command's own limit.",
+        ]));
     }
     Ok(timeout)
 }
 
-/// Which instances the call is for. Never a silent pick among several.
+/// Which instances the call is for. Among several it is the one that is named like its app, or none.
 fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> {
     if let Some(name) = call.instance.as_ref().filter(|name| !is_all(Some(*name))) {
         let instance = hub.roster.named(name)?;
         if instance.app != call.app.id {
             return Err(Problem::new(
                 Code::INSTANCE_UNKNOWN,
-                format!("`{name}` is {}, not {}.", instance.app, call.app.id),
+                format!(
+                    "`{name}` is an instance of {}, not of {}.",
+                    instance.app, call.app.id
+                ),
             )
-            .hint("Name an instance of the app: kapelle status"));
+            .hint(wire::hint!["See the instances: ", Step::Status]));
         }
         return Ok(vec![instance]);
     }
@@ -263,10 +289,19 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
             Code::NO_INSTANCE,
             format!("No {} is connected.", call.app.title),
         )
-        .hint(format!("Start one: kapelle start {}", call.app.id))),
+        .hint(match call.app.app {
+            Some(_) => wire::hint!["Start one: ", Step::start(&call.app.id)],
+            None => "Start the program itself; its bridge then connects to the hub.".into(),
+        })),
         1 => Ok(usable),
         _ if is_all(call.instance.as_ref()) => Ok(usable),
         count => {
+            let default = usable
+                .iter()
+                .find(|instance| instance.name.is_default_of(&call.app.id));
+            if let Some(default) = default {
+                return Ok(vec![Arc::clone(default)]);
+            }
             let names: Vec<&str> = usable
                 .iter()
                 .map(|instance| instance.name.as_str())
@@ -274,12 +309,16 @@ fn choose(hub: &Hub, call: &CheckedCall) -> Result<Vec<Arc<Instance>>, Problem> 
             Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
                 format!(
-                    "{count} instances of {} are there: {}.",
+                    "{count} instances of {} are running: {}.",
                     call.app.title,
                     names.join(", ")
                 ),
             )
-            .hint("Name one as `instance`, or `*` for all of them.")
+            .hint(wire::hint![
+                "Name one, for example ",
+                Opt::Instance.with(names[0]),
+                ". `*` means all of them.",
+            ])
             .detail("instances", names))
         }
     }
@@ -298,12 +337,18 @@ fn any_that_fits(
     found.map(|instance| vec![instance]).ok_or_else(|| {
         Problem::new(
             Code::NO_INSTANCE,
-            format!("No connected {} fits `select`.", call.app.title),
+            format!(
+                "No connected {} fits what the call selects.",
+                call.app.title
+            ),
         )
-        .hint(format!(
-            "Start one that does (kapelle start {}), or make it a job: a job waits for one.",
-            call.app.id
-        ))
+        .hint(wire::hint![
+            "Start one that does: ",
+            Step::start(&call.app.id),
+            "; or make it a job, which waits for one: ",
+            Opt::Durable.with(true),
+            ".",
+        ])
     })
 }
 
@@ -313,7 +358,7 @@ fn take_ticket(
     instance: &Instance,
     to_all: bool,
 ) -> Result<Arc<Call>, Problem> {
-    let ticket = Arc::new(Call::new(CallParts {
+    let ticket = Call::new(CallParts {
         correlation_id: call.correlation_id.clone(),
         parent_id: call.parent_id.clone(),
         app: call.app.id.clone(),
@@ -327,7 +372,9 @@ fn take_ticket(
         revision: call.revision,
         group: call.group.clone(),
         marked: Arc::clone(&call.command.marked),
-    }));
+    });
+    let file = || subject::of_file(&hub.masking, instance.file().as_deref());
+    let ticket = Arc::new(ticket.about(call.subject.clone().or_else(file)));
     match instance.lane.submit(&ticket) {
         Ok(()) => {}
         // With several instances, one that takes nothing has an end of its own beside the others'.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use wire::call::OutcomeBody;
-use wire::{Code, Problem};
+use wire::{CallId, Code, Problem};
 
 use crate::blobs::Blobs;
 use crate::call::Call;
@@ -45,6 +45,7 @@ struct Shared {
 
 enum News {
     Ended(Arc<Call>, usize),
+    Undone(Vec<CallId>, Option<CallId>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -72,7 +73,7 @@ impl History {
             .map_err(|error| {
                 Problem::new(
                     Code::INTERNAL,
-                    format!("No thread can be started: {error}."),
+                    format!("A thread could not be started: {error}."),
                 )
             })?;
         Ok(Self {
@@ -97,6 +98,16 @@ impl History {
         self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
         self.shared.left_out.fetch_add(1, Ordering::Relaxed);
         call.show_args(None);
+    }
+
+    /// These calls were taken back by that one, or by nobody any more.
+    pub(crate) fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
+        // Behind their own records.
+        if self.keeps && !self.queue.push(News::Undone(calls, by)) {
+            tracing::warn!(
+                "it is not noted that calls were taken back: too much waits for the disk"
+            );
+        }
     }
 
     /// Resolves when everything that ended before is stored or counted as left out.
@@ -148,6 +159,7 @@ fn write_down(shared: &Shared, news: &Waiting<News>) {
                 }
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
             }
+            News::Undone(calls, by) => shared.store.undone(calls, by),
             News::Flush(done) => {
                 done.send(()).ok();
             }
@@ -199,7 +211,7 @@ fn written_args(
     }
 }
 
-fn store_blob(blobs: &Blobs, bytes: &[u8]) -> Result<String, Problem> {
+fn store_blob(blobs: &Arc<Blobs>, bytes: &[u8]) -> Result<String, Problem> {
     let mut draft = blobs.draft()?;
     draft.write(bytes)?;
     draft.finish(None)

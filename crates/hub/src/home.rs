@@ -70,8 +70,8 @@ impl Home {
             Err(fs::TryLockError::Error(error)) => return Err(cannot(&path, "be locked", &error)),
         }
         let running = || {
-            Problem::new(Code::HUB_RUNNING, format!("Another hub uses {}.", self.root.display()))
-                .hint("`kapelle status` talks to it; `kapelle stop --hub` ends it; or set KAPELLE_HOME to another folder.")
+            Problem::new(Code::HUB_RUNNING, format!("A hub is already running for {}.", self.root.display()))
+                .hint("See it with `kapelle status`, stop it with `kapelle stop --hub`, or set KAPELLE_HOME to another folder.")
         };
         // A hub takes its file away when it stops, and holds the lock until it is gone.
         if self.hub_file().exists() {
@@ -121,9 +121,9 @@ impl Home {
                 if text.len() < 32 {
                     return Err(Problem::new(
                         Code::HOME_UNSAFE,
-                        format!("The token in {} is too short to be one.", path.display()),
+                        format!("The token in {} is too short.", path.display()),
                     )
-                    .hint("Delete the file; the hub makes a new one when it starts."));
+                    .hint("Delete the file; the hub creates a new one when it starts."));
                 }
                 Ok(text)
             }
@@ -160,7 +160,7 @@ pub fn random_hex(bytes: usize) -> Result<String, Problem> {
     let mut raw = vec![0; bytes];
     getrandom::fill(&mut raw).map_err(|error| {
         tracing::error!(%error, "no randomness");
-        Problem::new(Code::INTERNAL, "The system gives no random numbers.")
+        Problem::new(Code::INTERNAL, "The system provides no random numbers.")
     })?;
     Ok(hex::encode(raw))
 }
@@ -222,7 +222,7 @@ pub fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Pr
     Err(Problem::new(
         Code::HOME_UNSAFE,
         format!(
-            "Others can use {} (mode {:03o}).",
+            "Other users can access {} (mode {:03o}).",
             path.display(),
             mode & 0o777
         ),

@@ -307,14 +307,14 @@ fn front_of(open: &mut Open) -> Arc<Call> {
     let notes = &open.notes;
     let front = open
         .front
-        .get_or_insert_with(|| Arc::new(make_front(job, notes.correlation_id.clone())));
+        .get_or_insert_with(|| Arc::new(make_front(job, notes)));
     Arc::clone(front)
 }
 
 /// A call that stands for a job, as it is stored.
-fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
+fn make_front(job: &store::Job, notes: &record::Notes) -> Call {
     let parts = CallParts {
-        correlation_id,
+        correlation_id: notes.correlation_id.clone(),
         parent_id: None,
         app: job.app.clone(),
         instance: job.instance.clone().unwrap_or_else(|| "".into()),
@@ -333,7 +333,9 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
         revision: None,
         group: None,
     };
-    let front = Call::with_id(job.id.clone(), parts).front_of_job(job.durability, job.asked_at);
+    let front = Call::with_id(job.id.clone(), parts)
+        .about(notes.subject.clone())
+        .front_of_job(job.durability, job.asked_at);
     // The store has what was asked.
     front.show_args(None);
     front
@@ -341,7 +343,7 @@ fn make_front(job: &store::Job, correlation_id: Option<String>) -> Call {
 
 /// The front of a job that has ended.
 fn ended_front(job: &store::Job) -> Arc<Call> {
-    let front = make_front(job, record::Notes::of(job).correlation_id);
+    let front = make_front(job, &record::Notes::of(job));
     let body = job.outcome.as_deref().cloned();
     let problem = job.end.as_ref().and_then(|end| end.problem.clone());
     let outcome = Outcome {

@@ -25,7 +25,9 @@ use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
+use crate::strangers::Stranger;
 
+mod direct;
 mod handshake;
 mod incoming;
 mod outbox;
@@ -37,7 +39,7 @@ pub(crate) use outbox::{Outbox, blob_names};
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
+pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger) {
     let peer = stream
         .peer_addr()
         .map(|addr| addr.to_string())
@@ -48,10 +50,19 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     let mut reader = Reader {
         read,
         decoder: Decoder::new(),
-        buffer: vec![0; READ_BYTES],
+        buffer: vec![0; limits::STRANGER_READ_BYTES],
     };
-    let greeted = handshake::greet(&hub, &mut reader, &outbox);
-    let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted).await;
+    let greeted = handshake::greet(&hub, &mut reader, &outbox, &stranger);
+    let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted);
+    let greeted = tokio::select! {
+        biased;
+        greeted = greeted => greeted,
+        () = stranger.shown_out() => {
+            tracing::debug!(peer, "a connection that had proved nothing made room");
+            return;
+        }
+    };
+    drop(stranger);
     let greeted = match greeted {
         Ok(Ok(greeted)) => greeted,
         Ok(Err(refusal)) => {
@@ -65,6 +76,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
             return;
         }
     };
+    reader.buffer.resize(READ_BYTES, 0);
     let mut announcement = greeted.announcement;
     let joined = match greeted.confined {
         Some(instance) => Ok(instance),
@@ -81,6 +93,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     outbox.send(&FromHub::Welcome {
         instance: instance.name.clone(),
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+        direct: true,
         roots: hub.config.files.told(),
         confine: hub.confinement.for_bridges(),
     });
@@ -134,12 +147,25 @@ impl Reader {
             if has_part {
                 part();
             }
-            match self.read.read(&mut self.buffer).await {
-                Ok(0) | Err(_) => return Err(Ended::Closed),
-                Ok(count) => self.decoder.push(&self.buffer[..count]),
-            }
+            self.more().await?;
             has_part = true;
         }
+    }
+
+    /// Reads once.
+    async fn more(&mut self) -> Result<(), Ended> {
+        match self.read.read(&mut self.buffer).await {
+            Ok(0) | Err(_) => Err(Ended::Closed),
+            Ok(count) => {
+                self.decoder.push(&self.buffer[..count]);
+                Ok(())
+            }
+        }
+    }
+
+    /// What has come of the next frame.
+    pub(crate) fn begun(&self) -> &[u8] {
+        self.decoder.begun()
     }
 }
 
@@ -188,7 +214,7 @@ async fn live(
                 }
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
-                    format!("A message does not have the form of the protocol: {error}."),
+                    format!("A message does not follow the protocol: {error}."),
                 )),
             },
             Ok(Frame::Piece(piece)) => incoming.piece(piece),
@@ -215,9 +241,13 @@ fn not_sent(why: &FrameError) -> Outcome {
     };
     let problem = Problem::new(
         Code::BODY_TOO_LARGE,
-        format!("The call has not run: {what}."),
+        format!("The call did not run: {what}."),
     )
-    .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.");
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ]);
     Outcome::without_value(Status::Failed, problem)
 }
 
@@ -249,13 +279,16 @@ fn take(
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
                 format!(
-                    "The outcome of {id} says `{}`, which is no end.",
+                    "The outcome of {id} is `{}`, which is not an end.",
                     outcome.status.as_str()
                 ),
             )
             .hint("It must be succeeded, failed, timed_out or cancelled."));
         }
-        FromBridge::Outcome { id, outcome } => DriverEvent::Outcome(id, outcome),
+        FromBridge::Outcome { id, outcome } => {
+            DriverEvent::Outcome(id, Box::new(outcome.in_line()))
+        }
+        FromBridge::Direct(told) => return direct::told(hub, instance, *told),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {

@@ -79,7 +79,7 @@ pub(crate) async fn look(
     let Ok(command) = app.command(COMMAND) else {
         return Err(Problem::new(
             Code::NOT_SUPPORTED,
-            format!("{} gives no pictures: it has no `{COMMAND}`.", app.title),
+            format!("{} cannot take pictures: it has no `{COMMAND}`.", app.title),
         ));
     };
     let view = instance.view(hub);
@@ -109,7 +109,7 @@ pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
     let none = |message: String| Problem::new(Code::NOT_SUPPORTED, message);
     if app.command(&call.command)?.spec.runs != Runs::Hub {
         return Err(none(format!(
-            "`{}` tells of no picture files.",
+            "`{}` has no picture files to show.",
             call.command
         )));
     }

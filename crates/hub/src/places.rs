@@ -55,14 +55,14 @@ fn allowed(
             .collect();
         Problem::new(Code::PATH_REFUSED, why)
             .hint(format!(
-                "Allowed are: {}. More folders: `[files] roots` in Kapelle's config.toml.",
+                "Allowed folders: {}. To add more, set `roots` under `[files]` in Kapelle's config.toml.",
                 told.join(", ")
             ))
             .detail("path", real.display().to_string())
     };
     if path.components().any(|part| part == Component::ParentDir) {
         return Err(refused(format!(
-            "The path {} steps out with `..`.",
+            "The path {} contains `..`.",
             path.display()
         )));
     }
@@ -109,5 +109,28 @@ fn real(path: &Path) -> PathBuf {
         };
         missing.push(name);
         there = parent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_place_has_other_spellings() {
+        let home = Path::new("/home/k");
+        for spelled in [
+            "tokens",
+            "Tokens",
+            "TOKENS",
+            "tokens.",
+            "tokens ",
+            "tokens::$DATA",
+        ] {
+            let found = first_below(home, &home.join(spelled).join("owner"));
+            assert_eq!(found.as_deref(), Some("tokens"), "{spelled}");
+        }
+        assert_eq!(first_below(home, Path::new("/home/other/tokens")), None);
+        assert_eq!(first_below(home, home), None);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use wire::{CallerName, Code, Effect, Problem};
+use wire::{Opt, Step};
 
 use crate::callers::{Caller, Scope};
 use crate::desk::{AllowedCall, CheckedCall};
@@ -73,12 +74,12 @@ impl Policy {
         Err(Problem::new(
             Code::RATE_LIMITED,
             format!(
-                "`{}` asks more than {} times a second.",
+                "`{}` sends more than {} requests a second.",
                 caller.name,
                 limits::CALLER_RATE_PER_SECOND
             ),
         )
-        .hint("Wait a second, or do more in one call."))
+        .hint("Wait a second, or do more in each call."))
     }
 
     fn confirmed(&self, call: &CheckedCall) -> Result<(), Problem> {
@@ -114,9 +115,13 @@ impl Policy {
         let effect = call.command.spec.effect;
         Err(Problem::new(
             Code::CONFIRMATION_REQUIRED,
-            format!("`{name}` is {} and `{}` must ask a person first.", plainly(effect), call.caller.name),
+            format!("`{name}` {}, so `{}` must ask a person first.", plainly(effect), call.caller.name),
         )
-        .hint("Show the person what will happen; then send the same call again with this `confirm` value within five minutes.")
+        .hint(wire::hint![
+            "Show the person what will happen. If they agree, repeat the call within five minutes with ",
+            Opt::Confirm.with(value.clone()),
+            ".",
+        ])
         .detail("confirm", value)
         .detail("effect", effect.as_str()))
     }
@@ -143,23 +148,24 @@ pub fn require(
     Err(Problem::new(
         Code::FORBIDDEN,
         format!(
-            "`{}` may not {}: that needs the scope `{}`.",
+            "`{}` may not {}: that takes the scope `{}`.",
             caller.name,
             what(),
             scope.as_str()
         ),
     )
-    .hint(format!(
-        "Its scopes are: {has}. The owner can make a token with more: kapelle token create"
-    )))
+    .hint(wire::hint![
+        format!("It has: {has}. The owner can create a token with more scopes: "),
+        Step::CreateToken,
+    ]))
 }
 
 fn plainly(effect: Effect) -> &'static str {
     match effect {
-        Effect::Read => "a look",
-        Effect::Write => "a change",
-        Effect::Destructive => "destructive",
-        Effect::Code => "free code",
+        Effect::Read => "reads data",
+        Effect::Write => "makes changes",
+        Effect::Destructive => "is destructive",
+        Effect::Code => "runs code",
     }
 }
 

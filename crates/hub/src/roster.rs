@@ -102,7 +102,7 @@ impl Roster {
             let names: Vec<&str> = instances.keys().map(InstanceName::as_str).collect();
             Problem::new(
                 Code::INSTANCE_UNKNOWN,
-                format!("No instance is named `{name}`."),
+                format!("There is no instance `{name}`."),
             )
             .hint(near_or_all(name.as_str(), &names, "The instances are"))
         })
@@ -248,11 +248,17 @@ fn free_name(
         return Err(Problem::new(
             Code::QUEUE_FULL,
             format!(
-                "{} instances are connected; there is no room for more.",
+                "{} instances are connected, which is the most there can be.",
                 instances.len()
             ),
         )
-        .hint("Stop some: kapelle stop NAME"));
+        .hint(wire::hint![
+            "Stop some: ",
+            wire::Step::Stop {
+                instance: None,
+                force: false
+            },
+        ]));
     }
     let numbered = (2u32..).map(|number| InstanceName::from(format!("{app}-{number}")));
     std::iter::once(InstanceName::new(app.as_str()))
@@ -474,6 +480,11 @@ impl Instance {
             file: facts.file.clone(),
             is_reserved: self.reserved_for.is_some(),
         }
+    }
+
+    /// What it has open.
+    pub(crate) fn file(&self) -> Option<String> {
+        self.facts().file.clone()
     }
 
     pub(crate) fn set_labels(&self, labels: &[String]) {

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 use wire::call::OutcomeBody;
-use wire::{CallView, CommandSpec, Event, Problem, Progress};
+use wire::{CallView, CommandSpec, Door, Event, Problem, Progress};
 
 use crate::callers::Callers;
 
@@ -200,6 +200,9 @@ impl Masking {
         if let Some(hint) = &mut problem.hint {
             self.string(hint);
         }
+        if self.is_in_parts(problem) {
+            problem.hint_parts = Box::default();
+        }
         let details = problem.details.values_mut();
         details.for_each(|value| self.value(value));
     }
@@ -219,11 +222,20 @@ impl Masking {
             || outcome.problem.as_ref().is_some_and(|problem| {
                 is_in(&problem.message)
                     || problem.hint.as_deref().is_some_and(is_in)
+                    || self.is_in_parts(problem)
                     || problem
                         .details
                         .values()
                         .any(|value| self.is_in_value(value))
             })
+    }
+
+    /// The words of the terminal are those of all parts.
+    fn is_in_parts(&self, problem: &Problem) -> bool {
+        !problem.hint_parts.is_empty()
+            && problem
+                .hint_at(Door::Terminal)
+                .is_some_and(|text| matches!(self.text(&text), Cow::Owned(_)))
     }
 
     fn is_in_value(&self, value: &Value) -> bool {

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use wire::Step;
 use wire::{CallerName, Code, Problem};
 
 use crate::callers::{Caller, Callers};
@@ -75,9 +76,12 @@ impl Sessions {
         if callers.with_token(&maker.name).is_none() {
             return Err(Problem::new(
                 Code::FORBIDDEN,
-                format!("`{}` may not make links to the dashboard.", maker.name),
+                format!("`{}` may not create dashboard links.", maker.name),
             )
-            .hint("Make it with a token: kapelle dashboard"));
+            .hint(wire::hint![
+                "Create one with a token: ",
+                Step::terminal("dashboard")
+            ]));
         }
         let secret = random_hex(32)?;
         let mut links = lock(&self.links);
@@ -192,9 +196,9 @@ fn now() -> i64 {
 fn used_up() -> Problem {
     Problem::new(
         Code::UNAUTHENTICATED,
-        "This link was used already, or is older than a minute.",
+        "This link has already been used, or is more than a minute old.",
     )
-    .hint("Make a new one: kapelle dashboard")
+    .hint(wire::hint!["Open a new one: ", Step::terminal("dashboard")])
 }
 
 fn hash(secret: &str, token: &str) -> [u8; 32] {

@@ -23,7 +23,7 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "A subscription has 1 to {} topics, not {}.",
+                "A subscription can have 1 to {} topics; this one has {}.",
                 limits::FEED_TOPICS_MAX,
                 topics.len()
             ),

@@ -26,7 +26,7 @@ mod rows;
 
 pub use rows::{
     Attempt, Batch, CallRecord, Counts, Job, JobChange, JobEnd, JobWrite, JobsPage, JobsWanted,
-    Key, Lease, Parts, Purged, QueueState,
+    Key, Lease, Like, Parts, Purged, QueueState,
 };
 
 /// What a hub needs that outlives it.
@@ -86,6 +86,12 @@ pub trait JobStore: Send + Sync {
     /// The jobs that were asked for as one.
     fn batch(&self, id: &str) -> Reading<Option<Batch>>;
 
+    /// Jobs whose ids begin so.
+    fn like(&self, like: Like) -> Reading<Vec<String>>;
+
+    /// Batches of jobs whose ids begin so.
+    fn batches_like(&self, like: Like) -> Reading<Vec<String>>;
+
     /// Forgets jobs that ended before that time, and how they went; gives how many. Without
     /// `with_dead`, those that wait for a person's decision stay.
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64>;
@@ -104,6 +110,12 @@ pub trait HistoryStore: Send + Sync {
 
     /// Newest first.
     fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>>;
+
+    /// Calls whose ids begin so.
+    fn like(&self, like: Like) -> Reading<Vec<String>>;
+
+    /// Notes who took back what these calls changed; nobody: it stands again. Calls that are not there are passed over.
+    fn undone(&self, calls: Vec<CallId>, by: Option<CallId>);
 
     /// Forgets the calls that were asked before that time; without one, all.
     fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged>;
@@ -164,7 +176,10 @@ impl Future for Stored {
 fn gone() -> Problem {
     Problem::new(
         Code::STORE_FAILED,
-        "The store was closed before it had stored this.",
+        "The hub stopped before this was stored.",
     )
-    .hint("Start the hub again: kapelle serve")
+    .hint(wire::hint![
+        "Start it again: ",
+        wire::Step::terminal("serve")
+    ])
 }

@@ -184,7 +184,10 @@ impl Supervisor {
                 if usable && instance.app != request.app {
                     return Err(Problem::new(
                         Code::NAME_TAKEN,
-                        format!("`{name}` is a running {}.", instance.app),
+                        format!(
+                            "`{name}` is already the name of a running {}.",
+                            instance.app
+                        ),
                     )
                     .hint("Choose another name."));
                 }
@@ -291,9 +294,9 @@ fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
     entry.app.clone().ok_or_else(|| {
         Problem::new(
             Code::NOT_SUPPORTED,
-            format!("The hub does not know how {} is started.", entry.title),
+            format!("The hub cannot start {}.", entry.title),
         )
-        .hint("Start the program yourself; its bridge announces itself.")
+        .hint("Start the program yourself; its bridge then connects by itself.")
     })
 }
 
@@ -303,9 +306,9 @@ fn check_name(name: &InstanceName) -> Result<(), Problem> {
     }
     Err(Problem::new(
         Code::ARGUMENTS_INVALID,
-        format!("`{name}` cannot be an instance's name."),
+        format!("`{name}` is not a valid instance name."),
     )
-    .hint("`hub` stands for the hub itself. Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+    .hint("Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit. `hub` is taken: it means the hub itself."))
 }
 
 fn check_labels(labels: &[String]) -> Result<(), Problem> {
@@ -316,9 +319,9 @@ fn check_labels(labels: &[String]) -> Result<(), Problem> {
     Err(Problem::new(
         Code::ARGUMENTS_INVALID,
         format!(
-            "An instance has at most {} labels, each a plain word.",
+            "An instance can have up to {} labels, each a single word.",
             limits::INSTANCE_LABELS_MAX
         ),
     )
-    .hint("Use letters, digits, `-`, `_` and `.`, at most 64, a letter or digit first."))
+    .hint("Use up to 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit."))
 }

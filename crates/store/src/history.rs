@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use hub::journal::Wanted;
-use hub::store::{CallRecord, HistoryStore, Purged, Reading};
+use hub::store::{CallRecord, HistoryStore, Like, Purged, Reading};
 use rusqlite::{Connection, params};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -19,7 +19,7 @@ use crate::jobs::row::ms;
 use crate::queue::{Linger, Room};
 use crate::readers::Readers;
 use crate::writer::{Done, Fault, Table, Writer};
-use crate::{limits, problems};
+use crate::{like, limits, problems};
 
 mod purge;
 mod row;
@@ -29,6 +29,7 @@ pub(crate) const FORM: Form = Form {
     steps: &[
         include_str!("history/schema-1.sql"),
         include_str!("history/schema-2.sql"),
+        include_str!("history/schema-3.sql"),
     ],
 };
 
@@ -137,6 +138,26 @@ impl HistoryStore for History {
     fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>> {
         self.readers
             .ask(move |connection| row::list(connection, &wanted))
+    }
+
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        self.readers
+            .ask(move |connection| like::ids(connection, "calls", &like))
+    }
+
+    fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
+        self.writer.task(move |connection| {
+            let by = by.as_ref().map(CallId::as_str);
+            let noted = calls.iter().try_for_each(|call| {
+                connection
+                    .prepare_cached("UPDATE calls SET undone_by = ?2 WHERE id = ?1")?
+                    .execute(params![call.as_str(), by])
+                    .map(drop)
+            });
+            if let Err(error) = noted {
+                tracing::warn!(%error, "it is not noted that calls were taken back");
+            }
+        });
     }
 
     fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged> {

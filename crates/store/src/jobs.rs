@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use hub::store::{
-    Attempt, Batch, Counts, Job, JobStore, JobWrite, JobsPage, JobsWanted, Parts, QueueState,
+    Attempt, Batch, Counts, Job, JobStore, JobWrite, JobsPage, JobsWanted, Like, Parts, QueueState,
     Reading, Stored,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -18,7 +18,7 @@ use crate::file::{self, Form};
 use crate::queue::{Linger, Room};
 use crate::readers::{Fault, Readers};
 use crate::writer::{self, Done, Table, Writer};
-use crate::{limits, problems};
+use crate::{like, limits, problems};
 
 mod list;
 pub(crate) mod row;
@@ -219,6 +219,16 @@ impl JobStore for Jobs {
         let id = id.to_owned();
         self.readers
             .ask(move |connection| row::batch(connection, &id))
+    }
+
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        self.readers
+            .ask(move |connection| like::ids(connection, "jobs", &like))
+    }
+
+    fn batches_like(&self, like: Like) -> Reading<Vec<String>> {
+        self.readers
+            .ask(move |connection| like::ids(connection, "batches", &like))
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {

@@ -21,6 +21,7 @@ use wire::Problem;
 mod file;
 mod history;
 mod jobs;
+mod like;
 mod limits;
 mod problems;
 mod queue;

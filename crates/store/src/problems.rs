@@ -18,7 +18,7 @@ pub(crate) fn failed(path: &Path, error: &Error) -> Problem {
                 Code::STORE_FAILED,
                 format!("{} cannot be read or written: {error}.", path.display()),
             )
-            .hint("Look at the disk and at the log of the hub; then try again.")
+            .hint("Check the disk and the hub's log, then try again.")
         }
     }
 }
@@ -26,8 +26,12 @@ pub(crate) fn failed(path: &Path, error: &Error) -> Problem {
 /// A file that is left as it is.
 pub(crate) fn unusable(path: &Path, why: &str) -> Problem {
     let path = path.display();
-    Problem::new(Code::STORE_UNUSABLE, format!("{path} {why}. It was left as it is.")).hint(format!(
-        "Put a copy of it from a backup there, or begin anew without what it holds: mv {path} {path}.old"
+    Problem::new(
+        Code::STORE_UNUSABLE,
+        format!("{path} {why}. It was left unchanged."),
+    )
+    .hint(format!(
+        "Restore it from a backup, or start afresh without its contents: mv {path} {path}.old"
     ))
 }
 
@@ -36,11 +40,11 @@ pub(crate) fn newer(path: &Path, version: i64, known: usize) -> Problem {
     Problem::new(
         Code::STORE_UNUSABLE,
         format!(
-            "{path} was written by a newer Kapelle (its form is {version}; this one knows up to {known}). It was left as it is."
+            "{path} was written by a newer Kapelle (format {version}; this one reads up to {known}). It was left unchanged."
         ),
     )
     .hint(format!(
-        "Run the newer Kapelle again, or begin anew without what the file holds: mv {path} {path}.newer"
+        "Use the newer Kapelle, or start afresh without the file's contents: mv {path} {path}.newer"
     ))
 }
 
@@ -48,11 +52,11 @@ pub(crate) fn busy(path: &Path) -> Problem {
     Problem::new(
         Code::STORE_BUSY,
         format!(
-            "More waits to be stored than the disk of {} takes.",
+            "The disk of {} cannot keep up with what is waiting to be stored.",
             path.display()
         ),
     )
-    .hint("Try again in a moment; nothing was stored.")
+    .hint("Nothing was stored. Try again in a moment.")
 }
 
 pub(crate) fn closed() -> Problem {
@@ -60,7 +64,10 @@ pub(crate) fn closed() -> Problem {
         Code::STORE_FAILED,
         "The store is closed: the hub is stopping.",
     )
-    .hint("Start it again: kapelle serve")
+    .hint(wire::hint![
+        "Start it again: ",
+        wire::Step::terminal("serve")
+    ])
 }
 
 /// A row that is not what this program wrote.
@@ -70,5 +77,5 @@ pub(crate) fn strange_row(what: &str, error: &dyn std::fmt::Display) -> Problem 
         Code::STORE_FAILED,
         format!("A stored {what} cannot be read: {error}."),
     )
-    .hint("Something else has written into the store; the log has more.")
+    .hint("Another program may have written to the store; the log says more.")
 }

@@ -34,7 +34,7 @@ impl Readers {
                 .map_err(|error| {
                     Problem::new(
                         Code::INTERNAL,
-                        format!("No thread can be started: {error}."),
+                        format!("A thread could not be started: {error}."),
                     )
                 })?;
         }

@@ -114,7 +114,7 @@ impl<T: Table> Writer<T> {
             .map_err(|error| {
                 Problem::new(
                     Code::INTERNAL,
-                    format!("No thread can be started: {error}."),
+                    format!("A thread could not be started: {error}."),
                 )
             })?;
         Ok(Self {

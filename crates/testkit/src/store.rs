@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use hub::journal::Wanted;
 use hub::store::{
     Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite, JobsPage,
-    JobsWanted, Parts, Purged, QueueState, Reading, Stored, Stores,
+    JobsWanted, Like, Parts, Purged, QueueState, Reading, Stored, Stores,
 };
 use time::OffsetDateTime;
 use wire::{AppId, CallId, CallerName, Durability, JobStatus, Problem};
@@ -88,6 +88,18 @@ impl MemoryStore {
     }
 }
 
+fn those_like<'a>(
+    all: impl Iterator<Item = (&'a str, &'a CallerName)>,
+    like: &Like,
+) -> Vec<String> {
+    all.filter(|(id, caller)| {
+        id.starts_with(&like.prefix) && like.caller.as_ref().is_none_or(|own| own == *caller)
+    })
+    .take(like.limit)
+    .map(|(id, _)| id.to_owned())
+    .collect()
+}
+
 fn now<T: Send + 'static>(value: T) -> Reading<T> {
     Box::pin(std::future::ready(Ok(value)))
 }
@@ -159,6 +171,21 @@ impl JobStore for MemoryStore {
         now(self.lock().jobs.batch(id))
     }
 
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all = inner.jobs.all().map(|job| (job.id.as_str(), &job.caller));
+        now(those_like(all, &like))
+    }
+
+    fn batches_like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all = inner.jobs.batches();
+        now(those_like(
+            all.map(|batch| (batch.id.as_str(), &batch.caller)),
+            &like,
+        ))
+    }
+
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {
         let mut inner = self.lock();
         now(inner.jobs.forget(|job| {
@@ -203,6 +230,33 @@ impl HistoryStore for MemoryStore {
                 && wanted.before.as_ref().is_none_or(|id| view.call_id < *id)
         });
         now(fits.take(wanted.limit).cloned().collect())
+    }
+
+    fn like(&self, like: Like) -> Reading<Vec<String>> {
+        let inner = self.lock();
+        let all: Vec<_> = inner.calls.values().map(|record| &record.view).collect();
+        let all: Vec<_> = all
+            .iter()
+            .map(|view| {
+                (
+                    view.call_id.as_str(),
+                    CallerName::from(view.caller.as_str()),
+                )
+            })
+            .collect();
+        now(those_like(
+            all.iter().map(|(id, caller)| (*id, caller)),
+            &like,
+        ))
+    }
+
+    fn undone(&self, calls: Vec<CallId>, by: Option<CallId>) {
+        let mut inner = self.lock();
+        for call in calls {
+            if let Some(record) = inner.calls.get_mut(&call) {
+                record.view.undone_by.clone_from(&by);
+            }
+        }
     }
 
     fn purge(&self, before: Option<OffsetDateTime>) -> Reading<Purged> {

@@ -66,6 +66,8 @@ pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
             app: "toy".into(),
             instance: "toy".into(),
             command: "toy.echo".to_owned(),
+            subject: Some("a toy".to_owned()),
+            undone_by: None,
             caller: "owner".to_owned(),
             status: Status::Failed,
             asked_at: hub::call::rfc3339(asked_at),

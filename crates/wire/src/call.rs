@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::hint::Door;
 use crate::id::{AppId, CallId, InstanceName};
 use crate::job::{Durability, Retry, Select};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// What a caller asks; the body of `POST /v1/calls`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +94,23 @@ impl CallRequest {
             labels: BTreeMap::new(),
             after: Vec::new(),
         }
+    }
+
+    /// Without the members that only say "nothing": clients that must fill in every member send an empty text.
+    #[must_use]
+    pub fn without_blanks(mut self) -> Self {
+        let is_nothing = |text: &str| matches!(text.trim(), "" | "null" | "None" | "undefined");
+        self.instance.take_if(|name| is_nothing(name.as_str()));
+        self.confirm.take_if(|value| is_nothing(value));
+        for text in [
+            &mut self.correlation_id,
+            &mut self.not_before,
+            &mut self.deadline,
+            &mut self.idempotency_key,
+        ] {
+            text.take_if(|text| text.trim().is_empty());
+        }
+        self
     }
 
     /// The first member that only a job can have and that is said.
@@ -181,6 +199,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What says that it failed because somebody stopped it, or because its time was up, has ended so. A hint in parts
+    /// is said as it is over HTTP.
+    #[must_use]
+    pub fn in_line(mut self) -> Self {
+        if let Some(problem) = &mut self.problem {
+            problem.hint = problem.hint_at(Door::Http);
+        }
+        if let (Status::Failed, Some(problem)) = (self.status, &self.problem) {
+            self.status = match &problem.code {
+                code if *code == Code::CANCELLED => Status::Cancelled,
+                code if *code == Code::TIMED_OUT => Status::TimedOut,
+                _ => Status::Failed,
+            };
+        }
+        self
+    }
+
     /// An end that did not come from the app: nothing but a status and the reason.
     #[must_use]
     pub fn without_value(status: Status, problem: Problem) -> Self {
@@ -228,6 +263,9 @@ pub struct Changes {
     /// How many more there were, beyond the bridge's bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<u64>,
+    /// Why the app has no undo step for it, where it has none: it opened another file, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cannot_undo: Option<String>,
 }
 
 impl Changes {
@@ -277,8 +315,14 @@ pub struct CallView {
     #[serde(default = "nowhere", skip_serializing_if = "is_nowhere")]
     pub instance: InstanceName,
     pub command: String,
+    /// What it is about, in a few words: a file, a thing, the first line of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub caller: String,
     pub status: Status,
+    /// The call that took back what this one changed, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<CallId>,
     /// Of a job: how durable it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<Durability>,
@@ -338,6 +382,8 @@ impl From<Outcome> for OutcomeBody {
 pub struct Behind {
     pub call_id: CallId,
     pub command: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub caller: String,
     pub running_ms: u64,
 }

@@ -69,6 +69,14 @@ name_type! {
     CallerName
 }
 
+impl InstanceName {
+    /// Whether a call that names no instance goes to this one, however many there are: it is named like its app.
+    #[must_use]
+    pub fn is_default_of(&self, app: &AppId) -> bool {
+        self.as_str() == app.as_str()
+    }
+}
+
 /// Characters of a name that people type: letters, digits, `-`, `_`, `.`; 1 to 64 of them, a letter
 /// or digit first. The same rule for apps, instances and callers.
 #[must_use]

@@ -105,6 +105,24 @@ pub struct InstanceView {
     pub notice: Option<String>,
 }
 
+impl InstanceView {
+    /// Which one is meant when none is named: the only one, else the one that is named like its app. One that is
+    /// reserved is never meant.
+    #[must_use]
+    pub fn meant(all: &[Self]) -> Option<&Self> {
+        let open: Vec<&Self> = all
+            .iter()
+            .filter(|one| one.reserved_for.is_none())
+            .collect();
+        if let [only] = open.as_slice() {
+            return Some(only);
+        }
+        let mut named = open.iter().filter(|one| one.name.is_default_of(&one.app));
+        // Of several apps each may have one of its name.
+        named.next().filter(|_| named.next().is_none()).copied()
+    }
+}
+
 /// What each process of an instance may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceLimits {

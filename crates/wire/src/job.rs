@@ -196,6 +196,9 @@ pub struct JobView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceName>,
     pub command: String,
+    /// What it is about, in a few words: a file, a thing, the first line of code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub caller: String,
     pub status: JobStatus,
     /// Why it waits, or why it is `dead`, for people.

@@ -11,6 +11,7 @@
 //! | [`call`] | a request, its way, its outcome |
 //! | [`job`] | a call that is stored before it runs |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
+//! | [`hint`] | the next thing to do, in the language of each door |
 //! | [`event`] | what the feed tells, about which topics, and where in it one stands |
 //! | [`instance`] | a running copy of an app, as the hub sees it |
 //! | [`job`] | how far a durable call is, and how safely it is stored |
@@ -22,6 +23,7 @@ pub mod call;
 pub mod command;
 pub mod event;
 pub mod frame;
+pub mod hint;
 pub mod id;
 pub mod instance;
 pub mod job;
@@ -34,6 +36,7 @@ pub use call::{
 };
 pub use command::{CommandSpec, Effect, Repeatable, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
+pub use hint::{Door, Hint, Opt, Step};
 pub use id::{AppId, CallId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
 pub use job::{Durability, JobChange, JobPage, JobStatus, JobView};

@@ -1,4 +1,5 @@
 // What the page says beside what it shows: short notices that go by themselves, read aloud by screen readers.
+import { hintOf } from './hint';
 import type { Problem } from './wire';
 
 /** Long enough to read two sentences; a notice about a fault stays until it is closed. */
@@ -24,7 +25,7 @@ class Say {
   }
 
   bad(problem: Problem): void {
-    this.#put(problem.message, problem.hint ?? '', true);
+    this.#put(problem.message, hintOf(problem), true);
   }
 
   close(id: number): void {

@@ -132,7 +132,7 @@ def test_a_call_is_reverted_when_nothing_came_after_it(blender):
     assert told["reverted"] == last and [one["call"] for one in told["undone"]] == [last]
     assert "B" not in names(blender) and "A" in names(blender)
     problem = blender.problem("history.revert", {"id": last})
-    assert "undone already" in problem["message"] and "redo" in problem["hint"]
+    assert "already been undone" in problem["message"] and "redo" in problem["hint"]
 
 
 def test_what_came_after_is_listed_and_taken_only_on_demand(blender):
@@ -189,7 +189,7 @@ def test_what_was_undone_and_overwritten_stays_undone(blender):
     blender.run("history.undo")
     create(blender, "B")
     assert {c["call"]: c["undone"] for c in calls(blender, limit=2)}[gone] is True
-    assert "undone already" in blender.problem("history.revert", {"id": gone})["message"]
+    assert "already been undone" in blender.problem("history.revert", {"id": gone})["message"]
 
 
 def test_an_undo_by_the_artist_is_seen(blender):

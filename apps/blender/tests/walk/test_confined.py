@@ -113,6 +113,11 @@ bad
     ]
     link = stage.folder / "project" / "link"
     assert stage.http.eval(source % ([str(path) for path in paths], str(link))) == []
+    token = stage.home / "tokens" / "owner"
+    stage.http.eval("import os\nos.chmod(%r, 0o666)" % str(token))
+    assert token.stat().st_mode & 0o777 == 0o600
+    copied = "import shutil\nshutil.copy(%r, %r)" % (str(bridge), str(stage.folder / "project" / "copied"))
+    assert stage.http.eval(copied) and (stage.folder / "project" / "copied").is_file()
 
 
 @pytest.mark.one_blender
@@ -162,6 +167,28 @@ def test_it_works_where_it_may(stage):
     assert Path(own["path"]).is_file()
     http.run("history.undo")
     assert not list((stage.home / "run" / "confined").glob("*/renders/*")), "what a render leaves"
+
+
+@pytest.mark.one_blender
+def test_it_opens_a_file_with_what_lies_beside_it_and_shows_itself(stage, tmp_path):
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    (folder / "beside.txt").write_text("there")
+    stage.http.run("file.new", instance="stage")
+    stage.http.run("file.save", path="mine.blend", copy=True, instance="stage")
+    mine = stage.home / "files" / "mine.blend"
+    assert mine.is_file(), "where a relative path leads"
+    (folder / "shot.blend").write_bytes(mine.read_bytes())
+    stage.start(stage.program, "shot", confined=True, file=str(folder / "shot.blend"))
+    assert stage.http.eval("open(%r).read()" % str(folder / "beside.txt"), instance="shot") == "there"
+    assert stage.http.eval("bpy.data.filepath", instance="shot") == str(folder / "shot.blend")
+    shown = stage.http.run("viewport.screenshot", instance="shot")
+    assert Path(shown["path"]).parent == stage.home / "screenshots", shown
+    assert stage.http.request("DELETE", "/v1/instances/shot").status == 200
+    left = stage.http.get("/v1/instances")["instances"]
+    own = [one for one in (stage.home / "run" / "confined").iterdir() if one.is_dir()]
+    wait_until(lambda: len(list((stage.home / "run" / "confined").glob("*.link"))) == 1, 20, "the end of its folder")
+    assert len([one for one in left if one["confined"]]) == 1, (left, own)
 
 
 @pytest.mark.one_blender
@@ -240,6 +267,11 @@ def test_what_the_config_no_longer_allows_is_not_open_any_more(new_hub, program,
     hub.http.run("object.create", kind="cube", name="Kept", instance="stage")
     read = "open(%r).read()" % str(project / "a.txt")
     assert hub.http.eval(read, instance="stage") == "allowed"
+    # One that is not confined is told the folders of today.
+    open_pid = hub.start(program, "open")["pid"]
+    writer = hub.caller("writer", "read", "write")
+    save = {"path": str(project / "scene.blend"), "copy": True}
+    assert writer.call("file.save", save, instance="open")["status"] == "succeeded"
     hub.kill()
     (hub.home / "config.toml").write_text("")
     hub.serve()
@@ -247,6 +279,19 @@ def test_what_the_config_no_longer_allows_is_not_open_any_more(new_hub, program,
     wait_until(lambda: hub.http.instance("stage")["state"] == "idle", 60, "its return")
     assert hub.http.eval("'Kept' in bpy.data.objects", instance="stage") is True
     assert "PermissionError" in hub.http.code(read, instance="stage")["problem"]["message"]
+    told = writer.__class__(hub.url, writer.token).call("file.save", dict(save, overwrite=True), instance="open")
+    assert (told["status"], told["problem"]["code"]) == ("failed", "path_refused"), told
+    assert hub.http.instance("open")["pid"] == open_pid
+    # A hub whose port somebody else has taken: the walls let it dial no other.
+    address = json.loads((hub.home / "run" / "hub.json").read_text())["bridge"]
+    pid = hub.http.instance("stage")["pid"]
+    hub.kill()
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
+        hub.serve()
+        wait_until(lambda: hub.http.instance("stage")["pid"] != pid, 60, "its restart")
+        wait_until(lambda: hub.http.instance("stage")["state"] == "idle", 60, "its return")
+    assert hub.http.instance("stage")["confined"] is True
+    assert hub.http.eval("'Kept' in bpy.data.objects", instance="stage") is True
 
 
 @pytest.mark.one_blender
@@ -361,13 +406,21 @@ def test_a_confined_child_imports_packs_and_reads_nothing_else(new_hub, program,
     project = tmp_path / "project"
     project.mkdir()
     hub = new_hub()
+    hub.close()
+    (hub.home / "config.toml").write_text("[files]\nroots = [%s]\n" % json.dumps(str(project)))
+    hub.serve()
     hub.start(program, "open")
     token = hub.home / "tokens" / "owner"
     hub.http.eval(MODEL % (str(project), str(token)))
     found = hub.http.eval(IMPORT % (str(project / "model.fbx"), "fbx"))
     assert "error" not in found and len(found["objects"]) == 1, found
-    assert found["images"] == [["good.png", True]], found
+    assert [(Path(path).name, packed) for path, packed in found["images"]] == [("good.png", True)], found
     assert any("bad" in note for note in found["notes"]), found
+    # Who may not run code imports by that child; then it is an import like any other.
+    writer = hub.caller("writer", "read", "write")
+    told = writer.call("file.import", {"path": str(project / "model.fbx")})
+    assert told["status"] == "succeeded" and told["value"]["objects"], told
+    assert any("bad.png" in record["text"] for record in told["output"]["logs"]), told
     # What it is to read itself is out of its reach: a buffer that is a token.
     size = token.stat().st_size // 12 * 12
     gltf = {
@@ -386,5 +439,7 @@ def test_a_confined_child_imports_packs_and_reads_nothing_else(new_hub, program,
     hub.environment["KAPELLE_CONFINE"] = "off"
     hub.serve()
     hub.start(program, "open")
+    told = writer.__class__(hub.url, writer.token).call("file.import", {"path": str(project / "model.fbx")})
+    assert told["status"] == "failed" and "KAPELLE_CONFINE" in told["problem"]["message"], told
     found = hub.http.eval(IMPORT % (str(project / "model.fbx"), "fbx"))
     assert found["error"].startswith("not_supported") and "KAPELLE_CONFINE" in found["error"], found

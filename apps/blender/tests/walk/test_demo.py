@@ -88,7 +88,11 @@ def test_a_second_time_is_quick_and_tells_people_what_it_did(place, first):
     for path in files_of(first[0].json).values():
         assert path in again.out, again
     assert "kapelle code blender" in again.err, "the next step"
-    assert len(place.document("status")["instances"]) == 1
+    (demo,) = place.document("status")["instances"]
+    assert demo["name"] == "demo" and demo["reserved_for"].startswith("demo")
+    refused = place.document("code", "blender", "-c", "1", code=3)
+    assert refused["code"] == "no_instance", "no call lands there that does not name it"
+    assert place.document("code", "blender", "-i", "demo", "-c", "1")["value"] == 1
 
 
 @pytest.mark.one_blender

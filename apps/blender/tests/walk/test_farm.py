@@ -322,7 +322,7 @@ def test_everything_goes_on_after_the_hub_was_killed(farm, tmp_path):
         _out, said = leaving.communicate(timeout=30)
     finally:
         leaving.kill()
-    assert leaving.returncode == 3 and b"goes on as soon as a hub runs" in said, said
+    assert leaving.returncode == 3 and b"resumes as soon as a hub is running" in said, said
     there = {name: os.stat(out / name).st_mtime_ns for name in frames_in(out)}
     assert 2 <= len(there) < 8
     farm.serve()

@@ -23,7 +23,7 @@ def test_over_its_memory_the_call_is_told_and_blender_comes_back(program, new_hu
     assert outcome["status"] == "interrupted", outcome
     problem = outcome["problem"]
     assert problem["code"] == "memory_exceeded" and problem["details"]["limit_mb"] == 1000, problem
-    assert problem["details"]["held_mb"] > 1000 and "--memory 2000MB" in problem["hint"], problem
+    assert problem["details"]["held_mb"] > 1000 and '"memory_mb": 2000' in problem["hint"], problem
 
     wait_until(lambda: hub.http.instance("blender")["state"] == "idle", 90.0, "the new process")
     after = hub.http.instance("blender")
@@ -43,7 +43,7 @@ def test_over_its_time_it_leaves_with_a_copy_and_says_why(program, new_hub):
     assert outcome["output"]["stdout"] == "began\n"
     wait_until(lambda: hub.http.instance("blender")["state"] == "disconnected", what="its leaving")
     view = hub.http.instance("blender")
-    assert "which is its limit" in view["why"] and view["restarts"] == 0
+    assert "its time limit" in view["why"] and view["restarts"] == 0
     wait_until(lambda: not [pid for pid in hub.leftovers() if pid != hub.process.pid], what="the end of the process")
     copies = hub.http.get("/v1/recovery")["copies"]
     assert copies and copies[0]["instance"] == "blender", copies

@@ -195,6 +195,7 @@ def test_an_unknown_setting_keeps_the_hub_from_starting(terminal):
     (terminal.home / "config.toml").write_text('[files]\nrotos = ["/data"]\n')
     done = terminal.kapelle("serve", "--listen", "127.0.0.1:0", "--json")
     assert done.code != 0 and "rotos" in done.json["message"] + (done.json.get("hint") or ""), done
+    assert done.json["code"] == "config_invalid" and "configuration" in done.json["title"], done
 
 
 def test_verbs_that_only_look_start_nothing(terminal):

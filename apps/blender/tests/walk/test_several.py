@@ -22,11 +22,9 @@ def pair(two):
 
 
 @pytest.mark.one_blender
-def test_without_a_name_nothing_is_picked(pair):
-    problem = pair.ask("code.run", {"code": "1"}).problem(409, "instance_ambiguous")
-    assert "blender" in problem["message"] and "second" in problem["message"]
-    assert problem["details"]["instances"] == ["blender", "second"]
-    pair.ask("code.run", {"code": "1"}, check_only=True).problem(409, "instance_ambiguous")
+def test_without_a_name_the_one_named_like_its_app_is_meant(pair):
+    assert pair.ask("code.run", {"code": "1"}).json["instance"] == "blender"
+    assert pair.ask("code.run", {"code": "1"}, check_only=True).json["instance"] == ["blender"]
 
 
 def test_each_is_reached_by_its_name(pair):

@@ -147,6 +147,74 @@ def test_yes_is_said_where_a_person_must_confirm(stage):
         stage.environment.pop("KAPELLE_TOKEN")
 
 
+def test_what_was_done_is_undone_redone_and_reverted(stage):
+    made = stage.document("run", "blender", "object.create", "kind=monkey", "name=Suzy")
+    calls = stage.document("history", "--limit", "3")["calls"]
+    assert calls[0]["call_id"] == made["call_id"] and "monkey" in calls[0]["subject"]
+    listed = stage.kapelle("history", "--limit", "1")
+    short = listed.out.splitlines()[1].split()[2]
+    assert len(short) < 20 and short in made["call_id"], listed
+
+    undone = stage.kapelle("undo")
+    assert undone.code == 0 and "object.create" in undone.out, undone
+    told = stage.document("history", short)
+    assert told["call_id"] == made["call_id"] and told["undone_by"], told
+    assert [one["name"] for one in told["changes"]["added"] if one["type"] == "object"] == ["Suzy"]
+    shown = stage.kapelle("history", short)
+    assert "Suzy" in shown.out and told["undone_by"] in shown.out, shown
+    assert stage.http.run("object.list")["total"] == 3
+
+    assert stage.kapelle("redo").code == 0
+    assert "undone_by" not in stage.document("history", short)
+    assert stage.http.run("object.list")["total"] == 4
+    assert stage.document("revert", short.lower())["value"]["reverted"] == made["call_id"]
+    assert stage.http.run("object.list")["total"] == 3
+    again = stage.kapelle("revert", short, "--json")
+    assert again.code == 1 and "already been undone" in again.json["message"]
+
+
+def test_ids_are_found_by_their_beginning_over_http_too(stage):
+    made = stage.document("code", "blender", "-c", "41 + 1")
+    job = stage.document("code", "blender", "-c", "2", "--job")
+    for whole, path in [(made["call_id"], "/v1/calls/"), (job["call_id"], "/v1/calls/"), (job["call_id"], "/v1/jobs/")]:
+        unique = whole[:-2]
+        for typed in (unique, unique.removeprefix("call_"), whole):
+            assert stage.http.get(path + typed).json["call_id"] == whole
+    problem = stage.http.get("/v1/calls/call_0").problem(409, "id_ambiguous")
+    assert len(problem["details"]["candidates"]) > 1 and problem["details"]["candidates"][0] in problem["hint"]
+    assert stage.kapelle("history", "call_0").code == 2
+    assert stage.kapelle("cancel", job["call_id"][:-1]).code == 0
+
+
+def test_the_token_and_blobs_are_there_to_be_read(stage, tmp_path):
+    done = stage.kapelle("token", "show")
+    assert done.out == (stage.home / "tokens" / "owner").read_text().strip() + "\n"
+    (tmp_path / "bytes").write_bytes(b"\x00\xff" * 5)
+    name = stage.kapelle("blob", "put", str(tmp_path / "bytes")).out.strip()
+    out = tmp_path / "copy"
+    assert stage.kapelle("blob", "get", name[:15], "-o", str(out)).code == 0
+    assert out.read_bytes() == b"\x00\xff" * 5
+    again = stage.kapelle("blob", "get", name, "-o", str(out))
+    assert again.code != 0 and "exist" in again.err, "a file that is there stays as it is"
+
+
+def test_hints_speak_the_language_of_their_door(stage):
+    slow = ["code", "blender", "-c", ENDLESS, "-t", "0.2", "--json"]
+    hint = stage.kapelle(*slow).json["problem"]["hint"]
+    assert "-t" in hint and "timeout_ms" not in hint, hint
+    over_http = stage.http.ask("code.run", {"code": ENDLESS}, timeout_ms=200).json["problem"]["hint"]
+    assert "timeout_ms" in over_http and "-t" not in over_http, over_http
+
+
+def test_a_batch_says_why_a_call_failed(stage, tmp_path):
+    calls = [("object.create", {"kind": "cube"}), ("object.delete", {"name": "Nobody"}), ("scene.get", {})]
+    lines = [json.dumps({"app": "blender", "command": command, "args": args}) for command, args in calls]
+    (tmp_path / "calls").write_text("\n".join(lines))
+    done = stage.kapelle("batch", str(tmp_path / "calls"), "--on-error", "continue")
+    assert "not_found" in done.out and "Nobody" in done.out, done
+    assert all(len(line) < 200 for line in done.out.splitlines()), done
+
+
 def test_asking_and_going_then_looking_and_cancelling(stage):
     asked = stage.document("code", "blender", "--no-wait", "-c", ENDLESS)
     call_id = asked["call_id"]

@@ -19,14 +19,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Take over a Blender that already runs another add-on's server
 ///
-/// mcp-for-blender, blender-remote and Blender Lab's add-on run code for whoever connects. Kapelle uses
-/// that once: to load its own bridge beside them. The Blender then is an instance like any other, and
-/// the other add-on goes on working.
+/// mcp-for-blender, blender-remote and Blender Lab's add-on run code for anyone who connects. Kapelle uses
+/// that once, to load its own bridge beside them. The Blender then becomes an instance like any other, and
+/// the other add-on keeps working.
 #[derive(Args, Debug)]
 pub struct Adopt {
-    /// Where the other add-on listens on this machine [default: the known ports are tried]
+    /// The port the other add-on listens on [default: try the known ports]
     pub port: Option<u16>,
-    /// The instance's name [default: blender, with a number when it is taken]
+    /// A name for the instance [default: blender, numbered if it is taken]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -41,10 +41,10 @@ impl Adopt {
             return Err(problems::new(
                 Code::NOT_SUPPORTED,
                 format!(
-                    "On port {port} is {}, which cannot be adopted.",
+                    "Port {port} belongs to {}, which cannot be adopted.",
                     dialect.says()
                 ),
-                "Adopted can be mcp-for-blender, blender-remote and Blender Lab's add-on: kapelle doctor",
+                "You can adopt mcp-for-blender, blender-remote and Blender Lab's add-on. See what is listening: kapelle doctor",
             ));
         }
         let client = session.hub_or_start()?;
@@ -58,7 +58,7 @@ impl Adopt {
             return Err(problems::new(
                 Code::START_FAILED,
                 format!("The add-on on port {port} did not answer."),
-                "Its Blender may be busy, or in background, where some add-ons run nothing. Try again.",
+                "Its Blender may be busy, or running in the background, where some add-ons run nothing. Try again.",
             ));
         };
         if answer["status"] == "error" {
@@ -107,10 +107,10 @@ fn nobody(ports: &[u16]) -> Box<Problem> {
     problems::new(
         Code::NOT_FOUND,
         format!(
-            "No add-on that can be adopted answers on port {}.",
+            "No add-on that can be adopted answered on port {}.",
             ports.join(", ")
         ),
-        "Start its server in Blender and say its port: kapelle adopt PORT",
+        "Start its server in Blender and name its port: kapelle adopt PORT",
     )
 }
 
@@ -169,9 +169,9 @@ fn wait(client: &Client, before: &[String]) -> Result<InstanceView, Box<Problem>
     Err(problems::new(
         Code::START_FAILED,
         format!(
-            "The bridge was loaded and did not connect within {} s.",
+            "The bridge was loaded but did not connect within {} s.",
             CONNECT_TIMEOUT.as_secs()
         ),
-        "Look into Blender's console; its panel (sidebar, tab Kapelle) says why. Is it another copy that runs there already?",
+        "Blender's console and its panel (sidebar, tab Kapelle) say why. Another copy of the bridge may be running there already.",
     ))
 }

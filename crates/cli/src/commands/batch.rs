@@ -2,53 +2,55 @@ use std::io::{self, Write};
 
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
-use wire::batch::{BatchOutcome, BatchStatus, OnError};
-use wire::call::Wait;
+use wire::batch::{BatchOutcome, BatchStatus};
 use wire::problem::exit;
-use wire::{BatchRequest, BatchView, CallRequest, Durability, Problem};
+use wire::{BatchView, CallView, Door, Problem};
 
 use crate::answer::{Answer, Answered};
 use crate::client::{Client, segment};
+use crate::commands::jobs::about;
+use crate::ids::{self, Short};
 use crate::keyvalue::read_text;
 use crate::session::{Session, typed};
 use crate::ui::{BAD, FAINT, GOOD, Ui};
 use crate::{outcome, problems};
 
+/// A value that is shown beside its call; a longer one is in the history.
+const VALUE_CHARS_MAX: usize = 60;
+
 /// Run several calls as one
 ///
-/// FILE has a JSON array of calls, or one call on each line, as `POST /v1/calls` takes them:
+/// FILE holds a JSON array of calls, or one call per line, in the form that `POST /v1/calls` takes:
 /// `{"app": "blender", "command": "object.create", "args": {"kind": "cube"}}`. All are checked before the
-/// first one runs; they run one after the other, and what they change in an app is one undo step there.
+/// first one runs. They run one after the other, and their changes in an app become a single undo step.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  kapelle batch scene.jsonl --on-error continue\n  jq -c '.[]' shots.json | kapelle batch - --job"
 )]
 pub struct Batch {
-    /// A file with the calls; `-` reads it from stdin.
+    /// The file with the calls; `-` for stdin.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: String,
-    /// After a call that does not succeed: run none of the others, or all of them.
+    /// What to do with the remaining calls when one does not succeed.
     #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"], default_value = "stop")]
     pub on_error: String,
-    /// Make jobs of them, stored together or not at all.
+    /// Make them jobs, stored all together or not at all.
     #[arg(long)]
     pub job: bool,
-    /// Ask and go: print the ids, and let it run.
+    /// Print the ids and return without waiting for the end.
     #[arg(long)]
     pub no_wait: bool,
 }
 
 impl Batch {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        let request = BatchRequest {
-            calls: calls(&read_text(&self.file)?)?,
-            on_error: match self.on_error.as_str() {
-                "continue" => OnError::Continue,
-                _ => OnError::Stop,
-            },
-            wait: Wait::Forever(!self.no_wait),
-            durable: self.job.then(Durability::default),
-        };
+        // As they were written: the hub reads them as it reads any body, and says what is wrong with one.
+        let request = json!({
+            "calls": calls(&read_text(&self.file)?)?,
+            "on_error": self.on_error,
+            "wait": !self.no_wait,
+            "durable": self.job,
+        });
         let client = session.hub_or_start()?;
         shown(client.post_within("/v1/batches", &request, None)?)
     }
@@ -56,7 +58,7 @@ impl Batch {
 
 /// How a batch stands.
 pub(crate) fn show(client: &Client, id: &str) -> Answered {
-    let id = segment("id of a batch", id)?;
+    let id = segment("batch id", id)?;
     shown(client.get(&format!("/v1/batches/{id}"))?)
 }
 
@@ -65,11 +67,11 @@ fn shown(document: Value) -> Answered {
     Ok(Box::new(Ran { document, view }))
 }
 
-fn calls(text: &str) -> Result<Vec<CallRequest>, Box<Problem>> {
+fn calls(text: &str) -> Result<Vec<Value>, Box<Problem>> {
     let wrong = |error: &dyn std::fmt::Display| {
         problems::usage(
             format!("The calls cannot be read: {error}."),
-            "Write a JSON array of calls, or one call on each line.",
+            "Write a JSON array of calls, or one call per line.",
         )
     };
     if text.trim_start().starts_with('[') {
@@ -96,25 +98,22 @@ impl Answer for Ran {
     }
 
     fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ids = self.view.outcomes.iter().filter_map(|one| match one {
+            BatchOutcome::Call(call) => Some(call.call_id.as_str()),
+            BatchOutcome::Forgotten { call_id } => Some(call_id.as_str()),
+            BatchOutcome::Refused { .. } => None,
+        });
+        let short = Short::of(ids);
         for one in &self.view.outcomes {
             match one {
-                BatchOutcome::Call(call) => {
-                    let value = call.outcome.as_ref().map(|outcome| json!(outcome.value));
-                    let value = value.filter(|value| !value.is_null());
-                    writeln!(
-                        out,
-                        "{} {}  {}  {}",
-                        call.call_id,
-                        call.command,
-                        outcome::status_words(call),
-                        value.map(|value| value.to_string()).unwrap_or_default()
-                    )?;
-                }
+                BatchOutcome::Call(call) => write_call(out, &short, call)?,
                 BatchOutcome::Forgotten { call_id } => {
-                    writeln!(out, "{call_id} {FAINT}is not remembered any more{FAINT:#}")?;
+                    let id = short.show(call_id.as_str());
+                    writeln!(out, "{id}  {FAINT}no longer in the history{FAINT:#}")?;
                 }
                 BatchOutcome::Refused { problem } => {
-                    writeln!(out, "{BAD}{}{BAD:#}: {}", problem.code, problem.message)?;
+                    writeln!(out, "{BAD}refused{BAD:#}")?;
+                    write_problem(out, problem)?;
                 }
             }
         }
@@ -124,16 +123,19 @@ impl Answer for Ran {
     fn remarks(&self, ui: Ui) {
         if self.view.status == BatchStatus::Running {
             let id = &self.view.batch_id;
-            ui.say(format_args!("it goes on: kapelle jobs show {id}"));
+            ui.say(format_args!(
+                "still running; see it with kapelle jobs show {}",
+                ids::short(id)
+            ));
         }
         if self.view.waiting > 0 {
             ui.say(format_args!(
-                "{} calls wait for those before",
+                "{} calls are waiting for the ones before",
                 self.view.waiting
             ));
         }
         if self.view.not_run > 0 {
-            ui.warn(format_args!("{} calls were not run", self.view.not_run));
+            ui.warn(format_args!("{} calls did not run", self.view.not_run));
         }
         if self.view.status == BatchStatus::Succeeded {
             ui.say(format_args!("{GOOD}all succeeded{GOOD:#}"));
@@ -145,5 +147,37 @@ impl Answer for Ran {
             BatchStatus::Failed => exit::FAILED,
             _ => 0,
         }
+    }
+}
+
+/// One line for a call that worked, with a short value; below it why one did not.
+fn write_call(out: &mut dyn Write, short: &Short, call: &CallView) -> io::Result<()> {
+    let outcome = call.outcome.as_ref();
+    let value = outcome.and_then(|outcome| match &outcome.value {
+        Value::String(text) if !text.contains('\n') => Some(text.clone()),
+        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    });
+    let value = value.filter(|text| text.chars().count() <= VALUE_CHARS_MAX);
+    writeln!(
+        out,
+        "{}  {}{}  {}{}",
+        short.show(call.call_id.as_str()),
+        call.command,
+        about(call.subject.as_deref()),
+        outcome::status_words(call),
+        value.map_or_else(String::new, |value| format!(": {value}"))
+    )?;
+    match outcome.and_then(|outcome| outcome.problem.as_ref()) {
+        Some(problem) => write_problem(out, problem),
+        None => Ok(()),
+    }
+}
+
+fn write_problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
+    writeln!(out, "  {}: {}", problem.code, problem.message)?;
+    match problem.hint_at(Door::Terminal) {
+        Some(hint) => writeln!(out, "  {FAINT}{hint}{FAINT:#}"),
+        None => Ok(()),
     }
 }

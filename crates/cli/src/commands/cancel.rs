@@ -2,16 +2,16 @@ use clap::Args;
 use wire::call::CallView;
 
 use crate::answer::{Answered, Shown};
-use crate::outcome;
 use crate::session::{Session, typed};
+use crate::{ids, outcome};
 
 /// Cancel a call
 ///
-/// One that waits ends at once; one that runs is interrupted. Code that cannot be interrupted goes on
-/// until it returns, and the instance shows as wedged meanwhile.
+/// A waiting call ends at once; a running one is interrupted. Code that cannot be interrupted carries on
+/// until it returns; until then the instance is shown as wedged.
 #[derive(Args, Debug)]
 pub struct Cancel {
-    /// Which call.
+    /// The call, by its id or the beginning of it.
     #[arg(value_name = "CALL_ID")]
     pub call: String,
 }
@@ -22,11 +22,16 @@ impl Cancel {
         let call: CallView = typed(&document)?;
         if !call.status.is_end() {
             session.ui.warn(
-                "it was told to stop and still runs; `kapelle status` shows whether it is wedged",
+                "it was told to stop but is still running; `kapelle status` shows whether it is wedged",
             );
         }
         Ok(Shown::boxed(document, move |out| {
-            writeln!(out, "{}: {}", call.call_id, outcome::status_words(&call))
+            writeln!(
+                out,
+                "{}: {}",
+                ids::short(call.call_id.as_str()),
+                outcome::status_words(&call)
+            )
         }))
     }
 }

@@ -8,16 +8,16 @@ use crate::session::Session;
 
 /// Run Python in an app
 ///
-/// Prints what the code prints as it comes, then the value of the last expression or of `_result`.
-/// Names that the code sets are there for your next call. Ctrl-C cancels the call.
+/// Prints the code's output as it comes, then the value of the last expression or of `_result`.
+/// Variables stay for your next call. Ctrl-C cancels the call.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  kapelle code blender -c 'len(bpy.data.objects)'\n  kapelle code blender script.py --timeout 60\n  cat script.py | kapelle code blender -"
 )]
 pub struct Code {
-    /// Which app, for example `blender`.
+    /// The app, for example `blender`.
     pub app: String,
-    /// A file with the code; `-` reads it from stdin.
+    /// The file with the code; `-` for stdin.
     #[arg(value_hint = ValueHint::FilePath, required_unless_present_any = ["code", "reset"])]
     pub file: Option<String>,
     /// The code itself.
@@ -29,13 +29,13 @@ pub struct Code {
         allow_hyphen_values = true
     )]
     pub code: Option<String>,
-    /// Keep the code's names apart under this name.
+    /// Keep the code's variables in a separate namespace.
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Forget the names of earlier calls first.
+    /// Clear the variables of earlier calls first.
     #[arg(long)]
     pub reset: bool,
-    /// Whether the call becomes a step that can be undone.
+    /// Whether the call becomes an undo step.
     #[arg(long, value_name = "WHEN", value_enum)]
     pub undo: Option<Undo>,
     #[command(flatten)]

@@ -10,10 +10,10 @@ use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::{HEADING, NAME};
 
-/// List what an app can do
+/// List the commands of an app
 #[derive(Args, Debug)]
 pub struct Commands {
-    /// Which app [default: all of them]
+    /// The app [default: all]
     pub app: Option<String>,
 }
 

@@ -6,13 +6,13 @@ use crate::answer::{Answered, Shown};
 use crate::args::Cli;
 use crate::session::Session;
 
-/// Print completions for a shell
+/// Print shell completions
 #[derive(Args, Debug)]
 #[command(
     after_help = "For example:\n  kapelle completions bash > ~/.local/share/bash-completion/completions/kapelle"
 )]
 pub struct Completions {
-    /// Which shell.
+    /// The shell.
     pub shell: Shell,
 }
 

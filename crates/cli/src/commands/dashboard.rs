@@ -7,11 +7,11 @@ use crate::session::Session;
 
 /// Open the dashboard in your browser
 ///
-/// Signs the browser in by a link that is good once and for a minute; it stays signed in for a week. Starts a
-/// hub if none runs.
+/// Signs the browser in with a link that works once and for one minute; it stays signed in for a week. Starts a
+/// hub if none is running.
 #[derive(Args, Debug)]
 pub struct Dashboard {
-    /// Only print the link, for a browser elsewhere; for one on another machine, forward the hub's port to it
+    /// Only print the link, for another browser. For one on another machine, forward the hub's port there
     /// first (ssh -L).
     #[arg(long)]
     pub print: bool,

@@ -17,7 +17,12 @@ use crate::ui::Ui;
 /// How the bridge says where it listens.
 const GREETING: &str = "the direct mode listens on ";
 
-/// Let clients of other Blender add-ons drive a Blender, without a hub
+/// Names the port where `--port` does not.
+const PORT_VARIABLE: &str = "BLD_DEBUG_TCP_PORT";
+/// What clients of other add-ons dial when nobody says otherwise.
+const PORT: u16 = 7777;
+
+/// Let clients of other Blender add-ons drive a Blender without a hub
 #[derive(Args, Debug)]
 pub struct Debug {
     #[command(subcommand)]
@@ -30,45 +35,45 @@ pub enum DebugVerb {
     Start(DebugStart),
 }
 
-/// Install the add-on, whose preferences have the direct mode too
+/// Install the add-on, whose preferences include direct mode
 ///
 /// The same as `kapelle install blender`.
 #[derive(Args, Debug)]
 pub struct DebugInstall {
-    /// In this Blender (can be repeated).
+    /// In this Blender; can be repeated.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Vec<PathBuf>,
-    /// In all Blenders of this machine.
+    /// In every Blender on this machine.
     #[arg(long, conflicts_with = "blender")]
     pub all: bool,
 }
 
-/// Start a Blender that listens by itself, and stay with it until it ends
+/// Start a Blender that listens by itself, and stay until it exits
 ///
 /// It speaks the dialects of existing clients: bare JSON, JSON with NUL, JSON with LF; messages of the
 /// forms {type, params}, {action, params, id} and {type: "execute", code}. These have no token: every
-/// program on this machine that connects can run code. Only loopback is listened on.
+/// program on this machine that connects can run code. It listens on loopback only. With `--port` or
+/// `--python` Blender runs in the background, otherwise with a window.
 #[derive(Args, Debug)]
 pub struct DebugStart {
     /// Without a window.
     #[arg(long)]
     pub background: bool,
-    /// Where to listen on 127.0.0.1; 0 takes a free port.
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "BLD_DEBUG_TCP_PORT",
-        default_value_t = 7777
-    )]
-    pub port: u16,
-    /// End after the answer to code that raises SystemExit; else such code is only told.
+    /// With a window, even with `--port`.
+    #[arg(long, conflicts_with_all = ["background", "python"])]
+    pub gui: bool,
+    /// The port on 127.0.0.1, in the background; 0 picks a free one. Without it the variable
+    /// BLD_DEBUG_TCP_PORT names it, else it is 7777.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Exit after answering code that raises SystemExit; otherwise SystemExit is only reported.
     #[arg(long)]
     pub exit_on_systemexit: bool,
     /// The program to start.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Option<PathBuf>,
     /// A Python that has the `bpy` wheel.
-    #[arg(long, value_name = "PATH", conflicts_with = "blender", requires = "background", value_hint = ValueHint::ExecutablePath)]
+    #[arg(long, value_name = "PATH", conflicts_with = "blender", value_hint = ValueHint::ExecutablePath)]
     pub python: Option<PathBuf>,
     /// The file to open.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -93,9 +98,10 @@ impl Debug {
 
 impl DebugStart {
     fn run(self, session: &Session) -> Answered {
+        let (with_window, port) = (!self.is_background(), self.port()?);
         let launch = serve::blender_launch(
             session.home.path(),
-            !self.background,
+            with_window,
             self.blender,
             self.python,
             self.file,
@@ -105,7 +111,7 @@ impl DebugStart {
             .args(&launch.args)
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
             .env("KAPELLE_HOME", session.home.path())
-            .env("KAPELLE_DIRECT", self.port.to_string())
+            .env("KAPELLE_DIRECT", port.to_string())
             .env("PYTHONUNBUFFERED", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -130,6 +136,30 @@ impl DebugStart {
             return Ok(Shown::boxed(document, |_| Ok(())));
         }
         Err(Box::new(not_well(heard == Some(true), &ended.to_string())))
+    }
+}
+
+impl DebugStart {
+    /// Who names a port wants a server to connect to.
+    fn is_background(&self) -> bool {
+        self.background || (!self.gui && (self.port.is_some() || self.python.is_some()))
+    }
+
+    fn port(&self) -> Result<u16, Problem> {
+        if let Some(port) = self.port {
+            return Ok(port);
+        }
+        let Some(told) = std::env::var_os(PORT_VARIABLE).filter(|told| !told.is_empty()) else {
+            return Ok(PORT);
+        };
+        let parsed = told.to_str().and_then(|told| told.parse().ok());
+        parsed.ok_or_else(|| {
+            Problem::new(
+                Code::ARGUMENTS_INVALID,
+                format!("{PORT_VARIABLE} is no port: {}.", told.to_string_lossy()),
+            )
+            .hint("Set it to a number from 0 to 65535, or pass --port.")
+        })
     }
 }
 
@@ -186,11 +216,37 @@ fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {
 
 fn not_well(listened: bool, how: &str) -> Problem {
     let message = if listened {
-        format!("Blender ended by itself: {how}.")
+        format!("Blender exited by itself: {how}.")
     } else {
-        format!("Blender ended before it listened: {how}.")
+        format!("Blender exited before it started listening: {how}.")
     };
-    Problem::new(Code::START_FAILED, message).hint(
-        "Its last lines above say why. A port that is taken is named there; choose another one with --port.",
-    )
+    Problem::new(Code::START_FAILED, message)
+        .hint("The last lines above say why. If its port is taken, choose another with --port.")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::DebugStart;
+
+    #[derive(clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        start: DebugStart,
+    }
+
+    #[test]
+    fn a_port_means_the_background() {
+        let is_background = |words: &[&str]| {
+            let words = ["start"].iter().chain(words);
+            Words::try_parse_from(words).map(|words| words.start.is_background())
+        };
+        assert!(!is_background(&[]).unwrap());
+        assert!(is_background(&["--port", "7001"]).unwrap());
+        assert!(is_background(&["--background"]).unwrap());
+        assert!(is_background(&["--python", "python3"]).unwrap());
+        assert!(!is_background(&["--gui", "--port=7001"]).unwrap());
+        assert!(is_background(&["--gui", "--background"]).is_err());
+    }
 }

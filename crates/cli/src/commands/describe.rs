@@ -5,12 +5,12 @@ use crate::answer::{Answered, Shown};
 use crate::session::Session;
 use crate::{page, pick};
 
-/// Tell what a command does and takes, with an example
+/// Show what a command does and takes, with an example
 #[derive(Args, Debug)]
 pub struct Describe {
-    /// Which app, for example `blender`.
+    /// The app, for example `blender`.
     pub app: String,
-    /// Which command: noun.verb.
+    /// The command, as noun.verb.
     pub command: String,
 }
 

@@ -10,9 +10,9 @@ use crate::session::Session;
 use crate::table::{Cell, Table};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD};
 
-/// Check everything that Kapelle needs, and say how to mend what is wrong
+/// Check everything Kapelle needs, and say how to fix what is wrong
 ///
-/// `--json` is what to attach to a bug report; it holds no secrets.
+/// Attach the output of `--json` to bug reports; it contains no secrets.
 #[derive(Args, Debug)]
 pub struct Doctor {}
 

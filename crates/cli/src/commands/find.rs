@@ -9,7 +9,7 @@ use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::NAME;
 
-/// Find a command by plain words, such as: kapelle find make it red
+/// Find a command in plain words, for example: kapelle find make it red
 #[derive(Args, Debug)]
 pub struct Find {
     /// What you want to do
@@ -51,7 +51,7 @@ impl Find {
         };
         Ok(Shown::boxed(document, move |out| {
             let Some((app, spec)) = &first else {
-                return writeln!(out, "No app is known. See: kapelle apps");
+                return writeln!(out, "The hub knows no apps. See: kapelle apps");
             };
             let mut table = Table::new(["COMMAND", "APP", "EFFECT", "WHAT IT DOES"]);
             for hit in &hits {

@@ -9,52 +9,51 @@ use wire::call::CallView;
 use crate::ago::{ago, short_ms};
 use crate::answer::{Answer, Answered, Shown};
 use crate::client::{Client, segment};
+use crate::commands::jobs::about;
+use crate::ids::Short;
 use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::{FAINT, HEADING, Ui};
 use crate::{amount, outcome, problems};
 
-/// Characters of a call's arguments in the table: as many as show what a call was about.
-const ARGS_SHOWN_MAX: usize = 40;
-
-/// Show what was called, the newest first, or one call in full
+/// Show past calls, newest first, or one call in full
 ///
-/// Calls of earlier runs of the hub are there too. Secrets are shown as [masked].
+/// This includes calls from before the hub was last started. Secrets are shown as [masked].
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct History {
     #[command(subcommand)]
     pub what: Option<What>,
-    /// One call.
+    /// One call, by its id or the beginning of it.
     #[arg(value_name = "CALL_ID", conflicts_with_all = ["limit", "app", "instance", "status", "before"])]
     pub call: Option<String>,
-    /// How many.
+    /// How many calls.
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
     pub limit: u32,
-    /// Only of this app.
+    /// Only calls to this app.
     #[arg(long, value_name = "APP")]
     pub app: Option<String>,
-    /// Only on this instance.
+    /// Only calls to this instance.
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// Only those that are or ended so.
+    /// Only calls with this status.
     #[arg(long, value_name = "STATUS", value_parser = ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "interrupted"])]
     pub status: Option<String>,
-    /// Only those before this call.
+    /// Only calls before this one.
     #[arg(long, value_name = "CALL_ID")]
     pub before: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum What {
-    /// Forget calls and jobs that have ended, for good
+    /// Delete ended calls and jobs for good
     Purge(Purge),
 }
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct Purge {
-    /// Those that were asked longer ago than this, for example 30d.
+    /// Those older than this, for example 30d.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds)]
     older_than: Option<u64>,
     /// All of them.
@@ -76,7 +75,7 @@ impl Purge {
         let count = |what: &str| document[what].as_u64().unwrap_or(0);
         let (calls, jobs) = (count("calls"), count("jobs"));
         Ok(Shown::boxed(document, move |out| {
-            writeln!(out, "forgotten: {calls} calls, {jobs} jobs")
+            writeln!(out, "deleted: {calls} calls, {jobs} jobs")
         }))
     }
 }
@@ -139,35 +138,30 @@ impl Answer for Calls {
 
     fn people(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = Table::new([
-            "ASKED",
-            "CALL",
-            "INSTANCE",
-            "COMMAND",
-            "ARGUMENTS",
-            "CALLER",
-            "STATUS",
-            "TOOK",
-            "PROBLEM",
+            "ASKED", "CALL", "INSTANCE", "COMMAND", "SUBJECT", "CALLER", "STATUS", "TOOK", "",
         ]);
+        let short = Short::of(self.calls.iter().map(|call| call.call_id.as_str()));
         for call in &self.calls {
             let outcome = call.outcome.as_ref();
             let problem = outcome.and_then(|outcome| outcome.problem.as_ref());
             table.row([
                 ago(&call.asked_at).into(),
-                call.call_id.as_str().into(),
+                short.show(call.call_id.as_str()).into(),
                 call.instance.as_str().into(),
                 call.command.as_str().into(),
-                args_in_short(call).into(),
+                call.subject.as_deref().unwrap_or_default().into(),
                 call.caller.as_str().into(),
                 Cell::styled(call.status.as_str(), outcome::status_style(call.status)),
                 outcome
                     .map(|outcome| short_ms(outcome.duration_ms))
                     .unwrap_or_default()
                     .into(),
-                problem
-                    .map(|problem| problem.code.as_str())
-                    .unwrap_or_default()
-                    .into(),
+                match (problem, &call.undone_by) {
+                    (Some(problem), _) => problem.code.as_str(),
+                    (None, Some(_)) => "undone",
+                    (None, None) => "",
+                }
+                .into(),
             ]);
         }
         if self.calls.is_empty() {
@@ -179,13 +173,13 @@ impl Answer for Calls {
 
     fn remarks(&self, ui: Ui) {
         let what = if self.calls.is_empty() {
-            "no such call; "
+            "no such calls; "
         } else {
             ""
         };
         if let Some(since) = self.document["since"].as_str() {
             ui.say(format_args!(
-                "{FAINT}{what}the hub remembers from {} on{FAINT:#}",
+                "{FAINT}{what}the history began {}{FAINT:#}",
                 ago(since)
             ));
         }
@@ -194,35 +188,14 @@ impl Answer for Calls {
             .filter(|count| *count > 0)
         {
             ui.warn(format_args!(
-                "{left_out} calls of this run of the hub could not be written down"
+                "{left_out} calls since the hub started could not be stored"
             ));
         }
     }
 }
 
-/// `kind="cube" name="Box" …`
-fn args_in_short(call: &CallView) -> String {
-    let Some(args) = &call.args else {
-        return String::new();
-    };
-    let mut text = String::new();
-    for (name, value) in args.iter() {
-        if text.chars().count() >= ARGS_SHOWN_MAX {
-            break;
-        }
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&format!("{name}={value}"));
-    }
-    match text.char_indices().nth(ARGS_SHOWN_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
 fn one(client: &Client, id: &str) -> Answered {
-    let document = client.get(&format!("/v1/calls/{}", segment("id of a call", id)?))?;
+    let document = client.get(&format!("/v1/calls/{}", segment("call id", id)?))?;
     let call: CallView = typed(&document)?;
     Ok(Shown::boxed(document, move |out| write_one(out, &call)))
 }
@@ -230,22 +203,25 @@ fn one(client: &Client, id: &str) -> Answered {
 fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
     writeln!(
         out,
-        "{HEADING}{}{HEADING:#} of {} on {}, asked {}: {}",
+        "{HEADING}{}{HEADING:#}{} by {} on {}, {}: {}",
         call.command,
+        about(call.subject.as_deref()),
         call.caller,
         call.instance,
         ago(&call.asked_at),
         outcome::status_words(call)
     )?;
+    writeln!(out, "{FAINT}call{FAINT:#} {}", call.call_id)?;
     if let Some(args) = call.args.as_ref().filter(|args| !args.is_empty()) {
         writeln!(out, "{FAINT}arguments{FAINT:#} {}", serde_json::json!(args))?;
     }
     if let Some(progress) = &call.progress {
         let percent = progress
             .fraction
-            .map(|fraction| format!("{:.0} % ", fraction * 100.0));
+            .map(|fraction| format!("{:.0} %, ", fraction * 100.0));
         writeln!(out, "{}{}", percent.unwrap_or_default(), progress.text)?;
     }
+    write_changes(out, call)?;
     outcome::write_output(out, call)?;
     if let Some(problem) = call
         .outcome
@@ -258,4 +234,21 @@ fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
         }
     }
     outcome::write_value(out, call)
+}
+
+/// What it changed, and whether that still stands.
+fn write_changes(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
+    let changes = call.outcome.as_ref().map(|outcome| &outcome.changes);
+    let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "{FAINT}changes{FAINT:#} {}",
+        outcome::changes_line(changes)
+    )?;
+    match &call.undone_by {
+        Some(by) => writeln!(out, "{FAINT}undone by{FAINT:#} {by}"),
+        None => Ok(()),
+    }
 }

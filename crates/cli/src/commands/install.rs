@@ -12,25 +12,26 @@ use crate::problems;
 use crate::session::Session;
 use crate::ui::{BAD, FAINT, GOOD, NAME};
 
-/// Install Kapelle's add-on in the Blenders of this machine
+/// Install Kapelle's add-on in the Blenders on this machine
 ///
-/// Each Blender is started once in background to install and switch it on, and once more to see that it
-/// reaches the hub. One that is open now sees it when it is started again. Not needed for what `kapelle
-/// start` starts: that has its bridge already.
+/// Each Blender is started once in the background to install and enable it, and once more to check that it
+/// reaches the hub. An open Blender picks it up after a restart. Instances from `kapelle start` do not need
+/// it: they bring their own bridge.
 #[derive(Args, Debug)]
 pub struct Install {
-    /// Which app.
+    /// The app.
+    #[arg(ignore_case = true)]
     pub app: App,
-    /// In this Blender (can be repeated).
+    /// In this Blender; can be repeated.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Vec<PathBuf>,
-    /// In all Blenders of this machine.
+    /// In every Blender on this machine.
     #[arg(long, conflicts_with = "blender")]
     pub all: bool,
-    /// Don't look whether it reaches the hub.
+    /// Skip the check that it reaches the hub.
     #[arg(long)]
     pub no_verify: bool,
-    /// Only write the add-on's file, to be installed by hand.
+    /// Only write the add-on's file, for installing by hand.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["blender", "all", "no_verify"], value_hint = ValueHint::FilePath)]
     pub zip: Option<PathBuf>,
 }
@@ -61,7 +62,7 @@ impl Install {
                 .say(format_args!("installing in {}", candidate.told()));
             let mut became = candidate.install(&home, elsewhere.as_deref());
             if let (None, Some(client)) = (&became.problem, &client) {
-                session.ui.say("looking whether it reaches the hub");
+                session.ui.say("checking that it reaches the hub");
                 match candidate.verify(&home, client) {
                     Ok(seen) => became.seen = Some(seen),
                     Err(problem) => became.problem = Some(*problem),
@@ -112,12 +113,12 @@ impl Answer for Report {
             match (&one.problem, &one.seen, one.removed) {
                 (Some(problem), ..) => {
                     writeln!(out, "{BAD}failed{BAD:#}: {}", problem.message)?;
-                    if let Some(hint) = &problem.hint {
+                    if let Some(hint) = problem.hint_at(wire::Door::Terminal) {
                         writeln!(out, "  {FAINT}{hint}{FAINT:#}")?;
                     }
                 }
-                (None, _, Some(true)) => writeln!(out, "taken out")?,
-                (None, _, Some(false)) => writeln!(out, "it was not there")?,
+                (None, _, Some(true)) => writeln!(out, "removed")?,
+                (None, _, Some(false)) => writeln!(out, "was not installed")?,
                 (None, Some(seen), None) => writeln!(
                     out,
                     "{GOOD}installed{GOOD:#}, and it reached the hub (add-on {})",

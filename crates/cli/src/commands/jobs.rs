@@ -11,15 +11,16 @@ use crate::commands::run::object;
 use crate::commands::watch;
 use crate::job_words::{self, labels};
 use crate::session::{Session, typed};
-use crate::{problems, watching};
+use crate::{ids, problems, watching};
 
 mod shown;
 
+pub(super) use shown::about;
 use shown::{Listed, words_of, write_one};
 
-/// Show and change durable calls and their queues
+/// Show and change jobs and their queues
 ///
-/// `kapelle run … --job` makes one. Without a verb: `list`.
+/// `kapelle run … --job` makes a job. On its own this lists them.
 #[derive(Args, Debug)]
 pub struct Jobs {
     #[command(subcommand)]
@@ -29,76 +30,76 @@ pub struct Jobs {
 #[derive(Subcommand, Debug)]
 enum What {
     List(List),
-    /// Show one job in full, with its attempts; or each call of a batch
+    /// Show one job in full, with its attempts, or each call of a batch
     Show(Named),
     Watch(Watch),
-    /// Cancel jobs, wherever they are
+    /// Cancel jobs, waiting or running
     Cancel(Several),
     Retry(Retried),
     Edit(Edit),
     Move(Move),
-    /// Hold back a job, or all of an app
+    /// Hold back a job, or the whole queue of an app
     Pause(Which),
-    /// Let a job, or the queue of an app, go on; also one that is drained
+    /// Resume a job, or the queue of an app that was paused or drained
     Resume(Which),
-    /// Take no new jobs for an app; those that are there run
+    /// Accept no new jobs for an app; those in the queue still run
     Drain(OfApp),
-    /// List the jobs that were tried as often as they may be
+    /// List the jobs that have used up their tries
     Dead(List),
 }
 
-/// List jobs, the newest first
+/// List jobs, newest first
 #[derive(Args, Debug, Default)]
 struct List {
-    /// Only of these statuses, with commas between.
+    /// Only these statuses, separated by commas.
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     status: Vec<String>,
-    /// Only of this app.
+    /// Only this app.
     #[arg(long, value_name = "APP")]
     app: Option<String>,
-    /// Only on this instance.
+    /// Only this instance.
     #[arg(long, short, value_name = "NAME")]
     instance: Option<String>,
-    /// Only of this caller.
+    /// Only this caller's.
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
-    /// Only with this label.
+    /// Only those with this label.
     #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
     label: Option<(String, String)>,
-    /// How many.
+    /// How many to show.
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
     limit: u32,
-    /// Go on where an earlier list ended.
+    /// Continue where an earlier list ended.
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// `queue`: those that wait, in their order.
+    /// `newest`, or `queue` for the waiting ones in order.
     #[arg(long, value_name = "ORDER", value_parser = ["newest", "queue"])]
     order: Option<String>,
 }
 
 #[derive(Args, Debug)]
 struct Named {
-    /// Which job, or which batch.
+    /// The job or batch, by its id or the beginning of it.
     #[arg(value_name = "CALL_ID|BATCH_ID")]
     id: String,
 }
 
 #[derive(Args, Debug)]
 struct Several {
-    /// Which jobs.
+    /// The jobs, by their ids or the beginnings of them.
     #[arg(value_name = "CALL_ID", required = true)]
     jobs: Vec<String>,
 }
 
-/// Show what happens to jobs, or follow one to its end
+/// Watch jobs, or follow one to its end
 ///
-/// With a job it ends with that job, with the exit code that the call would have had.
+/// Given a job, it ends when the job does, with the exit code the call would have had.
 #[derive(Args, Debug)]
 struct Watch {
-    /// Only this one.
+    /// Only this job.
     #[arg(value_name = "CALL_ID")]
     job: Option<String>,
-    /// End after so many events.
+    /// Stop after this many events.
     #[arg(long, short = 'n', value_name = "COUNT")]
     limit: Option<u64>,
 }
@@ -106,47 +107,47 @@ struct Watch {
 /// Run ended jobs again
 #[derive(Args, Debug)]
 struct Retried {
-    /// Which jobs.
+    /// The jobs, by their ids or the beginnings of them.
     #[arg(value_name = "CALL_ID", required = true)]
     jobs: Vec<String>,
-    /// With these arguments instead: a JSON object, `@file` or `@-`.
+    /// Use these arguments instead: a JSON object, `@file` or `@-`.
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
 }
 
-/// Change what is asked of a job that waits
+/// Change a waiting job
 #[derive(Args, Debug)]
 struct Edit {
-    /// Which job.
+    /// The job, by its id or the beginning of it.
     #[arg(value_name = "CALL_ID")]
     job: String,
-    /// 0 to 9; 9 is first.
+    /// From 0 to 9; 9 goes first.
     #[arg(long, value_name = "0-9", value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
-    /// Not before then; `none` takes it away.
+    /// Run it no earlier than this; `none` removes it.
     #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
     not_before: Option<String>,
-    /// Only until then; `none` takes it away.
+    /// Run it no later than this; `none` removes it.
     #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
     deadline: Option<String>,
-    /// Try again when it fails: how often, and how long to wait first.
+    /// How often to try again after a failure, and how long to wait first.
     #[arg(long, value_name = "MAX[:WAIT]", value_parser = job_words::retry)]
     retry: Option<Retry>,
-    /// These labels instead of those that it has.
+    /// Replace its labels with these.
     #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
     label: Vec<(String, String)>,
-    /// These arguments instead: a JSON object, `@file` or `@-`.
+    /// Use these arguments instead: a JSON object, `@file` or `@-`.
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
 }
 
-/// Give a job that waits another place
+/// Move a waiting job within its queue
 #[derive(Args, Debug)]
 struct Move {
-    /// Which job.
+    /// The job, by its id or the beginning of it.
     #[arg(value_name = "CALL_ID")]
     job: String,
-    /// `first`, `last`, or the job before which it is to run.
+    /// `first`, `last`, or the job to run it before.
     #[arg(value_name = "PLACE")]
     place: String,
 }
@@ -160,7 +161,7 @@ struct Which {
 
 #[derive(Args, Debug)]
 struct OfApp {
-    /// Which app.
+    /// The app.
     app: String,
 }
 
@@ -183,7 +184,13 @@ impl Jobs {
                 words.run(&client)
             }
             What::Show(words) if words.id.starts_with("batch_") => batch::show(&client, &words.id),
-            What::Show(words) => show(&client, &words.id),
+            What::Show(words) => match show(&client, &words.id) {
+                // A batch may be named without `batch_`, too.
+                Err(problem) if problem.code == wire::Code::JOB_UNKNOWN => {
+                    batch::show(&client, &words.id).map_err(|_| problem)
+                }
+                shown => shown,
+            },
             What::Cancel(words) => each(&words.jobs, |id| client.delete(&path(id)?)),
             What::Retry(words) => {
                 let change = JobChange {
@@ -198,7 +205,7 @@ impl Jobs {
                 let place = match words.place.as_str() {
                     "first" => Place::First,
                     "last" => Place::Last,
-                    other => Place::Before(segment("id of a job", other)?.into()),
+                    other => Place::Before(segment("job id", other)?.into()),
                 };
                 let change = JobChange {
                     place: Some(place),
@@ -268,8 +275,8 @@ impl Edit {
         };
         if change == JobChange::default() {
             return Err(problems::usage(
-                "Nothing is to be changed.".to_owned(),
-                "Say what, for example --priority 9",
+                "Nothing to change.".to_owned(),
+                "Say what to change, for example --priority 9",
             ));
         }
         each(&[self.job], |id| client.patch(&path(id)?, &change))
@@ -277,7 +284,7 @@ impl Edit {
 }
 
 fn path(id: &str) -> Result<String, Box<Problem>> {
-    Ok(format!("/v1/jobs/{}", segment("id of a job", id)?))
+    Ok(format!("/v1/jobs/{}", segment("job id", id)?))
 }
 
 /// The same for each; one document for one.
@@ -292,13 +299,19 @@ fn each(ids: &[String], ask: impl Fn(&str) -> Result<Value, Box<Problem>>) -> An
         _ => json!({ "jobs": documents }),
     };
     Ok(Shown::boxed(document, move |out| {
-        jobs.iter()
-            .try_for_each(|job| writeln!(out, "{}: {}", job.call_id, words_of(job)))
+        jobs.iter().try_for_each(|job| {
+            writeln!(
+                out,
+                "{}: {}",
+                ids::short(job.call_id.as_str()),
+                words_of(job)
+            )
+        })
     }))
 }
 
 fn hold(client: &Client, which: &str, paused: bool) -> Answered {
-    if which.starts_with("call_") {
+    if is_id(which) {
         let change = JobChange {
             paused: Some(paused),
             ..JobChange::default()
@@ -312,14 +325,19 @@ fn hold(client: &Client, which: &str, paused: bool) -> Answered {
     queue(client, &wanted)
 }
 
+/// An id or the beginning of one; apps are not named by capitals and digits.
+fn is_id(which: &str) -> bool {
+    which.starts_with("call_") || which.starts_with("01")
+}
+
 fn queue(client: &Client, wanted: &Value) -> Answered {
     let document = client.post("/v1/jobs/queue", wanted)?;
     let queue: wire::job::QueueView = typed(&document)?;
     let how = match (queue.paused, queue.draining) {
-        (true, true) => "is paused and takes no new jobs",
+        (true, true) => "is paused and accepts no new jobs",
         (true, false) => "is paused",
-        (false, true) => "takes no new jobs; those that are there run",
-        (false, false) => "runs",
+        (false, true) => "accepts no new jobs; those in it still run",
+        (false, false) => "is running",
     };
     let line = format!("the queue of {} {how}", queue.app);
     Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")))

@@ -14,28 +14,28 @@ use crate::problems;
 use crate::session::Session;
 use crate::ui::{FAINT, HEADING, NAME, Ui};
 
-/// Serve the Model Context Protocol, and tell clients of it
+/// Serve the Model Context Protocol, and set up its clients
 ///
-/// Without a verb it speaks MCP on stdin and stdout, as MCP clients start it: a pipe to the hub, which is
-/// started if none runs.
+/// On its own it speaks MCP on stdin and stdout, the way MCP clients start it: a pipe to the hub, which is
+/// started if none is running.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Mcp {
     #[command(subcommand)]
     pub what: Option<What>,
-    /// Offer the typed commands of this app as tools of their own.
+    /// Offer each command of this app as a separate tool.
     #[arg(long, value_name = "APP")]
     pub app: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum What {
-    /// Write Kapelle into the configuration of MCP clients
+    /// Add Kapelle to the configuration of MCP clients
     ///
-    /// Without a name: the clients that are on this machine. What is replaced is kept beside it, with the
-    /// time in its name. Comments and everything else in the file stay.
+    /// By default, the clients found on this machine. A file that changes is first copied beside it, with the
+    /// time in its name. Comments and everything else in it are kept.
     Install(Install),
-    /// Take Kapelle out of the configuration of MCP clients again
+    /// Remove Kapelle from the configuration of MCP clients
     Uninstall(Clients),
 }
 
@@ -43,20 +43,20 @@ pub enum What {
 pub struct Install {
     #[command(flatten)]
     pub clients: Clients,
-    /// Show what would be written and where, and write nothing.
+    /// Show what would be written and where, without writing it.
     #[arg(long)]
     pub print: bool,
-    /// Offer the typed commands of this app as tools of their own.
+    /// Offer each command of this app as a separate tool.
     #[arg(long, value_name = "APP")]
     pub app: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub struct Clients {
-    /// Which clients.
-    #[arg(value_name = "CLIENT", value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(|client| client.id)))]
+    /// The clients.
+    #[arg(value_name = "CLIENT", ignore_case = true, value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(|client| client.id)))]
     pub names: Vec<String>,
-    /// All that are on this machine.
+    /// All clients found on this machine.
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
 }
@@ -123,10 +123,13 @@ impl Clients {
         if found.is_empty() {
             return Err(problems::new(
                 Code::NOT_FOUND,
-                "No MCP client that Kapelle knows was found on this machine.",
                 format!(
-                    "Name one all the same: kapelle mcp install NAME. The names are: {}",
+                    "None of the MCP clients that Kapelle knows was found on this machine: {}.",
                     list(&CLIENTS.iter().collect::<Vec<_>>())
+                ),
+                format!(
+                    "Name one to write its configuration anyway, for example: kapelle mcp install {}",
+                    CLIENTS[0].id
                 ),
             ));
         }
@@ -134,8 +137,8 @@ impl Clients {
             return Ok(found);
         }
         Err(problems::usage(
-            format!("These clients are here: {ids}. Nothing was written."),
-            "Name those that are meant, or take all: kapelle mcp install --all",
+            format!("Several clients were found: {ids}. Nothing was written."),
+            "Name the ones you want, or take them all: kapelle mcp install --all",
         ))
     }
 }
@@ -144,7 +147,7 @@ fn asked(ui: Ui, ids: &str) -> bool {
     if !ui.can_ask() {
         return false;
     }
-    ui.raw(&format!("Write Kapelle into all of these: {ids}? [y/N] "));
+    ui.raw(&format!("Add Kapelle to all of these: {ids}? [y/N] "));
     let mut line = String::new();
     io::stdin().read_line(&mut line).ok();
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -223,7 +226,11 @@ impl Answer for Report {
             writeln!(out, "  {FAINT}next: {}{FAINT:#}", done.then)?;
         }
         if self.0.is_empty() {
-            writeln!(out, "no client is here; nothing was changed")?;
+            writeln!(
+                out,
+                "none of the clients that Kapelle knows is on this machine: {}",
+                list(&CLIENTS.iter().collect::<Vec<_>>())
+            )?;
         }
         Ok(())
     }
@@ -235,7 +242,7 @@ fn user_home() -> Result<PathBuf, Box<Problem>> {
         .ok_or_else(|| {
             problems::new(
                 Code::HOME_UNSAFE,
-                "This user has no home folder, where clients keep their configuration.",
+                "You have no home folder, where clients keep their configuration.",
                 "Set HOME.",
             )
         })
@@ -247,8 +254,8 @@ fn this_program() -> Result<PathBuf, Box<Problem>> {
     let program = std::env::current_exe().map_err(|error| {
         problems::new(
             Code::CALL_FAILED,
-            format!("This program's own path is not known: {error}."),
-            "Start it by its whole path.",
+            format!("The path of this program could not be found: {error}."),
+            "Run it by its full path.",
         )
     })?;
     let leads_here =

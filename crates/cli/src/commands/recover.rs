@@ -14,22 +14,22 @@ use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::NAME;
 
-/// List recovery copies, or take one back
+/// List recovery copies, or restore one
 ///
-/// Kapelle keeps copies of unsaved work. Without words: lists them, the newest first. With a copy: prints
-/// its path, copies it with --out, or opens it in an instance with --open.
+/// Kapelle keeps copies of unsaved work. On its own this lists them, newest first. Given a copy, it prints
+/// its path, copies it (--out) or opens it in an instance (--open).
 #[derive(Args, Debug)]
 pub struct Recover {
-    /// Which copy: its number in the list, its path, or an instance (its newest copy).
+    /// The copy: its number in the list, its path, or an instance for its newest copy.
     #[arg(value_name = "COPY|INSTANCE")]
     pub copy: Option<String>,
-    /// Copy it to this file, which must not be there yet.
+    /// Copy it to this file, which must not exist.
     #[arg(long, value_name = "FILE", requires = "copy", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
-    /// Open it in the instance that it came from, or in the one given by --instance.
+    /// Open it in the instance it came from, or in the one given by --instance.
     #[arg(long, requires = "copy")]
     pub open: bool,
-    /// Where to open it.
+    /// The instance to open it in.
     #[arg(long, short, value_name = "NAME", requires = "open")]
     pub instance: Option<String>,
 }
@@ -128,15 +128,15 @@ fn chosen<'a>(copies: &'a [Copy], word: &str) -> Result<&'a Copy, Box<Problem>> 
 }
 
 fn copy_to(from: &Path, to: &Path) -> Result<PathBuf, Box<Problem>> {
-    let to =
-        std::path::absolute(to).map_err(|error| problems::file(to, "is no usable path", &error))?;
+    let to = std::path::absolute(to)
+        .map_err(|error| problems::file(to, "is not a usable path", &error))?;
     let mut source = std::fs::File::open(from)
         .map_err(|error| problems::file(from, "cannot be read", &error))?;
     let mut target = std::fs::File::create_new(&to).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => problems::new(
             Code::FILE_EXISTS,
             format!("{} is there already.", to.display()),
-            "Take another name.",
+            "Choose another name.",
         ),
         _ => problems::file(&to, "cannot be written", &error),
     })?;

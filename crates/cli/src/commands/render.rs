@@ -16,18 +16,19 @@ use crate::calling::{self, CallOptions};
 use crate::client::Client;
 use crate::farm_live::FarmLive;
 use crate::follow::{self, Ended, follow};
+use crate::ids;
 use crate::interrupt::{Interrupt, Target};
 use crate::outcome;
 use crate::problems;
 use crate::session::{Session, typed};
 use crate::ui::{CAREFUL, FAINT, Ui};
 
-/// Render the frames of a .blend with several Blenders of its own
+/// Render the frames of a .blend with several Blenders
 ///
-/// Each picture is at its place (`frame_0001.png`, …) as soon as it is whole. A Blender that crashes is replaced and its
-/// frames are rendered again. It is a job: whatever is killed, also the hub, it goes on where it was, and the same
-/// command watches it. A second run is done in a moment. Missing files and fonts are told before the first frame. Ctrl-C stops all workers and keeps
-/// the frames that are finished.
+/// Each picture appears (`frame_0001.png`, …) as soon as it is finished. A Blender that crashes is replaced and its
+/// frames are rendered again. The render is a job: if anything is killed, even the hub, it resumes where it was, and the
+/// same command follows it again. Finished frames are not rendered twice. Missing files and fonts are reported before the
+/// first frame. Ctrl-C stops all workers and keeps the finished frames.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n  kapelle render shot.blend\n  kapelle render shot.blend --frames 1-250x10,250 --workers 4 --samples 64 --film"
@@ -36,40 +37,40 @@ pub struct Render {
     /// The .blend file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Which frames, in this order: `1-250`, `1-250x5` (every fifth), `1-10,20,30-40` [default: the scene's]
+    /// The frames, in this order: `1-250`, `1-250x5` (every fifth), `1-10,20,30-40` [default: the scene's]
     #[arg(long, short, value_name = "FRAMES", allow_hyphen_values = true)]
     pub frames: Option<String>,
-    /// Where the pictures go [default: NAME-frames beside the file]
+    /// The folder for the pictures [default: NAME-frames beside the file]
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
-    /// How many Blenders [default: what cores and memory have room for]
+    /// How many Blenders to use [default: as many as cores and memory allow]
     #[arg(long, short, value_name = "N", help_heading = "Workers")]
     pub workers: Option<u64>,
-    /// Frames that a worker is given at once [default: fewer towards the end]
+    /// Frames to give a worker at a time [default: fewer towards the end]
     #[arg(long, value_name = "N", help_heading = "Workers")]
     pub chunk: Option<u64>,
-    /// Threads of each worker [default: the cores are shared]
+    /// Threads per worker [default: share the cores]
     #[arg(long, value_name = "N", help_heading = "Workers")]
     pub threads: Option<u64>,
-    /// Memory that a worker may hold, for example `4GB`; one that holds more is replaced.
+    /// Memory limit per worker, for example `4GB`; a worker that exceeds it is replaced.
     #[arg(long, value_name = "SIZE", value_parser = amount::megabytes, help_heading = "Workers")]
     pub memory: Option<u64>,
     /// Replace a worker when one frame takes longer than this, for example `20m`.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
     pub frame_timeout: Option<u64>,
-    /// Replace a worker that makes no progress for so long [default: 30m]
+    /// Replace a worker that makes no progress for this long [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
     pub stall_timeout: Option<u64>,
-    /// Replace a worker that gives no sign of life for so long [default: 60s]
+    /// Replace a worker that does not respond for this long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Workers")]
     pub silence_timeout: Option<u64>,
-    /// The Blender to start [default: the one that is found]
+    /// The Blender to start [default: the one found]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, help_heading = "Workers")]
     pub blender: Option<PathBuf>,
-    /// A Python that has Blender as a module (the `bpy` wheel).
+    /// A Python that has Blender installed as a module (the `bpy` wheel).
     #[arg(long, value_name = "PATH", conflicts_with = "blender", value_hint = ValueHint::ExecutablePath, help_heading = "Workers")]
     pub python: Option<PathBuf>,
-    /// The scene [default: the one that was active when the file was saved]
+    /// The scene [default: the one active when the file was saved]
     #[arg(long, value_name = "NAME", help_heading = "Pictures")]
     pub scene: Option<String>,
     /// The camera [default: the scene's]
@@ -78,10 +79,10 @@ pub struct Render {
     /// `cycles`, `eevee` or `workbench` [default: the scene's]
     #[arg(long, short, value_name = "ENGINE", help_heading = "Pictures")]
     pub engine: Option<String>,
-    /// Samples of each picture [default: the scene's]
+    /// Samples per picture [default: the scene's]
     #[arg(long, short, value_name = "N", help_heading = "Pictures")]
     pub samples: Option<u64>,
-    /// The longest that Cycles may sample a picture, for example `90s` [default: the scene's]
+    /// Time limit for sampling a picture with Cycles, for example `90s` [default: the scene's]
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, help_heading = "Pictures")]
     pub time_limit: Option<u64>,
     /// Width in pixels [default: the scene's]
@@ -90,7 +91,7 @@ pub struct Render {
     /// Height in pixels [default: the scene's]
     #[arg(long, value_name = "PX", help_heading = "Pictures")]
     pub height: Option<u64>,
-    /// Part of width and height [default: the scene's]
+    /// Percentage of width and height [default: the scene's]
     #[arg(long, value_name = "PERCENT", help_heading = "Pictures")]
     pub percentage: Option<u64>,
     /// Make the background transparent.
@@ -99,28 +100,28 @@ pub struct Render {
     /// `png`, `jpg`, `exr`, `tif` or `webp` [default: the scene's own]
     #[arg(long, value_name = "FORMAT", help_heading = "Pictures")]
     pub format: Option<String>,
-    /// Render frames again that are there.
+    /// Render frames again that already exist.
     #[arg(long)]
     pub overwrite: bool,
-    /// Take frames that are there as they are, whatever made them.
+    /// Keep existing frames, whatever made them.
     #[arg(long, conflicts_with = "overwrite")]
     pub skip: bool,
-    /// Render although files or fonts are missing.
+    /// Render even if files or fonts are missing.
     #[arg(long)]
     pub ignore_missing: bool,
-    /// Let Python inside the file run.
+    /// Allow Python scripts inside the file to run.
     #[arg(long)]
     pub scripts: bool,
-    /// Make a film of the frames in the end, by ffmpeg where it is there.
+    /// Make a film of the frames at the end, with ffmpeg if it is installed.
     #[arg(long)]
     pub film: bool,
-    /// Make no contact sheet in the end.
+    /// Make no contact sheet at the end.
     #[arg(long)]
     pub no_sheet: bool,
-    /// Ask and go: print the call's id, and let it render.
+    /// Print the job's id and return without waiting for the end.
     #[arg(long)]
     pub no_wait: bool,
-    /// Look at words and permissions and render nothing.
+    /// Check the options and permissions, and render nothing.
     #[arg(long, conflicts_with = "no_wait")]
     pub check: bool,
 }
@@ -163,9 +164,10 @@ impl Render {
         let ended = match open {
             None => follow(&client, &request, Some(&interrupt), &mut live),
             Some(id) => {
-                session
-                    .ui
-                    .say(format_args!("this is rendered already: {id}"));
+                session.ui.say(format_args!(
+                    "this render is already running; following it (job {})",
+                    ids::short(id.as_str())
+                ));
                 interrupt.watch(Target::Call(id.clone()));
                 client
                     .events(&format!("/v1/calls/{id}/events"), None)
@@ -175,15 +177,12 @@ impl Render {
         live.finish();
         match ended {
             Ok(ended) => Ok(Box::new(Rendered { ended })),
-            Err(mut problem) => {
-                if problem.code == wire::Code::HUB_UNREACHABLE {
-                    problem.hint = Some(
-                        "It goes on as soon as a hub runs again; the same command starts one and watches it."
-                            .into(),
-                    );
-                }
-                Err(problem)
+            Err(problem) if problem.code == wire::Code::HUB_UNREACHABLE => {
+                Err(Box::new(problem.hint(
+                    "The render resumes as soon as a hub is running: the same command starts one and follows it.",
+                )))
             }
+            Err(problem) => Err(problem),
         }
     }
 
@@ -263,7 +262,7 @@ fn open_job(client: &Client, mark: &str) -> Result<Option<CallId>, Box<Problem>>
 /// The hub runs in another folder.
 fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
     let path = std::path::absolute(path)
-        .map_err(|error| problems::file(path, "is no usable path", &error))?;
+        .map_err(|error| problems::file(path, "is not a usable path", &error))?;
     Ok(path.to_string_lossy().into())
 }
 
@@ -325,14 +324,15 @@ fn summary(value: &Value) -> String {
         ));
     }
     if count("skipped") > 0 {
-        parts.push(format!("{} there already", count("skipped")));
+        parts.push(format!("{} already there", count("skipped")));
     }
     let listed = |key: &str| value[key].as_array().map_or(0, Vec::len);
     if listed("retried") > 0 {
-        parts.push(format!(
-            "{CAREFUL}{} tried again{CAREFUL:#}",
-            listed("retried")
-        ));
+        parts.push(format!("{CAREFUL}{} retried{CAREFUL:#}", listed("retried")));
+    }
+    if count("replaced") > 0 {
+        let workers = plural(count("replaced"), "worker");
+        parts.push(format!("{CAREFUL}{workers} replaced{CAREFUL:#}"));
     }
     if listed("failed") > 0 {
         parts.push(format!("{CAREFUL}{} failed{CAREFUL:#}", listed("failed")));
@@ -356,7 +356,7 @@ mod tests {
         let told = anstream::adapter::strip_str(&summary(&value)).to_string();
         assert_eq!(
             told,
-            "250 frames: 1 rendered by 2 workers in 1 min 1 s, 249 there already (/a/r.json)"
+            "250 frames: 1 rendered by 2 workers in 1 min 1 s, 249 already there (/a/r.json)"
         );
     }
 }

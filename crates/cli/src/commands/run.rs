@@ -14,9 +14,9 @@ use crate::{keyvalue, pick, problems};
 
 /// Run a command of an app
 ///
-/// Arguments are typed as the command describes them: text as it is, a path from the current folder,
+/// Arguments follow the command's description: text as it is, paths relative to the current folder,
 /// numbers and lists as JSON, a vector as `1,2,3`, names as `a,b`; `key=@file` reads a text file or
-/// uploads a blob. `kapelle run APP COMMAND --help` tells what a command takes. Ctrl-C cancels the call.
+/// uploads a blob. `kapelle run APP COMMAND --help` shows what a command takes. Ctrl-C cancels the call.
 #[derive(Args, Debug)]
 #[command(
     disable_help_flag = true,
@@ -24,21 +24,21 @@ use crate::{keyvalue, pick, problems};
     after_help = "Examples:\n  kapelle run blender object.create kind=cube location=0,0,1\n  kapelle run blender object.create --help"
 )]
 pub struct Run {
-    /// Which app, for example `blender`.
+    /// The app, for example `blender`.
     #[arg(required_unless_present = "help")]
     pub app: Option<String>,
-    /// Which command: noun.verb.
+    /// The command, as noun.verb.
     #[arg(required_unless_present = "help")]
     pub command: Option<String>,
-    /// Its arguments.
+    /// The command's arguments.
     #[arg(value_name = "KEY=VALUE", allow_hyphen_values = false)]
     pub arguments: Vec<String>,
-    /// Arguments as a JSON object, `@file` or `@-`; single ones go before them.
+    /// Arguments as a JSON object, `@file` or `@-`; KEY=VALUE overrides them.
     #[arg(long, value_name = "JSON")]
     pub args: Option<String>,
     #[command(flatten)]
     pub options: CallOptions,
-    /// Print help; with a command, its page
+    /// Print help, or the page of the command
     #[arg(long, short)]
     pub help: bool,
 }
@@ -83,8 +83,8 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
     };
     serde_json::from_str(json).map_err(|error| {
         problems::usage(
-            format!("--args is no JSON object: {error}."),
-            "For example --args '{\"kind\": \"cube\"}'",
+            format!("--args is not a JSON object: {error}."),
+            "For example: --args '{\"kind\": \"cube\"}'",
         )
     })
 }
@@ -97,7 +97,7 @@ fn upload(client: &Client, path: &Path) -> Result<Value, Box<Problem>> {
         Some(hash) => Ok(serde_json::json!({ "$blob": hash })),
         None => Err(Box::new(Problem::new(
             Code::INTERNAL,
-            "The hub stored the file without naming it.",
+            "The hub stored the file but gave it no name.",
         ))),
     }
 }

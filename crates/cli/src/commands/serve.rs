@@ -6,15 +6,15 @@ use crate::session::Session;
 
 /// Run the hub in this terminal
 ///
-/// Prints its address when it is ready and runs until Ctrl-C, SIGTERM or `kapelle stop --hub`. With
-/// `--json` that is one line `{"url","pid","token_file"}`. Other verbs start a hub by themselves when
-/// they need one.
+/// Prints its address when it is ready, and runs until Ctrl-C, SIGTERM or `kapelle stop --hub`. With
+/// `--json` it prints one line: `{"url","pid","token_file"}`. Other verbs start a hub when they need
+/// one.
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
     pub listen: std::net::SocketAddr,
-    /// Take a free port where the asked one is taken. That is how other verbs start a hub.
+    /// If the port is taken, pick a free one, as other verbs do when they start a hub.
     #[arg(long)]
     pub any_port: bool,
     /// Add the tools, resources and prompts of the official MCP conformance suite to `/mcp`.

@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
-use serde_json::{Map, Value};
+use hub::app::Display;
+use serde_json::{Map, Value, json};
 use wire::{InstanceView, Mode, Problem};
 
 use crate::amount;
@@ -12,40 +13,40 @@ use crate::session::{Session, typed};
 
 /// Start an instance of an app and wait until it is connected
 ///
-/// A name that runs already is answered as it is. Without a program Kapelle looks for one:
-/// `KAPELLE_BLENDER`, the PATH, and the usual places of the system.
+/// If an instance with that --name is already running, this shows it and starts nothing. Unless you name a
+/// program, Kapelle looks for one in `KAPELLE_BLENDER`, on the PATH and in the usual places.
 #[derive(Args, Debug)]
 pub struct Start {
-    /// Which app, for example `blender`.
+    /// The app, for example `blender`.
     pub app: String,
-    /// Without a window [default]
+    /// Run without a window [default]
     #[arg(long, conflicts_with = "gui")]
     pub background: bool,
-    /// With its window.
+    /// Open its window, on your display.
     #[arg(long)]
     pub gui: bool,
-    /// The instance's name [default: the app's name, with a number when it is taken]
+    /// A name for the instance [default: the app's name, numbered if it is taken]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The program to start.
     #[arg(long, value_name = "PATH", visible_alias = "program", value_hint = ValueHint::ExecutablePath)]
     pub blender: Option<PathBuf>,
-    /// A Python that has the app as a module (the `bpy` wheel).
+    /// A Python that has the app installed as a module (the `bpy` wheel).
     #[arg(long, value_name = "PATH", conflicts_with_all = ["blender", "gui"], value_hint = ValueHint::ExecutablePath)]
     pub python: Option<PathBuf>,
     /// The file to open.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
-    /// How much memory its process may hold, for example `4GB` or `500MB`; not with --gui.
+    /// Memory limit for its process, for example `4GB` or `500MB`; not with --gui.
     #[arg(long, value_name = "SIZE", value_parser = amount::megabytes, conflicts_with = "gui")]
     pub memory: Option<u64>,
-    /// How long its process may live, for example `2h`, `30m` or `90s`; not with --gui.
+    /// Time limit for its process, for example `2h`, `30m` or `90s`; not with --gui.
     #[arg(long, value_name = "TIME", value_parser = amount::seconds, conflicts_with = "gui")]
     pub time: Option<u64>,
-    /// Kept by the system to the folders that are allowed; only on Linux, not with --gui.
+    /// Have the system keep it to the allowed folders; only on Linux, not with --gui.
     #[arg(long)]
     pub confined: bool,
-    /// A word by which jobs can select it; several are possible.
+    /// A label that jobs can select it by; can be repeated.
     #[arg(long, value_name = "WORD")]
     pub label: Vec<String>,
 }
@@ -59,6 +60,13 @@ impl Start {
             "mode".into(),
             if self.gui { "gui" } else { "background" }.into(),
         );
+        // The hub may have been started elsewhere, or without a display.
+        if self.gui
+            && session.is_here()
+            && let Some(display) = Display::of_this_process()
+        {
+            body.insert("display".into(), json!(display));
+        }
         if let Some(name) = self.name {
             body.insert("name".into(), name.into());
         }
@@ -98,7 +106,7 @@ fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
         return Ok(path.to_string_lossy().into());
     }
     let path = std::path::absolute(path)
-        .map_err(|error| problems::file(path, "is no usable path", &error))?;
+        .map_err(|error| problems::file(path, "is not a usable path", &error))?;
     Ok(path.to_string_lossy().into())
 }
 

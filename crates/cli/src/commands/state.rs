@@ -10,12 +10,12 @@ use crate::pretty::Pretty;
 use crate::session::Session;
 use crate::ui::FAINT;
 
-/// Show what the hub last knew of an instance
+/// Show the last known state of an instance
 ///
-/// Answers at once, even when the app is busy or frozen.
+/// Answers at once, even if the app is busy or frozen.
 #[derive(Args, Debug)]
 pub struct State {
-    /// Which instance [default: the only one]
+    /// The instance [default: the only one, or the one named like its app]
     pub instance: Option<String>,
 }
 
@@ -25,7 +25,7 @@ impl State {
         let name = pick::instance(&client, self.instance.as_deref())?;
         let document = client.get(&format!(
             "/v1/instances/{}/state",
-            segment("name of an instance", &name)?
+            segment("instance name", &name)?
         ))?;
         let (state, revision) = (document["state"].clone(), document["revision"].clone());
         let age = document["age_ms"]

@@ -7,14 +7,15 @@ use wire::{InstanceState, InstanceView, Mode};
 
 use crate::ago::short;
 use crate::answer::{Answered, Shown};
+use crate::commands::jobs::about;
 use crate::pick;
 use crate::session::Session;
 use crate::table::{Cell, Table};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
 
-/// Show the hub, the instances and what runs
+/// Show the hub, the instances and what they are doing
 ///
-/// The same as `kapelle` alone.
+/// The same as `kapelle` on its own.
 #[derive(Args, Debug)]
 pub struct Status {}
 
@@ -43,7 +44,7 @@ impl Status {
             if instances.is_empty() {
                 return writeln!(
                     out,
-                    "{FAINT}no instance runs; start one: kapelle start blender{FAINT:#}"
+                    "{FAINT}no instance is running; start one: kapelle start blender{FAINT:#}"
                 );
             }
             writeln!(out)?;
@@ -54,7 +55,16 @@ impl Status {
 
 fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Result<()> {
     let mut table = Table::new([
-        "INSTANCE", "STATE", "VERSION", "MODE", "PID", "LIMITS", "WAITING", "NOW", "FILE",
+        "INSTANCE",
+        "STATE",
+        "VERSION",
+        "MODE",
+        "PID",
+        "LIMITS",
+        "WAITING",
+        "NOW",
+        "FILE",
+        "RESERVED FOR",
     ]);
     for instance in instances {
         table.row([
@@ -81,6 +91,7 @@ fn write_instances(out: &mut dyn Write, instances: &[InstanceView]) -> io::Resul
             .into(),
             now(instance).into(),
             instance.file.as_deref().unwrap_or_default().into(),
+            instance.reserved_for.as_deref().unwrap_or_default().into(),
         ]);
     }
     table.write(out)?;
@@ -117,8 +128,9 @@ fn limits(instance: &InstanceView) -> String {
 fn now(instance: &InstanceView) -> String {
     match (&instance.running, &instance.why) {
         (Some(running), _) => format!(
-            "{} of {} for {}",
+            "{}{} by {} for {}",
             running.command,
+            about(running.subject.as_deref()),
             running.caller,
             short(Duration::from_millis(running.running_ms))
         ),

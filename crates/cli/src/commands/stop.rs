@@ -18,20 +18,20 @@ const HUB_LEAVES_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Stop an instance, or the hub
 ///
-/// An instance in the background saves a recovery copy if it has unsaved changes, and ends; one with a
-/// window only disconnects. Without a name: the only one.
+/// A background instance saves a recovery copy of unsaved changes and exits; one with a window only
+/// disconnects.
 #[derive(Args, Debug)]
 pub struct Stop {
-    /// Which instance.
+    /// The instance [default: the only one, or the one named like its app]
     #[arg(conflicts_with_all = ["all", "hub"])]
     pub name: Option<String>,
-    /// All instances.
+    /// Stop all instances.
     #[arg(long)]
     pub all: bool,
-    /// Stop the hub itself, and with it the background instances that it started.
+    /// Stop the hub, along with the background instances it started.
     #[arg(long, conflicts_with = "all")]
     pub hub: bool,
-    /// End the process when it does not leave by itself; only one that the hub started.
+    /// Kill the process if it does not exit by itself; only for one that the hub started.
     #[arg(long, conflicts_with = "hub")]
     pub force: bool,
 }
@@ -55,7 +55,7 @@ impl Stop {
         }
         let lines: Vec<String> = stopped.iter().map(stopped_line).collect();
         if lines.is_empty() {
-            session.ui.say("no instance runs");
+            session.ui.say("no instance is running");
         }
         Ok(Shown::boxed(json!({ "stopped": stopped }), move |out| {
             lines.iter().try_for_each(|line| writeln!(out, "{line}"))
@@ -63,7 +63,7 @@ impl Stop {
     }
 
     fn stop(&self, client: &Client, name: &str) -> Result<Value, Box<Problem>> {
-        let name = segment("name of an instance", name)?;
+        let name = segment("instance name", name)?;
         let force = if self.force { "true" } else { "false" };
         client.delete_with(
             &format!("/v1/instances/{name}"),
@@ -86,11 +86,11 @@ fn stop_hub(session: &Session, client: &Client) -> Answered {
         return Err(problems::new(
             Code::HUB_STOPPING,
             format!(
-                "The hub at {} still runs after {} s.",
+                "The hub at {} is still running after {} s.",
                 client.url(),
                 HUB_LEAVES_TIMEOUT.as_secs()
             ),
-            "`kapelle status` shows what holds it up.",
+            "See what keeps it busy: kapelle status",
         ));
     }
     Ok(Shown::boxed(document, |out| {

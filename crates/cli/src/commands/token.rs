@@ -9,9 +9,9 @@ use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
 use crate::ui::NAME;
 
-/// Show where the token is, or make and revoke tokens
+/// Show the token, or create and revoke others
 ///
-/// Without words: the path of the owner's token, which may do everything.
+/// On its own it prints the path of the owner's token, which can do everything.
 #[derive(Args, Debug)]
 pub struct Token {
     #[command(subcommand)]
@@ -22,25 +22,27 @@ pub struct Token {
 pub enum What {
     /// Print the path of the owner's token [default]
     Path,
+    /// Print the token itself, and nothing else
+    Show,
     /// List the tokens
     List,
-    /// Make a token for somebody; its secret is printed once
+    /// Create a token and print its secret, this once
     Create(Create),
-    /// Take a token back
+    /// Revoke a token
     Revoke {
-        /// Which token.
+        /// The token's name.
         name: String,
     },
 }
 
 #[derive(Args, Debug)]
 pub struct Create {
-    /// Who it is for.
+    /// Its name: who it is for.
     name: String,
-    /// What it may do (can be repeated, or a list with commas).
+    /// What it can do; repeat it, or separate several with commas.
     #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     scope: Vec<String>,
-    /// What needs a person's yes each time (can be repeated, or a list with commas).
+    /// What a person must confirm each time; repeat it, or separate several with commas.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     ask: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Token {
     pub(crate) fn run(self, session: &Session) -> Answered {
         match self.what {
             None | Some(What::Path) => Ok(path(session)),
+            Some(What::Show) => show(session),
             Some(What::List) => list(session),
             Some(What::Create(words)) => create(session, &words),
             Some(What::Revoke { name }) => revoke(session, &name),
@@ -74,12 +77,23 @@ fn path(session: &Session) -> Box<dyn crate::answer::Answer> {
     if !path.exists() {
         session
             .ui
-            .say("there is no token yet; the hub makes one when it first starts");
+            .say("there is no token yet; the hub creates one when it first starts");
     }
     let shown = path.display().to_string();
     Shown::boxed(json!({ "token_file": path }), move |out| {
         writeln!(out, "{shown}")
     })
+}
+
+/// Of a home that is new the hub makes it first.
+fn show(session: &Session) -> Answered {
+    if !session.has_token() {
+        session.hub_or_start()?;
+    }
+    let token = session.token()?;
+    Ok(Shown::boxed(json!({ "token": token }), move |out| {
+        writeln!(out, "{token}")
+    }))
 }
 
 fn list(session: &Session) -> Answered {
@@ -104,7 +118,7 @@ fn create(session: &Session, words: &Create) -> Answered {
     let document = session.hub_or_start()?.post("/v1/tokens", &body)?;
     let secret = document["token"].as_str().unwrap_or_default().to_owned();
     session.ui.say(format_args!(
-        "token `{}` may {}; it is shown only now",
+        "token `{}` can {}; it is shown only this once",
         words.name,
         words.scope.join(", ")
     ));
@@ -112,7 +126,7 @@ fn create(session: &Session, words: &Create) -> Answered {
 }
 
 fn revoke(session: &Session, name: &str) -> Answered {
-    let path = format!("/v1/tokens/{}", segment("name of a token", name)?);
+    let path = format!("/v1/tokens/{}", segment("token name", name)?);
     let document = session.hub_or_start()?.delete(&path)?;
     session.ui.say(format_args!("token `{name}` is revoked"));
     Ok(Shown::boxed(document, |_| Ok(())))

@@ -8,15 +8,16 @@ use crate::answer::Answered;
 use crate::commands::install::{App, Report};
 use crate::session::Session;
 
-/// Take Kapelle's add-on out of the Blenders of this machine
+/// Remove Kapelle's add-on from the Blenders on this machine
 #[derive(Args, Debug)]
 pub struct Uninstall {
-    /// Which app.
+    /// The app.
+    #[arg(ignore_case = true)]
     pub app: App,
-    /// Out of this Blender (can be repeated).
+    /// From this Blender; can be repeated.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Vec<PathBuf>,
-    /// Out of all Blenders of this machine.
+    /// From every Blender on this machine.
     #[arg(long, conflicts_with = "blender")]
     pub all: bool,
 }
@@ -31,7 +32,7 @@ impl Uninstall {
             .map(|candidate| {
                 session
                     .ui
-                    .say(format_args!("taking it out of {}", candidate.told()));
+                    .say(format_args!("removing it from {}", candidate.told()));
                 candidate.remove(&home)
             })
             .collect();

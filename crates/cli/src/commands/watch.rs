@@ -4,20 +4,20 @@ use crate::answer::Answered;
 use crate::session::Session;
 use crate::watching;
 
-/// Show what happens, as it happens
+/// Watch what happens, live
 ///
-/// Who calls what where and how it ends, what is printed, instances that come, go or get stuck, and how
-/// their states change; one line for each. It waits for a hub that goes away, and tells then what it
-/// missed. With `--json` every event is a JSON document on a line of its own. Ctrl-C ends it.
+/// One line for each event: calls, their output and how they end, instances that come, go or get stuck, and
+/// changes of their state. If the hub goes away, it waits for it and catches up. With `--json` every event is
+/// a JSON document on a line of its own. Ctrl-C ends it.
 #[derive(Args, Debug)]
 pub struct Watch {
-    /// Only of this app.
+    /// Only this app.
     #[arg(long, value_name = "APP")]
     pub app: Option<String>,
-    /// Only on this instance.
+    /// Only this instance.
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// Which events, with commas between: calls, instances, state, jobs, `call:ID`.
+    /// Which events, separated by commas: calls, instances, state, jobs, `call:ID`.
     #[arg(
         long,
         value_name = "TOPICS",
@@ -25,7 +25,7 @@ pub struct Watch {
         default_value = "calls,instances,state"
     )]
     pub topics: Vec<String>,
-    /// End after so many events.
+    /// Stop after this many events.
     #[arg(long, short = 'n', value_name = "COUNT")]
     pub limit: Option<u64>,
 }

@@ -99,7 +99,7 @@ impl Answer for Report {
             short(self.total)
         ));
         ui.say(format_args!(
-            "{HEADING}{name} goes on running. Next:{HEADING:#}"
+            "{HEADING}{name} keeps running. Next:{HEADING:#}"
         ));
         ui.say(format_args!("  kapelle demo --seed {next}"));
         ui.say(format_args!(

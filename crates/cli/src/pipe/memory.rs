@@ -191,13 +191,13 @@ pub(super) fn refusal(head: &Head, problem: &Problem) -> Option<String> {
 
 /// A tool's failure is told as its result: an error of the protocol does not reach the model.
 fn answer(id: &Value, method: &str, is_modern: bool, problem: &Problem) -> String {
-    let hint = problem.hint.as_deref().unwrap_or_default();
+    let hint = problem.hint_at(wire::Door::Mcp).unwrap_or_default();
     let text = format!("{}: {} {hint}", problem.code, problem.message);
     let mut line = json!({"jsonrpc": "2.0", "id": id});
     if method == "tools/call" {
         let mut result = json!({
             "content": [{"type": "text", "text": text}],
-            "structuredContent": {"problem": problem},
+            "structuredContent": {"problem": problem.clone().told_at(wire::Door::Mcp)},
             "isError": true,
         });
         if is_modern {

@@ -51,6 +51,45 @@ struct Known {
     instance: String,
     caller: String,
     command: String,
+    /// What it has printed, by stream; nothing where its beginning was missed.
+    printed: Option<HashMap<String, Printed>>,
+}
+
+/// What was heard of a stream.
+#[derive(Clone, Default)]
+struct Printed {
+    bytes: usize,
+    /// A line that has not ended yet.
+    open: String,
+}
+
+impl Printed {
+    /// The lines that are whole now.
+    fn add(&mut self, text: &str) -> Vec<String> {
+        self.bytes += text.len();
+        self.open.push_str(text);
+        let Some((whole, open)) = self.open.rsplit_once('\n') else {
+            return Vec::new();
+        };
+        let lines = whole.lines().map(printed_line).collect();
+        self.open = open.to_owned();
+        lines
+    }
+
+    /// What only the outcome says, and the line that never ended.
+    fn rest(&mut self, whole: &str) -> Vec<String> {
+        let rest = whole.get(self.bytes..).unwrap_or_default().to_owned();
+        let mut lines = self.add(&rest);
+        let open = std::mem::take(&mut self.open);
+        if !open.is_empty() {
+            lines.push(printed_line(&open));
+        }
+        lines
+    }
+}
+
+fn printed_line(line: &str) -> String {
+    format!("│ {}", line.trim_end_matches('\r'))
 }
 
 impl Known {
@@ -60,6 +99,7 @@ impl Known {
             instance: call.instance.to_string(),
             caller: call.caller.clone(),
             command: call.command.clone(),
+            printed: None,
         }
     }
 }
@@ -101,8 +141,8 @@ impl Lines {
     pub(super) fn resync(&mut self, resync: &mut Resync) {
         if resync.why != Why::Start {
             let why = match resync.why {
-                Why::Epoch => "another run of the hub began; what happened between is not known",
-                Why::Start | Why::Window => "some events were missed; this is how it stands",
+                Why::Epoch => "the hub was restarted; what happened in between is unknown",
+                Why::Start | Why::Window => "some events were missed; this is how things stand",
             };
             self.line(None, Default::default(), why.to_owned(), CAREFUL);
         }
@@ -139,11 +179,14 @@ impl Lines {
         let at = Some(told.at.as_str());
         match &told.event {
             Event::CallQueued { call } => {
-                let known = Known::of(call);
+                let known = Known {
+                    printed: Some(HashMap::new()),
+                    ..Known::of(call)
+                };
                 if self.calls.len() < CALLS_MAX {
                     self.calls.insert(call.call_id.clone(), known.clone());
                 }
-                self.call_line(at, &known, vec!["asked".to_owned()], FAINT)
+                self.call_line(at, &known, vec![asked_words(call)], FAINT)
             }
             Event::CallStarted { call_id, .. } => {
                 self.of_call(at, call_id, vec!["started".to_owned()], FAINT)
@@ -151,15 +194,24 @@ impl Lines {
             Event::CallProgress { call_id, progress } => {
                 let percent = progress
                     .fraction
-                    .map(|fraction| format!("{:.0} % ", fraction * 100.0));
+                    .map(|fraction| format!("{:.0} %, ", fraction * 100.0));
                 let what = format!("{}{}", percent.unwrap_or_default(), progress.text);
                 self.of_call(at, call_id, vec![what], NAME)
             }
-            Event::CallOutput { call_id, text, .. } => {
-                let lines = text.lines().map(|line| format!("│ {line}")).collect();
+            Event::CallOutput {
+                call_id,
+                stream,
+                text,
+            } => {
+                let known = self.calls.get_mut(call_id);
+                let lines = match known.and_then(|known| known.printed.as_mut()) {
+                    Some(printed) => printed.entry(stream.clone()).or_default().add(text),
+                    None => text.lines().map(printed_line).collect(),
+                };
                 self.of_call(at, call_id, lines, Style::new())
             }
             Event::CallEnded { call } => {
+                self.last_lines(at, call);
                 self.calls.remove(&call.call_id);
                 let style = outcome::status_style(call.status);
                 self.call_line(at, &Known::of(call), vec![end_words(call)], style)
@@ -185,6 +237,24 @@ impl Lines {
                 true
             }
         }
+    }
+
+    /// What a call printed just before its end comes with its outcome alone.
+    fn last_lines(&mut self, at: Option<&str>, call: &CallView) {
+        let known = self.calls.get_mut(&call.call_id);
+        let (Some(printed), Some(outcome)) = (
+            known.and_then(|known| known.printed.as_mut()),
+            &call.outcome,
+        ) else {
+            return;
+        };
+        let output = &outcome.output;
+        let mut lines = Vec::new();
+        for (stream, whole) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            lines.extend(printed.entry(stream.to_owned()).or_default().rest(whole));
+        }
+        let known = Known::of(call);
+        self.call_line(at, &known, lines, Style::new());
     }
 
     /// Drops the lines that are not to be printed.
@@ -330,6 +400,14 @@ impl Lines {
     }
 }
 
+/// `asked: shot.blend, 1-250`
+fn asked_words(call: &CallView) -> String {
+    match &call.subject {
+        Some(subject) => format!("asked: {subject}"),
+        None => "asked".to_owned(),
+    }
+}
+
 fn who(call: &Known) -> [String; 3] {
     [
         call.instance.clone(),
@@ -376,4 +454,53 @@ fn state_words(revision: u64, changes: Option<&Map<String, Value>>) -> String {
         words.push_str(&format!(", by {by}"));
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(event: Value) -> Told {
+        let mut whole = json!({"epoch": "e", "seq": 1, "at": "2030-01-01T00:00:00Z"});
+        for (name, value) in event.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn call(more: Value) -> Value {
+        let mut call = json!({"call_id": "call_1", "correlation_id": null, "app": "toy", "instance": "toy",
+            "command": "toy.echo", "caller": "owner", "status": "queued", "asked_at": "2030-01-01T00:00:00Z"});
+        for (name, value) in more.as_object().unwrap() {
+            call[name] = value.clone();
+        }
+        call
+    }
+
+    #[test]
+    fn the_last_lines_of_output_are_told_with_the_end() {
+        let mut lines = Lines::new(Filter::new(Some("toy".to_owned()), None), true);
+        lines.event(&told(
+            json!({"event": "call_queued", "call": call(json!({}))}),
+        ));
+        let output = json!({"event": "call_output", "call_id": "call_1", "stream": "stdout", "text": "one\ntw"});
+        lines.event(&told(output));
+        let outcome = json!({"status": "succeeded", "value": null, "duration_ms": 1.0, "changes": {}, "memory": {"rss_mb": null, "delta_mb": null},
+            "output": {"stdout": "one\ntwo\nthree", "stderr": "oh\n"}});
+        lines.event(&told(json!({"event": "call_ended", "call": call(outcome)})));
+        let shown: Vec<&str> = lines.ready.iter().map(|line| line.what.as_str()).collect();
+        assert_eq!(
+            shown,
+            [
+                "asked",
+                "│ one",
+                "│ two",
+                "│ three",
+                "│ oh",
+                "succeeded in 1.0 ms"
+            ]
+        );
+    }
 }

@@ -331,7 +331,7 @@ fn what_was_done_outlives_the_hub_without_secrets_until_it_is_purged() {
     let purged = environment.run(&["history", "purge", "--all"]);
     assert_eq!(
         (purged.exit, purged.out.as_str()),
-        (Some(0), "forgotten: 1 calls, 0 jobs\n")
+        (Some(0), "deleted: 1 calls, 0 jobs\n")
     );
     assert_eq!(environment.run(&["history", &id]).exit, Some(2));
     stop(&environment, &mut child);

@@ -40,6 +40,8 @@ fn answers(request: &Request) -> Reply {
         ("/v1/calls?limit=2&status=failed", true) => {
             let mut done = ended("succeeded", json!(1));
             done["args"] = json!({"code": "import bpy; print(len(bpy.data.objects))"});
+            done["subject"] = json!("import bpy; print(len(bpy.data.objects))");
+            done["undone_by"] = json!("call_02K");
             json!({"since": "2030-01-01T00:00:00Z", "left_out": 3, "calls": [call("running"), done]})
         }
         ("/v1/recovery", true) => json!({"copies": [
@@ -117,16 +119,41 @@ fn json_is_what_the_hub_said() {
 #[test]
 fn several_instances_are_never_picked_from_silently() {
     let environment = Environment::new();
-    let _hub = FakeHub::start(&environment, answers);
+    let _hub = FakeHub::start(&environment, |request| {
+        match request.line.split(' ').nth(1).unwrap() {
+            "/v1/instances" => Reply::Json(
+                200,
+                json!({"instances": [instance("left", "idle"), instance("right", "idle")]}),
+            ),
+            _ => answers(request),
+        }
+    });
     for verb in ["state", "stop"] {
         let ran = environment.run(&[verb]);
         assert_eq!(ran.exit, Some(2));
         assert!(
-            ran.err.contains("Name one of: blender, blender-2"),
+            ran.err.contains("left, right") && ran.err.contains("-i left"),
             "{}",
             ran.err
         );
     }
+}
+
+#[test]
+fn of_several_instances_the_one_named_like_its_app_is_meant() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, |request| {
+        match request.line.split(' ').nth(1).unwrap() {
+            "/v1/instances/blender/state" => Reply::Json(
+                200,
+                json!({"instance": "blender", "revision": 1, "as_of": "2030-01-01T00:00:00Z", "age_ms": 5,
+                "connected": true, "state": {}}),
+            ),
+            _ => answers(request),
+        }
+    });
+    let state = environment.run(&["state", "--json"]).document();
+    assert_eq!(state["instance"], "blender");
 }
 
 #[test]

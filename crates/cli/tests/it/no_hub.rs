@@ -7,8 +7,7 @@ use crate::environment::Environment;
 #[test]
 fn looking_verbs_say_that_no_hub_runs() {
     let environment = Environment::new();
-    let verbs: [&[&str]; 8] = [
-        &[],
+    let verbs: [&[&str]; 7] = [
         &["status"],
         &["apps"],
         &["history"],
@@ -22,13 +21,34 @@ fn looking_verbs_say_that_no_hub_runs() {
         assert_eq!(ran.exit, Some(3), "{words:?}");
         assert_eq!(ran.out, "", "{words:?}");
         assert!(
-            ran.err.contains("No hub runs") && ran.err.contains("kapelle serve"),
+            ran.err.contains("No hub is running") && ran.err.contains("kapelle serve"),
             "{words:?}: {}",
             ran.err
         );
     }
     assert_snapshot!(environment.run(&["status"]).shown());
     assert!(!environment.home().exists(), "looking makes nothing");
+}
+
+#[test]
+fn alone_it_welcomes_and_says_what_to_do_first() {
+    let environment = Environment::new();
+    let ran = environment.run(&[]);
+    assert_eq!((ran.exit, ran.err.as_str()), (Some(0), ""));
+    let steps = [
+        "kapelle demo",
+        "kapelle start blender",
+        "kapelle mcp install",
+    ];
+    for said in steps.iter().chain(&["Welcome"]) {
+        assert!(ran.out.contains(said), "{said}: {}", ran.out);
+    }
+    let document = environment.run(&["--json"]).document();
+    assert_eq!(document["next"].as_array().unwrap().len(), 3);
+    assert!(!environment.home().exists(), "looking makes nothing");
+    environment.write("home/tokens/owner", "0123456789abcdef0123456789abcdef");
+    let again = environment.run(&[]);
+    assert!(again.out.contains("No hub is running") && !again.out.contains("Welcome"));
 }
 
 #[test]

@@ -4,12 +4,13 @@
 //! Order of the text: what came out, what was printed, what changed, pictures, the call in one line, and
 //! the next useful step. What does not fit is cut in the middle, and the answer says where the rest is.
 
+use hub::catalog::near_or_all;
 use hub::desk::Checked;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 use wire::call::{Changes, Item, OutcomeBody};
-use wire::{CallView, Code, Effect, Problem, Status};
+use wire::{CallView, Code, Door, Effect, Problem, Status};
 
 use super::{Mcp, cut, images, resources};
 use crate::limits;
@@ -28,13 +29,13 @@ pub(crate) fn plain(text: impl Into<String>, structured: Value) -> CallToolResul
 /// Nothing ran, or the tool could not do its part.
 pub(crate) fn problem(problem: &Problem) -> CallToolResult {
     let mut result = CallToolResult::error(vec![ContentBlock::text(problem_text(problem))]);
-    result.structured_content = Some(json!({ "problem": problem }));
+    result.structured_content = Some(json!({ "problem": problem.clone().told_at(Door::Mcp) }));
     result
 }
 
 /// For requests that no tool answers: what cannot be told to the model.
 pub(crate) fn protocol(problem: Problem) -> ErrorData {
-    let text = match &problem.hint {
+    let text = match problem.hint_at(Door::Mcp) {
         Some(hint) => format!("{} {hint}", problem.message),
         None => problem.message.clone(),
     };
@@ -230,12 +231,8 @@ fn reason_text(problem: &Problem) -> String {
 
 /// What to do about it.
 fn mend(problem: &Problem) -> String {
-    if problem.code == Code::NO_INSTANCE {
-        // The hub's own hint names a verb of the terminal.
-        return "start {} opens one; code and run do it by themselves.".to_owned();
-    }
-    match (&problem.hint, &problem.call_id) {
-        (Some(hint), _) => hint.clone(),
+    match (problem.hint_at(Door::Mcp), &problem.call_id) {
+        (Some(hint), _) => hint,
         (None, _) if problem.retryable => "the same may succeed a little later.".to_owned(),
         (None, Some(id)) => {
             format!(
@@ -284,11 +281,13 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
         if command(SCREENSHOT).is_some() {
             steps.push("screenshot {} shows it".to_owned());
         }
-        if command(UNDO).is_some() {
-            steps.push("undo {} takes it back".to_owned());
+        match &outcome.changes.cannot_undo {
+            Some(why) => steps.push(format!("it cannot be undone: {why}")),
+            None if command(UNDO).is_some() => steps.push("undo {} takes it back".to_owned()),
+            None => {}
         }
         if !steps.is_empty() {
-            return format!("{}.", steps.join("; "));
+            return format!("{}.", steps.join("; ").trim_end_matches('.'));
         }
     }
     match effect {
@@ -335,7 +334,7 @@ fn for_programs(view: &CallView) -> Value {
         part("changes", json!(outcome.changes));
     }
     if let Some(problem) = &outcome.problem {
-        let mut bare = problem.clone();
+        let mut bare = problem.clone().told_at(Door::Mcp);
         if json!(bare.details).to_string().len() > limits::ANSWER_TWICE_BYTES_MAX {
             bare.details.clear();
         }
@@ -357,9 +356,11 @@ pub(crate) fn value(value: &Value, next: &str) -> CallToolResult {
 }
 
 /// A tool was asked for that is not there.
-pub(crate) fn unknown_tool(name: &str) -> ErrorData {
+pub(crate) fn unknown_tool(name: &str, names: &[String]) -> ErrorData {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let near = near_or_all(name, &names, "The tools are");
     ErrorData::invalid_params(
-        format!("Unknown tool: `{name}`. `tools/list` has those that exist."),
+        format!("Unknown tool: `{name}`. {near}"),
         Some(json!({ "code": Code::COMMAND_UNKNOWN })),
     )
 }

@@ -149,7 +149,7 @@ fn is_yes(answer: &ElicitResult) -> bool {
 fn refused() -> Problem {
     Problem::new(
         Code::CANCELLED,
-        "The person who was asked did not say yes; nothing ran.",
+        "The person who was asked did not agree. Nothing ran.",
     )
     .hint("Ask them what they want instead.")
 }

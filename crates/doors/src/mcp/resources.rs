@@ -199,7 +199,7 @@ async fn bytes(hub: &Hub, uri: &str, blob: &str) -> Result<ResourceContents, Pro
     };
     let size = tokio::fs::metadata(&path).await.map_err(unreadable)?.len();
     if size > limits::RESOURCE_BYTES_MAX {
-        let message = format!("`{blob}` has {size} bytes, too many for one message.");
+        let message = format!("`{blob}` is {size} bytes, too large for one message.");
         return Err(Problem::new(Code::VALUE_TOO_LARGE, message)
             .hint(format!("Fetch it: GET /v1/blobs/{blob}")));
     }
@@ -220,7 +220,7 @@ fn unknown(uri: &str) -> ErrorData {
 }
 
 fn refused(uri: &str, problem: &Problem) -> ErrorData {
-    let text = match &problem.hint {
+    let text = match problem.hint_at(wire::Door::Mcp) {
         Some(hint) => format!("{} {hint}", problem.message),
         None => problem.message.clone(),
     };

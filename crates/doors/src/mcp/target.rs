@@ -38,8 +38,11 @@ pub(crate) fn app(
         // With one app alone its own words say best what it has instead.
         ([], _) => match all.as_slice() {
             [(only, _)] => Ok(only.id.clone()),
-            _ => Err(Problem::new(Code::COMMAND_UNKNOWN, format!("No app has a command `{command}`."))
-                .hint("find {\"query\": \"what you want, in plain words\"} tells the commands that exist.")),
+            _ => Err(Problem::new(
+                Code::COMMAND_UNKNOWN,
+                format!("No app has a command `{command}`."),
+            )
+            .hint("To find one: find {\"query\": \"what you want, in plain words\"}")),
         },
         _ => {
             let names: Vec<&str> = able.iter().map(|(app, _)| app.id.as_str()).collect();
@@ -67,7 +70,7 @@ pub(crate) async fn start(
         serde_json::from_value(serde_json::json!({ "app": app })).map_err(|error| {
             Problem::new(
                 Code::INTERNAL,
-                format!("A start cannot be asked for: {error}."),
+                format!("The start request is invalid: {error}."),
             )
         })?;
     let (instance, _) = hub.start_instance(&asking.caller, wanted).await?;

@@ -130,13 +130,13 @@ async fn started(
         // The start goes on without us.
         () = asking.context.ct.cancelled() => None,
         () = sleep_until(asking.deadline()) => {
-            let problem = Problem::new(Code::NO_INSTANCE, format!("A copy of `{app}` is being started; it takes long."));
-            return Err(problem.hint("`status` shows when it is there; then send the same call again.").into());
+            let problem = Problem::new(Code::NO_INSTANCE, format!("`{app}` is being started and takes a while."));
+            return Err(problem.hint("status {} shows when it is ready; then send the same call again.").into());
         }
     };
     match view {
         Some(view) => Ok(format!(
-            "Started `{}` in the background, because no {app} was open.",
+            "Started `{}` in the background, because no {app} was running.",
             view.name
         )),
         None => Err(missing.into()),

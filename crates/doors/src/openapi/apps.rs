@@ -51,16 +51,20 @@ fn instances() -> Map<String, Value> {
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
-        "Instances": {"type": "object", "required": ["instances", "confinement"], "properties": {
+        "Instances": {"type": "object", "required": ["instances"], "properties": {
             "instances": {"type": "array", "items": reference("Instance")},
-            "confinement": {"type": ["string", "null"], "description": "Why this hub can confine nothing."}}},
+            "confinement": {"type": "string", "description": "Why this hub can confine nothing, if it cannot."}}},
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
             "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"},
-            "confined": {"type": ["boolean", "null"], "description": "Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be."}}},
+            "confined": {"type": ["boolean", "null"], "description": "Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be."},
+            "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Where its window opens; needs `admin`. Without it on the hub's own display."},
+            "reserved_for": {"type": ["string", "null"], "description": "The work that it is started for, as a plain name: it gets no call that does not name it."}}},
+        "Display": {"type": "object", "additionalProperties": false, "properties": {
+            "x11": text_or_null, "x11_authority": text_or_null, "wayland": text_or_null, "runtime_dir": text_or_null}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}}
     }))
 }
@@ -70,7 +74,7 @@ fn argument_schema() -> Value {
     let own = reference("ArgumentSchema");
     json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members that a form is made from.", "properties": {
         "type": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-        "enum": {"type": "array"}, "default": {}, "description": {"type": "string"},
+        "enum": {"type": "array", "items": {}}, "default": {}, "description": {"type": "string"},
         "minimum": {"type": "number"}, "maximum": {"type": "number"}, "minItems": {"type": "integer"}, "maxItems": {"type": "integer"},
         "items": own, "properties": {"type": "object", "additionalProperties": own},
         "required": {"type": "array", "items": {"type": "string"}},

@@ -16,8 +16,10 @@ fn whole() -> Map<String, Value> {
         "Call": {"type": "object", "required": ["call_id", "app", "command", "caller", "status", "asked_at"],
             "properties": {
                 "call_id": {"type": "string"}, "correlation_id": text_or_null, "parent_id": {"type": "string"}, "app": {"type": "string"},
-                "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
-                "status": reference("Status"), "durability": reference("Durability"),
+                "instance": {"type": "string"}, "command": {"type": "string"},
+                "subject": {"type": "string", "description": "What it is about, in a few words: a file, a thing, the first line of code."},
+                "caller": {"type": "string"}, "status": reference("Status"),
+                "undone_by": {"type": "string", "description": "The call that took back what this one changed, while that is so."}, "durability": reference("Durability"),
                 "asked_at": {"type": "string", "format": "date-time"},
                 "args": {"type": "object", "description": "In the history: without what is secret; large ones as `$blob`."},
                 "position": {"type": "integer"}, "behind": reference("Behind"), "progress": reference("Progress"),
@@ -44,14 +46,17 @@ fn parts() -> Map<String, Value> {
             "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
             "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
             "hint": {"type": "string"}, "call_id": {"type": "string"},
-            "severity": {"enum": ["warning", "error", "bug"]}, "retryable": {"type": "boolean"},
+            "hint_parts": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": true}]},
+                "description": "The hint in parts: texts, and steps (`do`) that each door says in its own words."},
+            "severity": {"enum": ["info", "warning", "error", "critical", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "required": ["call_id", "command", "caller", "running_ms"], "properties": {
-            "call_id": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
+            "call_id": {"type": "string"}, "command": {"type": "string"}, "subject": {"type": "string"}, "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
         "Item": {"type": "object", "required": ["type", "name"],
             "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
         "Changes": {"type": "object", "required": ["added", "changed", "removed"],
-            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"}}},
+            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"},
+                "cannot_undo": {"type": "string", "description": "Why there is no undo step for it."}}},
         "LogRecord": {"type": "object", "required": ["level", "source", "text"], "properties": {
             "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}},
         "Output": {"type": "object", "required": ["stdout", "stderr", "logs"], "properties": {

@@ -111,7 +111,7 @@ fn jobs() -> Map<String, Value> {
             "required": ["call_id", "app", "command", "caller", "status", "asked_at", "priority", "labels", "after", "durability", "attempt", "paused"],
             "properties": {
                 "call_id": {"type": "string"}, "correlation_id": text_or_null(), "app": {"type": "string"},
-                "instance": {"type": "string"}, "command": {"type": "string"}, "caller": {"type": "string"},
+                "instance": {"type": "string"}, "command": {"type": "string"}, "subject": {"type": "string"}, "caller": {"type": "string"},
                 "status": reference("JobStatus"), "why": {"type": "string"}, "asked_at": time, "started_at": time, "ended_at": time,
                 "position": {"type": "integer"}, "progress": reference("Progress"), "priority": {"type": "integer"},
                 "not_before": time, "deadline": time, "timeout_ms": {"type": "integer"}, "retry": reference("Retry"),

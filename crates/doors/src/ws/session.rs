@@ -18,9 +18,10 @@ use hub::callers::Caller;
 use hub::feed::Subscription;
 use hub::jobs::Queued;
 use hub::{Asked as Taken, Hub};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
 use wire::call::Wait;
+use wire::event::Resync;
 use wire::{CallId, CallRequest, CallView, Code, Problem};
 
 use super::blobs::{self, Uploads};
@@ -28,20 +29,23 @@ use super::frame::{self, Asked, Get, Id, Said, Subscribe};
 use super::jobs;
 use super::outbox::{Close, Outbox};
 use crate::calls::may_see;
+use crate::connection::Connection;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
 use crate::guard::{self, Proof};
-use crate::limits;
+use crate::{limits, upload};
 
 /// Events taken from the feed's window at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 pub(super) struct Session {
-    hub: Hub,
-    caller: Caller,
+    pub(super) hub: Hub,
+    pub(super) caller: Caller,
+    /// Whom it tells what nobody asked for, and with that the dialect of the connection.
+    pub(super) nobody: Id,
     /// Looked at again with every frame: a token can be taken back.
     proof: Proof,
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
     follower: Follower,
     /// Which request each open call belongs to.
     requests: HashMap<CallId, Request>,
@@ -65,8 +69,15 @@ struct Request {
 }
 
 impl Session {
-    pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        uploads: upload::Uploads,
+        (caller, proof): (Caller, Proof),
+        outbox: Arc<Outbox>,
+        nobody: Id,
+    ) -> Self {
         Self {
+            nobody,
             follower: Follower::new(hub.clone(), caller.clone()),
             hub,
             caller,
@@ -74,7 +85,7 @@ impl Session {
             outbox,
             requests: HashMap::new(),
             subscriptions: Vec::new(),
-            uploads: Uploads::default(),
+            uploads: Uploads::new(uploads),
             waiting: FuturesUnordered::new(),
             storing: FuturesUnordered::new(),
             heard: Instant::now(),
@@ -85,13 +96,25 @@ impl Session {
         &self.caller.name
     }
 
-    pub(super) fn welcome(&self, id: &Id) {
+    /// The first word, to whoever showed a token.
+    pub(super) fn greet(&mut self, id: &Id) {
+        match self.is_enveloped() {
+            true => self.initialised(id),
+            false => self.welcome(id),
+        }
+    }
+
+    fn welcome(&self, id: &Id) {
         let body = super::welcome(&self.hub, &self.caller);
         self.outbox.push(frame::tell("welcome", id, &body));
     }
 
     /// Serves the connection; gives the reason why it ends.
-    pub(super) async fn run(&mut self, incoming: &mut SplitStream<WebSocket>) -> Close {
+    pub(super) async fn run(
+        &mut self,
+        incoming: &mut SplitStream<WebSocket>,
+        connection: Option<&Connection>,
+    ) -> Close {
         let mut beat = tokio::time::interval(limits::WS_BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hub = self.hub.clone();
@@ -112,7 +135,12 @@ impl Session {
             let follows = self.follower.open() > 0;
             tokio::select! {
                 message = incoming.next() => {
-                    if let Some(close) = self.hear(message).await {
+                    let close = self.hear(message).await;
+                    // Until then its bytes were in memory.
+                    if let Some(connection) = connection {
+                        connection.message_came();
+                    }
+                    if let Some(close) = close {
                         return close;
                     }
                 }
@@ -155,13 +183,23 @@ impl Session {
             Some(Ok(Message::Close(_))) => return Some(Close::new(Close::NORMAL, "it was closed")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(_)) if !self.is_still_known() => return Some(self.forgotten()),
+            Some(Ok(Message::Text(text))) if self.is_enveloped() => return self.open(&text),
             Some(Ok(Message::Text(text))) => match frame::read(&text) {
                 Ok(asked) => self.answer(asked),
                 Err(unread) => self.refuse(&unread.id, &unread.problem),
             },
+            Some(Ok(Message::Binary(_))) if self.is_enveloped() => {
+                let problem = Problem::new(Code::BODY_MALFORMED, "An envelope is text.")
+                    .hint("Blobs go over PUT /v1/blobs.");
+                self.refuse(&self.nobody.clone(), &problem);
+            }
             Some(Ok(Message::Binary(bytes))) => self.store(bytes).await,
         }
         None
+    }
+
+    fn is_enveloped(&self) -> bool {
+        matches!(self.nobody, Id::Envelope(_))
     }
 
     fn answer(&mut self, Asked { id, said }: Asked) {
@@ -169,13 +207,10 @@ impl Session {
             Said::Hello { .. } => self.welcome(&id),
             Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
             Said::Call(request) => self.call(id, *request),
-            Said::Cancel { call_id } => match self.hub.cancel(&self.caller, &call_id) {
-                Err(problem) => self.refuse(&id, &problem),
-                Ok(call) => {
-                    let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call);
-                    self.later(id, end);
-                }
-            },
+            Said::Cancel { call_id } => {
+                let end = cancelled(self.hub.clone(), self.caller.clone(), id.clone(), call_id);
+                self.later(id, end);
+            }
             Said::Get(get) => {
                 let call = got(self.hub.clone(), self.caller.clone(), id.clone(), get);
                 self.later(id, call);
@@ -214,16 +249,16 @@ impl Session {
         }
     }
 
-    fn call(&mut self, id: Id, request: CallRequest) {
+    pub(super) fn call(&mut self, id: Id, request: CallRequest) {
         if self.follower.open() + self.storing.len() >= limits::WS_CALLS_MAX {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} calls of this connection are under way.",
+                    "This connection already has {} calls in progress.",
                     limits::WS_CALLS_MAX
                 ),
             )
-            .hint("Wait for some of them; calls with `wait: false` do not count.");
+            .hint("Wait for some to end; calls with `wait: false` do not count.");
             return self.refuse(&id, &problem);
         }
         let follows = request.wait != Wait::Forever(false);
@@ -300,8 +335,7 @@ impl Session {
             }
             News::Lagged(missed) => {
                 let body = json!({"missed": missed});
-                self.outbox
-                    .push(frame::tell("lagged", &Id::default(), &body));
+                self.outbox.push(frame::tell("lagged", &self.nobody, &body));
             }
             News::Ended(call) => self.tell_end(&call),
         }
@@ -325,24 +359,34 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: Id, wanted: Subscribe) {
-        let subscribed = self.try_subscribe(&id, wanted);
-        if let Err(problem) = subscribed {
-            self.refuse(&id, &problem);
+        match self.try_subscribe(&id, wanted) {
+            Err(problem) => self.refuse(&id, &problem),
+            Ok((subscribed, resync)) => {
+                self.outbox
+                    .push(frame::tell("subscribed", &id, &subscribed));
+                if let Some(resync) = resync {
+                    self.outbox.push(frame::tell("resync", &id, &resync));
+                }
+            }
         }
     }
 
-    fn try_subscribe(&mut self, id: &Id, wanted: Subscribe) -> Result<(), Problem> {
+    pub(super) fn try_subscribe(
+        &mut self,
+        id: &Id,
+        wanted: Subscribe,
+    ) -> Result<(Value, Option<Resync>), Problem> {
         // The same id again stands for the earlier one.
         self.subscriptions.retain(|(own, _)| own != id);
         if self.subscriptions.len() >= limits::WS_SUBSCRIPTIONS_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "This connection has {} subscriptions.",
+                    "This connection already has {} subscriptions.",
                     limits::WS_SUBSCRIPTIONS_MAX
                 ),
             )
-            .hint("One subscription can have many topics; end some with `unsubscribe`."));
+            .hint("A subscription can have many topics; end some with `unsubscribe`."));
         }
         let since = position(wanted.epoch, wanted.since)?;
         let (subscription, resync) =
@@ -350,12 +394,8 @@ impl Session {
                 .subscribe(&self.caller, wanted.topics, since.as_ref())?;
         let at = subscription.position();
         let body = json!({"topics": subscription.topics(), "epoch": at.epoch, "seq": at.seq});
-        self.outbox.push(frame::tell("subscribed", id, &body));
-        if let Some(resync) = resync {
-            self.outbox.push(frame::tell("resync", id, &resync));
-        }
         self.subscriptions.push((id.clone(), subscription));
-        Ok(())
+        Ok((body, resync))
     }
 
     fn unsubscribe(&mut self, id: &Id) {
@@ -372,7 +412,8 @@ impl Session {
             match subscription.take(BATCH) {
                 Ok(told) => told
                     .iter()
-                    .for_each(|event| self.outbox.push(frame::event(id, event))),
+                    .filter_map(|event| frame::event(id, event))
+                    .for_each(|message| self.outbox.push(message)),
                 Err(hub::feed::FellBehind) => return Some(self.cut_off_behind()),
             }
         }
@@ -397,7 +438,7 @@ impl Session {
     }
 
     /// An answer that takes a while.
-    fn later(
+    pub(super) fn later(
         &mut self,
         id: Id,
         answer: impl Future<Output = Result<Message, Problem>> + Send + 'static,
@@ -406,7 +447,7 @@ impl Session {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} answers of this connection are still due.",
+                    "This connection is still waiting for {} answers.",
                     limits::WS_ANSWERS_MAX
                 ),
             )
@@ -421,7 +462,7 @@ impl Session {
         self.waiting.push(Box::pin(answer));
     }
 
-    fn refuse(&self, id: &Id, problem: &Problem) {
+    pub(super) fn refuse(&self, id: &Id, problem: &Problem) {
         self.outbox.push(frame::problem(id, problem));
     }
 
@@ -439,7 +480,15 @@ impl Session {
         if self.subscriptions.iter().any(|(_, one)| one.is_behind()) {
             return Some(self.cut_off_behind());
         }
+        for (id, problem) in self.uploads.given_up() {
+            self.outbox.push(frame::problem(&id, &problem));
+        }
         self.outbox.push(Message::Ping(Bytes::new()));
+        if self.is_enveloped() {
+            // Programs in a browser do not see the protocol's own ping.
+            self.outbox
+                .push(frame::tell("pong", &self.nobody, &json!({})));
+        }
         None
     }
 
@@ -460,23 +509,26 @@ impl Session {
 
     fn forgotten(&self) -> Close {
         let problem = match self.proof {
-            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
-                .hint("Ask for another one; the calls of this connection go on."),
+            Proof::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token has been revoked.")
+                .hint("Use another token; the calls of this connection carry on."),
             Proof::Session(_) => guard::signed_out(),
         };
-        self.refuse(&Id::default(), &problem);
+        self.refuse(&self.nobody, &problem);
         Close::new(Close::UNAUTHENTICATED, &problem.message)
     }
 }
 
 /// The call as it stands after a cancel has had time to end it.
-async fn cancelled(hub: Hub, caller: Caller, id: Id, call: Arc<Call>) -> Result<Message, Problem> {
+async fn cancelled(hub: Hub, caller: Caller, id: Id, call_id: CallId) -> Result<Message, Problem> {
+    let call_id = hub.call_id(&caller, call_id.as_str()).await?;
+    let call = hub.cancel(&caller, &call_id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(frame::tell("call", &id, &hub.view_for(&caller, &call)))
 }
 
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
-    let call = hub.find_call(&get.call_id).await?;
+    let call_id = hub.call_id(&caller, get.call_id.as_str()).await?;
+    let call = hub.find_call(&call_id).await?;
     may_see(&caller, &call)?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;

@@ -97,7 +97,7 @@ async fn nothing_ran_is_a_problem_with_the_status_of_the_table() {
     let owner = house.owner();
     let ask = async |body: Value| shape(&owner.post("/v1/calls", &body).await);
     assert_eq!(ask(call("toy.echo", json!({}))).await, "503 no_instance");
-    let bridge = house.echo().await;
+    let bridge = house.bridge("first", |_| Reply::Value(json!(1))).await;
     assert_eq!(
         ask(call("toy.make", json!({}))).await,
         "400 arguments_invalid"

@@ -295,7 +295,7 @@ async fn over_mcp_it_is_a_member_of_run_and_one_tool() {
         .tool("jobs", json!({"verb": "list", "status": "queued"}))
         .await;
     assert!(
-        text(&listed).contains("1 queued") && text(&listed).contains("kapelle start toy"),
+        text(&listed).contains("1 queued") && text(&listed).contains("no toy is running"),
         "{listed}"
     );
     assert_eq!(listed["structuredContent"]["jobs"][0]["call_id"], id);

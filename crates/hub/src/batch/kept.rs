@@ -17,6 +17,7 @@ use crate::callers::{Caller, Scope};
 use crate::hub::Hub;
 use crate::limits;
 use crate::policy::require;
+use crate::store::Like;
 
 /// The batches of calls that are no jobs.
 #[derive(Default)]
@@ -58,9 +59,12 @@ impl Batches {
         if room.running.len() >= limits::BATCHES_RUNNING_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
-                format!("{} batches run already.", limits::BATCHES_RUNNING_MAX),
+                format!(
+                    "{} batches are already running, the most there can be.",
+                    limits::BATCHES_RUNNING_MAX
+                ),
             )
-            .hint("Wait for some of them."));
+            .hint("Wait for some of them to end."));
         }
         let caller = caller.clone();
         room.running
@@ -92,6 +96,17 @@ impl Batches {
         }
     }
 
+    /// Ids that begin so.
+    pub(crate) fn like(&self, like: &Like) -> Vec<String> {
+        let room = self.lock();
+        let running = room.running.iter().map(|(id, one)| (id, &one.caller));
+        let ended = room.ended.iter().map(|one| (&one.id, &one.caller));
+        let fits = running.chain(ended).filter(|(id, caller)| {
+            id.starts_with(&like.prefix) && like.caller.as_ref().is_none_or(|own| own == *caller)
+        });
+        fits.take(like.limit).map(|(id, _)| id.clone()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Room> {
         self.0
             .lock()
@@ -121,6 +136,7 @@ impl Hub {
     /// # Errors
     /// `batch_unknown`, `forbidden` for others' without `read`, what the store says.
     pub async fn batch_view(&self, caller: &Caller, id: &str) -> Result<BatchView, Problem> {
+        let id = &self.batch_id(caller, id).await?;
         let found = self.find_batch(id).await?;
         may_see(caller, found.caller())?;
         match found {
@@ -223,7 +239,10 @@ fn may_see(caller: &Caller, owner: &CallerName) -> Result<(), Problem> {
 fn unknown(id: &str) -> Problem {
     Problem::new(
         Code::BATCH_UNKNOWN,
-        format!("No batch `{id}` is remembered."),
+        format!("There is no batch `{id}`."),
     )
-    .hint("A batch of jobs is kept as long as its jobs, any other while the hub runs; its calls are in the history: kapelle history")
+    .hint(wire::hint![
+        "A batch of jobs is kept as long as its jobs, any other until the hub stops. Its calls stay in the history: ",
+        wire::Step::history(),
+    ])
 }

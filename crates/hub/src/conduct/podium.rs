@@ -150,7 +150,7 @@ impl Inner {
         let Asked::One(call) = asked else {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                "A command that the hub runs asks for one call at a time.",
+                "A command that the hub runs can only make one call at a time.",
             ));
         };
         let mut kept = self.kept();
@@ -195,7 +195,7 @@ impl Inner {
             tracing::error!(%error, "a start panicked");
             Err(Problem::new(
                 Code::INTERNAL,
-                "The start failed by a fault of the hub.",
+                "The start failed because of a fault in the hub.",
             ))
         });
         let forget = |name: &Option<InstanceName>| {
@@ -213,7 +213,7 @@ impl Inner {
                 forget(&name);
                 Err(Problem::new(
                     Code::NAME_TAKEN,
-                    format!("`{}` runs already.", view.name),
+                    format!("`{}` is already running.", view.name),
                 ))
             }
             Err(problem) => {

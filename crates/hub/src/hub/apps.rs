@@ -102,7 +102,7 @@ impl Hub {
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
                 format!(
-                    "{} is none of the programs that it can be installed in.",
+                    "{} is not among the programs that it can be installed in.",
                     program.display()
                 ),
             )
@@ -132,6 +132,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "what an app was asked for panicked");
-        Problem::new(Code::INTERNAL, "The app's side of the hub failed.")
+        Problem::new(Code::INTERNAL, "The hub's part of the app failed.")
     })
 }

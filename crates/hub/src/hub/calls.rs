@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wire::Step;
 use wire::{BatchRequest, CallId, CallRequest, CallView, Code, Problem};
 
 use super::Hub;
@@ -43,12 +44,13 @@ impl Hub {
             return Ok(front);
         }
         self.0.records.journal.get(id).ok_or_else(|| {
-            Problem::new(Code::CALL_UNKNOWN, format!("No call `{id}` is remembered.")).hint(
+            Problem::new(Code::CALL_UNKNOWN, format!("There is no call `{id}`.")).hint(wire::hint![
                 format!(
-                    "The hub remembers calls since {}: kapelle history",
+                    "The history goes back to {}: ",
                     crate::call::rfc3339(self.remembers_since())
                 ),
-            )
+                Step::history(),
+            ])
         })
     }
 

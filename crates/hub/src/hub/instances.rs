@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wire::Step;
 use wire::{Code, InstanceName, InstanceView, Problem};
 
 use super::Hub;
@@ -39,9 +40,12 @@ impl Hub {
         self.0.roster.named(name)?.snapshot().ok_or_else(|| {
             Problem::new(
                 Code::INSTANCE_NOT_CONNECTED,
-                format!("`{name}` has not told its state yet."),
+                format!("`{name}` has not reported its state yet."),
             )
-            .hint("Ask again when it is connected: kapelle status")
+            .hint(wire::hint![
+                "Try again once it is connected: ",
+                Step::Status
+            ])
         })
     }
 
@@ -78,12 +82,21 @@ impl Hub {
         mut request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         self.0.refuse_when_stopping()?;
-        // Only a command that the hub runs has instances of its own.
-        request.reserved_for = None;
+        // Never a mark of a command that the hub runs: those have no spaces.
+        request.reserved_for = request
+            .reserved_for
+            .filter(|work| wire::id::is_plain_name(work))
+            .map(|work| format!("{work} of {}", caller.name));
         policy::require(caller, Scope::Write, || "start a program".to_owned())?;
         if request.program.is_some() || request.python.is_some() {
             policy::require(caller, Scope::Admin, || {
                 "start a program by its path".to_owned()
+            })?;
+        }
+        if request.display.is_some() {
+            // Who sees the window and types in it can do everything that the program can.
+            policy::require(caller, Scope::Admin, || {
+                "choose the display of a program".to_owned()
             })?;
         }
         if request.file.is_some() || request.scripts {
@@ -91,6 +104,7 @@ impl Hub {
                 "start a program with a file".to_owned()
             })?;
         }
+        request.app = self.0.catalog.app(&request.app)?.id.clone();
         let must_be_confined = request.confined == Some(true);
         self.0.confinement.settle(caller, &mut request)?;
         let hub = Arc::clone(&self.0);
@@ -100,13 +114,16 @@ impl Hub {
             tracing::error!(%error, "a start panicked");
             Err(Problem::new(
                 Code::INTERNAL,
-                "The start failed by a fault of the hub.",
+                "The start failed because of a fault in the hub.",
             ))
         })?;
         if must_be_confined && !view.confined {
             return Err(Problem::new(
                 Code::NAME_TAKEN,
-                format!("`{}` runs already, and it is not confined.", view.name),
+                format!(
+                    "`{}` is already running, and it is not confined.",
+                    view.name
+                ),
             )
             .hint("Choose another name, or stop it first."));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wire::job::{QueueChange, QueueView};
+use wire::job::{Place, QueueChange, QueueView};
 use wire::{CallId, JobChange, JobPage, JobView, Problem};
 
 use super::Hub;
@@ -16,6 +16,7 @@ impl Hub {
     /// # Errors
     /// `job_unknown`, `forbidden` for others' without `read`.
     pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
+        let id = &self.call_id(caller, id.as_str()).await?;
         let job = self.0.records.jobs.show(&self.0, id).await?;
         if job.caller != caller.name.as_str() {
             policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
@@ -43,8 +44,12 @@ impl Hub {
         &self,
         caller: &Caller,
         id: &CallId,
-        wanted: JobChange,
+        mut wanted: JobChange,
     ) -> Result<JobView, Problem> {
+        let id = &self.call_id(caller, id.as_str()).await?;
+        if let Some(Place::Before(other)) = &mut wanted.place {
+            *other = self.call_id(caller, other.as_str()).await?;
+        }
         let check = |job: &crate::store::Job, wanted: &JobChange| {
             let touches = wanted.args.is_some() || wanted.status.is_some();
             if !touches {

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::job::{PRIORITY_DEFAULT, PRIORITY_MAX, Retry};
 use wire::{CallId, CallRequest, Code, Durability, Event, JobStatus, Problem};
+use wire::{Opt, Step};
 
 use super::order::Millis;
 use super::record::{Notes, Open, millis_of, now_millis};
@@ -21,6 +22,7 @@ use crate::call::{Call, fresh_id};
 use crate::conduct::HUB;
 use crate::desk::CheckedCall;
 use crate::limits;
+use crate::prefix;
 use crate::secrets::Marked;
 use crate::store::{Job, JobWrite, Key, Parts};
 
@@ -68,7 +70,11 @@ impl Storing {
                 Code::HUB_STOPPING,
                 "The hub stopped before the job was stored.",
             )
-            .hint("Ask again when it is back; with an `idempotency_key` nothing runs twice."))
+            .hint(wire::hint![
+                "Try again once it is back. So that nothing runs twice, give it ",
+                Opt::IdempotencyKey,
+                ".",
+            ]))
         })
     }
 }
@@ -81,9 +87,13 @@ impl JobWish {
                 None => Ok(None),
                 Some(word) => Err(Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    format!("`{word}` is for jobs, and this call is none."),
+                    format!("`{word}` is only for jobs, and this call is not one."),
                 )
-                .hint("Add `\"durable\": true`.")),
+                .hint(wire::hint![
+                    "Make it a job: add ",
+                    Opt::Durable.with(true),
+                    "."
+                ])),
             };
         };
         let time = |name: &str, text: &Option<String>| {
@@ -119,10 +129,10 @@ impl JobWish {
             )));
         }
         let key = self.key.as_deref().unwrap_or("key");
-        if key.is_empty() || key.len() > limits::JOB_WORD_BYTES_MAX {
+        if key.is_empty() || key.len() > limits::WORD_BYTES_MAX {
             return Err(invalid(format!(
                 "`idempotency_key` has 1 to {} bytes.",
-                limits::JOB_WORD_BYTES_MAX
+                limits::WORD_BYTES_MAX
             )));
         }
         Ok(())
@@ -151,7 +161,7 @@ pub(super) fn retry_in_bounds(retry: Option<Retry>) -> Result<(), Problem> {
 }
 
 pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
-    let fits = |word: &String| word.len() <= limits::JOB_WORD_BYTES_MAX;
+    let fits = |word: &String| word.len() <= limits::WORD_BYTES_MAX;
     let all_fit = labels
         .iter()
         .all(|(name, value)| !name.is_empty() && fits(name) && fits(value));
@@ -159,7 +169,7 @@ pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), 
         return Err(invalid(format!(
             "There are at most {} labels; their names and values have at most {} bytes.",
             limits::JOB_LABELS_MAX,
-            limits::JOB_WORD_BYTES_MAX
+            limits::WORD_BYTES_MAX
         )));
     }
     Ok(())
@@ -172,11 +182,11 @@ pub(super) fn args_in_bounds(args: &Map<String, Value>) -> Result<(), Problem> {
         return Err(Problem::new(
             Code::BODY_TOO_LARGE,
             format!(
-                "The arguments have {bytes} bytes as JSON; those of a job have at most {}.",
+                "The arguments are {bytes} bytes as JSON; a job can have up to {}.",
                 limits::JOB_ARGS_BYTES_MAX
             ),
         )
-        .hint("Store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}."));
+        .hint(wire::hint!["For a large value, ", Step::StoreBlob, "."]));
     }
     Ok(())
 }
@@ -195,21 +205,29 @@ impl Jobs {
             return Err(Problem::new(
                 Code::QUEUE_DRAINING,
                 format!(
-                    "The queue of {} is drained and takes no new jobs.",
+                    "The queue of {} is draining and takes no new jobs.",
                     call.app.id
                 ),
             )
-            .hint(format!(
-                "Open it again: kapelle jobs resume {}",
-                call.app.id
-            )));
+            .hint(wire::hint![
+                "Open it again: ",
+                Step::ResumeQueue {
+                    app: call.app.id.clone()
+                },
+            ]));
         }
         if room.open.len() + room.storing >= limits::JOBS_OPEN_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
-                format!("{} jobs are open already.", limits::JOBS_OPEN_MAX),
+                format!(
+                    "{} jobs are already open, the most there can be.",
+                    limits::JOBS_OPEN_MAX
+                ),
             )
-            .hint("Wait for some of them, or cancel some: kapelle jobs list"));
+            .hint(wire::hint![
+                "Wait for some to end, or cancel some: ",
+                Step::jobs()
+            ]));
         }
         Ok(())
     }
@@ -227,17 +245,21 @@ impl Jobs {
         Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             format!(
-                "The arguments hold a secret ({}), and a job is stored.",
+                "The arguments contain a secret ({}), and jobs are stored on disk.",
                 found.join(", ")
             ),
         )
-        .hint("Ask for it as a call, without `durable`, or let the app read the secret from where it is kept."))
+        .hint(wire::hint![
+            "Make it a plain call, without ",
+            Opt::Durable,
+            ", or have the app read the secret from where it is kept."
+        ]))
     }
 
     /// Has it stored.
     pub(crate) fn take(self: &Arc<Self>, call: CheckedCall) -> Result<Storing, Problem> {
         let Some(wish) = call.job.clone() else {
-            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+            return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         let place = {
             let mut room = self.lock();
@@ -258,9 +280,10 @@ impl Jobs {
     async fn put(
         self: &Arc<Self>,
         call: &CheckedCall,
-        wish: JobWish,
+        mut wish: JobWish,
         place: i64,
     ) -> Result<Queued, Problem> {
+        wish.after = prefix::job_ids(&*self.kept.store, &call.caller, &wish.after).await?;
         let key = key_of(call, &wish);
         if let Some(key) = &key
             && let Some(known) = self.by_key(call, key).await?
@@ -351,19 +374,25 @@ impl Jobs {
             let Some(job) = jobs.iter().find(|job| job.id == *id) else {
                 return Err(Problem::new(
                     Code::JOB_UNKNOWN,
-                    format!("`after` names {id}, and no such job is kept."),
+                    format!("`after` names {id}, but there is no such job."),
                 )
-                .hint("Only jobs can come before a job: kapelle jobs list"));
+                .hint(wire::hint![
+                    "A job can only wait for other jobs: ",
+                    Step::jobs()
+                ]));
             };
             if job.status.is_end() && job.status != JobStatus::Succeeded {
                 return Err(Problem::new(
                     Code::ARGUMENTS_INVALID,
                     format!(
-                        "`after` names {id}, which ended `{}`; nothing can come after its success.",
+                        "`after` names {id}, which ended `{}`, so this job would never run.",
                         job.status.as_str()
                     ),
                 )
-                .hint(format!("Mend it and run it again: kapelle jobs retry {id}")));
+                .hint(wire::hint![
+                    "Fix the cause and run that job again: ",
+                    Step::RetryJob { call: id.clone() },
+                ]));
             }
         }
         let succeeded = |id: &CallId| {
@@ -391,14 +420,16 @@ impl Jobs {
             return Err(Problem::new(
                 Code::JOB_KEY_TAKEN,
                 format!(
-                    "`{}` has asked for something else under the key `{}`.",
+                    "`{}` has already used the key `{}` for a different job.",
                     call.caller.name, key.text
                 ),
             )
-            .hint(format!(
-                "Use another key; the job under this one: kapelle jobs show {}",
-                found.id
-            ))
+            .hint(wire::hint![
+                "Use another key. The job with this one: ",
+                Step::Job {
+                    call: found.id.clone()
+                },
+            ])
             .of_call(&found.id));
         }
         let front = match self.front(&found.id) {
@@ -447,6 +478,7 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
         after: wish.after.clone(),
         revision: call.revision,
         group: call.group.clone(),
+        subject: call.subject.clone(),
         repeatable: call.command.spec.repeatable.with(&call.args),
         ..Notes::default()
     };

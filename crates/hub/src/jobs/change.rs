@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use wire::Step;
 use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
@@ -89,9 +90,12 @@ impl Jobs {
             Some(_) => {
                 return Err(Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    "`status` can only be set to `queued`: an ended job is tried again.",
+                    "`status` can only be set to `queued`, which runs an ended job again.",
                 )
-                .hint(format!("To end it: DELETE /v1/jobs/{id}")));
+                .hint(wire::hint![
+                    "To cancel it: ",
+                    Step::CancelJob { call: id.clone() }
+                ]));
             }
         }
         let job = self.without_args(id).await?;
@@ -347,16 +351,23 @@ fn before(
     if other == id || room.order.is_claimed(other) || own_app != Some(&target.job.app) {
         return Err(Problem::new(
             Code::JOB_NOT_OPEN,
-            format!("{other} does not wait in the same queue, so nothing can be placed before it."),
+            format!(
+                "{other} is not waiting in the same queue, so nothing can be placed before it."
+            ),
         )
-        .hint("The queue in its order: kapelle jobs list --order queue"));
+        .hint(wire::hint![
+            "See the queue in order: ",
+            Step::Jobs {
+                in_queue_order: true
+            },
+        ]));
     }
     let (before, moved) = room.order.place_before(other).ok_or_else(|| {
         Problem::new(
             Code::QUEUE_FULL,
-            format!("There is no room before {other} any more."),
+            format!("There is no more room before {other}."),
         )
-        .hint("Place it `first` or `last`.")
+        .hint("Move it to `first` or `last` instead.")
     })?;
     *priority = before.priority;
     notes.turn_of = Some(before.turn_of);
@@ -379,12 +390,15 @@ fn times(notes: &mut Notes, wanted: &Wanted) -> Result<(), Problem> {
 }
 
 pub(super) fn unknown(id: &CallId) -> Problem {
-    Problem::new(Code::JOB_UNKNOWN, format!("No job `{id}` is kept."))
-        .hint("Those that are: kapelle jobs list")
+    Problem::new(Code::JOB_UNKNOWN, format!("There is no job `{id}`."))
+        .hint(wire::hint!["List the jobs: ", Step::jobs()])
 }
 
 fn not_open(id: &CallId, why: &str) -> Problem {
-    Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(format!(
-        "See how it stands: kapelle jobs show {id}; an ended one is tried again by kapelle jobs retry {id}."
-    ))
+    Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(wire::hint![
+        "See its status: ",
+        Step::Job { call: id.clone() },
+        "; run it again once it has ended: ",
+        Step::RetryJob { call: id.clone() },
+    ])
 }

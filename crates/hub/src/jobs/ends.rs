@@ -8,6 +8,7 @@
 //! | its process ended under it | may run twice: again, `dead` after [`limits::JOB_CRASHES_MAX`]; else `interrupted` |
 //! | any of these, and somebody cancelled it | as the attempt ended |
 
+use wire::Step;
 use wire::{CallId, Code, JobStatus, Outcome, Problem, Status};
 
 use super::Ran;
@@ -144,7 +145,7 @@ pub(super) fn call_status(status: JobStatus, problem: Option<&Problem>) -> Statu
 pub(super) fn cancelled() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The job was cancelled before it started; nothing ran.",
+        "The job was cancelled before it started. Nothing ran.",
     );
     Outcome::without_value(Status::Cancelled, problem)
 }
@@ -153,20 +154,23 @@ pub(super) fn cancelled() -> Outcome {
 pub(super) fn cancelled_unheard() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The job was cancelled while its process was not heard of; what it did is not known.",
+        "The job was cancelled while its process was out of reach, so what it did is unknown.",
     )
-    .hint("Should the process be heard of again, it is told to end the job.");
+    .hint("If the process comes back, it is told to end the job.");
     Outcome::without_value(Status::Cancelled, problem)
 }
 
 pub(super) fn deadline_passed(id: &CallId) -> Outcome {
     let problem = Problem::new(
         Code::DEADLINE_PASSED,
-        "The deadline passed before an instance was free; nothing ran.",
+        "Its deadline passed before an instance became free. Nothing ran.",
     )
-    .hint(format!(
-        "Run it after all: kapelle jobs edit {id} --deadline none, then kapelle jobs retry {id}"
-    ));
+    .hint(wire::hint![
+        "To run it anyway, remove its deadline: ",
+        Step::LiftDeadline { call: id.clone() },
+        ", then run it again: ",
+        Step::RetryJob { call: id.clone() },
+    ]);
     Outcome::without_value(Status::TimedOut, problem)
 }
 
@@ -174,13 +178,17 @@ pub(super) fn after_failed(earlier: &CallId, status: JobStatus) -> Outcome {
     let problem = Problem::new(
         Code::AFTER_FAILED,
         format!(
-            "{earlier} had to succeed before this job and ended `{}`; nothing ran.",
+            "This job had to wait for {earlier} to succeed, but that one ended `{}`. Nothing ran.",
             status.as_str()
         ),
     )
-    .hint(format!(
-        "See why: kapelle jobs show {earlier}; when that is mended, retry it and then this one."
-    ));
+    .hint(wire::hint![
+        "See why: ",
+        Step::Job {
+            call: earlier.clone()
+        },
+        ". When that is fixed, run it again, then this one.",
+    ]);
     Outcome::without_value(Status::Cancelled, problem)
 }
 
@@ -188,11 +196,11 @@ pub(super) fn after_failed(earlier: &CallId, status: JobStatus) -> Outcome {
 pub(super) fn process_gone(repeatable: bool) -> Outcome {
     let mut problem = Problem::new(
         Code::INTERRUPTED,
-        "The process that had this job ended while no hub was there; what the job did until then is not known.",
+        "The process running this job ended while the hub was down, so how far it got is unknown.",
     );
     if !repeatable {
         problem = problem.hint(
-            "Its command must not run twice by itself. Look at what it did, then decide: kapelle jobs retry",
+            "Its command may not be repeated automatically. Check what it did, then decide whether to run it again.",
         );
     }
     Outcome::without_value(Status::Interrupted, problem)
@@ -201,7 +209,7 @@ pub(super) fn process_gone(repeatable: bool) -> Outcome {
 pub(super) fn never_seen() -> Outcome {
     let problem = Problem::new(
         Code::INSTANCE_NOT_CONNECTED,
-        "The instance never got this job.",
+        "The job never reached the instance.",
     );
     Outcome::without_value(Status::Interrupted, problem)
 }

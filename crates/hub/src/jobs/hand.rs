@@ -213,10 +213,10 @@ impl Jobs {
                 Problem::new(
                     Code::FORBIDDEN,
                     format!(
-                        "The token `{name}` that asked for this job was taken back; nothing ran."
+                        "The token `{name}`, which requested this job, has been revoked. Nothing ran."
                     ),
                 )
-                .hint("Somebody who may can ask for it again."),
+                .hint("Somebody with a valid token can request it again."),
             )
         })?;
         policy::require(&caller, Scope::from(command.spec.effect), || {
@@ -305,7 +305,7 @@ fn find_command(
 
 fn timeout_of(command: &crate::catalog::Command, asked_ms: Option<u64>) -> Duration {
     let asked = asked_ms.or(command.spec.timeout_ms);
-    asked.map_or(limits::CALL_TIMEOUT_DEFAULT, Duration::from_millis)
+    asked.map_or(limits::JOB_TIMEOUT_DEFAULT, Duration::from_millis)
 }
 
 /// What a deadline leaves of a time limit; nothing when it has passed.

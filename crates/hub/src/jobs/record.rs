@@ -55,6 +55,9 @@ pub(crate) struct Notes {
     /// The next attempt is not before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) again_at: Option<Millis>,
+    /// What it is about, for lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
     /// Why it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
@@ -195,7 +198,7 @@ pub(crate) fn millis_of(name: &str, text: &str) -> Result<Millis, Problem> {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{name}` is no time: {error}."),
+            format!("`{name}` is not a valid time: {error}."),
         )
         .hint("Write it as RFC 3339, for example 2031-05-04T22:00:00Z.")
     })?;

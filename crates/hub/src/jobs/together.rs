@@ -71,7 +71,11 @@ impl Jobs {
                 Code::HUB_STOPPING,
                 "The hub stopped before the jobs were stored.",
             )
-            .hint("Ask again when it is back; with an `idempotency_key` in each call nothing runs twice."))
+            .hint(wire::hint![
+                "Try again once it is back. So that nothing runs twice, give each call ",
+                wire::Opt::IdempotencyKey,
+                ".",
+            ]))
         })
     }
 
@@ -127,7 +131,7 @@ impl Jobs {
 
     async fn step(&self, call: &CheckedCall, before: Option<&Step>) -> Result<Step, Problem> {
         let Some(mut wish) = call.job.clone() else {
-            return Err(Problem::new(Code::INTERNAL, "A call that is no job."));
+            return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         // Of what its caller asked; what the batch adds is not his.
         let key = key_of(call, &wish);
@@ -155,14 +159,19 @@ impl Jobs {
                 true => Problem::new(
                     Code::ARGUMENTS_INVALID,
                     format!(
-                        "It would come after {}, which is stored under the key of the call before and did not succeed.",
+                        "It would have to wait for {}, the job with the previous call's key, which did not succeed.",
                         known.id
                     ),
                 )
-                .hint(format!(
-                    "Mend that one and run it again (kapelle jobs retry {}), or ask with `on_error: continue`.",
-                    known.id
-                )),
+                .hint(wire::hint![
+                    "Fix the cause and run that job again: ",
+                    wire::Step::RetryJob {
+                        call: known.id.clone()
+                    },
+                    "; or go on after failures: ",
+                    wire::Opt::OnError.with("continue"),
+                    ".",
+                ]),
                 false => problem,
             })
     }

@@ -261,16 +261,19 @@ impl Around {
             .collect();
         if let Some(name) = &needs.instance {
             return match of_app.iter().any(|offer| offer.instance == *name) {
-                true => format!("waits until `{name}` is free"),
-                false => format!("`{name}` is not there"),
+                true => format!("waiting for `{name}` to become free"),
+                false => format!("`{name}` is not running"),
             };
         }
         if of_app.is_empty() {
-            return format!("no {0} is there: kapelle start {0}", needs.app);
+            return format!("no {} is running; it waits until one is started", needs.app);
         }
         match of_app.iter().any(|offer| offer.fits(&select)) {
-            true => format!("waits until an instance of {} is free", needs.app),
-            false => format!("no instance of {} is there that fits `select`", needs.app),
+            true => format!("waiting for an instance of {} to become free", needs.app),
+            false => format!(
+                "no running instance of {} fits what the job selects",
+                needs.app
+            ),
         }
     }
 }
@@ -316,6 +319,7 @@ fn of_row(job: &store::Job, notes: &Notes) -> JobView {
         app: job.app.clone(),
         instance: job.instance.clone(),
         command: job.command.clone(),
+        subject: notes.subject.clone(),
         caller: job.caller.to_string(),
         status: job.status,
         why: notes.why.clone().filter(|_| job.status == JobStatus::Dead),

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::limits;
+use wire::Step;
+use wire::link::CancelReason;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
     let problem = Problem::new(
         Code::CANCELLED,
-        "The call was cancelled before it started; nothing ran.",
+        "The call was cancelled before it started. Nothing ran.",
     );
     Outcome::without_value(Status::Cancelled, problem)
 }
@@ -34,9 +36,12 @@ pub(super) fn into_interrupted(outcome: &mut Outcome, had_started: bool) {
 pub(super) fn unknown_to_bridge(instance: &InstanceName) -> Outcome {
     let problem = Problem::new(
         Code::INTERRUPTED,
-        format!("`{instance}` came back and does not know this call any more."),
+        format!("`{instance}` reconnected but no longer knows this call."),
     )
-    .hint("Look at what it did before you ask again: kapelle state");
+    .hint(wire::hint![
+        "Check what it did before you repeat the call: ",
+        Step::State,
+    ]);
     Outcome::without_value(Status::Interrupted, problem)
 }
 
@@ -44,11 +49,15 @@ pub(super) fn never_arrived(instance: &InstanceName) -> Outcome {
     let mut problem = Problem::new(
         Code::INTERRUPTED,
         format!(
-            "The link to `{instance}` broke {} times before this call had arrived; it was given up and has not run.",
+            "The connection to `{instance}` broke {} times before this call arrived. It was given up and has not run.",
             limits::MISSED_MAX
         ),
     )
-    .hint("Ask again; if it breaks the link again, send large arguments as blobs or by path.");
+    .hint(wire::hint![
+        "Try again. If it breaks the connection again, its arguments may be too large: ",
+        Step::StoreBlob,
+        ".",
+    ]);
     problem.retryable = true;
     Outcome::without_value(Status::Interrupted, problem)
 }
@@ -56,9 +65,52 @@ pub(super) fn never_arrived(instance: &InstanceName) -> Outcome {
 pub(super) fn link_lost(instance: &InstanceName) -> Problem {
     Problem::new(
         Code::INTERRUPTED,
-        format!("The link to `{instance}` was lost and did not come back."),
+        format!("The connection to `{instance}` was lost and did not come back."),
     )
-    .hint("See whether the program still runs: kapelle status")
+    .hint(wire::hint![
+        "See whether the program is still running: ",
+        Step::Status,
+    ])
+}
+
+/// For the caller of a call that its bridge was told to end, and did not.
+pub(super) fn not_ended(
+    instance: &InstanceName,
+    told: Option<CancelReason>,
+    limit: Duration,
+) -> Outcome {
+    let (status, code, why) = match told {
+        Some(CancelReason::Cancelled) => (
+            Status::Cancelled,
+            Code::CANCELLED,
+            "The call was cancelled".to_owned(),
+        ),
+        _ => (
+            Status::TimedOut,
+            Code::TIMED_OUT,
+            format!(
+                "The call ran longer than the {} s that it had",
+                limit.as_secs_f64()
+            ),
+        ),
+    };
+    let problem = Problem::new(
+        code,
+        format!("{why}, and `{instance}` was told to end it and has not; it may still run."),
+    )
+    .hint(wire::hint![
+        "Calls behind it wait until it is over: ",
+        Step::Status,
+    ]);
+    Outcome::without_value(status, problem)
+}
+
+/// A bridge that ends calls only when it is told to says `cancelled` of one whose time was over.
+pub(super) fn into_timed_out(outcome: &mut Outcome) {
+    outcome.status = Status::TimedOut;
+    if let Some(problem) = &mut outcome.problem {
+        problem.code = Code::TIMED_OUT;
+    }
 }
 
 /// For callers whose calls did not start, because another one holds the instance.
@@ -70,12 +122,15 @@ pub(super) fn wedged_problem(instance: &InstanceName, id: &CallId, since: Durati
     Problem::new(
         Code::INSTANCE_WEDGED,
         format!(
-            "`{instance}` is held up: call {id} was told to end and sits in native code that Python cannot interrupt."
+            "`{instance}` is stuck: call {id} was told to stop but is in native code that Python cannot interrupt."
         ),
     )
-    .hint(format!(
-        "Ask again when that code returns (kapelle status shows it), use another instance, or end the process: kapelle stop {instance} --force"
-    ))
+    .hint(wire::hint![
+        "Try again when that code returns (see ",
+        Step::Status,
+        "), use another instance, or end the process: ",
+        Step::force_stop(instance),
+    ])
     .detail("held_by", id.as_str())
     .detail("wedged_ms", u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use wire::{Event, InstanceName, Outcome, Problem, Status};
+use serde_json::Value;
+use wire::{CallId, Event, InstanceName, Outcome, Problem, Status};
 
 use crate::call::Call;
 use crate::feed::Feed;
@@ -36,6 +37,7 @@ impl Records {
         } else if call.settle(outcome) {
             self.journal.ended(call);
             self.history.ended(call);
+            self.note_undone(call);
             self.feed.tell(|| Event::CallEnded {
                 call: Box::new(call.view()),
             });
@@ -44,6 +46,34 @@ impl Records {
 }
 
 impl Records {
+    /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of a command
+    /// `history.…` says which: `undone` or `redone`, a list of steps, each with its `call`.
+    fn note_undone(&self, call: &Arc<Call>) {
+        if !call.command.starts_with("history.") {
+            return;
+        }
+        let stage = call.stage();
+        let (Status::Succeeded, Some(outcome)) = (stage.status, stage.outcome) else {
+            return;
+        };
+        for (list, by) in [("undone", Some(&call.id)), ("redone", None)] {
+            let steps = outcome.value.get(list).and_then(Value::as_array);
+            let ids: Vec<CallId> = steps
+                .into_iter()
+                .flatten()
+                .filter_map(|step| step.get("call")?.as_str().map(CallId::new))
+                .collect();
+            for id in &ids {
+                if let Some(known) = self.journal.get(id) {
+                    known.set_undone_by(by.cloned());
+                }
+            }
+            if !ids.is_empty() {
+                self.history.undone(ids, by.cloned());
+            }
+        }
+    }
+
     /// A call that a lane took.
     pub(crate) fn taken(&self, call: &Arc<Call>) {
         if call.front().is_none() {

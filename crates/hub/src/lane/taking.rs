@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wire::Step;
 use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
 use wire::{CallId, Code, Problem};
@@ -33,12 +34,15 @@ impl Lane {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "{} calls wait for `{}` already.",
+                    "{} calls are already waiting for `{}`.",
                     limits::LANE_WAITING_MAX,
                     self.instance
                 ),
             )
-            .hint("Wait for some of them, or cancel some: kapelle history --status queued"));
+            .hint(wire::hint![
+                "Wait for some to end, or cancel some: ",
+                Step::history_of("queued"),
+            ]));
         }
         let entry = InLane {
             call: Arc::clone(call),
@@ -120,7 +124,7 @@ impl Lane {
     }
 
     fn accepts(&self, inner: &Inner) -> Result<(), Problem> {
-        if let Some(wedged) = &inner.wedged {
+        if let Some(wedged) = inner.wedged.as_ref().filter(|wedged| wedged.said) {
             return Err(ends::wedged_problem(
                 &self.instance,
                 &wedged.id,
@@ -132,10 +136,10 @@ impl Lane {
                 Code::INSTANCE_NOT_CONNECTED,
                 format!("`{}` is not connected: {}", self.instance, why.message),
             )
-            .hint(format!(
-                "Start it again: kapelle start {} --name {}",
-                self.app, self.instance
-            ))),
+            .hint(wire::hint![
+                "Start it again: ",
+                Step::start_again(&self.app, &self.instance),
+            ])),
             _ => Ok(()),
         }
     }

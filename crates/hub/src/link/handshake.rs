@@ -15,6 +15,7 @@ use crate::home::random_hex;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
+use crate::strangers::Stranger;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
 pub(super) enum Refusal {
@@ -31,9 +32,9 @@ impl Refusal {
         Self::Problem(
             Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("The handshake was not finished within {seconds} s."),
+                format!("The handshake was not completed within {seconds} s."),
             )
-            .hint("Dial again; a bridge says `hello` as soon as it is connected."),
+            .hint("Connect again, and send `hello` right away."),
         )
     }
 
@@ -80,6 +81,7 @@ pub(super) async fn greet(
     hub: &Inner,
     reader: &mut Reader,
     outbox: &Outbox,
+    stranger: &Stranger,
 ) -> Result<Greeted, Refusal> {
     reader.allow(limits::HELLO_BYTES_MAX);
     let FromBridge::Hello {
@@ -100,9 +102,13 @@ pub(super) async fn greet(
                 Code::PROTOCOL_MISMATCH,
                 format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
             )
-            .hint("Install the bridge that belongs to this hub; `kapelle doctor` compares the versions."),
+            .hint(wire::hint![
+                "Install the bridge that belongs to this hub. To compare the versions: ",
+                wire::Step::terminal("doctor"),
+            ]),
         ));
     }
+    stranger.is_heard();
     let (secret, confined) = match &launch {
         None => (hub.bridge_token.clone(), None),
         Some(launch) => {
@@ -117,22 +123,21 @@ pub(super) async fn greet(
         nonce: own_nonce.clone(),
         proof: prove(&secret, Side::Hub, &nonce, &own_nonce),
     });
-    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     let FromBridge::Proof {
         proof,
         mut announcement,
-    } = message(reader).await?
+    } = read(announced(hub, reader, &expected).await)?
     else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
             "The second message must be `proof`.",
         )));
     };
-    let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
-            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one of this hub.")
-                .hint("The bridge and the hub must use the same KAPELLE_HOME; its tokens/bridge is read at every dial."),
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
+                .hint("The bridge and the hub must use the same KAPELLE_HOME; the bridge reads its tokens/bridge each time it connects."),
         ));
     }
     reader.allow(FRAME_BYTES_MAX);
@@ -157,17 +162,43 @@ fn unknown_launch() -> Refusal {
     )
 }
 
+/// The second message. A large one is heard whole from who has proved itself at its beginning; of others a few at
+/// once, so that strangers cannot fill memory.
+async fn announced(hub: &Inner, reader: &mut Reader, expected: &str) -> Result<Frame, Ended> {
+    let first = reader.frame(|| ()).await;
+    if !matches!(first, Err(Ended::Malformed(FrameError::TooLong(..)))) {
+        return first;
+    }
+    while reader.begun().len() < limits::PROOF_WITHIN_BYTES {
+        reader.more().await?;
+    }
+    let beginning = &reader.begun()[..limits::PROOF_WITHIN_BYTES];
+    let has_proved = beginning
+        .windows(expected.len())
+        .any(|text| bool::from(text.ct_eq(expected.as_bytes())));
+    let _place = match has_proved {
+        true => None,
+        false => hub.large_announcements.acquire().await.ok(),
+    };
+    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    reader.frame(|| ()).await
+}
+
 async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
-    match reader.frame(|| ()).await {
+    read(reader.frame(|| ()).await)
+}
+
+fn read(frame: Result<Frame, Ended>) -> Result<FromBridge, Refusal> {
+    match frame {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,
-                format!("A message of the handshake does not have its form: {error}."),
+                format!("A handshake message is malformed: {error}."),
             ))
         }),
         Ok(Frame::Piece(_)) => Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
-            "A blob before the handshake.",
+            "A blob was sent before the handshake.",
         ))),
         Err(Ended::Closed) => Err(Refusal::Gone),
         Err(Ended::Malformed(error @ FrameError::Http)) => Err(Refusal::Http(error)),

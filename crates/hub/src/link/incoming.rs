@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use wire::Hint;
 use wire::frame::{Piece, PieceHead};
 use wire::link::FromBridge;
 use wire::{Code, Outcome, Problem, Status};
@@ -16,20 +17,23 @@ use crate::blobs::Draft;
 use crate::hub::Inner;
 use crate::limits;
 
+/// What is no fault of the bridge.
+const NO_ROOM: [Code; 3] = [Code::DISK_FULL, Code::HOME_UNSAFE, Code::STORE_BUSY];
+
 pub(super) struct Incoming<'a> {
     hub: &'a Inner,
-    part: Option<Part<'a>>,
+    part: Option<Part>,
     /// Blobs that found no room, and why.
     lost: HashMap<String, Problem>,
 }
 
 /// A blob that is not whole yet.
-struct Part<'a> {
+struct Part {
     name: String,
     /// Where the next piece begins.
     at: u64,
     /// Nothing when the disk took no more.
-    draft: Option<Draft<'a>>,
+    draft: Option<Draft>,
 }
 
 impl<'a> Incoming<'a> {
@@ -61,7 +65,7 @@ impl<'a> Incoming<'a> {
         else {
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
-                "A blob piece came out of order.",
+                "A piece of a blob arrived out of order.",
             ));
         };
         part.at += bytes.len() as u64;
@@ -104,7 +108,7 @@ impl<'a> Incoming<'a> {
     ) -> Result<Option<T>, Problem> {
         match what(self.hub) {
             Ok(done) => Ok(Some(done)),
-            Err(problem) if [Code::DISK_FULL, Code::HOME_UNSAFE].contains(&problem.code) => {
+            Err(problem) if NO_ROOM.contains(&problem.code) => {
                 tracing::warn!(blob = head.blob, %problem, "a blob of a bridge cannot be stored");
                 if self.lost.len() >= limits::CALL_BLOBS_MAX {
                     self.lost.clear();
@@ -125,12 +129,17 @@ fn without_room(outcome: &mut Outcome, why: Problem) {
     let mut problem = Problem::new(
         why.code,
         format!(
-            "The call has run, but its value could not be kept: {}",
+            "The call ran, but its value could not be stored: {}",
             why.message
         ),
     );
-    let hint = why.hint.unwrap_or_default();
-    problem = problem.hint(format!("What it did stays. {hint}").trim_end());
+    problem = problem.hint("Its changes remain.");
+    let more = Hint::of(&why.hint_parts);
+    problem = match why.hint {
+        Some(_) if !why.hint_parts.is_empty() => problem.hint_also(more),
+        Some(hint) => problem.hint_also(hint),
+        None => problem,
+    };
     // It has run: to ask again is to do it again.
     problem.retryable = false;
     outcome.problem = Some(problem);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wire::Step;
 use wire::{Code, Problem};
 
 use super::Instance;
@@ -24,7 +25,10 @@ pub(super) async fn watch_lost(hub: Arc<Hub>, instance: Arc<Instance>) {
                 Code::INTERRUPTED,
                 format!("The process of `{}` has ended.", instance.name),
             )
-            .hint(format!("Start it again: kapelle start {}", instance.app));
+            .hint(wire::hint![
+                "Start it again: ",
+                Step::start_again(&instance.app, &instance.name),
+            ]);
             instance.lane.gone(&why, false);
             break;
         }

@@ -43,7 +43,7 @@ impl Marked {
     }
 
     /// Whether a secret stands in the argument of that name.
-    pub(super) fn is_in(&self, name: &str, value: &Value) -> bool {
+    pub(crate) fn is_in(&self, name: &str, value: &Value) -> bool {
         self.0.iter().any(|path| match path.split_first() {
             Some((Step::Field(first), rest)) => first == name && is_at(value, rest),
             _ => false,

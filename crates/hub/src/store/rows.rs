@@ -11,6 +11,15 @@ use wire::{
     AppId, CallId, CallView, CallerName, Durability, Effect, InstanceName, JobStatus, Problem,
 };
 
+/// Ids by their beginning.
+#[derive(Clone, Debug)]
+pub struct Like {
+    pub prefix: String,
+    /// Only those of this caller.
+    pub caller: Option<CallerName>,
+    pub limit: usize,
+}
+
 /// A job as it is stored. Times are kept to the millisecond.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
+use wire::Step;
 use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
 
 use super::Supervisor;
@@ -37,9 +38,9 @@ pub(super) fn settled(
         if asked {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                "A program with a window takes no limits: the hub never ends it.",
+                "A program with a window cannot have limits, because the hub never ends it.",
             )
-            .hint("Start it without a window, or leave the limits out."));
+            .hint("Start it in the background, or leave out the limits."));
         }
         return Ok(request);
     }
@@ -111,12 +112,18 @@ fn too_large(instance: &Instance, held_mb: f64, limit_mb: u64) -> Problem {
     let (name, app) = (&instance.name, &instance.app);
     Problem::new(
         Code::MEMORY_EXCEEDED,
-        format!("The process of `{name}` held {held_mb:.0} MB, its limit is {limit_mb} MB; it was ended."),
+        format!(
+            "`{name}` used {held_mb:.0} MB of memory. Its limit is {limit_mb} MB, so it was ended."
+        ),
     )
-    .hint(format!(
-        "Do the work in smaller parts, or stop it and start it with more: kapelle start {app} --name {name} --memory {}MB.",
-        limit_mb.saturating_mul(2)
-    ))
+    .hint(wire::hint![
+        "Work in smaller steps, or stop it and start it again with more memory: ",
+        Step::Start {
+            app: app.clone(),
+            name: Some(name.clone()),
+            memory_mb: Some(limit_mb.saturating_mul(2)),
+        },
+    ])
     .detail("held_mb", held_mb.round())
     .detail("limit_mb", limit_mb)
 }
@@ -125,11 +132,14 @@ fn too_long(instance: &Instance, time_s: u64) -> Problem {
     let (name, app) = (&instance.name, &instance.app);
     Problem::new(
         Code::TIME_EXCEEDED,
-        format!("The process of `{name}` has lived for {time_s} s, which is its limit; it was ended."),
+        format!("`{name}` reached its time limit of {time_s} s and was ended."),
     )
-    .hint(format!(
-        "Its work is in a recovery copy: kapelle recover. Start it again: kapelle start {app} --name {name}"
-    ))
+    .hint(wire::hint![
+        "A recovery copy has its work: ",
+        Step::terminal("recover"),
+        ". Start it again: ",
+        Step::start_again(app, name),
+    ])
     .detail("limit_s", time_s)
 }
 

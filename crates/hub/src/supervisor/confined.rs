@@ -69,14 +69,22 @@ pub(super) fn launcher(
             Code::NOT_SUPPORTED,
             format!("`{name}` cannot be confined: {why}. It was not started."),
         )
-        .hint("`kapelle doctor` tells what this system can do.")
+        .hint(wire::hint![
+            "See what this system can do: ",
+            wire::Step::terminal("doctor"),
+        ])
     };
-    hub.confinement.launcher().map_err(refused)?;
+    let kapelle = hub.confinement.launcher().map_err(refused)?;
+    // This very binary, also when another one has come to its place meanwhile.
+    let kapelle = if cfg!(target_os = "linux") {
+        Path::new("/proc/self/exe")
+    } else {
+        kapelle
+    };
     let plan = plan(hub, name, walls, launch, files, env)?;
     let line = serde_json::to_string(&plan)
         .map_err(|error| refused(format!("one of its paths is no plain text ({error})")))?;
-    let program = hub.confinement.launcher().map_err(refused)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(kapelle);
     command.arg("confined").stdin(Stdio::piped());
     Ok((command, format!("{line}\n")))
 }
@@ -89,9 +97,9 @@ fn plan(
     files: &[PathBuf],
     env: Vec<(String, String)>,
 ) -> Result<Plan, Problem> {
-    for part in PUBLIC {
-        hub.home.private_dir(part)?;
-    }
+    // By name, also where the person has made links of them.
+    let public = PUBLIC.iter().map(|part| hub.home.private_dir(part));
+    let public = public.collect::<Result<Vec<_>, _>>()?;
     let recovery = hub.home.private_dir(&format!("recovery/{name}"))?;
     let folder = hub
         .home
@@ -101,6 +109,7 @@ fn plan(
         .map_err(|error| crate::home::cannot(&folder, "be given its link file", &error))?;
     let (mut write, read) = rules::public_of(hub.home.root());
     write.push(recovery);
+    write.extend(public);
     write.extend(walls.roots.iter().cloned());
     write.extend(
         files

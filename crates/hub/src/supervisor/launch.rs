@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wire::Step;
 use wire::{Code, InstanceName, Problem};
 
 use super::confined::{self, Walls};
@@ -36,7 +37,7 @@ impl Supervisor {
             .await
             .map_err(|error| {
                 tracing::error!(%error, "the launch of an app panicked");
-                Problem::new(Code::INTERNAL, "The preparation of the start failed.")
+                Problem::new(Code::INTERNAL, "The start could not be prepared.")
             })??;
         let walls = match request.confined {
             Some(true) => Some(Walls::of(hub, launch_id)?),
@@ -111,7 +112,7 @@ pub(super) fn stopped_meanwhile(name: &InstanceName) -> Problem {
         Code::START_FAILED,
         format!("`{name}` was stopped before it connected."),
     )
-    .hint("Start it again if that was not meant.")
+    .hint("If that was not intended, start it again.")
 }
 
 pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Problem {
@@ -127,7 +128,7 @@ pub(super) fn start_failed(hub: &Hub, name: &InstanceName, what: &str) -> Proble
         format!("The program for `{name}` {what}."),
     )
     .hint(format!(
-        "The end of its output is in the details, all of it in {}.",
+        "The details show the end of its output; all of it is in {}.",
         log.display()
     ))
     .detail("log", log.display().to_string())
@@ -145,8 +146,10 @@ async fn spawn(
     let log = log_file(hub, name);
     keep_older_logs(&log);
     let cannot = |what: &str, error: &std::io::Error| {
-        Problem::new(Code::START_FAILED, format!("{what}: {error}."))
-            .hint("`kapelle doctor` looks for what may be wrong.")
+        Problem::new(Code::START_FAILED, format!("{what}: {error}.")).hint(wire::hint![
+            "Look for the cause: ",
+            Step::terminal("doctor")
+        ])
     };
     let out = create_private(&log)
         .map_err(|e| cannot(&format!("{} cannot be written", log.display()), &e))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use wire::Step;
 use wire::{Code, InstanceName, Mode, Problem};
 
 use crate::hub::Inner as Hub;
@@ -34,7 +35,7 @@ pub(crate) async fn stop(
             Code::FORBIDDEN,
             format!("The hub did not start `{name}` and will not kill it."),
         )
-        .hint("End the program yourself."));
+        .hint("Close the program yourself."));
     }
     let window = instance.view(hub).mode == Mode::Gui;
     if window && force {
@@ -42,7 +43,7 @@ pub(crate) async fn stop(
             Code::FORBIDDEN,
             format!("`{name}` has a window; the hub never kills it."),
         )
-        .hint("Close the program's window yourself, so that unsaved work is asked about."));
+        .hint("Close its window yourself, so that you are asked about unsaved work."));
     }
     let how = end(hub, &instance, force).await;
     hub.roster.forget(&instance);
@@ -55,10 +56,10 @@ pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -
         Code::INTERRUPTED,
         format!("`{}` was stopped.", instance.name),
     )
-    .hint(format!(
-        "Start it again: kapelle start {} --name {}",
-        instance.app, instance.name
-    ));
+    .hint(wire::hint![
+        "Start it again: ",
+        Step::start_again(&instance.app, &instance.name),
+    ]);
     end_because(hub, instance, force, &why).await
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wire::Step;
 use wire::{Code, InstanceName, Mode, Problem};
 
 use super::bounds::{self, Over};
@@ -104,10 +105,11 @@ pub(super) async fn watch(
     }
 }
 
-fn comes_back(mut why: Problem) -> Problem {
-    const COMES_BACK: &str = "It is started again, from its newest recovery copy where there is one; look at what is there before you ask again: kapelle state";
-    let first = why.hint.take().map_or_else(String::new, |hint| hint + " ");
-    why.hint(first + COMES_BACK)
+fn comes_back(why: Problem) -> Problem {
+    why.hint_also(wire::hint![
+        "It is being started again, from its newest recovery copy if there is one. Look at its state before you repeat the call: ",
+        Step::State,
+    ])
 }
 
 fn leave(hub: &Hub, instance: &Instance, why: &Problem, ours: &CancellationToken) {
@@ -137,11 +139,11 @@ async fn ended(hub: &Hub, instance: &Instance, process: &mut Process, first: boo
     let why = Problem::new(
         Code::INTERRUPTED,
         format!(
-            "The program of `{}` {what}; it runs since before this hub.",
+            "The program of `{}` {what}; it was started before this hub.",
             instance.name
         ),
     )
-    .hint(format!("End it: kapelle stop {} --force", instance.name));
+    .hint(wire::hint!["End it: ", Step::force_stop(&instance.name)]);
     instance.lane.gone(&why, false);
     instance.tell_if_changed(hub);
     process.ended().await
@@ -221,16 +223,16 @@ impl Supervisor {
 }
 
 fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
-    let again = format!(
-        "Start it again: kapelle start {} --name {}",
-        instance.app, instance.name
-    );
+    let again = wire::hint![
+        "Start it again: ",
+        Step::start_again(&instance.app, &instance.name),
+    ];
     let owned = hub.supervisor.lock();
     match owned.get(&instance.name) {
         Some(owned) if owned.restarts >= limits::RESTARTS_MAX => Problem::new(
             Code::START_FAILED,
             format!(
-                "{} It was started again {} times in a row and is not any more.",
+                "{} It has failed {} times in a row and is not restarted again.",
                 why.message, owned.restarts
             ),
         )

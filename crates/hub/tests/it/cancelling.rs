@@ -80,7 +80,7 @@ async fn a_cancel_after_the_end_changes_nothing() {
         .err()
         .unwrap();
     assert_eq!(unknown.code, Code::CALL_UNKNOWN);
-    assert!(unknown.hint.unwrap().contains("since"));
+    assert!(unknown.hint.unwrap().contains("goes back to"));
 }
 
 #[tokio::test]

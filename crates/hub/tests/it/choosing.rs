@@ -43,7 +43,7 @@ async fn without_an_instance_there_is_a_way_on() {
         );
         assert_eq!(
             problem.hint.as_deref(),
-            Some("Start one: kapelle start toy")
+            Some("Start one: POST /v1/instances {\"app\": \"toy\"}")
         );
     }
 }
@@ -68,6 +68,50 @@ async fn several_instances_are_named_and_none_is_picked() {
         .unwrap();
     assert_eq!(hub.end_of(&call).await.instance.as_str(), "right");
     assert_eq!((one.calls().len(), two.calls().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn of_several_the_one_named_like_its_app_is_meant() {
+    let hub = TestHub::start().await;
+    let own = Dial::new(&hub).name("toy").echo().await.unwrap();
+    let other = Dial::new(&hub).name("attic").echo().await.unwrap();
+    assert_eq!(
+        hub.run("toy.echo", json!({})).await.instance.as_str(),
+        "toy"
+    );
+    assert_eq!(all(&hub, "toy.echo").len(), 2, "`*` still means all");
+    drop(own);
+    drop(other);
+}
+
+#[tokio::test]
+async fn an_id_is_found_by_any_unique_beginning() {
+    let hub = TestHub::start().await;
+    let _one = Dial::new(&hub).echo().await.unwrap();
+    let first = hub.run("toy.echo", json!({})).await.call_id;
+    let second = hub.run("toy.echo", json!({})).await.call_id;
+    let (owner, whole) = (Caller::owner(), first.as_str());
+    let same = whole.bytes().zip(second.as_str().bytes());
+    let unique = &whole[..same.take_while(|(a, b)| a == b).count() + 1];
+    let bare = unique.strip_prefix("call_").unwrap();
+    for typed in [unique, bare, &bare.to_lowercase(), whole] {
+        assert_eq!(
+            hub.hub.call_id(&owner, typed).await.unwrap(),
+            first,
+            "{typed}"
+        );
+    }
+    let problem = hub.hub.call_id(&owner, "call_0").await.unwrap_err();
+    assert_eq!(problem.code, Code::ID_AMBIGUOUS);
+    let candidates = problem.details["candidates"].as_array().unwrap();
+    assert!(candidates.contains(&json!(first)) && candidates.contains(&json!(second)));
+    let nobody = testkit::caller("nobody", &[], &[]);
+    let unseen = hub.hub.call_id(&nobody, unique).await.unwrap();
+    assert_eq!(unseen.as_str(), unique, "others' ids are not given away");
+    assert_eq!(
+        hub.hub.call_id(&owner, "call_zzz").await.unwrap().as_str(),
+        "call_zzz"
+    );
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn a_call_that_is_larger_than_a_message_ends_and_the_others_go_on() {
         (view.status, &problem.code),
         (Status::Failed, &Code::BODY_TOO_LARGE)
     );
-    assert!(problem.message.contains("has not run"), "{problem:?}");
+    assert!(problem.message.contains("did not run"), "{problem:?}");
     assert!(
         problem.hint.as_ref().unwrap().contains("PUT /v1/blobs"),
         "{problem:?}"

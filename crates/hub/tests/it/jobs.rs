@@ -57,7 +57,7 @@ async fn a_job_waits_for_its_instance_and_its_outcome_is_stored_before_the_bridg
     let waiting = hub.job("toy.echo", json!({"data": 7})).await;
     let view = hub.job_view(&waiting.id).await;
     assert_eq!((view.status, view.position), (JobStatus::Queued, Some(0)));
-    assert!(view.why.unwrap().contains("kapelle start toy"));
+    assert!(view.why.unwrap().contains("no toy is running"));
     assert_eq!(hub.hub.view(&waiting).durability, Some(Durability::Fsync));
     let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
     let got = bridge.next_call().await;
@@ -564,7 +564,7 @@ async fn the_instance_is_chosen_when_a_lane_is_free_by_what_it_is() {
             .await
             .why
             .unwrap()
-            .contains("`stage` is not there")
+            .contains("`stage` is not running")
     );
     let window = Dial::new(&hub)
         .name("window")

@@ -133,7 +133,7 @@ async fn when_hub_and_app_are_killed_only_what_may_run_twice_does() {
     let view = new.until_job(&once, JobStatus::Interrupted).await;
     let problem = view.problem.unwrap();
     assert_eq!(problem.code.as_str(), "interrupted");
-    assert!(problem.hint.unwrap().contains("must not run twice"));
+    assert!(problem.hint.unwrap().contains("may not be repeated"));
     let fresh = Dial::new(&new).echo().await.unwrap();
     let view = new.until_job(&twice, JobStatus::Succeeded).await;
     assert_eq!(view.attempt, 2);

@@ -157,7 +157,7 @@ async fn a_person_is_not_asked_for_what_has_nowhere_to_go() {
     let first = delete("top", None);
     let problem = hub.try_ask(&asking(), first.clone()).err().unwrap();
     assert_eq!(problem.code, Code::NO_INSTANCE);
-    let _one = Dial::new(&hub).echo().await.unwrap();
+    let _one = Dial::new(&hub).name("one").echo().await.unwrap();
     let confirm = confirm_of(&hub.try_ask(&asking(), first).err().unwrap());
     let _two = Dial::new(&hub).name("two").echo().await.unwrap();
     let mut second = delete("top", Some(&confirm));

@@ -32,6 +32,7 @@ fn wanted(memory_mb: Option<u64>, time_s: Option<u64>) -> LaunchRequest {
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        display: None,
         confined: None,
         reserved_for: None,
     }
@@ -117,7 +118,7 @@ async fn over_its_memory_the_call_is_told_and_a_new_process_comes() {
     assert_eq!(problem.details["limit_mb"], 1000);
     let hint = problem.hint.unwrap();
     assert!(
-        hint.contains("--memory 2000MB") && hint.contains("kapelle state"),
+        hint.contains("\"memory_mb\": 2000") && hint.contains("/state"),
         "{hint}"
     );
 
@@ -183,7 +184,7 @@ async fn over_its_time_it_leaves_and_the_status_says_why() {
     hub.until_state(&name(), InstanceState::Disconnected).await;
     assert_eq!(hub.end_of(&waits).await.code(), "time_exceeded");
     let view = hub.hub.instance(&name()).unwrap();
-    assert!(view.why.unwrap().contains("which is its limit"));
+    assert!(view.why.unwrap().contains("its time limit"));
     assert!(!view.started_by_hub && view.limits.is_none());
     assert_eq!(
         launches.load(Ordering::Relaxed),
@@ -204,7 +205,7 @@ async fn a_start_while_the_last_one_leaves_is_another_process() {
     bridge.drop_link().await;
     hub.until_state(&name(), InstanceState::Disconnected).await;
     let why = hub.hub.instance(&name()).unwrap().why.unwrap();
-    assert!(why.contains("which is its limit"), "{why}");
+    assert!(why.contains("its time limit"), "{why}");
     let starts = tokio::spawn({
         let hub = hub.hub.clone();
         async move {

@@ -95,7 +95,7 @@ async fn what_was_acknowledged_or_never_sent_is_not_known_to_the_next_hub() {
     bridge.round_trip().await;
     let problem = new.hub.call(&ended.id).err().unwrap();
     assert!(
-        problem.hint.unwrap().contains("since"),
+        problem.hint.unwrap().contains("goes back to"),
         "it says since when it remembers"
     );
     assert!(new.run("toy.echo", json!({})).await.is(Status::Succeeded));

@@ -39,6 +39,7 @@ fn wanted(name: &str) -> LaunchRequest {
         labels: Vec::new(),
         threads: None,
         scripts: false,
+        display: None,
         confined: None,
         reserved_for: None,
     }

@@ -16,7 +16,7 @@ use crate::writer::Fault;
 
 /// What [`record`] reads, in its order.
 const COLUMNS: &str = "id, asked_at, app, instance, command, caller, correlation_id, effect, status, \
-    args, args_blob, outcome, parent_id";
+    args, args_blob, outcome, parent_id, subject, undone_by";
 
 /// A call that is there already gets its end anew, and nothing else.
 pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fault> {
@@ -24,8 +24,8 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
     connection
         .prepare_cached(
             "INSERT INTO calls(id, asked_at, app, instance, command, caller, correlation_id, effect, status, args,
-                args_blob, outcome, parent_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                args_blob, outcome, parent_id, subject, undone_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT(id) DO UPDATE SET status = excluded.status, outcome = excluded.outcome",
         )?
         .execute(params![
@@ -41,7 +41,9 @@ pub(super) fn put(connection: &Connection, record: &CallRecord) -> Result<(), Fa
             view.args.as_ref().map(written),
             record.args_blob,
             written(&view.outcome),
-            view.parent_id.as_ref().map(|id| id.as_str()),
+            view.parent_id.as_ref().map(CallId::as_str),
+            view.subject,
+            view.undone_by.as_ref().map(CallId::as_str),
         ])?;
     Ok(())
 }
@@ -106,6 +108,8 @@ fn record(row: &Row<'_>) -> Result<CallRecord, readers::Fault> {
         app: row.get::<_, String>(2)?.into(),
         instance: row.get::<_, String>(3)?.into(),
         command: row.get(4)?,
+        subject: row.get(13)?,
+        undone_by: row.get::<_, Option<String>>(14)?.map(Into::into),
         caller: row.get(5)?,
         status: word::<Status>("status", row.get(8)?)?,
         asked_at: rfc3339(asked_at),

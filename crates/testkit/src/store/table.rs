@@ -61,6 +61,10 @@ impl Table {
         self.queues.values().cloned().collect()
     }
 
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.values().map(|(batch, _)| batch)
+    }
+
     pub(super) fn batch(&self, id: &str) -> Option<Batch> {
         self.batches.get(id).map(|(batch, _)| batch.clone())
     }

@@ -7,6 +7,7 @@ use wire::{JobPage, JobStatus, JobView};
 
 use crate::ago::{ago, short_ms};
 use crate::answer::Answer;
+use crate::ids::Short;
 use crate::pretty::Pretty;
 use crate::table::{Cell, Table};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
@@ -26,8 +27,10 @@ impl Answer for Listed {
             return Ok(());
         }
         let mut table = Table::new([
-            "ASKED", "JOB", "APP", "COMMAND", "CALLER", "PRIORITY", "STATUS", "TRY", "TOOK", "WHY",
+            "ASKED", "JOB", "APP", "COMMAND", "SUBJECT", "CALLER", "PRIORITY", "STATUS", "TRY",
+            "TOOK", "WHY",
         ]);
+        let short = Short::of(self.page.jobs.iter().map(|job| job.call_id.as_str()));
         for job in &self.page.jobs {
             let on = job
                 .instance
@@ -36,9 +39,10 @@ impl Answer for Listed {
             let tries = (job.attempt > 1).then(|| job.attempt.to_string());
             table.row([
                 ago(&job.asked_at).into(),
-                job.call_id.as_str().into(),
+                short.show(job.call_id.as_str()).into(),
                 on.into(),
                 job.command.as_str().into(),
+                job.subject.as_deref().unwrap_or_default().into(),
                 job.caller.as_str().into(),
                 job.priority.to_string().into(),
                 Cell::styled(job.status.as_str(), style_of(job.status)),
@@ -58,15 +62,15 @@ impl Answer for Listed {
             .map(|(status, count)| format!("{count} {}", status.as_str()))
             .collect();
         let counts = match counts.is_empty() {
-            true => "no jobs are kept".to_owned(),
+            true => "no jobs".to_owned(),
             false => counts.join(", "),
         };
         ui.say(format_args!("{FAINT}{counts}{FAINT:#}"));
         for queue in &self.page.queues {
             if queue.paused || queue.draining {
-                let how = if queue.paused { "paused" } else { "drained" };
+                let how = if queue.paused { "paused" } else { "draining" };
                 ui.warn(format_args!(
-                    "the queue of {0} is {how}; `kapelle jobs resume {0}` opens it",
+                    "the queue of {0} is {how}; to resume it: kapelle jobs resume {0}",
                     queue.app
                 ));
             }
@@ -80,8 +84,9 @@ impl Answer for Listed {
 pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
     writeln!(
         out,
-        "{HEADING}{}{HEADING:#} of {} on {}, asked {}: {}",
+        "{HEADING}{}{HEADING:#}{} by {} on {}, {}: {}",
         job.command,
+        about(job.subject.as_deref()),
         job.caller,
         job.instance
             .as_ref()
@@ -165,7 +170,12 @@ pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
     }
 }
 
-/// `queued: waits until an instance of blender is free`
+/// ` (shot.blend)`
+pub(in crate::commands) fn about(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!(" ({subject})"))
+}
+
+/// `queued: waiting for an instance of blender is free`
 pub(super) fn words_of(job: &JobView) -> String {
     let style = style_of(job.status);
     let reason = why(job);
@@ -185,7 +195,7 @@ fn why(job: &JobView) -> String {
         .map(|progress| {
             let part = progress
                 .fraction
-                .map(|part| format!("{:.0} % ", part * 100.0));
+                .map(|part| format!("{:.0} %, ", part * 100.0));
             format!("{}{}", part.unwrap_or_default(), progress.text)
         });
     let problem = job.problem.as_ref().map(|problem| problem.code.to_string());

@@ -22,10 +22,11 @@ struct OfCall {
 }
 
 pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = asking.read()?;
+    let said: OfCall = super::said(asking)?;
     let teller = Teller::of(asking);
     let hub = &asking.mcp.hub;
-    let call = hub.find_call(&said.call_id).await?;
+    let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
+    let call = hub.find_call(&id).await?;
     may_see(&asking.caller, &call)?;
     let limit = said
         .timeout_ms
@@ -42,9 +43,10 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
 }
 
 pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = asking.read()?;
+    let said: OfCall = super::said(asking)?;
     let hub = &asking.mcp.hub;
-    let call = hub.cancel(&asking.caller, &said.call_id)?;
+    let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
+    let call = hub.cancel(&asking.caller, &id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     let view = hub.view_for(&asking.caller, &call);
     let text = match view.status.is_end() {
@@ -77,7 +79,7 @@ struct Start {
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
-    let said: Start = asking.read()?;
+    let said: Start = super::said(asking)?;
     let app = match said.app {
         Some(app) => app,
         None => only_app(asking)?,
@@ -97,13 +99,13 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
     let wanted: LaunchRequest = serde_json::from_value(Value::Object(wanted)).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("A start cannot be asked for: {error}."),
+            format!("The start request is invalid: {error}."),
         )
     })?;
     let started = tokio::select! {
         started = asking.mcp.hub.start_instance(&asking.caller, wanted) => started?,
         () = tokio::time::sleep_until(asking.deadline()) => {
-            let text = format!("{app} is being started; it takes long and goes on by itself.\nNext: status {{}} shows when it is there.");
+            let text = format!("{app} is being started; this takes a while and carries on by itself.\nNext: status {{}} shows when it is ready.");
             return Ok(answer::plain(text, json!({"starting": app})).into());
         }
     };

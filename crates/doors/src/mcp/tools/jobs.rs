@@ -39,7 +39,7 @@ struct Said {
 }
 
 pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
-    let said: Said = asking.read()?;
+    let said: Said = super::said(asking)?;
     let mut wanted = JobChange {
         priority: said.priority,
         args: said.args.clone(),
@@ -122,7 +122,7 @@ async fn queue(asking: &Asking<'_>, said: Said) -> Answered {
     let Some(app) = said.app else {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "Say which: `call_id` of a job, or `app` for its whole queue.",
+            "Name a job by its `call_id`, or an `app` for its whole queue.",
         )
         .into());
     };
@@ -132,7 +132,11 @@ async fn queue(asking: &Asking<'_>, said: Said) -> Answered {
         drain: None,
     };
     let queue = asking.mcp.hub.change_queue(&asking.caller, wanted).await?;
-    let how = if queue.paused { "is paused" } else { "runs" };
+    let how = if queue.paused {
+        "is paused"
+    } else {
+        "is running"
+    };
     let text = format!(
         "The queue of {} {how}.\nNext: jobs {{\"verb\": \"list\"}}",
         queue.app
@@ -143,7 +147,7 @@ async fn queue(asking: &Asking<'_>, said: Said) -> Answered {
 fn named(id: &Option<CallId>) -> Result<CallId, Stop> {
     id.clone().ok_or_else(|| {
         Problem::new(Code::ARGUMENTS_INVALID, "This verb needs a `call_id`.")
-            .hint("jobs {\"verb\": \"list\"} has them.")
+            .hint("To list them: jobs {\"verb\": \"list\"}")
             .into()
     })
 }

@@ -26,7 +26,7 @@ struct Find {
 }
 
 pub(crate) fn find(asking: &Asking<'_>) -> Answered {
-    let said: Find = asking.read()?;
+    let said: Find = super::said(asking)?;
     let found = asking
         .mcp
         .hub
@@ -75,7 +75,7 @@ struct Describe {
 }
 
 pub(crate) fn describe(asking: &Asking<'_>) -> Answered {
-    let said: Describe = asking.read()?;
+    let said: Describe = super::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(name) = said.command {
         let app = target::app(hub, said.app.as_ref(), None, &name)?;
@@ -139,7 +139,7 @@ pub(crate) fn page(spec: &CommandSpec) -> String {
 }
 
 pub(crate) fn status(asking: &Asking<'_>) -> Answered {
-    let _: serde_json::Map<String, Value> = asking.read()?;
+    let _: serde_json::Map<String, Value> = super::said(asking)?;
     let hub = &asking.mcp.hub;
     let mut text = String::new();
     let instances = hub.instances();
@@ -198,10 +198,10 @@ pub(crate) fn state(asking: &Asking<'_>) -> Answered {
     require(&asking.caller, Scope::Read, || {
         "see the state of a program".to_owned()
     })?;
-    let said: State = asking.read()?;
+    let said: State = super::said(asking)?;
     let name = match said.instance {
         Some(name) => name,
-        None => only_instance(&asking.mcp.hub.instances())?,
+        None => meant_instance(&asking.mcp.hub.instances())?,
     };
     let known = asking.mcp.hub.instance_state(&name)?;
     let told = json!({
@@ -218,16 +218,18 @@ pub(crate) fn state(asking: &Asking<'_>) -> Answered {
     .into())
 }
 
-fn only_instance(all: &[InstanceView]) -> Result<InstanceName, Problem> {
+fn meant_instance(all: &[InstanceView]) -> Result<InstanceName, Problem> {
+    if let Some(meant) = InstanceView::meant(all) {
+        return Ok(meant.name.clone());
+    }
     match all {
-        [only] => Ok(only.name.clone()),
-        [] => Err(Problem::new(Code::NO_INSTANCE, "No program is open.")
-            .hint("start {} opens one; code and run do it by themselves.")),
+        [] => Err(Problem::new(Code::NO_INSTANCE, "No instance is running.")
+            .hint("Start one: start {}. code and run do so by themselves.")),
         several => {
             let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
             Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
-                format!("Several are open: {}.", names.join(", ")),
+                format!("Several instances are running: {}.", names.join(", ")),
             )
             .hint("Name one as `instance`."))
         }
@@ -243,9 +245,10 @@ struct History {
 }
 
 pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
-    let said: History = asking.read()?;
+    let said: History = super::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(id) = said.call_id {
+        let id = hub.call_id(&asking.caller, id.as_str()).await?;
         let call = hub.remembered_call(&id).await?;
         may_see(&asking.caller, &call)?;
         let view = hub.view_with_args_for(&asking.caller, &call);

@@ -1,0 +1,152 @@
+//! What a call is about, in a few words: `shot.blend, 1-250`, `monkey`, the first line of code.
+//!
+//! In come a command's description and the arguments of a call; out comes one short line for lists and cards, without
+//! secrets. It is made once, when the call is asked for, and kept with the call and its job.
+
+use serde_json::{Map, Value};
+use wire::CommandSpec;
+
+use crate::limits;
+use crate::secrets::{Marked, Masking};
+
+/// Values that are told: the thing itself and one thing more.
+const VALUES_MAX: usize = 2;
+/// Characters of a value that are looked at for secrets: one that is cut in two would not be known any more.
+const UNMASKED_CHARS_MAX: usize = 500;
+
+/// The subject of a call, by its arguments.
+pub(crate) fn of(
+    masking: &Masking,
+    spec: &CommandSpec,
+    marked: &Marked,
+    args: &Map<String, Value>,
+) -> Option<String> {
+    let required = spec.properties().filter(|(name, _)| spec.is_required(name));
+    let required = required.filter_map(|(name, _)| args.get_key_value(name));
+    // In the caller's order; what only has its default says nothing.
+    let chosen = args.iter().filter(|(name, value)| {
+        let schema = spec.properties().find(|(known, _)| known == name);
+        let default = schema.and_then(|(_, schema)| schema.get("default"));
+        !spec.is_required(name) && default != Some(*value)
+    });
+    let told: Vec<String> = required
+        .chain(chosen.filter(|(_, value)| value.is_string()))
+        .filter(|(name, value)| !marked.is_in(name, value))
+        .filter_map(|(_, value)| words(value))
+        .take(VALUES_MAX)
+        .collect();
+    (!told.is_empty()).then(|| short(&masking.text(&told.join(", "))))
+}
+
+/// The subject of a call whose arguments say nothing: what its instance has open.
+pub(crate) fn of_file(masking: &Masking, file: Option<&str>) -> Option<String> {
+    words(&Value::from(file?)).map(|name| short(&masking.text(&name)))
+}
+
+/// A value as people would name it: the last part of a path, the first line of a text.
+fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => {
+            let mut lines = text.lines().map(str::trim);
+            let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+            let is_code = line.contains(['(', ')', '=', ';', '"', '\'', '[', '{']);
+            let is_path = !is_code && (!line.contains(' ') || line.starts_with('/'));
+            let name = line.rsplit(['/', '\\']).next().filter(|_| is_path);
+            let name = name.filter(|name| !name.is_empty()).unwrap_or(line);
+            Some(cut(name, UNMASKED_CHARS_MAX))
+        }
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(items) => {
+            let some: Vec<String> = items.iter().take(VALUES_MAX).filter_map(words).collect();
+            let more = items.len().saturating_sub(some.len());
+            let told = some.join(" ");
+            match (told.is_empty(), more) {
+                (true, _) => None,
+                (false, 0) => Some(told),
+                (false, more) => Some(format!("{told} and {more} more")),
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Object(_) => None,
+    }
+}
+
+fn short(text: &str) -> String {
+    cut(text, limits::SUBJECT_CHARS_MAX)
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max - 1) {
+        Some((end, _)) if text[end..].chars().nth(1).is_some() => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wire::Effect;
+
+    use super::*;
+
+    fn masking() -> Masking {
+        let dir = tempfile::tempdir().unwrap();
+        let home = crate::home::Home::open(dir.path()).unwrap();
+        let callers = crate::callers::Callers::open(&home).unwrap();
+        Masking::new(std::sync::Arc::new(callers), "b".repeat(64))
+    }
+
+    fn spec() -> CommandSpec {
+        serde_json::from_value(json!({
+            "name": "toy.film", "summary": "s", "effect": Effect::Write,
+            "args": {"type": "object", "required": ["file"], "properties": {
+                "frames": {"type": "string"}, "file": {"type": "string"}, "samples": {"type": "integer"},
+                "existing": {"type": "string", "default": "refuse"},
+                "key": {"type": "string", "writeOnly": true}}}
+        }))
+        .unwrap()
+    }
+
+    fn about(args: Value) -> Option<String> {
+        let spec = spec();
+        let marked = Marked::of(&spec.args);
+        let Value::Object(args) = args else {
+            panic!("an object")
+        };
+        of(&masking(), &spec, &marked, &args)
+    }
+
+    #[test]
+    fn what_is_worked_on_comes_first_and_defaults_are_left_out() {
+        let args = json!({"existing": "refuse", "frames": "1-250", "samples": 4, "file": "/shots/shot 010.blend"});
+        assert_eq!(about(args).as_deref(), Some("shot 010.blend, 1-250"));
+        assert_eq!(
+            about(json!({"file": "a/b.blend", "existing": "skip"})).as_deref(),
+            Some("b.blend, skip")
+        );
+    }
+
+    #[test]
+    fn code_is_told_by_its_first_line_and_the_open_file_stands_in() {
+        let code = "\n# a comment\nimport bpy / 2\nmore()";
+        assert_eq!(
+            about(json!({ "file": code })).as_deref(),
+            Some("import bpy / 2")
+        );
+        assert_eq!(
+            of_file(&masking(), Some("/x/shot.blend")).as_deref(),
+            Some("shot.blend")
+        );
+        assert_eq!(about(json!({})), None);
+    }
+
+    #[test]
+    fn it_is_short_and_without_secrets() {
+        let long = about(json!({"file": "x".repeat(10_000)})).unwrap();
+        assert_eq!(long.chars().count(), limits::SUBJECT_CHARS_MAX);
+        assert!(long.ends_with('…'));
+        assert_eq!(about(json!({"key": "hunter2"})), None);
+        let token = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+        let told = about(json!({"file": format!("use {token}")})).unwrap();
+        assert!(!told.contains(token), "{told}");
+    }
+}
