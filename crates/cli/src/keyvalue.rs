@@ -338,7 +338,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_with_the_form() {
         let cases = [
-            ("size=big", "`big` is no number. | It looks like this: 1.5"),
+            (
+                "size=big",
+                "`big` is no number. | It should look like this: 1.5",
+            ),
             ("count=3x", "`3x` is no integer"),
             ("on=yes", "true or false"),
             ("place=1,2,x", "1,2.5,-3"),

@@ -52,7 +52,7 @@ pub(crate) fn start_hub(session: &Session) -> Result<Client, Box<Problem>> {
     if let Some(found) = session.try_find()? {
         return Ok(found.client);
     }
-    session.ui.say("no hub runs; starting one");
+    session.ui.say("no hub is running; starting one");
     let log_start = fs::metadata(&log).map_or(0, |log| log.len());
     let child = spawn(session, &log)?;
     let url = wait_until_ready(child, &log, log_start)?;

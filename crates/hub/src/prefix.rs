@@ -17,8 +17,12 @@ const CALL: &str = "call_";
 const BATCH: &str = "batch_";
 /// And the names of blobs.
 const BLOB: &str = "sha256:";
+/// A beginning that is shorter means nothing.
+const BEGINNING_CHARS_MIN: usize = 4;
 /// A ULID is so long.
 const ULID_CHARS: usize = 26;
+/// And the digits of a blob's hash.
+const DIGEST_CHARS: usize = 64;
 
 impl Hub {
     /// The id of a call or a job; `last` needs no look here.
@@ -28,7 +32,10 @@ impl Hub {
     pub async fn call_id(&self, caller: &Caller, typed: &str) -> Result<CallId, Problem> {
         let rest = typed.strip_prefix(CALL).unwrap_or(typed);
         let is_one = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_one || rest.len() >= ULID_CHARS {
+        if is_one && rest.len() == ULID_CHARS {
+            return Ok(CallId::from(format!("{CALL}{}", rest.to_ascii_uppercase())));
+        }
+        if !is_one || !(BEGINNING_CHARS_MIN..=ULID_CHARS).contains(&rest.len()) {
             return Ok(CallId::new(typed));
         }
         let like = |prefix: String| like(caller, prefix);
@@ -59,7 +66,7 @@ impl Hub {
     pub async fn batch_id(&self, caller: &Caller, typed: &str) -> Result<String, Problem> {
         let rest = typed.strip_prefix(BATCH).unwrap_or(typed);
         let whole = format!("{BATCH}{}", rest.to_ascii_lowercase());
-        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if rest.len() < BEGINNING_CHARS_MIN || !rest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(typed.to_owned());
         }
         let like = like(caller, whole.clone());
@@ -78,10 +85,13 @@ impl Hub {
             .unwrap_or(typed)
             .to_ascii_lowercase();
         let is_one = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_one || digits.len() >= 64 {
+        let whole = format!("{BLOB}{digits}");
+        if is_one && digits.len() == DIGEST_CHARS {
+            return Ok(whole);
+        }
+        if !is_one || !(BEGINNING_CHARS_MIN..=DIGEST_CHARS).contains(&digits.len()) {
             return Ok(typed.to_owned());
         }
-        let whole = format!("{BLOB}{digits}");
         let found = self.0.blobs.like(&digits, CANDIDATES_MAX + 1);
         Ok(only("blob", typed, &whole, found)?.unwrap_or_else(|| typed.to_owned()))
     }
@@ -100,7 +110,7 @@ pub(crate) async fn job_ids(
     for one in typed {
         let rest = one.as_str().strip_prefix(CALL).unwrap_or(one.as_str());
         let whole = format!("{CALL}{}", rest.to_ascii_uppercase());
-        let found = match rest.len() < ULID_CHARS && !rest.is_empty() {
+        let found = match (BEGINNING_CHARS_MIN..ULID_CHARS).contains(&rest.len()) {
             true => store.like(like(caller, whole.clone())).await?,
             false => Vec::new(),
         };

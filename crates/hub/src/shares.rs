@@ -32,6 +32,8 @@ pub struct Shares {
 #[derive(Default)]
 struct Held {
     all: u64,
+    /// Of callers that do not administer.
+    others: u64,
     each: HashMap<CallerName, u64>,
 }
 
@@ -102,14 +104,15 @@ impl Share {
         if !self.administers && own.saturating_add(more) > bound.each {
             return Err(Full::Own);
         }
-        let all = match self.administers {
-            true => bound.all,
-            false => bound.all.saturating_sub(bound.kept),
-        };
-        if held.all.saturating_add(more) > all {
+        let for_others = bound.all.saturating_sub(bound.kept);
+        let is_others_full = !self.administers && held.others.saturating_add(more) > for_others;
+        if is_others_full || held.all.saturating_add(more) > bound.all {
             return Err(Full::All);
         }
         held.all += more;
+        if !self.administers {
+            held.others += more;
+        }
         if more > 0 {
             *held.each.entry(self.name.clone()).or_default() += more;
         }
@@ -125,6 +128,9 @@ impl Share {
         }
         let mut held = self.shares.lock();
         held.all -= amount;
+        if !self.administers {
+            held.others -= amount;
+        }
         if let Some(own) = held.each.get_mut(&self.name) {
             *own -= amount;
             if *own == 0 {
@@ -177,14 +183,18 @@ mod tests {
         assert_eq!(shares.take(&one, 1).err(), Some(Full::Own));
         let mut second = shares.take(&other, 3).unwrap();
         assert_eq!(second.grow(1), Err(Full::All), "the rest is the owner's");
-        let _owner = shares.take(&Caller::owner(), 3).unwrap();
+        let owner = shares.take(&Caller::owner(), 3).unwrap();
         assert_eq!(shares.take(&Caller::owner(), 1).err(), Some(Full::All));
         second.clear();
         drop(first);
-        assert!(shares.take(&other, 4).is_ok());
-        assert_eq!(
-            shares.lock().each.len(),
-            1,
+        assert!(
+            shares.take(&other, 4).is_ok(),
+            "what the owner holds of the kept part is nothing that others had"
+        );
+        drop(owner);
+        drop(shares.take(&one, 1));
+        assert!(
+            shares.lock().each.is_empty(),
             "nobody who holds nothing is kept"
         );
     }

@@ -14,6 +14,10 @@ const VALUES_MAX: usize = 2;
 /// Characters of a value that are looked at for secrets: one that is cut in two would not be known any more.
 const UNMASKED_CHARS_MAX: usize = 500;
 
+/// How far a text is looked through for its first line, in bytes: arguments may have megabytes, and every call waits for
+/// this look.
+const LOOKED_AT_BYTES_MAX: usize = 4 * 1024;
+
 /// The subject of a call, by its arguments.
 pub(crate) fn of(
     masking: &Masking,
@@ -47,7 +51,8 @@ pub(crate) fn of_file(masking: &Masking, file: Option<&str>) -> Option<String> {
 fn words(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => {
-            let mut lines = text.lines().map(str::trim);
+            let looked_at = &text[..text.floor_char_boundary(LOOKED_AT_BYTES_MAX)];
+            let mut lines = looked_at.lines().map(str::trim);
             let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
             let is_code = line.contains(['(', ')', '=', ';', '"', '\'', '[', '{']);
             let is_path = !is_code && (!line.contains(' ') || line.starts_with('/'));

@@ -23,7 +23,7 @@ fn a_verb_that_needs_a_hub_starts_one_and_says_so() {
     let ran = environment.run(&["token", "list"]);
     assert_eq!(ran.exit, Some(0), "{ran:?}");
     assert!(
-        ran.err.contains("no hub runs; starting one")
+        ran.err.contains("no hub is running; starting one")
             && ran.err.contains("hub ready at http://127.0.0.1:"),
         "{}",
         ran.err

@@ -119,7 +119,7 @@ impl Asking<'_> {
             let mut hint = unfit.hint;
             if !hint.contains(NAMES) {
                 let names: Vec<&str> = form.names().collect();
-                hint.push_str(&format!(" {NAMES}: {}.", names.join(", ")));
+                hint.push_str(&format!(" {NAMES} `{}`.", names.join("`, `")));
             }
             Problem::new(Code::ARGUMENTS_INVALID, message).hint(hint)
         })

@@ -164,7 +164,7 @@ async fn who_does_not_read_events_is_dropped_when_the_window_has_passed() {
     let changes = json!({"added": [{"type": "object", "name": name}]});
     let state = json!({"t": "state", "state": {"revision": 1}, "changes": changes});
     // More than the window, the outbox and the system's own buffers hold.
-    for _ in 0..hub::limits::FEED_WINDOW_EVENTS * 3 / 2 {
+    for _ in 0..hub::limits::FEED_WINDOW_EVENTS * 21 / 20 {
         bridge.send(&state).await;
     }
     bridge.round_trip().await;

@@ -94,24 +94,29 @@ async fn an_id_is_found_by_any_unique_beginning() {
     let same = whole.bytes().zip(second.as_str().bytes());
     let unique = &whole[..same.take_while(|(a, b)| a == b).count() + 1];
     let bare = unique.strip_prefix("call_").unwrap();
-    for typed in [unique, bare, &bare.to_lowercase(), whole] {
+    let whole_bare = whole.strip_prefix("call_").unwrap();
+    for typed in [unique, bare, &bare.to_lowercase(), whole, whole_bare] {
         assert_eq!(
             hub.hub.call_id(&owner, typed).await.unwrap(),
             first,
             "{typed}"
         );
     }
-    let problem = hub.hub.call_id(&owner, "call_0").await.unwrap_err();
+    let problem = hub.hub.call_id(&owner, &whole[..9]).await.unwrap_err();
     assert_eq!(problem.code, Code::ID_AMBIGUOUS);
     let candidates = problem.details["candidates"].as_array().unwrap();
     assert!(candidates.contains(&json!(first)) && candidates.contains(&json!(second)));
     let nobody = testkit::caller("nobody", &[], &[]);
     let unseen = hub.hub.call_id(&nobody, unique).await.unwrap();
     assert_eq!(unseen.as_str(), unique, "others' ids are not given away");
-    assert_eq!(
-        hub.hub.call_id(&owner, "call_zzz").await.unwrap().as_str(),
-        "call_zzz"
-    );
+    for unknown in ["call_zzzz", "call_0"] {
+        let id = hub.hub.call_id(&owner, unknown).await.unwrap();
+        assert_eq!(
+            id.as_str(),
+            unknown,
+            "whoever looks for it says that it is unknown"
+        );
+    }
 }
 
 #[tokio::test]
