@@ -27,12 +27,14 @@ pub(crate) fn of(
 ) -> Option<String> {
     let required = spec.properties().filter(|(name, _)| spec.is_required(name));
     let required = required.filter_map(|(name, _)| args.get_key_value(name));
-    // In the caller's order; what only has its default says nothing.
-    let chosen = args.iter().filter(|(name, value)| {
-        let schema = spec.properties().find(|(known, _)| known == name);
-        let default = schema.and_then(|(_, schema)| schema.get("default"));
-        !spec.is_required(name) && default != Some(*value)
-    });
+    // What only has its default says nothing.
+    let chosen = spec
+        .properties()
+        .filter(|(name, _)| !spec.is_required(name))
+        .filter_map(|(name, schema)| {
+            let found = args.get_key_value(name)?;
+            (schema.get("default") != Some(found.1)).then_some(found)
+        });
     let told: Vec<String> = required
         .chain(chosen.filter(|(_, value)| value.is_string()))
         .filter(|(name, value)| !marked.is_in(name, value))

@@ -199,6 +199,8 @@ fn why(job: &JobView) -> String {
             format!("{}{}", part.unwrap_or_default(), progress.text)
         });
     let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
+    // `cancelled` says it all.
+    let problem = problem.filter(|code| code != job.status.as_str());
     job.why.clone().or(progress).or(problem).unwrap_or_default()
 }
 
