@@ -9,6 +9,8 @@ export interface components {
             version: string;
             pid: number;
             uptime_ms: number;
+            /** @description The disk of the home has no room: calls go on, what must be stored is refused. */
+            disk_full: boolean;
         };
         State: {
             instance: string;
@@ -598,14 +600,6 @@ export interface components {
             durable?: boolean | components["schemas"]["Durability"];
         };
         Program: {
-            program: string;
-            version: string | null;
-            /** @description A Python that has the app as a module: start it as `python`, not as `program`. */
-            module: boolean;
-            /** @description The app's bridge can be installed in it. */
-            installs: boolean;
-        };
-        InstalledIn: {
             program: string;
             version: string | null;
             bridge_version?: string | null;
