@@ -107,7 +107,7 @@ def _collections():
 
 
 def _through_links(trees):
-    for thing, text in node_paths.arriving(one for one in trees if one.bl_idname == "GeometryNodeTree"):
+    for thing, text in node_paths.arriving(trees):
         yield Place(thing, thing, Use(HANDED, text, False))
 
 

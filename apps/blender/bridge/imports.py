@@ -21,13 +21,14 @@ def read(call, kind, path, wanted, scale, still):
     by_child = None
     if kind.name not in references.KNOWN and not paths.may_go_anywhere(call) and not confined.is_confined():
         by_child = _in_child(call, kind, path, scale)
-    outside.refuse_references(call, kind.name, path)
+    as_looked_at = outside.refuse_references(call, kind.name, path)
     before = data_paths.pointers()
     try:
         if kind.name == "blend" or by_child is not None:
             _append(by_child or path, wanted, still)
         else:
             _read(kind, path, scale)
+        outside.refuse_changed(as_looked_at)
         if by_child is not None:
             _forget(by_child)
         came = data_paths.since(before)

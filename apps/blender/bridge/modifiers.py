@@ -79,6 +79,9 @@ def find(owner, name):
 def set_all(call, modifier, given):
     """Sets settings by Blender's names, and inputs of geometry nodes by the names that the group gives them."""
     what = modifier.type.lower().replace("_", " ") + " modifier"
+    if not any(isinstance(value, str) for value in given.values()):  # nothing that could be a path or a group
+        _set_all(call, modifier, dict(given), what)
+        return
     before = _texts(modifier)
     try:
         outside.nodes_set_by(call, modifier, lambda: _set_all(call, modifier, dict(given), what), what)

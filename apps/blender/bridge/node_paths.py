@@ -12,6 +12,7 @@ from . import versions
 
 _PATH_SOCKET = "NodeSocketStringFilePath"
 _GROUPS = ("GROUP", "GROUP_INPUT", "GROUP_OUTPUT")
+_HOLDS_GROUP = frozenset(("GeometryNodeGroup", "ShaderNodeGroup", "CompositorNodeGroup", "TextureNodeGroup"))
 # Nodes that hand on one of their texts as it is.
 _CHOOSES = ("GeometryNodeSwitch", "GeometryNodeIndexSwitch", "GeometryNodeMenuSwitch")
 # Type of a node -> whether one of its inputs is a path. Types do not change.
@@ -23,7 +24,8 @@ def arriving(trees):
     trace = _Trace()
     for tree in trees:
         for node in tree.nodes:
-            if _reads_files(node):
+            kind = node.bl_idname
+            if _readers.get(kind, True) and _reads_files(node, kind):
                 for socket in node.inputs:
                     if socket.bl_idname == _PATH_SOCKET:
                         trace.socket(tree, socket)
@@ -38,17 +40,16 @@ def inside(tree):
         if one.name_full in found:
             continue
         found[one.name_full] = one
-        waiting += [node.node_tree for node in one.nodes if node.type == "GROUP" and node.node_tree is not None]
+        for node in one.nodes:
+            if node.bl_idname in _HOLDS_GROUP and node.node_tree is not None:
+                waiting.append(node.node_tree)
     return [*found.values()]
 
 
-def _reads_files(node):
-    kind = node.bl_idname
+def _reads_files(node, kind):
     if kind not in _readers:
-        is_group = node.type in _GROUPS
-        if is_group:
-            return False
-        _readers[kind] = any(one.bl_idname == _PATH_SOCKET for one in node.inputs)
+        is_group = kind in _HOLDS_GROUP or node.type in _GROUPS  # its sockets are its group's, which has the readers
+        _readers[kind] = not is_group and any(one.bl_idname == _PATH_SOCKET for one in node.inputs)
     return _readers[kind]
 
 
@@ -103,7 +104,7 @@ class _Trace:
         self._seen.add(key)
         modifiers, nodes = self._users_of(tree)
         for owner, modifier in modifiers:
-            self._text(owner, _given(modifier, identifier))
+            self._text(owner, _given(tree, modifier, identifier))
         for outer, node in nodes:
             for one in node.inputs:
                 if one.identifier == identifier:
@@ -137,10 +138,11 @@ def _users():
     return found
 
 
-def _given(modifier, identifier):
-    """What a modifier gives an input; "" where it has nothing for it."""
+def _given(tree, modifier, identifier):
+    """What a modifier gives an input; where it has nothing for it, the group's default."""
     try:
         text = versions.group_input(modifier, identifier)
     except (AttributeError, KeyError):
-        return ""
+        items = getattr(getattr(tree, "interface", None), "items_tree", ())
+        text = next((one.default_value for one in items if getattr(one, "identifier", "") == identifier), "")
     return text if isinstance(text, str) else ""

@@ -65,10 +65,12 @@ def _problem(rows, doing):
 
 def outside(places, kinds):
     """[(place, path, why)] of those of these kinds that lead out."""
-    reading, writing = paths.Reach(program=True), paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT)
-    found = []
+    found, reading, writing = [], None, None
     for place in places:
         if place.kind in kinds:
+            if reading is None:
+                reading = paths.Reach(program=True)
+                writing = paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT)
             told = _why_not(reading if place.kind in (READS, HANDED) else writing, place)
             if told is not None:
                 found.append((place, *told))
@@ -99,18 +101,29 @@ def nodes_set_by(call, modifier, change, what):
 
 
 def refuse_references(call, format, path):
-    """Raises path_refused where a model names files outside; see references.py."""
+    """Raises path_refused where a model names files outside; see references.py. Returns what `refuse_changed` takes."""
     if paths.may_go_anywhere(call):
-        return
+        return {}
     reach = paths.Reach()
+    before = _as_they_are([path])
+    named = references.of_model(format, path)
+    before.update(_as_they_are(named))
     rows = []
-    for one in references.of_model(format, path):
+    for one in named:
         real = os.path.realpath(one)
         why = reach.why_not(real)
         if why is not None:
             rows.append({"path": real, "by": os.path.basename(path), "why": why})
     if rows:
         raise _problem(rows[:TOLD_MAX], "Importing %s" % path)
+    return before
+
+
+def refuse_changed(before):
+    """Raises path_refused where a file is another than the one that was looked through."""
+    for path, found in before.items():
+        if _as_they_are([path])[path] != found:
+            raise paths.refused(path, "%s was changed while it was read." % path)
 
 
 def refuse_links(call, target):
@@ -167,6 +180,18 @@ def take_away(call, things):
         for one in properties:
             setattr(part, one.identifier, "")
         call.log("warning", "%s was not found where it may be looked for: %s." % (place.told(), path), call.command)
+
+
+def _as_they_are(files):
+    """{path: what tells a file from another and from its own earlier self}."""
+    found = {}
+    for path in files:
+        try:
+            now = os.stat(path)
+            found[path] = (now.st_dev, now.st_ino, now.st_size, now.st_ctime_ns)
+        except (OSError, ValueError):
+            found[path] = None
+    return found
 
 
 def _handed(modifier):

@@ -21,18 +21,17 @@ Use = namedtuple("Use", "kind text several")
 # What may stand in a path and is filled in by Blender (4.5 and later); a value never holds a separator, but for the
 # folder of the file.
 _TEMPLATE = re.compile(r"\{[^{}]*\}")
+# Class of a part -> what tells its uses. Classes do not change.
+_rules = {}
 _SUBTYPES = ("FILE_PATH", "DIR_PATH", "FILE_NAME", "FILENAME")
 
 
 def uses(part):
     """[Use] of one part of the data."""
-    rna = part.bl_rna
-    while rna is not None:
-        if rna.identifier in RULES:
-            return RULES[rna.identifier](part)
-        rna = rna.base
-    found = (getattr(part, prop.identifier) for prop in part.bl_rna.properties if is_path(prop))
-    return [Use(READS, text, False) for text in found if text]
+    kind = type(part)
+    if kind not in _rules:
+        _rules[kind] = _rule_of(kind.bl_rna)
+    return _rules[kind](part)
 
 
 def is_path(prop):
@@ -42,12 +41,25 @@ def is_path(prop):
 
 def has_uses(rna):
     """Whether a part of that type may have any."""
-    found = rna
-    while found is not None:
-        if found.identifier in RULES:
-            return RULES[found.identifier] is not _nothing
-        found = found.base
-    return any(map(is_path, rna.properties))
+    return _rule_of(rna) is not _nothing
+
+
+def _rule_of(rna):
+    base = rna
+    while base is not None:
+        if base.identifier in RULES:
+            return RULES[base.identifier]
+        base = base.base
+    return _whatever([prop.identifier for prop in rna.properties if is_path(prop)])
+
+
+def _whatever(names):
+    """For a type without a rule: its path properties, all read."""
+
+    def found(part):
+        return [Use(READS, text, False) for text in [getattr(part, name) for name in names] if text]
+
+    return found if names else _nothing
 
 
 def _plain(kind=READS, name="filepath", several=False):

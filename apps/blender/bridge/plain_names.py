@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import bpy
 
+from .bridgekit.problem import Problem
+
 # Control characters, line ends of Unicode, and what turns the direction of a text round.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SEPARATORS = re.compile(r"[/\\:]+")
@@ -33,15 +35,24 @@ def make_plain(things):
 
 
 @contextmanager
-def while_exporting():
+def while_exporting(by_lines, limited):
     """Plain names for all that is in the file, and names without folders where they become files'; as they were
-    afterwards."""
+    afterwards. What is linked keeps its name; where that does harm, arguments_invalid is raised: in a file that is
+    written line by line, and for a `limited` caller where it leads into another folder."""
     before = []
     try:
         for kind, things in _named():
             for one in [one for one in things if _is_odd(one.name, kind)]:
-                before.append((one, one.name))
-                one.name = _for_file(one.name, kind) or one.bl_rna.identifier
+                if one.library is None:
+                    before.append((one, one.name))
+                    one.name = _for_file(one.name, kind) or one.bl_rna.identifier
+                elif limited or (by_lines and _CONTROL.search(one.name)):
+                    raise Problem(
+                        "arguments_invalid",
+                        "The name %r of a linked %s cannot be exported." % (one.name, one.bl_rna.identifier.lower()),
+                        hint="Give it a name of one line and without slashes in its own file, %s."
+                        % one.library.filepath,
+                    )
         yield
     finally:
         for one, name in reversed(before):

@@ -22,6 +22,8 @@ JSON_BYTES_MAX = 512 * 1024 * 1024
 MATERIALS_BYTES_MAX = 16 * 1024 * 1024
 # References that one model may have.
 REFERENCES_MAX = 100_000
+# Ways to read one reference; each time that it is decoded brings another two.
+SPELLINGS_MAX = 64
 # How files begin that tell a player of films and sounds which others to read.
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<Smooth", b"v=0")
 # Statements of a file of materials that are numbers.
@@ -90,17 +92,22 @@ def _json_of(path):
 
 
 def _of_uri(folder, uri):
-    """As a path under the model's folder, as a URL, and as it stands; decoded as often as it can be."""
+    """As a path under the model's folder, as a URL, and as it stands; decoded as often as it can be, with backslashes
+    as slashes before or after that."""
     if uri.startswith("data:") and ";base64," in uri:
         return
-    text, before = uri, None
-    while text != before:
+    found, waiting = {uri}, [uri]
+    while waiting:
+        text = waiting.pop()
         for one in (text, text.partition("?")[0].partition("#")[0]):
             yield from _spellings(folder, one)
             scheme, mark, rest = one.partition(":")
             if mark and scheme.lower() == "file":
                 yield from _spellings(folder, "/" + rest.lstrip("/\\"))
-        before, text = text, unquote(text)
+        waiting += {unquote(text), text.replace("\\", "/")} - found
+        found.update(waiting)
+        if len(found) > SPELLINGS_MAX:
+            raise _unreadable(folder, "it has a reference that is encoded too often")
 
 
 def _of_obj(path):
@@ -158,6 +165,10 @@ def _endings(text):
 def _spellings(folder, text):
     """The absolute paths that a text may stand for, on this system or another."""
     text = text.replace("\0", "")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half a letter, which names no file
+        return
     for one in {text, text.replace("\\", "/")}:
         yield os.path.abspath(os.path.join(folder, one))
         if one[1:3] in (":/", ":\\"):  # a path of Windows elsewhere: Blender looks for C:/x as /c/x

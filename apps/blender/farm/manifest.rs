@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::frames::Frame;
 use super::wish::Source;
@@ -65,6 +66,9 @@ pub(super) struct Plan {
     pub(super) format: String,
     pub(super) suffix: String,
     pub(super) graphics_card: bool,
+    /// Outputs of the scene that its caller may not write: `{"node", "path"}`.
+    #[serde(default)]
+    pub(super) left_out: Vec<Value>,
 }
 
 impl Manifest {

@@ -62,6 +62,7 @@ pub(super) fn report(
         "report": wish.out.join(manifest::FILE),
         "scene": plan.scene, "camera": plan.camera, "engine": plan.engine, "samples": plan.samples,
         "width": plan.width, "height": plan.height, "format": plan.format,
+        "left_out": plan.left_out,
     })
 }
 

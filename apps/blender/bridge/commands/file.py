@@ -117,7 +117,7 @@ def export(call, path, format=None, objects=None, apply_modifiers=True, overwrit
     _refuse_odd(kind)
     placing.leave_edit_mode()
     try:
-        with plain_names.while_exporting():
+        with plain_names.while_exporting(kind.name == "obj", not paths.may_go_anywhere(call)):
             _write(kind, target, chosen, apply_modifiers)
     except RuntimeError as error:
         raise known.failed("%s could not be written" % target, error) from None

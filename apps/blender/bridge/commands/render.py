@@ -116,7 +116,9 @@ def plan(
     settings, shown = _settings(
         call, scene, camera, engine, samples, time_limit, width, height, percentage, transparent
     )
-    return render_here.plan(shown, settings, render_here.Form(shown, format))
+    settings["left_out"] = outside.outputs(call)
+    told = render_here.plan(shown, settings, render_here.Form(shown, format))
+    return dict(told, left_out=_told_left_out(settings))
 
 
 @table.command("render.frames", effect="write")

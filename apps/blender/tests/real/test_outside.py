@@ -144,6 +144,26 @@ def test_a_gltf_reads_no_picture_outside(blender, proj, out, more):
     limited(blender, "file.import", {"path": model(path, INSIDE, **more)})
 
 
+def test_a_model_that_changes_after_the_look_is_not_kept(blender, proj, out):
+    path = os.path.join(proj, "c.obj")
+    with open(path, "w") as model:
+        model.write("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    code = """
+import kapelle_blender.imports as i
+i.kept = i._read
+def _read(kind, path, scale):
+    open(path, 'a').write('# changed')
+    i.kept(kind, path, scale)
+i._read = _read
+"""
+    blender.eval(code)
+    try:
+        refused(blender, "file.import", {"path": path}, path)
+    finally:
+        blender.eval("import kapelle_blender.imports as i; i._read = i.kept")
+    assert blender.run("object.list")["total"] == 3
+
+
 MATERIALS = (
     "map_Kd {png}",
     "map_Kd\t{png}",
@@ -574,6 +594,22 @@ def test_no_write_goes_through_a_link(blender, proj, out):
         os.symlink(out, os.path.join(proj, link))
         path = os.path.join(proj, "t", "a.blend" if command == "file.save" else "a.obj")
         refused(blender, command, {"path": path, "overwrite": True})
+
+
+def test_names_of_what_is_linked_write_no_line_either(blender, proj):
+    blender.eval("bpy.data.objects['Light'].name = 'a\\nb'; bpy.data.materials['Material'].name = 'm\\nmap_Kd x'")
+    library = os.path.join(proj, "lib.blend")
+    code = """
+bpy.data.libraries.write({0!r}, {{bpy.data.objects['Cube']}})
+with bpy.data.libraries.load({0!r}, link=True) as (there, here): here.objects = there.objects
+bpy.context.collection.objects.link(here.objects[0])
+""".format(library)
+    blender.eval(code)
+    path = os.path.join(proj, "n.obj")
+    told = blender.problem("file.export", {"path": path})
+    assert told["code"] == "arguments_invalid" and "lib.blend" in told["hint"] and not os.path.exists(path)
+    assert blender.eval("sum('\\n' in m.name for m in bpy.data.materials)") == 2, "as they were"
+    assert blender.run("file.export", path=os.path.join(proj, "n.stl"))["bytes"]
 
 
 DOORS = (

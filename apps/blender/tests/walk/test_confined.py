@@ -113,6 +113,11 @@ bad
     ]
     link = stage.folder / "project" / "link"
     assert stage.http.eval(source % ([str(path) for path in paths], str(link))) == []
+    token = stage.home / "tokens" / "owner"
+    stage.http.eval("import os\nos.chmod(%r, 0o666)" % str(token))
+    assert token.stat().st_mode & 0o777 == 0o600
+    copied = "import shutil\nshutil.copy(%r, %r)" % (str(bridge), str(stage.folder / "project" / "copied"))
+    assert stage.http.eval(copied) and (stage.folder / "project" / "copied").is_file()
 
 
 @pytest.mark.one_blender
@@ -275,6 +280,16 @@ def test_what_the_config_no_longer_allows_is_not_open_any_more(new_hub, program,
     told = writer.__class__(hub.url, writer.token).call("file.save", dict(save, overwrite=True), instance="open")
     assert (told["status"], told["problem"]["code"]) == ("failed", "path_refused"), told
     assert hub.http.instance("open")["pid"] == open_pid
+    # A hub whose port somebody else has taken: the walls let it dial no other.
+    address = json.loads((hub.home / "run" / "hub.json").read_text())["bridge"]
+    pid = hub.http.instance("stage")["pid"]
+    hub.kill()
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
+        hub.serve()
+        wait_until(lambda: hub.http.instance("stage")["pid"] != pid, 60, "its restart")
+        wait_until(lambda: hub.http.instance("stage")["state"] == "idle", 60, "its return")
+    assert hub.http.instance("stage")["confined"] is True
+    assert hub.http.eval("'Kept' in bpy.data.objects", instance="stage") is True
 
 
 @pytest.mark.one_blender
