@@ -9,6 +9,7 @@
 //! another role, each in a process of its own.
 #![expect(
     clippy::disallowed_macros,
+    clippy::disallowed_methods,
     reason = "its tables are made of figures, and it talks to who runs it"
 )]
 
