@@ -7,7 +7,6 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use wire::event::{Position, Resync, Told, Topic};
 use wire::{Code, Problem};
 
