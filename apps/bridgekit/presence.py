@@ -26,7 +26,7 @@ class Presence:
     def __init__(self, client):
         self.left = False
         self._client = client
-        self._silent = False
+        self._silent = self._asks_on = False
         self._news = queue.SimpleQueue()
         self._rung = False
         self._ringing, self._waiting = socket.socketpair()
@@ -93,25 +93,30 @@ class Presence:
         return self._waiting.fileno() in found, bool(of_client), bool(broken)
 
     def _select(self):
-        waiting = [self._waiting, still.signal()] + ([] if self._silent else [self._client])
+        waiting = [self._waiting, still.signal()] + ([] if self._silent or self._asks_on else [self._client])
         found = select.select(waiting, [], [], LOOK_S)[0]
-        broken = self._silent and bool(select.select([self._client], [], [], 0)[0]) and self._is_reset()
+        broken = self._silent and self._is_reset()
         heard = self._client in found and not broken and self._has_ended()
         return self._waiting in found, heard, broken
 
     def _has_ended(self):
         try:
-            return self._client.recv(1, socket.MSG_PEEK) == b""
+            # Behind a further request nothing can be seen here: it is read when its turn comes.
+            self._asks_on = self._client.recv(1, socket.MSG_PEEK) != b""
+            return not self._asks_on
         except OSError:
             self.left = True
             return False
 
     def _is_reset(self):
         try:
-            self._client.recv(1, socket.MSG_PEEK)
+            # Linux tells it here alone, once the other side has closed its half; Windows when it is read.
+            return bool(self._client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) or not self._can_be_read()
         except OSError:
             return True
-        return False
+
+    def _can_be_read(self):
+        return self._client.recv(1, socket.MSG_PEEK) is not None
 
     def _probe(self):
         try:

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+mod bounds;
 mod commands;
 mod limits;
 mod problems;

@@ -3,12 +3,20 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-const FILES: [&str; 4] = [
+/// Where bounds are declared.
+pub(crate) const FILES: [&str; 4] = [
     "crates/wire/src/frame.rs",
     "crates/hub/src/limits.rs",
     "crates/store/src/limits.rs",
     "crates/doors/src/lib.rs",
 ];
+
+/// A bound as it is declared.
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    value: String,
+    pub(crate) why: String,
+}
 
 pub(crate) fn page(root: &Path) -> String {
     let mut page = String::from(
@@ -17,25 +25,35 @@ pub(crate) fn page(root: &Path) -> String {
     );
     for file in FILES {
         let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
-        let mut comment: Vec<String> = Vec::new();
-        for line in text.lines().map(str::trim) {
-            if let Some(words) = line.strip_prefix("/// ") {
-                comment.push(words.to_owned());
-            } else if let Some(rest) = line
-                .strip_prefix("pub const ")
-                .or_else(|| line.strip_prefix("pub(crate) const "))
-            {
-                if let Some((name, value)) = rest.split_once(':')
-                    && let Some((_, value)) = value.split_once('=')
-                {
-                    let value = value.trim().trim_end_matches(';').replace("Duration::", "");
-                    writeln!(page, "| `{name}` | `{value}` | {} |", comment.join(" ")).ok();
-                }
-                comment.clear();
-            } else {
-                comment.clear();
-            }
+        for Constant { name, value, why } in constants(&text) {
+            writeln!(page, "| `{name}` | `{value}` | {why} |").ok();
         }
     }
     page
+}
+
+/// The public constants of a file.
+pub(crate) fn constants(text: &str) -> Vec<Constant> {
+    let mut found = Vec::new();
+    let mut comment: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(words) = line.strip_prefix("/// ") {
+            comment.push(words);
+            continue;
+        }
+        let declared = line
+            .strip_prefix("pub const ")
+            .or_else(|| line.strip_prefix("pub(crate) const "));
+        if let Some((name, value)) = declared.and_then(|rest| rest.split_once(':'))
+            && let Some((_, value)) = value.split_once('=')
+        {
+            found.push(Constant {
+                name: name.to_owned(),
+                value: value.trim().trim_end_matches(';').replace("Duration::", ""),
+                why: comment.join(" "),
+            });
+        }
+        comment.clear();
+    }
+    found
 }

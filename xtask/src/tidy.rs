@@ -160,7 +160,7 @@ fn sources() -> Vec<PathBuf> {
         .collect()
 }
 
-fn below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(dir)
         .into_iter()

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 import bpy
 from bpy.app.handlers import persistent
 
-from . import data_paths, host, outside, paths
+from . import confined, data_paths, host, outside, paths
 from .bridgekit.problem import Problem
 from .render import Work
 
 
 def look_before(call, path):
-    """Raises path_refused for a file with paths that lead out."""
-    if paths.may_go_anywhere(call):
+    """Raises path_refused for a file with paths that lead out. A confined process opens it without harm."""
+    if paths.may_go_anywhere(call) or confined.is_confined():
         return
     try:
         told = Work("look", {"scripts": False, "path": path}).run_now(call)

@@ -4,13 +4,15 @@
 import base64
 import json
 import random
+import select
 import socket
 import struct
 import threading
+import types
 import unittest
 from unittest import mock
 
-from bridgekit import VERSION, commands_code, direct
+from bridgekit import VERSION, commands_code, direct, presence
 from bridgekit.executor import Executor
 from bridgekit.frames import FrameError
 from bridgekit.host import Host
@@ -324,6 +326,15 @@ class Direct(unittest.TestCase):
                 wait_for(lambda: not self.executor.running, what="its end")
             with self.client() as client:
                 self.assertEqual(client.code("1+1")["result"]["value"], 2)
+
+    def test_the_same_where_there_is_no_poll(self):
+        """As on Windows."""
+        with mock.patch.object(presence, "select", types.SimpleNamespace(select=select.select)):
+            self.test_a_client_that_leaves_ends_its_call()
+            self.test_a_client_that_has_said_all_still_hears()
+            with self.client() as client:
+                client.send(*[{"type": "execute_code", "params": {"code": "%d" % n}} for n in range(5)])
+                self.assertEqual([client.hear()["result"]["value"] for _n in range(5)], list(range(5)))
 
     def test_a_client_that_has_said_all_still_hears(self):
         with self.client() as client:

@@ -34,7 +34,7 @@ pub struct CallOptions {
     /// The instance, or `*` for all [default: the only one, or the one named like its app]
     #[arg(long, short, value_name = "NAME")]
     pub instance: Option<String>,
-    /// Stop the call after it has run for this many seconds.
+    /// Stop the call after it has run for this many seconds [default: the command's own limit, else 120].
     #[arg(long, short, value_name = "SECS", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Print the call's id and return without waiting for the end.

@@ -7,25 +7,20 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
-use hub::Hub;
 use hub::callers::{Caller, Scope};
 use hub::policy::{Seen, may_see, require};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use wire::{Code, Problem};
 
 use crate::http::Door;
 use crate::limits;
 use crate::problem::Answer;
-
-/// Pieces between the socket and the disk: a slow disk slows the sender.
-const PIECES_MAX: usize = 8;
+use crate::upload::Upload;
 
 /// `PUT /v1/blobs`
 pub(crate) async fn store(
@@ -42,9 +37,13 @@ pub(crate) async fn store(
     if too_large {
         return Err(over_the_bound().into());
     }
-    let mut upload = Upload::begin(&door.hub, None);
-    if !pass_on(request.into_body(), &mut upload).await {
-        return Err(upload.broken_off().await.into());
+    let mut upload = Upload::begin(&door.uploads, &door.hub, &caller, None)?;
+    let mut body = request.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| not_whole())?;
+        if let Ok(data) = frame.into_data() {
+            upload.write(data).await?;
+        }
     }
     let (name, bytes) = upload.finish().await?;
     Ok((
@@ -158,76 +157,6 @@ async fn media_type(file: &mut File) -> &'static str {
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => "image/webp",
         _ => "application/octet-stream",
-    }
-}
-
-/// `true` when the body came to its end.
-async fn pass_on(mut body: Body, upload: &mut Upload) -> bool {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
-        if let Ok(data) = frame.into_data()
-            && !upload.write(data).await
-        {
-            return false;
-        }
-    }
-    true
-}
-
-/// A blob on its way to the disk, hashed by a thread of its own. Dropped unfinished, it leaves nothing.
-pub(crate) struct Upload {
-    sender: mpsc::Sender<Bytes>,
-    writing: JoinHandle<Result<Option<(String, u64)>, Problem>>,
-}
-
-impl Upload {
-    /// With the name that the bytes must have, if it is known.
-    pub(crate) fn begin(hub: &Hub, expected: Option<String>) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(PIECES_MAX);
-        let blobs = hub.blobs();
-        let writing = tokio::task::spawn_blocking(move || {
-            let mut draft = blobs.draft()?;
-            while let Some(piece) = receiver.blocking_recv() {
-                if piece.is_empty() {
-                    // The mark of a whole body; without it the draft is dropped.
-                    let bytes = draft.bytes();
-                    let name = draft.finish(expected.as_deref())?;
-                    return Ok(Some((name, bytes)));
-                }
-                draft.write(&piece)?;
-            }
-            Ok(None)
-        });
-        Self { sender, writing }
-    }
-
-    /// The next bytes; a slow disk makes it wait. `false` when the disk said no: its problem comes by
-    /// [`Upload::broken_off`].
-    pub(crate) async fn write(&mut self, piece: Bytes) -> bool {
-        piece.is_empty() || self.sender.send(piece).await.is_ok()
-    }
-
-    /// All bytes have come. Gives the blob's name and length.
-    pub(crate) async fn finish(self) -> Result<(String, u64), Problem> {
-        self.sender.send(Bytes::new()).await.ok();
-        self.settled().await
-    }
-
-    /// No more bytes come. Gives the reason.
-    pub(crate) async fn broken_off(self) -> Problem {
-        match self.settled().await {
-            Err(problem) => problem,
-            Ok(_) => not_whole(),
-        }
-    }
-
-    async fn settled(self) -> Result<(String, u64), Problem> {
-        drop(self.sender);
-        let stored = self.writing.await.map_err(|error| {
-            tracing::error!(%error, "storing a blob panicked");
-            Problem::new(Code::INTERNAL, "The blob could not be stored.")
-        })??;
-        stored.ok_or_else(not_whole)
     }
 }
 

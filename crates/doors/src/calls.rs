@@ -24,6 +24,7 @@ use wire::{CallRequest, CallView, Code, Problem, Status};
 use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
+use crate::texts::{self, Form};
 use crate::{follow, limits, stream};
 
 /// `POST /v1/calls`
@@ -198,29 +199,37 @@ pub(crate) fn read<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let body = body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Problem::new(
-                Code::BODY_TOO_LARGE,
-                format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
-            )
-            .hint(wire::hint![
-                "For a large value, ",
-                wire::Step::StoreBlob,
-                "."
-            ])
-            .detail("limit_bytes", limits::BODY_BYTES_MAX);
+            return body_too_large();
         }
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body was cut off: {rejection}."),
         )
     })?;
-    hub::aside(body.len(), || serde_json::from_slice(&body)).map_err(|error| {
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok(serde_json::from_slice(&body))
+    })?;
+    read.map_err(|error| {
         Problem::new(
             Code::BODY_MALFORMED,
             format!("The body does not fit this route: {error}."),
         )
         .hint("GET /openapi.json describes every body.")
     })
+}
+
+pub(crate) fn body_too_large() -> Problem {
+    Problem::new(
+        Code::BODY_TOO_LARGE,
+        format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
+    )
+    .hint(wire::hint![
+        "For a large value, ",
+        wire::Step::StoreBlob,
+        "."
+    ])
+    .detail("limit_bytes", limits::BODY_BYTES_MAX)
 }
 
 pub(crate) fn query_of<T>(

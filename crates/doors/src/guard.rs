@@ -10,21 +10,24 @@
 //! request is of the same origin.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header, uri::Authority};
+use axum::http::{Extensions, HeaderMap, Method, Uri, header, uri::Authority};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use hub::Hub;
 use hub::callers::Caller;
 use wire::{Code, Problem};
 
+use crate::connection::Connection;
 use crate::http::Door;
+use crate::limits;
 use crate::problem::Refused;
 
 /// Host and Origin; for every route.
 pub(crate) async fn nearness(State(door): State<Door>, request: Request, next: Next) -> Response {
-    match near(&door, request.headers()) {
+    match near(&door, request.headers()).and_then(|()| address(request.uri())) {
         Ok(()) => next.run(request).await,
         Err(problem) => Refused(problem).into_response(),
     }
@@ -36,12 +39,30 @@ pub(crate) async fn token(State(door): State<Door>, mut request: Request, next: 
         Ok(proved) => proved,
         Err(problem) => return Refused(problem).into_response(),
     };
-    if let Err(problem) = media_type(request.method(), request.uri().path(), request.headers()) {
+    let may_pass = place(request.extensions(), &caller)
+        .and_then(|()| media_type(request.method(), request.uri().path(), request.headers()));
+    if let Err(problem) = may_pass {
         return Refused(problem).into_response();
     }
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(proof);
-    next.run(request).await
+    if is_blob(request.method(), request.uri().path()) {
+        return next.run(request).await;
+    }
+    door.bodies.pass(&caller, request, next).await
+}
+
+/// The connection is this caller's from now on.
+pub(crate) fn place(extensions: &Extensions, caller: &Caller) -> Result<(), Problem> {
+    match extensions.get::<Arc<Connection>>() {
+        Some(connection) => connection.prove(caller),
+        None => Ok(()),
+    }
+}
+
+/// Its body goes to disk as it comes.
+fn is_blob(method: &Method, path: &str) -> bool {
+    *method == Method::PUT && path == "/v1/blobs"
 }
 
 fn proved(door: &Door, request: &Request) -> Result<(Caller, Proof), Problem> {
@@ -174,6 +195,23 @@ pub(crate) fn unauthenticated(carries_one: bool) -> Problem {
     )
 }
 
+/// What is asked for is named, not sent along.
+fn address(uri: &Uri) -> Result<(), Problem> {
+    let bytes = uri
+        .path_and_query()
+        .map_or(0, |address| address.as_str().len());
+    if bytes <= limits::ADDRESS_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::ARGUMENTS_INVALID,
+        format!(
+            "The address of the request has {bytes} bytes; {} are the most.",
+            limits::ADDRESS_BYTES_MAX
+        ),
+    ))
+}
+
 fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers
         .get(header::HOST)
@@ -240,7 +278,7 @@ pub(crate) fn names_us(host: &str, address: SocketAddr) -> bool {
 
 pub(crate) fn media_type(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let has_body = matches!(*method, Method::POST | Method::PATCH)
-        || (*method == Method::PUT && path != "/v1/blobs");
+        || (*method == Method::PUT && !is_blob(method, path));
     let is_empty = headers
         .get(header::CONTENT_LENGTH)
         .is_some_and(|length| length == "0");

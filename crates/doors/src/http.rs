@@ -8,19 +8,22 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
-use axum::serve::ListenerExt as _;
 use axum::{Json, Router, middleware};
 use hub::Hub;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use wire::{Code, Problem};
 
+use crate::bodies::Bodies;
+use crate::connection::{Connections, Room};
 use crate::mcp::Mcp;
 use crate::problem::Refused;
+use crate::upload::Uploads;
 use crate::ws::Sockets;
 use crate::{
-    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, mcp, openapi,
-    page, stream, tokens, ws,
+    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, listener,
+    mcp, openapi, page, stream, tokens, ws,
 };
 
 /// What every route can reach.
@@ -29,6 +32,8 @@ pub(crate) struct Door {
     pub(crate) hub: Hub,
     pub(crate) address: SocketAddr,
     pub(crate) sockets: Sockets,
+    pub(crate) bodies: Bodies,
+    pub(crate) uploads: Uploads,
     started: Instant,
 }
 
@@ -36,28 +41,28 @@ pub(crate) struct Door {
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub mcp: mcp::Settings,
+    pub room: Room,
 }
 
 /// All routes of the hub, for the address that it is reached at.
 ///
 /// # Errors
 /// `internal` when a door cannot be made.
-pub fn router(hub: Hub, address: SocketAddr, settings: &Settings) -> Result<Router, Problem> {
-    routes(hub, address, settings, Sockets::default())
-}
-
 fn routes(
     hub: Hub,
     address: SocketAddr,
     settings: &Settings,
     sockets: Sockets,
 ) -> Result<Router, Problem> {
-    let mcp = Mcp::new(hub.clone(), &settings.mcp)?;
+    let bodies = Bodies::default();
+    let mcp = Mcp::new(hub.clone(), &settings.mcp, bodies.clone())?;
     tokio::spawn(Arc::clone(&mcp).end_with_hub());
     let door = Door {
         hub,
         address,
         sockets,
+        bodies,
+        uploads: Uploads::default(),
         started: Instant::now(),
     };
     let with_token = Router::new()
@@ -151,31 +156,28 @@ pub async fn serve_with(
     settings: Settings,
 ) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    // Without it small answers wait for an acknowledgement, some 40 ms each.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-        }
-    });
-    let ending = hub.clone();
     let sockets = Sockets::default();
     let router =
         routes(hub.clone(), address, &settings, sockets.clone()).map_err(std::io::Error::other)?;
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { ending.stopping().await });
+    let stopping = CancellationToken::new();
+    // Those that wait for it when this is given up are told too.
+    let _told = stopping.clone().drop_guard();
+    let connections = Connections::new(settings.room);
+    let serving = listener::serve(listener, router, connections, stopping.clone());
     let deadline = async {
         hub.stopping().await;
+        stopping.cancel();
         tokio::time::sleep(limits::DRAIN).await;
     };
-    let served = tokio::select! {
-        result = async { serving.await } => result,
-        () = deadline => Ok(()),
-    };
+    tokio::select! {
+        () = serving => {}
+        () = deadline => {}
+    }
     // They are no connections of HTTP any more.
     tokio::time::timeout(limits::DRAIN, sockets.ended())
         .await
         .ok();
-    served
+    Ok(())
 }
 
 async fn health(State(door): State<Door>) -> Json<Value> {

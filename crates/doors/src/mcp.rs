@@ -46,17 +46,21 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hub::Hub;
 use hub::callers::Caller;
+use hub::shares::{Bound, Shares};
 use rmcp::model::RequestStateCodec;
 use rmcp::task_manager::TaskManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wire::{AppId, Code, Problem};
 
+use crate::bodies::Bodies;
+use crate::calls::body_too_large;
 use crate::limits;
 use crate::problem::{Answer, Refused};
+use crate::texts::{self, Form};
 
 pub use pipe::UPGRADE;
 
@@ -107,14 +111,15 @@ pub(crate) struct Mcp {
     fixtures: Option<Fixtures>,
     /// One service for `/mcp` and one for each app that was asked for.
     services: Mutex<HashMap<Option<AppId>, HttpService>>,
-    pipes: Arc<Semaphore>,
+    pipes: Arc<Shares>,
+    bodies: Bodies,
     ending: CancellationToken,
 }
 
 impl Mcp {
     /// # Errors
     /// `internal` when the machine gives no random bytes or a fixture does not fit the protocol.
-    pub(crate) fn new(hub: Hub, settings: &Settings) -> Result<Arc<Self>, Problem> {
+    pub(crate) fn new(hub: Hub, settings: &Settings, bodies: Bodies) -> Result<Arc<Self>, Problem> {
         let fault =
             |what: String| Problem::new(Code::INTERNAL, format!("MCP cannot start: {what}."));
         let mut key = [0_u8; limits::SEAL_KEY_BYTES];
@@ -132,7 +137,12 @@ impl Mcp {
             fixture_tasks,
             fixtures,
             services: Mutex::default(),
-            pipes: Arc::new(Semaphore::new(limits::MCP_PIPES_MAX)),
+            pipes: Shares::new(Bound {
+                all: limits::MCP_PIPES_MAX,
+                each: limits::MCP_CALLER_PIPES_MAX,
+                kept: limits::MCP_PIPES_KEPT,
+            }),
+            bodies,
             ending: CancellationToken::new(),
         }))
     }
@@ -212,6 +222,7 @@ async fn pass(
             "Start a new session: send `initialize` without a session id.",
         )));
     }
+    let request = checked(request).await?;
     let answered = sessions::in_the_name_of(caller, mcp.service(app).handle(request)).await;
     let Some(response) = answered else {
         let problem = Problem::new(
@@ -223,4 +234,21 @@ async fn pass(
         )));
     };
     Ok(response.map(Body::new).into_response())
+}
+
+/// A request whose texts are in bounds.
+async fn checked(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, limits::BODY_BYTES_MAX).collect().await;
+    let body = body
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => body_too_large(),
+            false => Problem::new(
+                Code::BODY_MALFORMED,
+                format!("The body did not arrive whole: {error}."),
+            ),
+        })?
+        .to_bytes();
+    hub::aside(body.len(), || texts::check(Form::Mcp, &body))?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }

@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -19,12 +20,13 @@ use axum::http::{HeaderMap, Method};
 use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use hub::callers::Caller;
+use hub::shares::{Bound, Share, Shares};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use wire::{Code, Problem};
 
+use crate::connection::Connection;
 use crate::guard::Proof;
 use crate::http::Door;
 use crate::problem::Answer;
@@ -43,17 +45,18 @@ use session::Session;
 /// All open connections of a door.
 #[derive(Clone)]
 pub(crate) struct Sockets {
-    places: Arc<Semaphore>,
-    /// For those who have not shown a token yet.
-    strangers: Arc<Semaphore>,
+    places: Arc<Shares>,
     open: TaskTracker,
 }
 
 impl Default for Sockets {
     fn default() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(limits::WS_SOCKETS_MAX)),
-            strangers: Arc::new(Semaphore::new(limits::WS_STRANGERS_MAX)),
+            places: Shares::new(Bound {
+                all: limits::WS_SOCKETS_MAX,
+                each: limits::WS_SOCKETS_MAX - limits::WS_SOCKETS_KEPT,
+                kept: limits::WS_SOCKETS_KEPT,
+            }),
             open: TaskTracker::new(),
         }
     }
@@ -70,10 +73,15 @@ impl Sockets {
 /// `GET /v1/ws`. Host and Origin were checked before.
 pub(crate) async fn open(
     State(door): State<Door>,
+    connection: Option<Extension<Arc<Connection>>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
-    let known = known_by_its_request(&door, &headers)?;
+    let connection = connection.map(|Extension(connection)| connection);
+    let known = match known_by_its_request(&door, &headers)? {
+        Some((caller, proof)) => Some(seated(&door, connection.as_deref(), caller, proof)?),
+        None => None,
+    };
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
@@ -81,22 +89,48 @@ pub(crate) async fn open(
         )
         .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
     })?;
-    let place = place(&door.sockets.places)?;
-    let stranger = match known {
-        Some(_) => None,
-        None => Some(place_of_stranger(&door)?),
-    };
     let open = door.sockets.open.clone();
     let response = upgrade
+        .read_buffer_size(limits::WS_BUFFER_BYTES)
+        .write_buffer_size(limits::WS_BUFFER_BYTES)
         .max_message_size(limits::WS_MESSAGE_BYTES_MAX)
         .max_frame_size(limits::WS_MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| {
-            open.track_future(async move {
-                serve(door, socket, known, stranger).await;
-                drop(place);
-            })
-        });
+        .on_upgrade(move |socket| open.track_future(serve(door, connection, socket, known)));
     Ok(response)
+}
+
+/// A caller with a place for its WebSocket.
+struct Seated {
+    caller: Caller,
+    proof: Proof,
+    _place: Share,
+}
+
+fn seated(
+    door: &Door,
+    connection: Option<&Connection>,
+    caller: Caller,
+    proof: Proof,
+) -> Result<Seated, Problem> {
+    let place = door.sockets.places.take(&caller, 1).map_err(|_| {
+        Problem::new(
+            Code::RATE_LIMITED,
+            format!(
+                "{} WebSockets are open already.",
+                limits::WS_SOCKETS_MAX - limits::WS_SOCKETS_KEPT
+            ),
+        )
+        .hint("Close some, or use one connection for several tasks.")
+    })?;
+    if let Some(connection) = connection {
+        connection.prove(&caller)?;
+        connection.carries(door.bodies.part(&caller));
+    }
+    Ok(Seated {
+        caller,
+        proof,
+        _place: place,
+    })
 }
 
 /// Whose request it is, if it says so by itself: by the header, or as the dashboard's page by its cookie.
@@ -113,57 +147,37 @@ fn known_by_its_request(
     }
 }
 
-fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
-    Arc::clone(places).try_acquire_owned().map_err(|_| {
-        Problem::new(
-            Code::RATE_LIMITED,
-            format!(
-                "{} WebSockets are already open, the most there can be.",
-                limits::WS_SOCKETS_MAX
-            ),
-        )
-        .hint("Close some, or use one connection for several tasks.")
-    })
-}
-
-fn place_of_stranger(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
-    Arc::clone(&door.sockets.strangers)
-        .try_acquire_owned()
-        .map_err(|_| {
-            Problem::new(
-                Code::RATE_LIMITED,
-                format!(
-                    "{} connections have yet to send their hello.",
-                    limits::WS_STRANGERS_MAX
-                ),
-            )
-            .hint("Try again in a moment.")
-        })
-}
-
 /// One connection to its end.
 async fn serve(
     door: Door,
+    connection: Option<Arc<Connection>>,
     socket: WebSocket,
-    known: Option<(Caller, Proof)>,
-    stranger: Option<OwnedSemaphorePermit>,
+    known: Option<Seated>,
 ) {
     let (sink, mut incoming) = socket.split();
     let outbox = Arc::new(Outbox::default());
     let writing = tokio::spawn(outbox::write(Arc::clone(&outbox), sink));
     let greeted = match known {
         Some(known) => Ok((known, Id::default())),
-        None => tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greet(&door, &mut incoming))
-            .await
-            .unwrap_or_else(|_| Err(Refusal::late())),
+        None => {
+            let greeted = greet(&door, connection.as_deref(), &mut incoming);
+            tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greeted)
+                .await
+                .unwrap_or_else(|_| Err(Refusal::late()))
+        }
     };
-    drop(stranger);
     let last_word = match greeted {
-        Ok(((caller, proof), id)) => {
+        Ok((seated, id)) => {
+            let Seated {
+                caller,
+                proof,
+                _place,
+            } = seated;
             tracing::info!(caller = %caller.name, "a WebSocket is open");
-            let mut session = Session::new(door.hub, caller, proof, Arc::clone(&outbox));
+            let told = Arc::clone(&outbox);
+            let mut session = Session::new(door.hub, door.uploads, caller, proof, told);
             session.welcome(&id);
-            let close = session.run(&mut incoming).await;
+            let close = session.run(&mut incoming, connection.as_deref()).await;
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
             close
         }
@@ -179,10 +193,11 @@ async fn serve(
 }
 
 /// A connection that is closed with unread bytes is reset, and the last word would be lost. So whoever
-/// still sends is heard out for a while; what cannot be read at all stays unread for that while.
+/// still sends is heard out for a while; what cannot be read at all stays unread for that while. Where nothing can be
+/// written any more nobody is left.
 async fn hear_out(
     incoming: &mut SplitStream<WebSocket>,
-    mut writing: JoinHandle<()>,
+    mut writing: JoinHandle<bool>,
     last_word: &Close,
 ) {
     let it_closes = async {
@@ -191,7 +206,19 @@ async fn hear_out(
         }
         while let Some(Ok(_)) = incoming.next().await {}
     };
-    let both = async { tokio::join!(&mut writing, it_closes) };
+    let both = async {
+        tokio::pin!(it_closes);
+        tokio::select! {
+            written = &mut writing => {
+                if written.unwrap_or(false) {
+                    it_closes.await;
+                }
+            }
+            () = &mut it_closes => {
+                (&mut writing).await.ok();
+            }
+        }
+    };
     tokio::time::timeout(limits::WS_CLOSE_TIMEOUT, both)
         .await
         .ok();
@@ -212,10 +239,14 @@ impl Refusal {
             format!("No hello with a token arrived within {seconds} s."),
         )
         .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
-        Self::unauthenticated(problem, Close::LATE)
+        Self::because(problem, Close::LATE)
     }
 
-    fn unauthenticated(problem: Problem, code: u16) -> Self {
+    fn full(problem: Problem) -> Self {
+        Self::because(problem, Close::FULL)
+    }
+
+    fn because(problem: Problem, code: u16) -> Self {
         let close = Close::new(code, &problem.message);
         Self {
             problem: Some(Box::new(problem)),
@@ -227,8 +258,9 @@ impl Refusal {
 /// The first frame, which shows a token.
 async fn greet(
     door: &Door,
+    connection: Option<&Connection>,
     incoming: &mut SplitStream<WebSocket>,
-) -> Result<((Caller, Proof), Id), Refusal> {
+) -> Result<(Seated, Id), Refusal> {
     let first = loop {
         match incoming.next().await {
             Some(Ok(Message::Text(text))) => break text,
@@ -257,11 +289,13 @@ async fn greet(
     };
     let token = token.unwrap_or_default();
     match door.hub.authenticate(&token) {
-        Some(caller) => Ok(((caller, Proof::Token(token)), id)),
+        Some(caller) => seated(door, connection, caller, Proof::Token(token))
+            .map(|seated| (seated, id))
+            .map_err(Refusal::full),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
                 .hint("In a terminal, `kapelle token show` prints the owner's token.");
-            Err(Refusal::unauthenticated(problem, Close::UNAUTHENTICATED))
+            Err(Refusal::because(problem, Close::UNAUTHENTICATED))
         }
     }
 }
@@ -269,7 +303,7 @@ async fn greet(
 fn not_a_hello() -> Refusal {
     let problem = Problem::new(Code::UNAUTHENTICATED, "The first frame must be a hello.")
         .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
-    Refusal::unauthenticated(problem, Close::UNAUTHENTICATED)
+    Refusal::because(problem, Close::UNAUTHENTICATED)
 }
 
 /// What `welcome` says.

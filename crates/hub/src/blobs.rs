@@ -1,14 +1,15 @@
 //! Bytes named by their hash: too large or not fit for JSON.
 //!
 //! In come bytes in pieces; out comes `sha256:…`. Files lie in `blobs/`, written beside and renamed,
-//! so that a name always has its whole content. The least recently used go when the sum is over the
-//! bound. Blocking: callers on the runtime use `spawn_blocking` for anything large.
+//! so that a name always has its whole content. What is being written counts like what is there: the least recently used
+//! go when the sum is over the bound, and drafts may have a part of it only, so that they never push all else
+//! out. Blocking: callers on the runtime use `spawn_blocking` for anything large.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
@@ -20,15 +21,23 @@ use crate::limits;
 /// The store of one home.
 pub struct Blobs {
     dir: PathBuf,
-    drafts: AtomicU64,
-    /// Bytes stored, as far as known; guards the sweep.
-    total: Mutex<u64>,
+    next_draft: AtomicU64,
+    /// Guards the sweep too.
+    room: Mutex<Room>,
+}
+
+/// Bytes on the disk, as far as known.
+#[derive(Default)]
+struct Room {
+    stored: u64,
+    /// Of blobs that are being written.
+    drafts: u64,
 }
 
 impl Blobs {
     #[must_use]
     pub fn open(dir: PathBuf) -> Self {
-        let mut total = 0;
+        let mut stored = 0;
         for (path, meta) in files(&dir) {
             // Drafts of a hub that was killed.
             if path
@@ -37,13 +46,13 @@ impl Blobs {
             {
                 fs::remove_file(&path).ok();
             } else {
-                total += meta.len();
+                stored += meta.len();
             }
         }
         Self {
             dir,
-            drafts: AtomicU64::new(0),
-            total: Mutex::new(total),
+            next_draft: AtomicU64::new(0),
+            room: Mutex::new(Room { stored, drafts: 0 }),
         }
     }
 
@@ -51,14 +60,14 @@ impl Blobs {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn draft(&self) -> Result<Draft<'_>, Problem> {
-        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+    pub fn draft(self: &Arc<Self>) -> Result<Draft, Problem> {
+        let number = self.next_draft.fetch_add(1, Ordering::Relaxed);
         let path = self
             .dir
             .join(format!("{}-{number}.draft", std::process::id()));
         let file = create_private(&path).map_err(|error| cannot(&path, &error))?;
         Ok(Draft {
-            blobs: self,
+            blobs: Arc::clone(self),
             path,
             file,
             hasher: Sha256::new(),
@@ -110,22 +119,42 @@ impl Blobs {
         let bytes = fs::metadata(&path).map_or(0, |meta| meta.len());
         let removed = fs::remove_file(&path).is_ok();
         if removed {
-            let mut total = self
-                .total
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            *total = total.saturating_sub(bytes);
+            let mut room = self.lock();
+            room.stored = room.stored.saturating_sub(bytes);
         }
         removed
     }
 
-    fn add(&self, bytes: u64) {
-        let mut total = self
-            .total
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *total += bytes;
-        if *total <= limits::BLOBS_BYTES_MAX {
+    /// Room for more bytes of drafts.
+    fn reserve(&self, bytes: u64) -> Result<(), Problem> {
+        let mut room = self.lock();
+        if room.drafts + bytes > limits::BLOB_DRAFTS_BYTES_MAX {
+            return Err(Problem::new(
+                Code::STORE_BUSY,
+                format!(
+                    "The blobs that are being written have {} bytes, and {} are the most.",
+                    room.drafts,
+                    limits::BLOB_DRAFTS_BYTES_MAX
+                ),
+            )
+            .hint("Try again when others have come to their end."));
+        }
+        room.drafts += bytes;
+        self.sweep(&mut room);
+        Ok(())
+    }
+
+    /// A draft is stored, or is no more.
+    fn settle(&self, bytes: u64, is_stored: bool) {
+        let mut room = self.lock();
+        room.drafts = room.drafts.saturating_sub(bytes);
+        if is_stored {
+            room.stored += bytes;
+        }
+    }
+
+    fn sweep(&self, room: &mut Room) {
+        if room.stored + room.drafts <= limits::BLOBS_BYTES_MAX {
             return;
         }
         let mut stored: Vec<(SystemTime, PathBuf, u64)> = files(&self.dir)
@@ -133,21 +162,25 @@ impl Blobs {
             .filter(|(_, path, _)| path.extension().is_none())
             .collect();
         stored.sort();
-        *total = stored.iter().map(|(_, _, bytes)| bytes).sum();
+        room.stored = stored.iter().map(|(_, _, bytes)| bytes).sum();
         for (_, path, bytes) in stored {
-            if *total <= limits::BLOBS_BYTES_MAX * 9 / 10 {
+            if room.stored + room.drafts <= limits::BLOBS_BYTES_MAX * 9 / 10 {
                 break;
             }
             if fs::remove_file(&path).is_ok() {
-                *total -= bytes;
+                room.stored -= bytes;
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A blob that is being written. Dropped unfinished, it leaves nothing.
-pub struct Draft<'a> {
-    blobs: &'a Blobs,
+pub struct Draft {
+    blobs: Arc<Blobs>,
     path: PathBuf,
     file: File,
     hasher: Sha256,
@@ -155,12 +188,12 @@ pub struct Draft<'a> {
     kept: bool,
 }
 
-impl Draft<'_> {
+impl Draft {
     /// # Errors
     /// `body_too_large`, or what the disk says.
     pub fn write(&mut self, piece: &[u8]) -> Result<(), Problem> {
-        self.bytes += piece.len() as u64;
-        if self.bytes > limits::BLOB_BYTES_MAX {
+        let bytes = piece.len() as u64;
+        if self.bytes + bytes > limits::BLOB_BYTES_MAX {
             return Err(Problem::new(
                 Code::BODY_TOO_LARGE,
                 format!(
@@ -170,6 +203,8 @@ impl Draft<'_> {
             )
             .hint("Give a large file by its path instead."));
         }
+        self.blobs.reserve(bytes)?;
+        self.bytes += bytes;
         self.hasher.update(piece);
         self.file
             .write_all(piece)
@@ -199,17 +234,17 @@ impl Draft<'_> {
         if !target.exists() {
             fs::rename(&self.path, &target).map_err(|error| cannot(&target, &error))?;
             self.kept = true;
-            self.blobs.add(self.bytes);
         }
         Ok(name)
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for Draft {
     fn drop(&mut self) {
         if !self.kept {
             fs::remove_file(&self.path).ok();
         }
+        self.blobs.settle(self.bytes, self.kept);
     }
 }
 
@@ -236,7 +271,7 @@ mod tests {
     #[test]
     fn a_blob_is_found_by_its_hash_and_only_by_that() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path().to_owned());
+        let blobs = Arc::new(Blobs::open(dir.path().to_owned()));
         let mut draft = blobs.draft().unwrap();
         draft.write(b"hel").unwrap();
         draft.write(b"lo").unwrap();
@@ -259,7 +294,7 @@ mod tests {
     #[test]
     fn an_unfinished_or_false_blob_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path().to_owned());
+        let blobs = Arc::new(Blobs::open(dir.path().to_owned()));
         blobs.draft().unwrap().write(b"x").unwrap();
         let mut draft = blobs.draft().unwrap();
         draft.write(b"x").unwrap();
@@ -269,5 +304,39 @@ mod tests {
             Code::BLOB_MISMATCH
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert_eq!(blobs.lock().drafts, 0, "and takes no room any more");
+    }
+
+    /// A sparse file is as long as it says.
+    fn of_length(path: &Path, bytes: u64) {
+        File::create(path).unwrap().set_len(bytes).unwrap();
+    }
+
+    #[test]
+    fn drafts_count_in_the_bound_and_have_one_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let oldest = dir.path().join("a".repeat(64));
+        of_length(&oldest, limits::BLOBS_BYTES_MAX / 2);
+        of_length(
+            &dir.path().join("b".repeat(64)),
+            limits::BLOBS_BYTES_MAX / 2,
+        );
+        let past = SystemTime::now() - std::time::Duration::from_secs(60);
+        File::open(&oldest).unwrap().set_modified(past).unwrap();
+        of_length(&dir.path().join("1-1.draft"), 7);
+        let blobs = Arc::new(Blobs::open(dir.path().to_owned()));
+        assert!(
+            !dir.path().join("1-1.draft").exists(),
+            "a hub that was killed left it"
+        );
+        let mut draft = blobs.draft().unwrap();
+        draft.write(b"x").unwrap();
+        assert!(!oldest.exists(), "it made room for a draft");
+        blobs.lock().drafts = limits::BLOB_DRAFTS_BYTES_MAX;
+        let refused = draft.write(b"y").unwrap_err();
+        assert_eq!(refused.code, Code::STORE_BUSY);
+        assert!(dir.path().join("b".repeat(64)).exists());
+        draft.finish(None).unwrap();
+        assert_eq!(blobs.lock().stored, limits::BLOBS_BYTES_MAX / 2 + 1);
     }
 }

@@ -25,6 +25,7 @@ use crate::link::blob_names;
 use crate::policy::Policy;
 use crate::roster::Instance;
 use crate::subject;
+use crate::words;
 
 /// A call whose command exists and whose arguments are right.
 pub struct CheckedCall {
@@ -175,6 +176,7 @@ fn may_queue(hub: &Hub, checked: &CheckedCall) -> Result<(), Problem> {
 }
 
 fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
+    words::in_bounds(&request)?;
     let job = JobWish::of(&request)?;
     if request.select.is_some() && request.instance.is_some() {
         return Err(Problem::new(

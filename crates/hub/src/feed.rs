@@ -1,7 +1,7 @@
 //! Who wants to be told: events from lanes and roster to any number of listeners.
 //!
-//! Two ways out. A *listener* ([`Feed::listen`]) hears events whole and as they come, from now on; it
-//! serves whoever follows calls of his own. A *subscription* ([`Feed::subscribe`]) reads the kept window
+//! Two ways out. A *listener* ([`Feed::listen`]) hears events as they come, from now on; it serves whoever follows calls
+//! of his own, and looks at those for their outcomes: an event that waits for a listener holds none. A *subscription* ([`Feed::subscribe`]) reads the kept window
 //! by topic, at its own pace, and can begin where an earlier one ended: the window is its queue, so that
 //! a slow subscriber costs no memory of its own. Large values stand in the window as a note that says
 //! where the whole is (`light`).
@@ -119,7 +119,7 @@ impl Feed {
         }
         if is_heard {
             // It fails only when the last listener left meanwhile.
-            self.sender.send(event).ok();
+            self.sender.send(light::without_outcome(event)).ok();
         }
     }
 

@@ -211,7 +211,7 @@ fn written_args(
     }
 }
 
-fn store_blob(blobs: &Blobs, bytes: &[u8]) -> Result<String, Problem> {
+fn store_blob(blobs: &Arc<Blobs>, bytes: &[u8]) -> Result<String, Problem> {
     let mut draft = blobs.draft()?;
     draft.write(bytes)?;
     draft.finish(None)

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,7 @@ use crate::home::{Home, random_hex};
 use crate::jobs::{Jobs, Kept};
 use crate::journal::{Journal, Memory};
 use crate::lane::Records;
+use crate::limits;
 use crate::pictures::Pictures;
 use crate::policy::Policy;
 use crate::room::Room;
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) callers: Arc<Callers>,
     pub(crate) sessions: Sessions,
     pub(crate) bridge_token: String,
+    /// Places of large announcements whose proof has not been seen.
+    pub(crate) large_announcements: Semaphore,
     pub(crate) catalog: Catalog,
     pub(crate) policy: Policy,
     pub(crate) batches: Batches,
@@ -111,6 +114,7 @@ impl Hub {
             callers,
             sessions: Sessions::open(&home),
             bridge_token,
+            large_announcements: Semaphore::new(limits::LARGE_ANNOUNCEMENTS_MAX),
             catalog: Catalog::new(apps)?,
             policy: Policy::default(),
             batches: Batches::default(),

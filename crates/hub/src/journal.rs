@@ -11,8 +11,8 @@ use wire::{AppId, CallId, InstanceName, Status};
 
 use crate::call::Call;
 use crate::history::weight_up_to;
-use crate::limits;
 use crate::store::Like;
+use crate::{limits, weigh};
 
 /// Remembers calls.
 pub trait Journal: Send + Sync {
@@ -93,11 +93,10 @@ impl Journal for Memory {
     }
 
     fn ended(&self, call: &Arc<Call>) {
-        let args = call.given_args().map_or(0, |args| {
-            let max = limits::HISTORY_ARGS_BYTES_MAX;
-            weight_up_to(&args, max).unwrap_or(max)
-        });
-        let bytes = args + call.stage().outcome.map_or(0, |outcome| weight(&outcome));
+        // Large ones are a note as soon as they are written down, and counted where they wait for it.
+        let args = call.given_args();
+        let kept = args.filter(|args| weight_up_to(args, limits::HISTORY_ARGS_BYTES_MAX).is_some());
+        let bytes = weigh::of_call(call) + kept.map_or(0, |args| weigh::of_map(&args));
         let mut kept = self.lock();
         kept.bytes += bytes;
         kept.ended.push_back((call.id.clone(), bytes));
@@ -162,26 +161,6 @@ impl Journal for Memory {
         }
         gone.into_iter().map(|(id, _)| id).collect()
     }
-}
-
-/// Roughly the bytes that an outcome holds.
-fn weight(outcome: &wire::call::OutcomeBody) -> usize {
-    fn of(value: &serde_json::Value) -> usize {
-        use serde_json::Value;
-        match value {
-            Value::String(text) => 32 + text.len(),
-            Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
-            Value::Object(map) => 32 + map.iter().map(|(k, v)| 32 + k.len() + of(v)).sum::<usize>(),
-            _ => 32,
-        }
-    }
-    let logs: usize = outcome
-        .output
-        .logs
-        .iter()
-        .map(|log| 96 + log.text.len())
-        .sum();
-    512 + of(&outcome.value) + outcome.output.stdout.len() + outcome.output.stderr.len() + logs
 }
 
 #[cfg(test)]

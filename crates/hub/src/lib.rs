@@ -42,10 +42,14 @@ mod roster;
 mod seal;
 pub mod secrets;
 mod sessions;
+pub mod shares;
 mod snapshot;
 pub mod store;
+pub mod strangers;
 mod subject;
 mod supervisor;
+mod weigh;
+mod words;
 
 pub use aside::{aside, weight};
 pub use desk::Asked;

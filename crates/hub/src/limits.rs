@@ -22,8 +22,17 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HELLO_BYTES_MAX: usize = 64 * 1024;
 /// The announcement of a bridge whose proof is not checked yet, in bytes: thousands of commands fit.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Announcements over [`HELLO_BYTES_MAX`] that come at once from bridges whose proof does not stand at their beginning.
+pub const LARGE_ANNOUNCEMENTS_MAX: usize = 8;
+/// Within so many bytes of its beginning the proof of a large announcement is looked for: it is its second member.
+pub const PROOF_WITHIN_BYTES: usize = 512;
 /// Connections to the bridge port that have not proved anything yet: strangers cannot fill memory.
-pub const HANDSHAKES_MAX: usize = 64;
+pub const HANDSHAKES_MAX: usize = 256;
+/// How long a connection that has proved nothing keeps its place, whoever else comes: a handshake takes some
+/// milliseconds, on a busy machine a tenth of a second.
+pub const STRANGER_TURN: Duration = Duration::from_millis(200);
+/// Read at a time from a bridge that has proved nothing yet, in bytes: a greeting is a hundred.
+pub const STRANGER_READ_BYTES: usize = 4 * 1024;
 /// How often one call may be handed over and not arrive while the link breaks at just that place: then it is
 /// most likely the call itself that breaks it. A network that breaks by itself misses the same call several
 /// times too, so it is not few: about half a minute of a link that brings nothing.
@@ -43,10 +52,19 @@ pub const RETURN_GRACE: Duration = Duration::from_secs(2);
 /// How often a lost link's process is looked at. There is no portable event for the end of a process
 /// that is not our child.
 pub const PROCESS_LOOK: Duration = Duration::from_millis(100);
-/// How long a call may run when neither caller nor command says.
-pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+/// How long a call may run when neither caller nor command says: longer than the work that people wait for, and short
+/// enough that a forgotten loop does not keep the others out for the rest of the morning. What takes long by nature
+/// says so itself.
+pub const CALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
+/// The same for a job, which nobody sits and waits for.
+pub const JOB_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3600);
 /// The longest time a caller may ask for: a week.
 pub const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A word of a request, in bytes: a name, an id, a key, a label's name or its value. They are kept, and told to all who
+/// listen.
+pub const WORD_BYTES_MAX: usize = 256;
+/// The path of a file in a request, in bytes: what Linux takes.
+pub const PATH_BYTES_MAX: usize = 4_096;
 /// Instances known at once, connected or not: memory and a readable list.
 pub const INSTANCES_MAX: usize = 256;
 /// A text by which a bridge says who it is (its version, its file, its session), in bytes: a path may be as long.
@@ -131,6 +149,8 @@ pub const CONFIRMATION_LIFE: Duration = Duration::from_secs(300);
 pub const BLOB_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// All blobs together; the least recently used are dropped.
 pub const BLOBS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Blobs that are being written, together: half of all, so that uploads never push out everything that is stored.
+pub const BLOB_DRAFTS_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Blobs that one call's arguments may name.
 pub const CALL_BLOBS_MAX: usize = 64;
 /// From launch to handshake: a cold Blender on a busy machine needs tens of seconds.
@@ -159,8 +179,9 @@ pub const PROCESS_MEMORY_MAX_MB: u64 = 1_000_000_000;
 pub const LOG_TAIL_LINES: usize = 12;
 /// Log files of earlier starts kept for each instance.
 pub const INSTANCE_LOGS_MAX: usize = 5;
-/// Calls a second of one caller that is not the owner, and its burst.
+/// Calls a second of one caller that is not the owner.
 pub const CALLER_RATE_PER_SECOND: u32 = 1_000;
+/// Calls that such a caller may ask for at once: two seconds' worth.
 pub const CALLER_RATE_BURST: u32 = 2_000;
 /// Tokens that may exist beside the owner's.
 pub const TOKENS_MAX: usize = 256;
@@ -184,8 +205,6 @@ pub const JOBS_OPEN_MAX: usize = 200_000;
 pub const JOB_ARGS_BYTES_MAX: usize = 1024 * 1024;
 /// Labels of one job.
 pub const JOB_LABELS_MAX: usize = 32;
-/// A label's name, its value or an idempotency key, in bytes.
-pub const JOB_WORD_BYTES_MAX: usize = 256;
 /// Jobs that one job can wait for.
 pub const JOB_AFTER_MAX: usize = 256;
 /// Retries of a job that failed, beside the first time.

@@ -25,6 +25,7 @@ use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
+use crate::strangers::Stranger;
 
 mod claims;
 mod handshake;
@@ -38,7 +39,7 @@ pub(crate) use outbox::{Outbox, blob_names};
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
+pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger) {
     let peer = stream
         .peer_addr()
         .map(|addr| addr.to_string())
@@ -49,10 +50,19 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
     let mut reader = Reader {
         read,
         decoder: Decoder::new(),
-        buffer: vec![0; READ_BYTES],
+        buffer: vec![0; limits::STRANGER_READ_BYTES],
     };
-    let greeted = handshake::greet(&hub, &mut reader, &outbox);
-    let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted).await;
+    let greeted = handshake::greet(&hub, &mut reader, &outbox, &stranger);
+    let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted);
+    let greeted = tokio::select! {
+        biased;
+        greeted = greeted => greeted,
+        () = stranger.shown_out() => {
+            tracing::debug!(peer, "a connection that had proved nothing made room");
+            return;
+        }
+    };
+    drop(stranger);
     let greeted = match greeted {
         Ok(Ok(greeted)) => greeted,
         Ok(Err(refusal)) => {
@@ -66,6 +76,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream) {
             return;
         }
     };
+    reader.buffer.resize(READ_BYTES, 0);
     let mut announcement = greeted.announcement;
     let joined = claims::bounded(&announcement).and_then(|()| match greeted.confined {
         Some(instance) => Ok(instance),
@@ -139,12 +150,25 @@ impl Reader {
             if has_part {
                 part();
             }
-            match self.read.read(&mut self.buffer).await {
-                Ok(0) | Err(_) => return Err(Ended::Closed),
-                Ok(count) => self.decoder.push(&self.buffer[..count]),
-            }
+            self.more().await?;
             has_part = true;
         }
+    }
+
+    /// Reads once.
+    async fn more(&mut self) -> Result<(), Ended> {
+        match self.read.read(&mut self.buffer).await {
+            Ok(0) | Err(_) => Err(Ended::Closed),
+            Ok(count) => {
+                self.decoder.push(&self.buffer[..count]);
+                Ok(())
+            }
+        }
+    }
+
+    /// What has come of the next frame.
+    pub(crate) fn begun(&self) -> &[u8] {
+        self.decoder.begun()
     }
 }
 

@@ -137,6 +137,15 @@ impl Decoder {
         }
     }
 
+    /// What has come of the next frame's payload. Also of one that is longer than allowed: whoever refuses it may look
+    /// at its beginning first, and allow more.
+    #[must_use]
+    pub fn begun(&self) -> &[u8] {
+        self.buffer
+            .get(self.at + LENGTH_BYTES..)
+            .unwrap_or_default()
+    }
+
     /// Whether bytes of an unfinished frame wait.
     #[must_use]
     pub fn is_mid_frame(&self) -> bool {

@@ -221,6 +221,7 @@ codes! {
     ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, false, "An argument is missing, unknown or of the wrong form.";
     BODY_MALFORMED = "body_malformed", 400, exit::USAGE, false, "The body is not the JSON that this route takes.";
     BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, false, "The body is over the limit; send large values as blobs.";
+    BODY_LATE = "body_late", 408, exit::UNREACHABLE, true, "The body came too slowly; nothing ran.";
     MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, false, "The body's content type is not the one this route takes.";
     ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, false, "There is no such path or method.";
     APP_UNKNOWN = "app_unknown", 404, exit::USAGE, false, "No app of that name is known.";

@@ -18,7 +18,7 @@ class Started:
 
     def __init__(self, terminal, program, *words, **environment):
         terminal.environment.update(environment)
-        self.process = terminal.popen("debug", "start", "--background", program.option, program.path, *words, "--json")
+        self.process = terminal.popen("debug", "start", *words, program.option, program.path, "--json")
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1].decode()
         self.told = json.loads(line)
@@ -56,7 +56,7 @@ def gone(pid):
 
 def test_its_port_by_the_environment_and_its_end_by_a_client(terminal, program):
     port = free_port()
-    started = Started(terminal, program, BLD_DEBUG_TCP_PORT=str(port))
+    started = Started(terminal, program, "--background", BLD_DEBUG_TCP_PORT=str(port))
     assert started.port == port
     exits = started.ask("execute_code", code="import sys; sys.exit(3)")
     assert exits["status"] == "error" and "SystemExit" in exits["message"], "told, and it stays"

@@ -18,6 +18,11 @@ use crate::ui::Ui;
 /// How the bridge says where it listens.
 const GREETING: &str = "the direct mode listens on ";
 
+/// Names the port where `--port` does not.
+const PORT_VARIABLE: &str = "BLD_DEBUG_TCP_PORT";
+/// What clients of other add-ons dial when nobody says otherwise.
+const PORT: u16 = 7777;
+
 /// Let clients of other Blender add-ons drive a Blender without a hub
 #[derive(Args, Debug)]
 pub struct Debug {
@@ -48,20 +53,20 @@ pub struct DebugInstall {
 ///
 /// It speaks the dialects of existing clients: bare JSON, JSON with NUL, JSON with LF; messages of the
 /// forms {type, params}, {action, params, id} and {type: "execute", code}. These have no token: every
-/// program on this machine that connects can run code. It listens on loopback only.
+/// program on this machine that connects can run code. It listens on loopback only. With `--port` or
+/// `--python` Blender runs in the background, otherwise with a window.
 #[derive(Args, Debug)]
 pub struct DebugStart {
     /// Without a window.
     #[arg(long)]
     pub background: bool,
-    /// The port on 127.0.0.1; 0 picks a free one.
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "BLD_DEBUG_TCP_PORT",
-        default_value_t = 7777
-    )]
-    pub port: u16,
+    /// With a window, even with `--port`.
+    #[arg(long, conflicts_with_all = ["background", "python"])]
+    pub gui: bool,
+    /// The port on 127.0.0.1, in the background; 0 picks a free one. Without it the variable
+    /// BLD_DEBUG_TCP_PORT names it, else it is 7777.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
     /// Exit after answering code that raises SystemExit; otherwise SystemExit is only reported.
     #[arg(long)]
     pub exit_on_systemexit: bool,
@@ -69,7 +74,7 @@ pub struct DebugStart {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Option<PathBuf>,
     /// A Python that has the `bpy` wheel.
-    #[arg(long, value_name = "PATH", conflicts_with = "blender", requires = "background", value_hint = ValueHint::ExecutablePath)]
+    #[arg(long, value_name = "PATH", conflicts_with = "blender", value_hint = ValueHint::ExecutablePath)]
     pub python: Option<PathBuf>,
     /// The file to open.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -94,9 +99,10 @@ impl Debug {
 
 impl DebugStart {
     fn run(self, session: &Session) -> Answered {
+        let (with_window, port) = (!self.is_background(), self.port()?);
         let launch = serve::blender_launch(
             session.home.path(),
-            !self.background,
+            with_window,
             self.blender,
             self.python,
             self.file,
@@ -106,7 +112,7 @@ impl DebugStart {
             .args(&launch.args)
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
             .env("KAPELLE_HOME", session.home.path())
-            .env("KAPELLE_DIRECT", self.port.to_string())
+            .env("KAPELLE_DIRECT", port.to_string())
             .env("PYTHONUNBUFFERED", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -131,6 +137,30 @@ impl DebugStart {
             return Ok(Shown::boxed(document, |_| Ok(())));
         }
         Err(Box::new(not_well(heard == Some(true), &ended.to_string())))
+    }
+}
+
+impl DebugStart {
+    /// Who names a port wants a server to connect to.
+    fn is_background(&self) -> bool {
+        self.background || (!self.gui && (self.port.is_some() || self.python.is_some()))
+    }
+
+    fn port(&self) -> Result<u16, Problem> {
+        if let Some(port) = self.port {
+            return Ok(port);
+        }
+        let Some(told) = std::env::var_os(PORT_VARIABLE).filter(|told| !told.is_empty()) else {
+            return Ok(PORT);
+        };
+        let parsed = told.to_str().and_then(|told| told.parse().ok());
+        parsed.ok_or_else(|| {
+            Problem::new(
+                Code::ARGUMENTS_INVALID,
+                format!("{PORT_VARIABLE} is no port: {}.", told.to_string_lossy()),
+            )
+            .hint("Set it to a number from 0 to 65535, or pass --port.")
+        })
     }
 }
 
@@ -193,4 +223,31 @@ fn not_well(listened: bool, how: &str) -> Problem {
     };
     Problem::new(Code::START_FAILED, message)
         .hint("The last lines above say why. If its port is taken, choose another with --port.")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::DebugStart;
+
+    #[derive(clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        start: DebugStart,
+    }
+
+    #[test]
+    fn a_port_means_the_background() {
+        let is_background = |words: &[&str]| {
+            let words = ["start"].iter().chain(words);
+            Words::try_parse_from(words).map(|words| words.start.is_background())
+        };
+        assert!(!is_background(&[]).unwrap());
+        assert!(is_background(&["--port", "7001"]).unwrap());
+        assert!(is_background(&["--background"]).unwrap());
+        assert!(is_background(&["--python", "python3"]).unwrap());
+        assert!(!is_background(&["--gui", "--port=7001"]).unwrap());
+        assert!(is_background(&["--gui", "--background"]).is_err());
+    }
 }

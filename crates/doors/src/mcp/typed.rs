@@ -76,7 +76,9 @@ fn about(name: &str) -> Value {
         "instance" => {
             json!({"type": "string", "description": "Which running copy; only where there are several."})
         }
-        "timeout_ms" => json!({"type": "integer", "description": "How long it may run."}),
+        "timeout_ms" => {
+            json!({"type": "integer", "description": "How long it may run; without it the command's own limit, else 120,000."})
+        }
         _ => {
             json!({"type": "string", "description": "A person's yes: the value that a refusal gave."})
         }

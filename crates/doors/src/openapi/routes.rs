@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn call_options() -> Map<String, Value> {
     map(json!({
         "instance": {"type": ["string", "null"], "description": "A name; nothing for the only one; `*` for all."},
-        "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "description": "From the start of the run."},
+        "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "description": "From the start of the run. Without it the command's own limit, else 120,000; a job has 3,600,000."},
         "wait": {
             "description": "true: until the end; false: not at all; a number: so many milliseconds. The call goes on.",
             "anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}], "default": true

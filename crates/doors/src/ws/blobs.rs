@@ -12,19 +12,25 @@ use hub::callers::{Caller, Scope};
 use hub::policy::{Seen, may_see, require};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::time::Instant;
 use wire::{Code, Problem};
 
 use super::frame::{self, BlobGet, Id, Piece};
-use crate::blobs::{Upload, over_the_bound};
+use crate::blobs::over_the_bound;
 use crate::limits;
+use crate::upload::{self, Upload};
 
 /// Blobs on their way up.
-#[derive(Default)]
-pub(crate) struct Uploads(HashMap<Id, Rising>);
+pub(crate) struct Uploads {
+    /// Of all connections.
+    all: upload::Uploads,
+    rising: HashMap<Id, Rising>,
+}
 
 struct Rising {
     upload: Upload,
     bytes: u64,
+    heard: Instant,
 }
 
 /// All pieces of a blob have come; its hash is still being made.
@@ -34,6 +40,28 @@ pub(crate) struct Whole {
 }
 
 impl Uploads {
+    pub(crate) fn new(all: upload::Uploads) -> Self {
+        Self {
+            all,
+            rising: HashMap::new(),
+        }
+    }
+
+    /// Gives up what has brought nothing for long; gives whose it was.
+    pub(crate) fn given_up(&mut self) -> impl Iterator<Item = (Id, Problem)> {
+        let silent = self
+            .rising
+            .extract_if(|_, one| one.heard.elapsed() > limits::WS_UPLOAD_SILENCE_MAX);
+        silent.map(|(id, _)| {
+            let seconds = limits::WS_UPLOAD_SILENCE_MAX.as_secs();
+            let problem = Problem::new(
+                Code::BODY_LATE,
+                format!("No piece of the blob came for {seconds} s; it is given up."),
+            );
+            (id, problem.hint("Begin it again at offset 0."))
+        })
+    }
+
     /// Takes a piece; gives the blob when it was its last one. A slow disk makes it wait.
     pub(crate) async fn take(
         &mut self,
@@ -42,9 +70,9 @@ impl Uploads {
         piece: Piece,
     ) -> Result<Option<Whole>, Problem> {
         require(caller, Scope::Write, || "store a blob".to_owned())?;
-        let mut rising = match self.0.remove(&piece.id) {
+        let mut rising = match self.rising.remove(&piece.id) {
             Some(rising) if rising.bytes == piece.offset => rising,
-            None if piece.offset == 0 => self.begin(hub, &piece)?,
+            None if piece.offset == 0 => self.begin(hub, caller, &piece)?,
             // What was there before is given up: its sender is confused.
             _ => {
                 return Err(Problem::new(
@@ -55,24 +83,23 @@ impl Uploads {
             }
         };
         rising.bytes += piece.bytes.len() as u64;
-        if !rising.upload.write(piece.bytes).await {
-            return Err(rising.upload.broken_off().await);
-        }
+        rising.heard = Instant::now();
+        rising.upload.write(piece.bytes).await?;
         if rising.bytes >= piece.total {
             return Ok(Some(Whole {
                 upload: rising.upload,
                 media_type: piece.media_type,
             }));
         }
-        self.0.insert(piece.id, rising);
+        self.rising.insert(piece.id, rising);
         Ok(None)
     }
 
-    fn begin(&self, hub: &Hub, piece: &Piece) -> Result<Rising, Problem> {
+    fn begin(&self, hub: &Hub, caller: &Caller, piece: &Piece) -> Result<Rising, Problem> {
         if piece.total > hub::limits::BLOB_BYTES_MAX {
             return Err(over_the_bound());
         }
-        if self.0.len() >= limits::WS_UPLOADS_MAX {
+        if self.rising.len() >= limits::WS_UPLOADS_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
@@ -83,8 +110,9 @@ impl Uploads {
             .hint("Finish one before starting another."));
         }
         Ok(Rising {
-            upload: Upload::begin(hub, piece.blob.clone()),
+            upload: Upload::begin(&self.all, hub, caller, piece.blob.clone())?,
             bytes: 0,
+            heard: Instant::now(),
         })
     }
 }

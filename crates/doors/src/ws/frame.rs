@@ -13,6 +13,7 @@ use wire::job::QueueChange;
 use wire::{BatchRequest, CallId, CallRequest, Code, JobChange, Problem, Topic};
 
 use crate::jobs::ListQuery;
+use crate::texts::{self, Form};
 
 /// Marks a piece of a blob, as in the bridge protocol.
 const BLOB_MARK: u8 = 1;
@@ -113,6 +114,10 @@ pub(crate) struct Unread {
 
 /// Reads a text frame.
 pub(crate) fn read(text: &str) -> Result<Asked, Unread> {
+    texts::check(Form::Request, text.as_bytes()).map_err(|problem| Unread {
+        id: Id::default(),
+        problem: Box::new(problem),
+    })?;
     let mut map: Map<String, Value> = serde_json::from_str(text).map_err(|error| Unread {
         id: Id::default(),
         problem: Box::new(malformed(format!(

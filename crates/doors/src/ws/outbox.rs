@@ -19,6 +19,7 @@ use futures_util::stream::SplitSink;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::OVER_ITS_SHARE;
 use crate::limits;
 
 /// Longest reason in a close frame, in bytes; RFC 6455 has no room for more.
@@ -37,6 +38,8 @@ impl Close {
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const MALFORMED: u16 = 1002;
     pub(crate) const TOO_BIG: u16 = 1009;
+    /// There is no place for one more.
+    pub(crate) const FULL: u16 = 1013;
     /// No token, a false one, or one that was taken back.
     pub(crate) const UNAUTHENTICATED: u16 = 4401;
     /// No hello, or no sign of life, in time.
@@ -53,7 +56,7 @@ impl Close {
     }
 
     pub(crate) fn is_for_what_cannot_be_read(&self) -> bool {
-        matches!(self.code, Self::MALFORMED | Self::TOO_BIG)
+        matches!(self.code, Self::MALFORMED | Self::TOO_BIG | Self::FULL)
     }
 
     /// For what came and was no message.
@@ -65,6 +68,11 @@ impl Close {
                 limits::WS_MESSAGE_BYTES_MAX
             );
             return Self::new(Self::TOO_BIG, &reason);
+        }
+        if text.contains(OVER_ITS_SHARE) {
+            let reason =
+                "too many bytes of messages are in flight; send large values as blobs, in pieces";
+            return Self::new(Self::FULL, reason);
         }
         Self::new(Self::MALFORMED, &text)
     }
@@ -167,8 +175,8 @@ impl Outbox {
     }
 }
 
-/// Writes what waits until the last word is said or the connection is gone.
-pub(crate) async fn write(outbox: Arc<Outbox>, mut sink: SplitSink<WebSocket, Message>) {
+/// Writes what waits until the last word is said or the connection is gone. Gives whether it was said.
+pub(crate) async fn write(outbox: Arc<Outbox>, mut sink: SplitSink<WebSocket, Message>) -> bool {
     loop {
         let Some(message) = outbox.next() else {
             outbox.filled.notified().await;
@@ -184,7 +192,7 @@ pub(crate) async fn write(outbox: Arc<Outbox>, mut sink: SplitSink<WebSocket, Me
         outbox.written.notify_waiters();
         if is_last || sent.is_err() {
             outbox.over.cancel();
-            return;
+            return sent.is_ok();
         }
     }
 }

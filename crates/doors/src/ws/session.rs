@@ -27,14 +27,14 @@ use super::blobs::{self, Uploads};
 use super::frame::{self, Asked, Get, Id, Said, Subscribe};
 use super::jobs;
 use super::outbox::{Close, Outbox};
+use crate::connection::Connection;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
 use crate::guard::{self, Proof};
-use crate::limits;
-use hub::policy::{Seen, may_see};
+use crate::{limits, upload};
 
 /// Events taken from the feed's window at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 pub(super) struct Session {
     hub: Hub,
@@ -65,7 +65,13 @@ struct Request {
 }
 
 impl Session {
-    pub(super) fn new(hub: Hub, caller: Caller, proof: Proof, outbox: Arc<Outbox>) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        uploads: upload::Uploads,
+        caller: Caller,
+        proof: Proof,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         Self {
             follower: Follower::new(hub.clone(), caller.clone()),
             hub,
@@ -74,7 +80,7 @@ impl Session {
             outbox,
             requests: HashMap::new(),
             subscriptions: Vec::new(),
-            uploads: Uploads::default(),
+            uploads: Uploads::new(uploads),
             waiting: FuturesUnordered::new(),
             storing: FuturesUnordered::new(),
             heard: Instant::now(),
@@ -91,7 +97,11 @@ impl Session {
     }
 
     /// Serves the connection; gives the reason why it ends.
-    pub(super) async fn run(&mut self, incoming: &mut SplitStream<WebSocket>) -> Close {
+    pub(super) async fn run(
+        &mut self,
+        incoming: &mut SplitStream<WebSocket>,
+        connection: Option<&Connection>,
+    ) -> Close {
         let mut beat = tokio::time::interval(limits::WS_BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hub = self.hub.clone();
@@ -112,7 +122,12 @@ impl Session {
             let follows = self.follower.open() > 0;
             tokio::select! {
                 message = incoming.next() => {
-                    if let Some(close) = self.hear(message).await {
+                    let close = self.hear(message).await;
+                    // Until then its bytes were in memory.
+                    if let Some(connection) = connection {
+                        connection.message_came();
+                    }
+                    if let Some(close) = close {
                         return close;
                     }
                 }
@@ -435,6 +450,9 @@ impl Session {
         }
         if self.subscriptions.iter().any(|(_, one)| one.is_behind()) {
             return Some(self.cut_off_behind());
+        }
+        for (id, problem) in self.uploads.given_up() {
+            self.outbox.push(frame::problem(&id, &problem));
         }
         self.outbox.push(Message::Ping(Bytes::new()));
         None

@@ -163,3 +163,48 @@ async fn a_blob_of_a_value_is_there_when_the_outcome_is() {
     let path = format!("/v1/blobs/{}", told["value"]["$blob"].as_str().unwrap());
     assert_eq!(owner.get(&path).await.body, b"x");
 }
+
+/// Each sends one byte of its blob, and then nothing.
+#[tokio::test]
+async fn stuck_uploads_hold_no_thread_and_no_place_of_others() {
+    let house = House::open().await;
+    let bridge = house.echo().await;
+    let writer = house.caller("writer", &["write"], &[]).await;
+    let mut stuck = Vec::new();
+    for _ in 0..600 {
+        let head = writer.head("PUT", "/v1/blobs", &[], Some(1_000_000));
+        let mut socket = TcpStream::connect(house.address).await.unwrap();
+        socket
+            .write_all(format!("{head}x").as_bytes())
+            .await
+            .unwrap();
+        stuck.push(socket);
+        // A test may have 1,024 descriptors, for both ends.
+        if stuck.len() > 300 {
+            stuck.remove(0);
+        }
+    }
+    let owner = house.owner();
+    assert_eq!(owner.put("/v1/blobs", b"hello").await.status, 201);
+    let large = json!({"text": "x".repeat(400_000)});
+    assert_eq!(
+        shape(&owner.post("/v1/calls", &call("toy.echo", large)).await),
+        "200"
+    );
+    assert_eq!(
+        shape(&writer.put("/v1/blobs", b"one more").await),
+        "429 rate_limited"
+    );
+    drop((stuck, bridge));
+    let again = async {
+        while writer.put("/v1/blobs", b"one more").await.status != 201 {
+            tokio::task::yield_now().await;
+        }
+    };
+    testkit::capped("uploads that ended are counted no more", again).await;
+    let left = std::fs::read_dir(house.hub.hub.home().join("blobs")).unwrap();
+    let drafts = left
+        .flatten()
+        .filter(|file| file.path().extension().is_some());
+    assert_eq!(drafts.count(), 0);
+}

@@ -204,3 +204,142 @@ async fn a_body_that_stops_in_the_middle_runs_nothing() {
     );
     assert!(bridge.calls().is_empty());
 }
+
+/// A request that says how long its body is, and sends the first byte of it.
+async fn half_sent(client: &crate::client::Client, path: &str, length: usize) -> TcpStream {
+    let method = if path == "/v1/blobs" { "PUT" } else { "POST" };
+    let head = client.head(method, path, &[JSON], Some(length));
+    let mut socket = TcpStream::connect(client.address).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(b"{").await.unwrap();
+    socket
+}
+
+/// The status of the answer that comes, if one comes before `socket` is asked for more.
+async fn status_of(socket: &mut TcpStream) -> String {
+    let mut first = [0; 12];
+    testkit::capped("a status", socket.read_exact(&mut first))
+        .await
+        .unwrap();
+    String::from_utf8_lossy(&first[9..]).into_owned()
+}
+
+#[tokio::test]
+async fn bodies_in_flight_have_a_bound_for_each_caller() {
+    let house = House::open().await;
+    let _bridge = house.echo().await;
+    let greedy = house.caller("greedy", &["read", "write"], &[]).await;
+    let other = house.caller("other", &["read", "write"], &[]).await;
+    let most = doors::limits::BODY_BYTES_MAX;
+    let mut held = Vec::new();
+    for path in ["/v1/calls", "/mcp"] {
+        held.push(half_sent(&greedy, path, most).await);
+    }
+    // The third is refused by its announcement, as soon as the others have been seen.
+    for path in ["/v1/calls", "/v1/batches", "/mcp", "/v1/tokens"] {
+        let mut third = half_sent(&greedy, path, most).await;
+        assert_eq!(status_of(&mut third).await, "429", "{path}");
+    }
+    let chunked = [JSON, ("transfer-encoding", "chunked")];
+    let piece = "x".repeat(100_000);
+    let body = format!("{:x}\r\n{piece}\r\n0\r\n\r\n", piece.len());
+    let refused = greedy
+        .send("POST", "/v1/calls", &chunked, body.as_bytes())
+        .await;
+    assert_eq!(
+        shape(&refused),
+        "429 rate_limited",
+        "a length that is not told counts as it comes"
+    );
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(
+        refused.json()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("/v1/blobs")
+    );
+    // A small one, and those of others.
+    let answer = greedy.post("/v1/calls", &call("toy.echo", json!({}))).await;
+    assert_eq!(shape(&answer), "200");
+    let large = call("toy.echo", json!({"text": "x".repeat(1_000_000)}));
+    assert_eq!(shape(&other.post("/v1/calls", &large).await), "200");
+    assert_eq!(shape(&house.owner().post("/v1/calls", &large).await), "200");
+    drop(held);
+    let again = async {
+        while shape(&greedy.post("/v1/calls", &large).await) != "200" {
+            tokio::task::yield_now().await;
+        }
+    };
+    testkit::capped("what was in flight is given back", again).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_late() {
+    let house = House::open().await;
+    for path in ["/v1/calls", "/mcp", "/v1/blobs"] {
+        let mut socket = half_sent(&house.owner(), path, 1_000).await;
+        assert_eq!(status_of(&mut socket).await, "408", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_text_of_a_request_has_a_bound() {
+    let house = House::open().await;
+    let bridge = house.echo().await;
+    let owner = house.owner();
+    let long = "x".repeat(10_000);
+    let cases = [
+        (
+            "/v1/calls",
+            json!({"app": "toy", "command": "toy.echo", "correlation_id": long}),
+        ),
+        (
+            "/v1/calls",
+            json!({"app": "toy", "command": "toy.echo", "correlation_id": "x".repeat(300)}),
+        ),
+        ("/v1/calls", json!({"app": long, "command": "toy.echo"})),
+        (
+            "/v1/calls",
+            json!({"app": "toy", "command": "toy.echo", "select": {"file": long}}),
+        ),
+        (
+            "/v1/calls",
+            json!({"app": "toy", "command": "toy.echo", "labels": {"a": long}, "durable": true}),
+        ),
+        (
+            "/v1/batches",
+            json!({"calls": [{"app": "toy", "command": "toy.echo", "confirm": long}]}),
+        ),
+        ("/v1/instances", json!({"app": "toy", "name": long})),
+        ("/v1/tokens", json!({"name": long, "scopes": ["read"]})),
+        ("/v1/jobs/queue", json!({"app": long, "state": "paused"})),
+    ];
+    for (path, body) in cases {
+        let answer = owner.post(path, &body).await;
+        assert!((400..500).contains(&answer.status), "{path}: {answer:?}");
+        assert!(answer.body.len() < 4_000, "{path}: it is not said back");
+    }
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {"experimental": {"a": {"b": long}}},
+        "clientInfo": {"name": "x", "version": "1"},
+    }});
+    let accept = ("accept", "application/json, text/event-stream");
+    let answer = owner
+        .send(
+            "POST",
+            "/mcp",
+            &[JSON, accept],
+            message.to_string().as_bytes(),
+        )
+        .await;
+    assert_eq!(shape(&answer), "400 arguments_invalid");
+    let answer = owner.get(&format!("/v1/jobs?label={long}")).await;
+    assert_eq!(shape(&answer), "400 arguments_invalid");
+    // What belongs to a command is as long as it may be.
+    let answer = owner
+        .post("/v1/calls", &call("toy.echo", json!({"text": long})))
+        .await;
+    assert_eq!(answer.json()["value"]["text"], json!(long));
+    bridge.round_trip().await;
+    assert_eq!(bridge.calls().len(), 1);
+}

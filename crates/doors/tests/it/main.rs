@@ -6,6 +6,7 @@ extern crate kapelle_doors as doors;
 mod blobs;
 mod bodies;
 mod client;
+mod connections;
 mod contract;
 mod dashboard;
 mod events;

@@ -152,3 +152,19 @@ async fn only_who_knows_what_it_is_gets_one() {
         .await;
     assert_eq!(refused.code(), "app_unknown");
 }
+
+#[tokio::test]
+async fn a_message_with_a_text_that_is_too_long_is_answered_and_the_pipe_goes_on() {
+    let house = House::open().await;
+    let mut pipe = Pipe::open(&house.owner(), "").await;
+    pipe.begin("Client").await;
+    let long = "x".repeat(doors::limits::TEXT_BYTES_MAX + 1);
+    let params = json!({"name": "status", "arguments": {}, "_meta": {"note": long}});
+    let refused = pipe.ask(1, "tools/call", params).await;
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("`note` has"), "{message}");
+    let answer = pipe
+        .ask(2, "tools/call", json!({"name": "status", "arguments": {}}))
+        .await;
+    assert!(answer["result"].is_object(), "{answer}");
+}

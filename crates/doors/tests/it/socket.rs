@@ -158,6 +158,18 @@ impl Socket {
         }
     }
 
+    /// Reads until nothing more comes, however it ends; gives how many frames of text there were.
+    pub(crate) async fn until_gone(&mut self) -> usize {
+        let mut frames = 0;
+        loop {
+            match capped("the end", self.stream.next()).await {
+                Some(Ok(Message::Text(_))) => frames += 1,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return frames,
+            }
+        }
+    }
+
     async fn next_message(&mut self) -> Option<Message> {
         loop {
             match capped("a frame", self.stream.next()).await {

@@ -101,20 +101,6 @@ async fn who_says_no_hello_in_time_is_closed_with_the_reason() {
 }
 
 #[tokio::test]
-async fn strangers_have_few_places_and_callers_others() {
-    let house = House::open().await;
-    let mut strangers = Vec::new();
-    for _ in 0..doors::limits::WS_STRANGERS_MAX {
-        strangers.push(Socket::open(house.address, &[]).await.unwrap());
-    }
-    assert_eq!(Socket::open(house.address, &[]).await.err(), Some(429));
-    let bearer = format!("Bearer {}", house.owner().token.unwrap());
-    let known = Socket::open(house.address, &[("authorization", &bearer)]).await;
-    assert!(known.is_ok());
-    drop(strangers);
-}
-
-#[tokio::test]
 async fn a_call_is_told_from_accepted_to_its_outcome() {
     let house = House::open().await;
     let mut bridge = Dial::new(&house.hub).by_hand().await.unwrap();
@@ -416,7 +402,7 @@ async fn a_slow_reader_is_dropped_with_the_reason_and_its_call_goes_on() {
     bridge.started(&sent.id).await;
     let line = "x".repeat(1_000);
     // Nothing is read meanwhile. More than what waits at the most, and what two sockets hold.
-    for _ in 0..3 * doors::limits::WS_WAITING_MESSAGES_MAX {
+    for _ in 0..doors::limits::WS_WAITING_MESSAGES_MAX + 1_000 {
         bridge.output(&sent.id, &line).await;
     }
     bridge.round_trip().await;
@@ -506,4 +492,23 @@ async fn when_the_hub_stops_ends_are_told_and_then_the_reason() {
         "interrupted",
         "{before:?}"
     );
+}
+
+/// With the runtime's clock: it takes nothing, and says nothing either.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_takes_nothing_is_cut_off_in_time() {
+    let house = House::open().await;
+    let bridge = house.echo().await;
+    let mut socket = Socket::of(&house.owner()).await;
+    socket
+        .ask(&json!({"type": "subscribe", "id": 1, "topics": ["calls", "instances"]}))
+        .await;
+    for _ in 0..2_000 {
+        house.hub.run("toy.echo", json!({})).await;
+    }
+    tokio::time::sleep(doors::limits::WS_SILENCE_MAX * 2).await;
+    // What two sockets hold is still there; then it ends, with a reason if there is room for one.
+    let events = socket.until_gone().await;
+    assert!((1..4_000).contains(&events), "{events}");
+    drop(bridge);
 }

@@ -21,7 +21,7 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
     match event {
         Event::CallEnded { call } => {
             let mut call = call.clone();
-            let bytes = lighten_outcome(&mut call);
+            let bytes = lighten_outcome(&mut call) + words_of(&call);
             (Event::CallEnded { call }, EVENT_BYTES + bytes)
         }
         Event::CallOutput {
@@ -67,10 +67,22 @@ pub(super) fn lighten(event: &Event) -> (Event, usize) {
             let bytes = EVENT_BYTES + words.sum::<usize>() + job.after.len() * ITEM_BYTES;
             (Event::Job { job }, bytes)
         }
-        Event::CallQueued { .. } | Event::CallStarted { .. } | Event::Instance { .. } => {
-            (event.clone(), EVENT_BYTES)
-        }
+        Event::CallQueued { call } => (event.clone(), EVENT_BYTES + words_of(call)),
+        Event::CallStarted { .. } | Event::Instance { .. } => (event.clone(), EVENT_BYTES),
     }
+}
+
+/// The event for those who follow calls of their own and hold these anyway.
+pub(super) fn without_outcome(mut event: Event) -> Event {
+    if let Event::CallEnded { call } = &mut event {
+        (call.outcome, call.args) = (None, None);
+    }
+    event
+}
+
+/// What a caller gave a call beside its arguments, and names that have no short form.
+fn words_of(call: &CallView) -> usize {
+    call.correlation_id.as_deref().map_or(0, str::len) + call.command.len() + call.caller.len()
 }
 
 /// Whether the details of a progress may travel with it.

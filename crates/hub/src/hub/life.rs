@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use wire::{Code, Problem};
 
 use super::Hub;
-use crate::limits;
+use crate::strangers::Strangers;
 use crate::supervisor::Supervisor;
+use crate::{descriptors, limits};
 
 impl Hub {
     /// Names the `kapelle` binary, by which instances and what bridges start are confined. Without it nothing is.
@@ -30,9 +30,7 @@ impl Hub {
             self.0.confinement.serve_at(address);
             self.0.supervisor.renew_confined(&self.0, address);
         }
-        let room = Arc::new(Semaphore::new(
-            limits::HANDSHAKES_MAX + limits::INSTANCES_MAX,
-        ));
+        let strangers = Strangers::new(descriptors::share_of(limits::HANDSHAKES_MAX));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -47,14 +45,14 @@ impl Hub {
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-                continue;
+            let stranger = tokio::select! {
+                stranger = strangers.admit() => stranger,
+                () = self.0.stopping.cancelled() => return,
             };
             let hub = Arc::clone(&self.0);
-            self.0.links.spawn(async move {
-                crate::link::serve(hub, stream).await;
-                drop(place);
-            });
+            self.0
+                .links
+                .spawn(crate::link::serve(hub, stream, stranger));
         }
     }
 

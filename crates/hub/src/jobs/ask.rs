@@ -129,10 +129,10 @@ impl JobWish {
             )));
         }
         let key = self.key.as_deref().unwrap_or("key");
-        if key.is_empty() || key.len() > limits::JOB_WORD_BYTES_MAX {
+        if key.is_empty() || key.len() > limits::WORD_BYTES_MAX {
             return Err(invalid(format!(
                 "`idempotency_key` has 1 to {} bytes.",
-                limits::JOB_WORD_BYTES_MAX
+                limits::WORD_BYTES_MAX
             )));
         }
         Ok(())
@@ -161,7 +161,7 @@ pub(super) fn retry_in_bounds(retry: Option<Retry>) -> Result<(), Problem> {
 }
 
 pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
-    let fits = |word: &String| word.len() <= limits::JOB_WORD_BYTES_MAX;
+    let fits = |word: &String| word.len() <= limits::WORD_BYTES_MAX;
     let all_fit = labels
         .iter()
         .all(|(name, value)| !name.is_empty() && fits(name) && fits(value));
@@ -169,7 +169,7 @@ pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), 
         return Err(invalid(format!(
             "There are at most {} labels; their names and values have at most {} bytes.",
             limits::JOB_LABELS_MAX,
-            limits::JOB_WORD_BYTES_MAX
+            limits::WORD_BYTES_MAX
         )));
     }
     Ok(())

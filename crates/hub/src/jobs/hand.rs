@@ -308,7 +308,7 @@ fn find_command(
 
 fn timeout_of(command: &crate::catalog::Command, asked_ms: Option<u64>) -> Duration {
     let asked = asked_ms.or(command.spec.timeout_ms);
-    asked.map_or(limits::CALL_TIMEOUT_DEFAULT, Duration::from_millis)
+    asked.map_or(limits::JOB_TIMEOUT_DEFAULT, Duration::from_millis)
 }
 
 /// What a deadline leaves of a time limit; nothing when it has passed.

@@ -15,6 +15,7 @@ use crate::home::random_hex;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
+use crate::strangers::Stranger;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
 pub(super) enum Refusal {
@@ -80,6 +81,7 @@ pub(super) async fn greet(
     hub: &Inner,
     reader: &mut Reader,
     outbox: &Outbox,
+    stranger: &Stranger,
 ) -> Result<Greeted, Refusal> {
     reader.allow(limits::HELLO_BYTES_MAX);
     let FromBridge::Hello {
@@ -106,6 +108,7 @@ pub(super) async fn greet(
             ]),
         ));
     }
+    stranger.is_heard();
     let (secret, confined) = match &launch {
         None => (hub.bridge_token.clone(), None),
         Some(launch) => {
@@ -120,18 +123,17 @@ pub(super) async fn greet(
         nonce: own_nonce.clone(),
         proof: prove(&secret, Side::Hub, &nonce, &own_nonce),
     });
-    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     let FromBridge::Proof {
         proof,
         mut announcement,
-    } = message(reader).await?
+    } = read(announced(hub, reader, &expected).await)?
     else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
             "The second message must be `proof`.",
         )));
     };
-    let expected = prove(&secret, Side::Bridge, &nonce, &own_nonce);
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
             Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
@@ -160,8 +162,34 @@ fn unknown_launch() -> Refusal {
     )
 }
 
+/// The second message. A large one is heard whole from who has proved itself at its beginning; of others a few at
+/// once, so that strangers cannot fill memory.
+async fn announced(hub: &Inner, reader: &mut Reader, expected: &str) -> Result<Frame, Ended> {
+    let first = reader.frame(|| ()).await;
+    if !matches!(first, Err(Ended::Malformed(FrameError::TooLong(..)))) {
+        return first;
+    }
+    while reader.begun().len() < limits::PROOF_WITHIN_BYTES {
+        reader.more().await?;
+    }
+    let beginning = &reader.begun()[..limits::PROOF_WITHIN_BYTES];
+    let has_proved = beginning
+        .windows(expected.len())
+        .any(|text| bool::from(text.ct_eq(expected.as_bytes())));
+    let _place = match has_proved {
+        true => None,
+        false => hub.large_announcements.acquire().await.ok(),
+    };
+    reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
+    reader.frame(|| ()).await
+}
+
 async fn message(reader: &mut Reader) -> Result<FromBridge, Refusal> {
-    match reader.frame(|| ()).await {
+    read(reader.frame(|| ()).await)
+}
+
+fn read(frame: Result<Frame, Ended>) -> Result<FromBridge, Refusal> {
+    match frame {
         Ok(Frame::Message(value)) => serde_json::from_value(value).map_err(|error| {
             Refusal::Problem(Problem::new(
                 Code::FRAME_MALFORMED,

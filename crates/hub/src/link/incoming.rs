@@ -17,20 +17,23 @@ use crate::blobs::Draft;
 use crate::hub::Inner;
 use crate::limits;
 
+/// What is no fault of the bridge.
+const NO_ROOM: [Code; 3] = [Code::DISK_FULL, Code::HOME_UNSAFE, Code::STORE_BUSY];
+
 pub(super) struct Incoming<'a> {
     hub: &'a Inner,
-    part: Option<Part<'a>>,
+    part: Option<Part>,
     /// Blobs that found no room, and why.
     lost: HashMap<String, Problem>,
 }
 
 /// A blob that is not whole yet.
-struct Part<'a> {
+struct Part {
     name: String,
     /// Where the next piece begins.
     at: u64,
     /// Nothing when the disk took no more.
-    draft: Option<Draft<'a>>,
+    draft: Option<Draft>,
 }
 
 impl<'a> Incoming<'a> {
@@ -105,7 +108,7 @@ impl<'a> Incoming<'a> {
     ) -> Result<Option<T>, Problem> {
         match what(self.hub) {
             Ok(done) => Ok(Some(done)),
-            Err(problem) if [Code::DISK_FULL, Code::HOME_UNSAFE].contains(&problem.code) => {
+            Err(problem) if NO_ROOM.contains(&problem.code) => {
                 tracing::warn!(blob = head.blob, %problem, "a blob of a bridge cannot be stored");
                 if self.lost.len() >= limits::CALL_BLOBS_MAX {
                     self.lost.clear();

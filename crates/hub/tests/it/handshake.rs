@@ -301,3 +301,51 @@ async fn a_bridge_of_another_version_works_and_is_told_of() {
     let view = hub.hub.instance(&of_this_build.instance).unwrap();
     assert_eq!(view.notice, None);
 }
+
+/// As many as there are places and more, each made anew as soon as it is closed.
+#[tokio::test]
+async fn a_bridge_gets_in_beside_a_flood_of_strangers() {
+    let hub = TestHub::start().await;
+    let flood: Vec<_> = (0..hub::limits::HANDSHAKES_MAX + 60)
+        .map(|number| {
+            let address = hub.addr;
+            tokio::spawn(async move {
+                loop {
+                    let mut stranger = Socket::dial(address).await;
+                    // Every second one says hello as a bridge does.
+                    if number % 2 == 0 {
+                        stranger.send(&hello()).await;
+                    }
+                    stranger.until_closed().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        still_works(&hub).await;
+    }
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_large_announcement_is_heard_beside_strangers_that_only_begin_one() {
+    let hub = TestHub::start().await;
+    let mut strangers = Vec::new();
+    for _ in 0..=hub::limits::LARGE_ANNOUNCEMENTS_MAX {
+        let mut stranger = Socket::dial(hub.addr).await;
+        stranger.send(&hello()).await;
+        stranger.message().await.unwrap();
+        let length = u32::try_from(hub::limits::ANNOUNCEMENT_BYTES_MAX).unwrap();
+        stranger.send_bytes(&length.to_be_bytes()).await;
+        stranger.send_bytes(&[b' '; 1_000]).await;
+        strangers.push(stranger);
+    }
+    let mut bridge = Socket::dial(hub.addr).await;
+    bridge.send(&hello()).await;
+    let challenge = bridge.message().await.unwrap();
+    let mut announcement = proof(&hub, challenge["nonce"].as_str().unwrap());
+    announcement["host"] = json!({"about": "x".repeat(1_000_000)});
+    bridge.send(&announcement).await;
+    assert_eq!(bridge.message().await.unwrap()["t"], "welcome");
+    drop(strangers);
+}
