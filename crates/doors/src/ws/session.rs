@@ -17,6 +17,7 @@ use hub::call::Call;
 use hub::callers::Caller;
 use hub::feed::Subscription;
 use hub::jobs::Queued;
+use hub::policy::{Seen, may_see};
 use hub::{Asked as Taken, Hub};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior};
