@@ -111,3 +111,26 @@ fn real(path: &Path) -> PathBuf {
         there = parent;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_place_has_other_spellings() {
+        let home = Path::new("/home/k");
+        for spelled in [
+            "tokens",
+            "Tokens",
+            "TOKENS",
+            "tokens.",
+            "tokens ",
+            "tokens::$DATA",
+        ] {
+            let found = first_below(home, &home.join(spelled).join("owner"));
+            assert_eq!(found.as_deref(), Some("tokens"), "{spelled}");
+        }
+        assert_eq!(first_below(home, Path::new("/home/other/tokens")), None);
+        assert_eq!(first_below(home, home), None);
+    }
+}

@@ -174,6 +174,7 @@ def test_it_opens_a_file_with_what_lies_beside_it_and_shows_itself(stage, tmp_pa
     folder = tmp_path / "shot"
     folder.mkdir()
     (folder / "beside.txt").write_text("there")
+    stage.http.run("file.new", instance="stage")
     stage.http.run("file.save", path="mine.blend", copy=True, instance="stage")
     mine = stage.home / "files" / "mine.blend"
     assert mine.is_file(), "where a relative path leads"
