@@ -80,9 +80,13 @@ struct InLane {
     missed: u8,
 }
 
+/// A call that was told to end and goes on. While it does the lane takes nothing.
 struct Wedged {
     id: CallId,
     since: Instant,
+    /// Whether the bridge says that native code holds it, or says nothing at all any more. Else it is one that does not
+    /// end calls in time, and nobody knows why: those behind it wait.
+    said: bool,
     by: Option<KnownCall>,
 }
 

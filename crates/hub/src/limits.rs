@@ -41,6 +41,8 @@ pub const MISSED_MAX: u8 = 20;
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Silence after which an instance is called unresponsive: ten beats.
 pub const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long after its time a call is waited for before its bridge is told to end it: bridges do so by themselves.
+pub const ENDS_BY_ITSELF: Duration = Duration::from_millis(200);
 /// How long a call may go on after it was told to end before the instance counts as wedged.
 pub const WEDGED_AFTER: Duration = Duration::from_millis(700);
 /// How long a lost link is waited for before its calls are `interrupted`: a bridge redials within a

@@ -182,7 +182,8 @@ def test_it_opens_a_file_with_what_lies_beside_it_and_shows_itself(stage, tmp_pa
     stage.start(stage.program, "shot", confined=True, file=str(folder / "shot.blend"))
     assert stage.http.eval("open(%r).read()" % str(folder / "beside.txt"), instance="shot") == "there"
     assert stage.http.eval("bpy.data.filepath", instance="shot") == str(folder / "shot.blend")
-    wait_until(lambda: stage.http.get("/v1/instances/shot/picture")["picture"], 60, "its picture")
+    shown = stage.http.run("viewport.screenshot", instance="shot")
+    assert Path(shown["path"]).parent == stage.home / "screenshots", shown
     assert stage.http.request("DELETE", "/v1/instances/shot").status == 200
     left = stage.http.get("/v1/instances")["instances"]
     own = [one for one in (stage.home / "run" / "confined").iterdir() if one.is_dir()]

@@ -102,7 +102,7 @@ impl Lane {
             if started {
                 call.set_started();
                 self.records.started(&call, &self.instance);
-                let latest = Instant::now() + call.timeout + limits::WEDGED_AFTER;
+                let latest = Instant::now() + call.timeout + limits::ENDS_BY_ITSELF;
                 must_end = Some(latest);
                 self.arm(inner, latest);
             }

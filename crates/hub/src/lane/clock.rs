@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wire::CallId;
+use wire::link::CancelReason;
 
 use super::order::Place;
 use super::{Connection, Inner, Lane, ends};
@@ -50,6 +51,12 @@ impl Lane {
                 self.over_time(&mut inner, id);
             }
         }
+        if let Some(at) = silent_at(&inner)
+            && at <= now
+            && let Some(id) = inner.wedged.as_ref().map(|held| held.id.clone())
+        {
+            self.wedge(&mut inner, &id);
+        }
         if let Connection::Down {
             since,
             restarting: false,
@@ -70,7 +77,7 @@ impl Lane {
     /// A call that its bridge should have ended by now.
     fn over_time(&self, inner: &mut Inner, id: &CallId) {
         match inner.order.place(id) {
-            Some(Place::Started) => self.wedge(inner, id),
+            Some(Place::Started) => self.past_its_end(inner, id),
             // Told to end while it waited at the bridge, and the bridge does not even answer that:
             // something else holds it up. Whoever runs there is the one.
             Some(Place::Sent) => {
@@ -81,6 +88,27 @@ impl Lane {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A running call whose time is over: its bridge should end it by itself, and is told to if it has not. Who does
+    /// not even do that then is held up, or does not keep to its time.
+    fn past_its_end(&self, inner: &mut Inner, id: &CallId) {
+        let now = Instant::now();
+        let Some(entry) = inner.calls.get_mut(id) else {
+            return;
+        };
+        if entry.told.is_some() {
+            match inner.heard + limits::WEDGED_AFTER <= now {
+                true => self.wedge(inner, id),
+                false => self.overrun(inner, id),
+            }
+            return;
+        }
+        entry.told = Some(CancelReason::TimedOut);
+        entry.must_end = Some(now + limits::WEDGED_AFTER);
+        if let Connection::Up(driver) = &inner.connection {
+            driver.cancel(id, CancelReason::TimedOut);
         }
     }
 }
@@ -105,5 +133,16 @@ fn next_deadline(inner: &Inner, now: Instant) -> Option<Instant> {
         } => Some(since + limits::RECONNECT_GRACE),
         _ => None,
     };
-    calls.into_iter().chain(grace).min()
+    calls
+        .into_iter()
+        .chain(grace)
+        .chain(silent_at(inner).filter(|at| *at > now))
+        .min()
+}
+
+/// When a bridge that did not end a call, and talked, has said nothing for too long.
+fn silent_at(inner: &Inner) -> Option<Instant> {
+    let holds = inner.wedged.as_ref().is_some_and(|held| !held.said);
+    let is_up = matches!(inner.connection, Connection::Up(_));
+    (holds && is_up).then(|| inner.heard + limits::SILENCE_MAX)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::limits;
 use wire::Step;
+use wire::link::CancelReason;
 use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
 
 pub(super) fn cancelled_before_start() -> Outcome {
@@ -70,6 +71,46 @@ pub(super) fn link_lost(instance: &InstanceName) -> Problem {
         "See whether the program is still running: ",
         Step::Status,
     ])
+}
+
+/// For the caller of a call that its bridge was told to end, and did not.
+pub(super) fn not_ended(
+    instance: &InstanceName,
+    told: Option<CancelReason>,
+    limit: Duration,
+) -> Outcome {
+    let (status, code, why) = match told {
+        Some(CancelReason::Cancelled) => (
+            Status::Cancelled,
+            Code::CANCELLED,
+            "The call was cancelled".to_owned(),
+        ),
+        _ => (
+            Status::TimedOut,
+            Code::TIMED_OUT,
+            format!(
+                "The call ran longer than the {} s that it had",
+                limit.as_secs_f64()
+            ),
+        ),
+    };
+    let problem = Problem::new(
+        code,
+        format!("{why}, and `{instance}` was told to end it and has not; it may still run."),
+    )
+    .hint(wire::hint![
+        "Calls behind it wait until it is over: ",
+        Step::Status,
+    ]);
+    Outcome::without_value(status, problem)
+}
+
+/// A bridge that ends calls only when it is told to says `cancelled` of one whose time was over.
+pub(super) fn into_timed_out(outcome: &mut Outcome) {
+    outcome.status = Status::TimedOut;
+    if let Some(problem) = &mut outcome.problem {
+        problem.code = Code::TIMED_OUT;
+    }
 }
 
 /// For callers whose calls did not start, because another one holds the instance.

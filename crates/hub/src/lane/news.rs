@@ -4,7 +4,7 @@
 //! calls, events and acknowledgements.
 
 use tokio::time::Instant;
-use wire::link::Beat;
+use wire::link::{Beat, CancelReason};
 use wire::{CallId, Event, Outcome, Status};
 
 use super::{Connection, Inner, Lane, ends};
@@ -63,13 +63,27 @@ impl Lane {
         if entry.call.front().is_some() {
             inner.turn.started(Instant::now());
         }
-        let must_end = Instant::now() + entry.call.timeout + limits::WEDGED_AFTER;
+        let must_end = Instant::now() + entry.call.timeout + limits::ENDS_BY_ITSELF;
         entry.must_end = Some(entry.must_end.map_or(must_end, |at| at.min(must_end)));
         self.records.started(&entry.call, &self.instance);
         self.arm(inner, must_end);
+        // Whoever held it up without a word is over, if its bridge begins the next one.
+        if inner
+            .wedged
+            .as_ref()
+            .is_some_and(|held| !held.said && held.id != *id)
+        {
+            inner.wedged = None;
+        }
     }
 
     fn ended(&self, inner: &mut Inner, id: &CallId, mut outcome: Outcome) {
+        if let Some(entry) = inner.calls.get(id)
+            && entry.told == Some(CancelReason::TimedOut)
+            && outcome.status == Status::Cancelled
+        {
+            ends::into_timed_out(&mut outcome);
+        }
         // Nobody asked for it: the bridge ended the call because its program leaves (a signal, say).
         if let Some(entry) = inner.calls.get(id).filter(|entry| entry.told.is_none())
             && outcome.status == Status::Cancelled

@@ -128,7 +128,7 @@ impl Lane {
     }
 
     fn accepts(&self, inner: &Inner) -> Result<(), Problem> {
-        if let Some(wedged) = &inner.wedged {
+        if let Some(wedged) = inner.wedged.as_ref().filter(|wedged| wedged.said) {
             return Err(ends::wedged_problem(
                 &self.instance,
                 &wedged.id,

@@ -94,6 +94,10 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             (state, Some(why.message.clone()))
         }
         Connection::Up(_) => {
+            if let Some(held) = inner.wedged.as_ref().filter(|held| !held.said) {
+                let why = format!("call {} was told to end and goes on", held.id);
+                return (InstanceState::Busy, Some(why));
+            }
             if let Some(wedged) = &inner.wedged {
                 let why = format!(
                     "call {} cannot be interrupted: native code holds the main thread for {:.1} s",

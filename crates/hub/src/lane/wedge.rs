@@ -11,23 +11,13 @@ use super::{Connection, Inner, Lane, Wedged, ends};
 use crate::jobs::Ran;
 
 impl Lane {
-    /// A call should have ended and does not: everybody who waits is told now.
+    /// A call should have ended and does not, and its bridge says that it cannot, or says nothing any more: everybody
+    /// who waits is told now.
     pub(super) fn wedge(&self, inner: &mut Inner, id: &CallId) {
-        if inner.wedged.is_some() {
+        if inner.wedged.as_ref().is_some_and(|wedged| wedged.said) {
             return;
         }
-        let by = inner.calls.get(id).map(|entry| KnownCall {
-            id: id.clone(),
-            command: entry.call.command.clone(),
-            owner: entry.call.caller.name.to_string(),
-            mark: None,
-        });
-        let told = inner.calls.get(id).and_then(|entry| entry.told);
-        inner.wedged = Some(Wedged {
-            id: id.clone(),
-            since: Instant::now(),
-            by,
-        });
+        let told = self.hold(inner, id, true);
         let problem = ends::wedged_problem(&self.instance, id, std::time::Duration::ZERO);
         let status = match told {
             Some(CancelReason::Cancelled) => Status::Cancelled,
@@ -44,5 +34,36 @@ impl Lane {
             self.settle_as(inner, id, ends::held_up(&problem), Ran::No);
         }
         tracing::warn!(call = %id, instance = %self.instance, "wedged: native code holds the main thread");
+    }
+
+    /// The same where the bridge goes on to talk and does not say that anything is wrong: it does not keep to its
+    /// time. Its caller is told; those behind it wait until it is over.
+    pub(super) fn overrun(&self, inner: &mut Inner, id: &CallId) {
+        if inner.wedged.is_some() {
+            return;
+        }
+        let told = self.hold(inner, id, false);
+        let limit = inner.calls.get(id).map(|entry| entry.call.timeout);
+        let outcome = ends::not_ended(&self.instance, told, limit.unwrap_or_default());
+        self.settle(inner, id, outcome);
+        tracing::warn!(call = %id, instance = %self.instance, "its bridge was told to end it, and has not");
+    }
+
+    /// Notes who holds the lane; gives why it was told to end.
+    fn hold(&self, inner: &mut Inner, id: &CallId, said: bool) -> Option<CancelReason> {
+        let before = inner.wedged.take().filter(|wedged| wedged.id == *id);
+        let by = inner.calls.get(id).map(|entry| KnownCall {
+            id: id.clone(),
+            command: entry.call.command.clone(),
+            owner: entry.call.caller.name.to_string(),
+            mark: None,
+        });
+        inner.wedged = Some(Wedged {
+            id: id.clone(),
+            since: before.as_ref().map_or_else(Instant::now, |one| one.since),
+            said,
+            by: by.or(before.and_then(|one| one.by)),
+        });
+        inner.calls.get(id).and_then(|entry| entry.told)
     }
 }

@@ -8,9 +8,16 @@ use hub::callers::Caller;
 use serde_json::json;
 use testkit::{Dial, Ended as _, FakeBridge, Manners, TestHub, request, succeeded};
 use tokio::time::Instant;
+use wire::link::CancelReason;
 use wire::{Code, InstanceState, Status};
 
+/// Native code holds all of it, so that it does not even beat.
 const DEAF: Manners = Manners {
+    cancels: false,
+    beats: false,
+};
+/// Somebody's bridge that knows neither time limits nor cancels, and nothing is wrong with it.
+const CARELESS: Manners = Manners {
     cancels: false,
     beats: true,
 };
@@ -157,11 +164,7 @@ async fn the_bridge_says_it_sooner() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_link_does_not_free_it() {
-    let quiet = Manners {
-        beats: false,
-        ..DEAF
-    };
-    let mut held = Held::with(None, quiet).await;
+    let mut held = Held::new(None).await;
     held.hub
         .hub
         .cancel(&Caller::owner(), &held.running.id)
@@ -201,4 +204,58 @@ async fn other_instances_and_what_is_known_are_untouched() {
     let known = held.hub.hub.instance_state(&held.bridge.instance).unwrap();
     assert_eq!((known.revision, known.connected), (7, true));
     assert_eq!(known.state["file"], json!("a.toy"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bridge_that_ends_nothing_in_time_is_not_called_wedged() {
+    for asked in [Some(100), None] {
+        let held = Held::with(asked, CARELESS).await;
+        let status = match asked {
+            Some(_) => Status::TimedOut,
+            None => Status::Cancelled,
+        };
+        if asked.is_none() {
+            held.hub
+                .hub
+                .cancel(&Caller::owner(), &held.running.id)
+                .unwrap();
+        }
+        assert_eq!(
+            held.bridge.cancel_of(&held.running.id).await,
+            match status {
+                Status::TimedOut => CancelReason::TimedOut,
+                _ => CancelReason::Cancelled,
+            }
+        );
+        // It goes on to beat, and to say that all is well.
+        let view = held.hub.end_of(&held.running).await;
+        assert_eq!((view.status, view.code()), (status, status.as_str()));
+        let instance = held.hub.hub.instance(&held.bridge.instance).unwrap();
+        assert_eq!(instance.state, InstanceState::Busy);
+        assert!(instance.why.unwrap().contains("told to end"));
+        assert_eq!(instance.running.unwrap().call_id, held.running.id);
+        // Those behind it wait, and run when it is over.
+        let next = &held.waiting[0];
+        assert!(held.hub.hub.view(next).outcome.is_none());
+        held.bridge
+            .end(&held.running.id, succeeded(json!("too late")))
+            .await;
+        held.bridge.ack_of(&held.running.id).await;
+        held.bridge.started(&next.id).await;
+        held.bridge.answer(&next.id, json!("free")).await;
+        assert_eq!(held.hub.end_of(next).await.value(), &json!("free"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bridge_that_falls_silent_over_it_is() {
+    let held = Held::with(Some(100), CARELESS).await;
+    let view = held.hub.end_of(&held.running).await;
+    assert_eq!(view.status, Status::TimedOut);
+    held.bridge.freeze();
+    held.hub
+        .until_state(&held.bridge.instance, InstanceState::Wedged)
+        .await;
+    let view = held.hub.end_of(&held.waiting[0]).await;
+    assert_eq!(view.code(), "instance_wedged");
 }
