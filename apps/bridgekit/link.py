@@ -12,12 +12,14 @@ happens under `_lock` is short and never waits for the socket. The main thread n
 call can be interrupted (interrupt.py), so `nudge` takes none.
 """
 
+import json
 import os
 import queue
 import random
 import socket
 import threading
 import time
+from collections import deque
 
 from . import announce, configured, confined, fork, frames, handshake, home, memory, outcome, still
 from .blobs import Incoming
@@ -49,6 +51,10 @@ LIVED_S = 2.0
 STARTED_WAIT_S = 2.0
 # What is left is sent for this long when the bridge leaves.
 BYE_WAIT_S = 1.0
+# Ended calls of the direct mode that wait for a hub to be told of; the oldest are forgotten.
+DIRECT_MAX = 200
+# Of such a call's value and arguments, in characters of JSON; longer ones are left out.
+DIRECT_CHARS_MAX = 64 * 1024
 # Bounds for the hub's wish, in seconds.
 _BEAT_MIN_S, _BEAT_MAX_S = 0.05, 2.0
 _READ_BYTES = 256 * 1024
@@ -77,6 +83,8 @@ class Link(Port):
         self._on_away = on_away
         self._lock = threading.Lock()
         self._outbox = Outbox()
+        self._direct = deque(maxlen=DIRECT_MAX)  # frames that no hub has been told
+        self._direct_wanted = False
         self._incoming = Incoming()
         self._sender = None
         self._sockets = ()
@@ -161,6 +169,16 @@ class Link(Port):
                 self._push(self._sender, kept)
         if call.incoming:
             self._incoming.release(call.incoming)
+
+    def direct(self, call, told):
+        """A call of the direct mode has ended: told to a hub for its history, once. Not acknowledged: if the link
+        goes meanwhile, it may be missing there."""
+        frame = _direct_frame(call, told)
+        with self._lock:
+            if self._sender is None or not self._direct_wanted:
+                self._direct.append(frame)
+            else:
+                self._send(self._sender, frame)
 
     def state(self, state, changes=None):
         told = {"t": "state", "state": state}
@@ -312,6 +330,9 @@ class Link(Port):
             if running is not None and not running.settled:
                 # It may have begun since the announcement.
                 self._send(sender, frames.encode({"t": "started", "id": running.id}))
+            self._direct_wanted = welcome.get("direct") is True
+            while self._direct_wanted and self._direct:
+                self._send(sender, self._direct.popleft())
         self._set_status("connected", None, hub=url)
         self._beats_sent = self._beats_answered = 0
         self._beat_due = 0.0
@@ -511,3 +532,22 @@ def _said(error):
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens at the hub's address; is the hub running?"
     return str(error) or type(error).__name__
+
+
+def _direct_frame(call, told):
+    value = None if call.blobs else _short(told["value"])
+    bare = (
+        dict(told, value=value)
+        if value is not None or told["value"] is None
+        else outcome.without_value(told, "it is large, and went to a client of the direct mode")
+    )
+    message = {"t": "direct", "command": call.command, "args": _short(call.args) or {}, "client": call.owner}
+    try:
+        return frames.encode(dict(message, **bare))
+    except frames.FrameError:
+        return frames.encode(dict(message, **outcome.without_value(told, "it did not fit into one message")))
+
+
+def _short(value):
+    """The value, or None where it is too long to be told."""
+    return value if len(json.dumps(value)) <= DIRECT_CHARS_MAX else None

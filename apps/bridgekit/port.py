@@ -14,6 +14,9 @@ class Port:
     def settle(self, call, told):
         """The call has ended with this OUTCOME."""
 
+    def direct(self, call, told):
+        """A call that came by a listener of our own has ended with this OUTCOME."""
+
     def state(self, state, changes=None):
         """The application's state has changed; `changes`: what of it, where the application knows."""
 

@@ -6,7 +6,9 @@ Raising a `Problem` in a command is the way to fail on purpose. It does no forma
 (see tracebacks.py).
 """
 
-SEVERITIES = ("error", "warning", "bug")
+SEVERITIES = ("info", "warning", "error", "critical", "bug")
+# Codes of what hits other calls as well, as the hub's table has them.
+_CRITICAL = ("disk_full", "frame_malformed", "handshake_refused", "out_of_memory", "protocol_mismatch", "start_failed")
 
 
 def option(name):
@@ -41,13 +43,15 @@ class Problem(Exception):
     """A failure that is told to the caller.
 
     `code` is a stable name (`not_found`), `message` says what happened, `hint` what to do next with the
-    names that exist, `details` is JSON. `severity` is "error", "warning" or "bug" (a bug is ours).
+    names that exist, `details` is JSON. `severity` is one of SEVERITIES (a "bug" is ours); without it the code says
+    which.
     A hint with something that is typed differently in a terminal, over HTTP and over MCP is a list of texts and
     steps, for example `option("timeout_ms")`; the hub says each in its reader's words.
     """
 
-    def __init__(self, code, message, hint=None, details=None, severity="error", retryable=False):
+    def __init__(self, code, message, hint=None, details=None, severity=None, retryable=False):
         Exception.__init__(self, message)
+        severity = severity or ("critical" if code in _CRITICAL else "error")
         if severity not in SEVERITIES:
             raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
         self.code = code

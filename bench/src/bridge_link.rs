@@ -148,6 +148,7 @@ impl Link {
         self.send(&FromHub::Welcome {
             instance: "direct".into(),
             heartbeat_ms: HEARTBEAT_MS,
+            direct: false,
             roots: Vec::new(),
             confine: wire::link::Confine::default(),
         })

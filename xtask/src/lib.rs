@@ -38,6 +38,51 @@ pub fn root() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
+    /// Places of schemas of lists that do not say what is in them: some clients refuse a whole tool for one.
+    fn lists_of_nothing(at: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                let is_list = |kind: &Value| {
+                    kind == "array"
+                        || kind
+                            .as_array()
+                            .is_some_and(|all| all.contains(&"array".into()))
+                };
+                if members.get("type").is_some_and(is_list) && !members.contains_key("items") {
+                    found.push(at.to_owned());
+                }
+                for (name, member) in members {
+                    lists_of_nothing(&format!("{at}/{name}"), member, found);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    lists_of_nothing(&format!("{at}/{index}"), item, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_list_says_what_is_in_it() {
+        let mut found = Vec::new();
+        for spec in apps::blender::commands() {
+            lists_of_nothing(&spec.name, &json!(spec), &mut found);
+        }
+        let document = super::generated()
+            .into_iter()
+            .find(|(path, _)| path.ends_with(".json"));
+        let document: Value = serde_json::from_str(&document.unwrap().1).unwrap();
+        lists_of_nothing("openapi", &document, &mut found);
+        for tool in doors::mcp::listed(&apps::blender::commands()) {
+            lists_of_nothing(&tool["name"].to_string(), &tool, &mut found);
+        }
+        assert!(found.is_empty(), "{found:?}");
+    }
+
     #[test]
     fn nothing_generated_is_stale() {
         let stale: Vec<String> = super::generated()

@@ -73,6 +73,7 @@ class Watch:
         self._fresh = False  # the names are those of the last `end`, and nothing was announced since
         self._frame = None
         self._told = []  # what a command said itself
+        self._taken_back = False  # the running command took back what it did
         self.ours = False  # a call runs that nobody compares: what is announced is not an artist's doing
         self._apart = 0  # announcements between calls
         self._apart_noted = {}
@@ -138,6 +139,10 @@ class Watch:
         if self._armed and len(self._told) < TOLD_MAX:
             self._told.append({"type": label, "name": name})
 
+    def took_back(self):
+        """A command took back all that it did: what Blender announced of it stands no more."""
+        self._taken_back = self._armed
+
     def between(self):
         """What an artist changed since the last call or the last look, or None. In background that is nobody."""
         if not self._apart or self._armed or self.ours:
@@ -166,7 +171,7 @@ class Watch:
         apart = self.between()
         self._noted.clear()
         self._told.clear()
-        self._fired = self._loaded = self._stepped = False
+        self._fired = self._loaded = self._stepped = self._taken_back = False
         # In background nobody but our calls changes anything, so what the last one left still stands.
         if not (self._fresh and bpy.app.background):
             self._look()
@@ -193,6 +198,10 @@ class Watch:
                 if doubt or names != self._names.get(attribute):
                     self._compare(attribute, label, names, found, gone)
             self._listed = listed
+        if self._taken_back and not (found.added or found.removed or found.changed):
+            self._noted.clear()
+            self._told.clear()
+            self._fired = False
         if found.stepped and expected is not None:
             self._noted = {key: only for key, only in self._noted.items() if key in expected}
         self._add_noted(found, gone, self._noted)

@@ -12,6 +12,7 @@ calls that changed something, cleared by saving and opening.
 
 import os
 import time
+from contextlib import contextmanager
 
 import bmesh
 import bpy
@@ -151,6 +152,17 @@ class BlenderHost(Host):
         """For commands: the running call changed this, and Blender announces nothing of the kind."""
         self.watch.say(label, name)
 
+    @contextmanager
+    def taking_back(self, back):
+        """For commands: where the body fails, `back()` takes back all that the call did, and nothing counts as
+        changed."""
+        try:
+            yield
+        except BaseException:
+            back()
+            self.watch.took_back()
+            raise
+
     def namespace(self):
         return {"bpy": bpy, "bmesh": bmesh, "mathutils": mathutils}
 
@@ -209,7 +221,9 @@ class BlenderHost(Host):
         self._unsaved = self._unsaved or self._settled_at != self.watch.events
         self.recovery.changed()
         if not call.command.startswith("history."):
-            self._push(call, found, ended_well, told)
+            why = self._push(call, found, ended_well, told)
+            if why is not None and told is not None:
+                told["cannot_undo"] = why
             if found.stepped or found.loaded:
                 self._tell_invalid(call)
         return told
@@ -232,7 +246,7 @@ class BlenderHost(Host):
         return {"added": [], "changed": stays, "removed": []} if stays else None
 
     def _push(self, call, found, ended_well, told):
-        """One undo step for the call, and its place in the history."""
+        """One undo step for the call, and its place in the history. Returns why there is no step, if there is none."""
         label = why = None
         if found.loaded:
             why = "It opened another file."
@@ -245,6 +259,7 @@ class BlenderHost(Host):
             self._watch_group()
         status = "succeeded" if ended_well else call.ending or "failed"
         self.history.note(call, status, label, told, why)
+        return why
 
     def _watch_group(self):
         """An artist's undo needs the step of a group also when its last call never comes."""

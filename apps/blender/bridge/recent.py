@@ -54,6 +54,11 @@ class Recent(Port):
             self._note(call, told)
             self.version += 1
 
+    def settled_directly(self, call, told):
+        """For a call of the direct mode: a hub that is there hears of it."""
+        self._link.direct(call, told)
+        self.settled(call, told)
+
     def ended(self):
         """The last calls, newest first: {"call", "command", "about", "owner", "effect", "status", "message",
         "ended_at", "duration_ms", "wedged_s", "count"}. Like reads one after the other are one entry."""
@@ -118,7 +123,7 @@ class _Noted(Port):
 
     def settle(self, call, told):
         self._port.settle(call, told)
-        self._recent.settled(call, told)
+        self._recent.settled_directly(call, told)
 
 
 def about(call):

@@ -12,8 +12,10 @@ import pytest
 APP = Path(__file__).resolve().parent.parent
 FUNCTIONS = [*(APP / "bridge" / "commands").glob("*.py"), APP.parent / "bridgekit" / "commands_code.py"]
 EFFECTS = ("read", "write", "destructive", "code")
-TYPES = ("string", "integer", "number", "boolean", "any", "object", "vec3", "color", "names", "list", "path", "blob")
-ARGUMENT_KEYS = {"type", "doc", "required", "nullable", "default", "enum", "min", "max", "max_items", "unit"}
+TYPES = (
+    "string", "integer", "number", "boolean", "any", "object", "vec3", "color", "names", "numbers", "list", "path", "blob",
+)  # fmt: skip
+ARGUMENT_KEYS = {"type", "doc", "required", "nullable", "default", "enum", "min", "max", "max_items", "items", "unit"}
 VERB_KEYS = {
     "summary",
     "docs",
@@ -111,6 +113,7 @@ def test_a_description_is_whole(name):
     for argument, about in args.items():
         assert not set(about) - ARGUMENT_KEYS, argument
         assert about["type"] in TYPES, argument
+        assert ("items" in about) == (about["type"] == "list"), argument
         assert about["doc"].endswith("."), argument
         if "enum" in about and "default" in about:
             assert about["default"] in about["enum"], argument

@@ -31,6 +31,7 @@ class FakeHub:
         self.acknowledge = True
         self.answer_beats = True
         self.heartbeat_ms = heartbeat_ms
+        self.wants_direct = True
         self.refuse_with = None  # a PROBLEM instead of the welcome
         self.messages = []
         self.blobs = {}
@@ -185,7 +186,7 @@ class FakeHub:
             say({"t": "refused", "problem": self.refuse_with})
             return
         self._connection = connection
-        say({"t": "welcome", "instance": "fake-1", "heartbeat_ms": self.heartbeat_ms})
+        say({"t": "welcome", "instance": "fake-1", "heartbeat_ms": self.heartbeat_ms, "direct": self.wants_direct})
         self._note(None, told)
         while True:
             item = hear()

@@ -8,7 +8,8 @@ import threading
 import time
 import unittest
 
-from bridgekit import commands_code, frames, link, memory, still
+from bridgekit import commands_code, frames, link, memory, outcome, still
+from bridgekit.call import Call
 from bridgekit.executor import Executor
 from bridgekit.host import Host
 from bridgekit.link import Link
@@ -65,6 +66,42 @@ class LinkTest(unittest.TestCase):
 
     def state(self):
         return self.bridge.link.status()["state"]
+
+
+class DirectCalls(LinkTest):
+    """What the direct mode did is told to a hub that wants to hear it."""
+
+    def direct(self, code, **args):
+        call = Call("direct_1", "code.run", dict(args, code=code), "direct-7", ("code",))
+        told = outcome.build(call, "succeeded", value="x" * args.get("size", 1))
+        self.bridge.link.direct(call, told)
+
+    def test_they_are_told_at_once_or_when_a_hub_comes(self):
+        self.begin()
+        self.direct("1")
+        self.hub.listen()
+        told = self.hub.wait("direct", client="direct-7")
+        self.assertEqual((told["command"], told["args"], told["value"]), ("code.run", {"code": "1"}, "x"))
+        self.assertEqual((told["status"], told["output"]["stdout"]), ("succeeded", ""))
+        self.direct("2")
+        self.hub.wait_all(2, "direct")
+
+    def test_long_values_stay_where_they_are(self):
+        self.connect()
+        wait_for(lambda: self.state() == "connected")
+        self.direct("1", size=link.DIRECT_CHARS_MAX)
+        told = self.hub.wait("direct")
+        self.assertIsNone(told["value"])
+        self.assertIn("dropped", told["output"]["logs"][0]["text"])
+
+    def test_an_older_hub_hears_nothing_that_it_does_not_know(self):
+        self.hub.wants_direct = False
+        self.connect()
+        wait_for(lambda: self.state() == "connected")
+        self.direct("1")
+        self.hub.call("call_1", "1 + 1")
+        self.hub.outcome("call_1")
+        self.assertEqual([one for one in self.hub.messages if one["t"] == "direct"], [])
 
 
 class Handshake(LinkTest):

@@ -258,7 +258,7 @@ mod tests {
         objects = { type = "names" }
         file = { type = "path" }
         more = { type = "object" }
-        list = { type = "list" }
+        list = { type = "list", items = "any" }
         any = { type = "any" }
         picture = { type = "blob" }
     "#;

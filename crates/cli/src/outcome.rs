@@ -158,6 +158,7 @@ mod tests {
             changed: (0..8).map(|n| item("object", &n.to_string())).collect(),
             removed: Vec::new(),
             truncated: Some(3),
+            cannot_undo: None,
         };
         assert_eq!(
             changes_line(&changes),

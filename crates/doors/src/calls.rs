@@ -14,7 +14,6 @@ use hub::callers::Caller;
 use hub::journal::Wanted;
 use hub::policy::{Seen, may_see};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -25,7 +24,7 @@ use crate::follow::Follower;
 use crate::http::Door;
 use crate::problem::{Answer, Refused};
 use crate::texts::{self, Form};
-use crate::{follow, limits, stream};
+use crate::{follow, forms, limits, stream};
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -39,14 +38,24 @@ pub(crate) async fn ask(
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
-    let wait = request.wait;
     // Before the call can tell anything, so that nothing is missed.
     let follower = wants_stream.then(|| {
         let mut follower = Follower::new(door.hub.clone(), caller.clone());
         follower.listen();
         follower
     });
-    let asked = door.hub.ask(&caller, request)?;
+    run(&door, &caller, request, follower).await
+}
+
+/// Asks the hub and waits as the request says, or streams to the follower.
+pub(crate) async fn run(
+    door: &Door,
+    caller: &Caller,
+    request: CallRequest,
+    follower: Option<Follower>,
+) -> Answer {
+    let wait = request.wait;
+    let asked = door.hub.ask(caller, request)?;
     let asked = match asked {
         Asked::Job(storing) => Asked::One(storing.stored().await?.call),
         other => other,
@@ -59,14 +68,14 @@ pub(crate) async fn ask(
         (Asked::All(calls), Some(follower)) => Ok(stream::events(follower, &calls)),
         (Asked::One(call), None) => {
             let ended = waited(&call, wait).await;
-            answer(&door, &caller, &call, ended)
+            answer(door, caller, &call, ended)
         }
         (Asked::All(calls), None) => {
             let mut all_ended = true;
             for call in &calls {
                 all_ended &= waited(call, wait).await;
             }
-            let view = |call| door.hub.view_for(&caller, call);
+            let view = |call| door.hub.view_for(caller, call);
             let views: Vec<CallView> = calls.iter().map(|call| view(call)).collect();
             let status = if all_ended {
                 StatusCode::OK
@@ -194,10 +203,28 @@ pub(crate) struct HistoryQuery {
 }
 
 /// A JSON body, or what is wrong with it and where.
-pub(crate) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: forms::Asked>(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<T, Problem> {
-    let body = body.map_err(|rejection| {
+    let body = body_of(body)?;
+    let read = hub::aside(body.len(), || {
+        texts::check(Form::Request, &body)?;
+        Ok::<_, Problem>(forms::read(&body))
+    })?;
+    read.map_err(|unfit| {
+        Problem::new(
+            Code::BODY_MALFORMED,
+            format!("The body is not what this route takes: {}", unfit.message),
+        )
+        .hint(unfit.hint)
+    })
+}
+
+/// A body that arrived whole.
+pub(crate) fn body_of(
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             return body_too_large();
         }
@@ -205,17 +232,6 @@ pub(crate) fn read<T: DeserializeOwned>(
             Code::BODY_MALFORMED,
             format!("The body was cut off: {rejection}."),
         )
-    })?;
-    let read = hub::aside(body.len(), || {
-        texts::check(Form::Request, &body)?;
-        Ok(serde_json::from_slice(&body))
-    })?;
-    read.map_err(|error| {
-        Problem::new(
-            Code::BODY_MALFORMED,
-            format!("The body does not fit this route: {error}."),
-        )
-        .hint("GET /openapi.json describes every body.")
     })
 }
 
@@ -244,7 +260,8 @@ pub(crate) fn query_of<T>(
     })
 }
 
-async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
+/// Whether it ended in the time that the caller waits.
+pub(crate) async fn waited(call: &Arc<Call>, wait: Wait) -> bool {
     match wait {
         Wait::Forever(true) => call.ended(None).await,
         Wait::Forever(false) => call.status().is_end(),

@@ -44,7 +44,7 @@ pub(crate) async fn make_link(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignIn {
+pub(crate) struct SignIn {
     key: String,
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use wire::event::Position;
 
 use crate::mcp::fuzzing as mcp;
-use crate::{blobs, guard, ws};
+use crate::{blobs, envelope, guard, ws};
 
 /// A text frame of the WebSocket: read, or refused with a sentence under the asker's own id.
 pub fn ws_text(text: &str) {
@@ -27,6 +27,19 @@ pub fn ws_text(text: &str) {
             ws::frame::problem(&unread.id, &unread.problem);
         }
     }
+}
+
+/// A message of the envelope dialect: read, or refused with a sentence; an answer has its three members.
+pub fn envelope(text: &str) {
+    let origin = match envelope::read(text.as_bytes()) {
+        Ok(message) => message.origin,
+        Err(unread) => {
+            assert!(!unread.problem.message.is_empty() && unread.problem.hint.is_some());
+            unread.origin
+        }
+    };
+    let told = envelope::tell("pong", &origin, json!({}));
+    assert_eq!(told.as_object().map(serde_json::Map::len), Some(3));
 }
 
 /// A frame of bytes: a piece inside its blob, or refused with a sentence; what is written is read again.

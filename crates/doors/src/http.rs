@@ -22,8 +22,8 @@ use crate::problem::Refused;
 use crate::upload::Uploads;
 use crate::ws::Sockets;
 use crate::{
-    batches, blobs, calls, dashboard, events, guard, instances, jobs, limits, linger, listener,
-    mcp, openapi, page, stream, tokens, ws,
+    batches, blobs, calls, dashboard, envelope, events, guard, instances, jobs, limits, linger,
+    listener, mcp, openapi, page, stream, tokens, ws,
 };
 
 /// What every route can reach.
@@ -73,6 +73,7 @@ fn routes(
         .route("/v1/calls/{id}", get(calls::show).delete(calls::cancel))
         .route("/v1/calls/{id}/events", get(stream::follow))
         .route("/v1/calls/{id}/picture", get(blobs::picture_of_call))
+        .route("/v1/envelope", post(envelope::door::ask))
         .route("/v1/batches", post(batches::ask))
         .route("/v1/batches/{id}", get(batches::show))
         .route("/v1/jobs", get(jobs::list))
@@ -95,7 +96,10 @@ fn routes(
             "/v1/instances/{name}",
             get(instances::show).delete(instances::stop),
         )
-        .route("/v1/instances/{name}/state", get(instances::state))
+        .route(
+            "/v1/instances/{name}/state",
+            get(instances::state).patch(instances::update_state),
+        )
         .route("/v1/instances/{name}/picture", get(instances::picture))
         .route("/v1/recovery", get(instances::recovery))
         .route("/v1/tokens", get(tokens::list).post(tokens::create))
@@ -122,6 +126,7 @@ fn routes(
         .route("/healthz", get(health))
         // Its token may come in the first frame.
         .route("/v1/ws", get(ws::open))
+        .route("/v1/ws/envelope", get(ws::open_enveloped))
         // The page itself holds nothing that is anybody's.
         .route("/", get(page::index))
         .route("/assets/{name}", get(page::asset))

@@ -5,14 +5,15 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
 use bytes::Bytes;
+use hub::Hub;
 use hub::app::LaunchRequest;
 use hub::callers::Caller;
 use hub::policy::{Seen, may_see};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wire::{AppId, InstanceName};
+use wire::{AppId, CallRequest, Code, InstanceName, Problem};
 
-use crate::calls::{query_of, read};
+use crate::calls::{self, query_of, read};
 use crate::http::Door;
 use crate::problem::Answer;
 
@@ -59,7 +60,7 @@ pub(crate) async fn programs(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Install {
+pub(crate) struct Install {
     program: std::path::PathBuf,
 }
 
@@ -157,9 +158,14 @@ pub(crate) async fn state(
     Path(name): Path<String>,
 ) -> Answer {
     may_see(&caller, Seen::State)?;
-    let name = InstanceName::from(name);
-    let known = door.hub.instance_state(&name)?;
-    Ok(Json(json!({
+    let told = state_of(&door.hub, &InstanceName::from(name))?;
+    Ok(Json(told).into_response())
+}
+
+/// What the hub last knew of an instance.
+pub(crate) fn state_of(hub: &Hub, name: &InstanceName) -> Result<Value, Problem> {
+    let known = hub.instance_state(name)?;
+    Ok(json!({
         "instance": name,
         "revision": known.revision,
         "as_of": hub::call::rfc3339(known.as_of),
@@ -167,8 +173,46 @@ pub(crate) async fn state(
         "connected": known.connected,
         "state": known.state,
     }))
-    .into_response())
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateQuery {
+    confirm: Option<String>,
+}
+
+/// `PATCH /v1/instances/{name}/state`: the bridge's own command, where it offers one.
+pub(crate) async fn update_state(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    query: Result<Query<UpdateQuery>, axum::extract::rejection::QueryRejection>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let confirm = query_of(query)?.confirm;
+    let name = InstanceName::from(name);
+    let PartOfState(wanted) = read(body)?;
+    let app = door.hub.instance(&name)?.app;
+    if door.hub.command(&app, UPDATE).is_err() {
+        let message = format!("`{app}` offers no `{UPDATE}`, so its state can only be read here.");
+        let hint = format!("Change it by its commands: GET /v1/apps/{app}/commands");
+        return Err(Problem::new(Code::NOT_SUPPORTED, message).hint(hint).into());
+    }
+    let args = serde_json::Map::from_iter([("state".to_owned(), Value::Object(wanted))]);
+    let request = CallRequest {
+        instance: Some(name),
+        confirm,
+        ..CallRequest::new(app, UPDATE, args)
+    };
+    calls::run(&door, &caller, request, None).await
+}
+
+/// The command by which a bridge takes a part of its state.
+const UPDATE: &str = "state.update";
+
+/// Some members of an app's state, as the app has them.
+#[derive(Deserialize)]
+pub(crate) struct PartOfState(serde_json::Map<String, Value>);
 
 /// `GET /v1/instances/{name}/picture`
 pub(crate) async fn picture(

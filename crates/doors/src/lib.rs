@@ -10,8 +10,10 @@ mod bodies;
 mod calls;
 mod connection;
 mod dashboard;
+mod envelope;
 mod events;
 mod follow;
+mod forms;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod guard;

@@ -70,6 +70,14 @@ use sessions::Sessions;
 
 type HttpService = StreamableHttpService<Server, Sessions>;
 
+/// The stable tools and those of these commands, as clients list them: for the tests of the whole tree.
+#[must_use]
+pub fn listed(specs: &[wire::CommandSpec]) -> Vec<serde_json::Value> {
+    let typed = specs.iter().map(typed::tool);
+    let all = tools::list().iter().cloned().chain(typed);
+    all.map(|tool| serde_json::json!(tool)).collect()
+}
+
 /// How this door is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {

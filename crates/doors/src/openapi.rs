@@ -13,12 +13,7 @@ mod routes;
 /// OpenAPI 3.1 for these apps. Pure: the same in gives the same out.
 #[must_use]
 pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
-    let mut schemas = routes::schemas();
-    schemas.extend(apps::schemas());
-    schemas.extend(calls::schemas());
-    schemas.extend(feed::schemas());
-    schemas.extend(jobs::schemas());
-    schemas.extend(dashboard::schemas());
+    let mut schemas = fixed();
     let mut paths = routes::paths();
     paths.extend(jobs::paths());
     paths.extend(dashboard::paths());
@@ -61,25 +56,57 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     })
 }
 
-fn command_schema(app: &AppId, spec: &CommandSpec) -> Value {
-    let mut properties = Map::new();
-    properties.insert("app".into(), json!({"const": app}));
-    properties.insert("command".into(), json!({"const": spec.name}));
-    properties.insert("args".into(), spec.args.clone());
+/// The fixed forms by their names: of what is asked and what is told, for any app.
+#[must_use]
+pub(crate) fn forms() -> Map<String, Value> {
+    let mut schemas = fixed();
+    schemas.insert("CallRequest".to_owned(), any_call());
+    schemas
+}
+
+fn fixed() -> Map<String, Value> {
+    let mut schemas = routes::schemas();
+    schemas.extend(apps::schemas());
+    schemas.extend(calls::schemas());
+    schemas.extend(feed::schemas());
+    schemas.extend(jobs::schemas());
+    schemas.extend(dashboard::schemas());
+    schemas
+}
+
+/// A call of any command.
+fn any_call() -> Value {
+    let mut properties = Map::from_iter([
+        ("app".to_owned(), json!({"type": "string"})),
+        (
+            "command".to_owned(),
+            json!({"type": "string", "description": "noun.verb"}),
+        ),
+        (
+            "args".to_owned(),
+            json!({"type": "object", "description": "The command's arguments."}),
+        ),
+    ]);
     properties.extend(routes::call_options());
     properties.extend(jobs::call_options());
-    let mut schema = json!({
-        "type": "object",
-        "title": format!("{app} {}", spec.name),
-        "description": spec.docs.as_ref().map_or_else(
+    json!({"type": "object", "required": ["app", "command"], "additionalProperties": false, "properties": properties})
+}
+
+fn command_schema(app: &AppId, spec: &CommandSpec) -> Value {
+    let mut schema = any_call();
+    schema["title"] = format!("{app} {}", spec.name).into();
+    schema["description"] = spec
+        .docs
+        .as_ref()
+        .map_or_else(
             || spec.summary.clone(),
             |docs| format!("{}\n\n{docs}", spec.summary),
-        ),
-        "required": ["app", "command"],
-        "properties": properties,
-        "additionalProperties": false,
-        "x-effect": spec.effect,
-    });
+        )
+        .into();
+    schema["x-effect"] = json!(spec.effect);
+    schema["properties"]["app"] = json!({ "const": app });
+    schema["properties"]["command"] = json!({ "const": spec.name });
+    schema["properties"]["args"] = spec.args.clone();
     if let Some(example) = &spec.example {
         schema["examples"] = json!([{"app": app, "command": spec.name, "args": example}]);
     }

@@ -24,7 +24,13 @@ impl Form {
     /// The ways to members that may be long; `*` is every item of a list.
     fn ways(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Request => &[&["args"], &["calls", "*", "args"], &["change", "args"]],
+            Self::Request => &[
+                &["args"],
+                &["calls", "*", "args"],
+                &["change", "args"],
+                // In an envelope.
+                &["payload", "args"],
+            ],
             Self::Mcp => &[
                 &["params", "arguments"],
                 &["*", "params", "arguments"],

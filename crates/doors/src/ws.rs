@@ -30,9 +30,10 @@ use crate::connection::Connection;
 use crate::guard::Proof;
 use crate::http::Door;
 use crate::problem::Answer;
-use crate::{guard, limits};
+use crate::{envelope, guard, limits};
 
 mod blobs;
+mod enveloped;
 pub(crate) mod frame;
 mod jobs;
 mod outbox;
@@ -77,8 +78,35 @@ pub(crate) async fn open(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
+    opened(door, connection, &headers, upgrade, Id::default())
+}
+
+/// `GET /v1/ws/envelope`: the same in envelopes.
+pub(crate) async fn open_enveloped(
+    State(door): State<Door>,
+    connection: Option<Extension<Arc<Connection>>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer {
+    opened(
+        door,
+        connection,
+        &headers,
+        upgrade,
+        Id::Envelope(Arc::default()),
+    )
+}
+
+/// `nobody`: whom it tells what nobody asked for, in the connection's dialect.
+fn opened(
+    door: Door,
+    connection: Option<Extension<Arc<Connection>>>,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    nobody: Id,
+) -> Answer {
     let connection = connection.map(|Extension(connection)| connection);
-    let known = match known_by_its_request(&door, &headers)? {
+    let known = match known_by_its_request(&door, headers)? {
         Some((caller, proof)) => Some(seated(&door, connection.as_deref(), caller, proof)?),
         None => None,
     };
@@ -95,7 +123,9 @@ pub(crate) async fn open(
         .write_buffer_size(limits::WS_BUFFER_BYTES)
         .max_message_size(limits::WS_MESSAGE_BYTES_MAX)
         .max_frame_size(limits::WS_MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| open.track_future(serve(door, connection, socket, known)));
+        .on_upgrade(move |socket| {
+            open.track_future(serve(door, connection, socket, known, nobody))
+        });
     Ok(response)
 }
 
@@ -153,17 +183,19 @@ async fn serve(
     connection: Option<Arc<Connection>>,
     socket: WebSocket,
     known: Option<Seated>,
+    nobody: Id,
 ) {
     let (sink, mut incoming) = socket.split();
     let outbox = Arc::new(Outbox::default());
     let writing = tokio::spawn(outbox::write(Arc::clone(&outbox), sink));
     let greeted = match known {
-        Some(known) => Ok((known, Id::default())),
+        // In envelopes an `init` asks for the welcome.
+        Some(known) => Ok((known, matches!(nobody, Id::Mark(_)).then(Id::default))),
         None => {
-            let greeted = greet(&door, connection.as_deref(), &mut incoming);
+            let greeted = greet(&door, connection.as_deref(), &mut incoming, &nobody);
             tokio::time::timeout(limits::WS_HELLO_TIMEOUT, greeted)
                 .await
-                .unwrap_or_else(|_| Err(Refusal::late()))
+                .unwrap_or_else(|_| Err(Refusal::late(&nobody)))
         }
     };
     let last_word = match greeted {
@@ -174,16 +206,18 @@ async fn serve(
                 _place,
             } = seated;
             tracing::info!(caller = %caller.name, "a WebSocket is open");
-            let told = Arc::clone(&outbox);
-            let mut session = Session::new(door.hub, door.uploads, caller, proof, told);
-            session.welcome(&id);
+            let (told, who) = (Arc::clone(&outbox), (caller, proof));
+            let mut session = Session::new(door.hub, door.uploads, who, told, nobody);
+            if let Some(id) = id {
+                session.greet(&id);
+            }
             let close = session.run(&mut incoming, connection.as_deref()).await;
             tracing::info!(caller = %session.caller_name(), why = close.reason, "a WebSocket ends");
             close
         }
         Err(Refusal { problem, close }) => {
             if let Some(problem) = problem {
-                outbox.push(frame::problem(&Id::default(), &problem));
+                outbox.push(frame::problem(&nobody, &problem));
             }
             close
         }
@@ -232,13 +266,16 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn late() -> Self {
+    fn late(nobody: &Id) -> Self {
         let seconds = limits::WS_HELLO_TIMEOUT.as_secs();
         let problem = Problem::new(
             Code::UNAUTHENTICATED,
-            format!("No hello with a token arrived within {seconds} s."),
+            format!(
+                "No {} with a token arrived within {seconds} s.",
+                first_word(nobody)
+            ),
         )
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+        .hint(first_frame(nobody));
         Self::because(problem, Close::LATE)
     }
 
@@ -260,12 +297,13 @@ async fn greet(
     door: &Door,
     connection: Option<&Connection>,
     incoming: &mut SplitStream<WebSocket>,
-) -> Result<(Seated, Id), Refusal> {
+    nobody: &Id,
+) -> Result<(Seated, Option<Id>), Refusal> {
     let first = loop {
         match incoming.next().await {
             Some(Ok(Message::Text(text))) => break text,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Binary(_))) => return Err(not_a_hello()),
+            Some(Ok(Message::Binary(_))) => return Err(not_a_hello(nobody)),
             Some(Err(error)) => {
                 return Err(Refusal {
                     problem: None,
@@ -280,17 +318,12 @@ async fn greet(
             }
         }
     };
-    let Ok(Asked {
-        id,
-        said: Said::Hello { token },
-    }) = frame::read(&first)
-    else {
-        return Err(not_a_hello());
+    let Some((id, token)) = shown(&first, nobody) else {
+        return Err(not_a_hello(nobody));
     };
-    let token = token.unwrap_or_default();
     match door.hub.authenticate(&token) {
         Some(caller) => seated(door, connection, caller, Proof::Token(token))
-            .map(|seated| (seated, id))
+            .map(|seated| (seated, Some(id)))
             .map_err(Refusal::full),
         None => {
             let problem = guard::unauthenticated(!token.is_empty())
@@ -300,14 +333,49 @@ async fn greet(
     }
 }
 
-fn not_a_hello() -> Refusal {
-    let problem = Problem::new(Code::UNAUTHENTICATED, "The first frame must be a hello.")
-        .hint(r#"Send {"type":"hello","token":"…"} as the first frame."#);
+/// The token that a first frame shows.
+fn shown(first: &str, nobody: &Id) -> Option<(Id, String)> {
+    if matches!(nobody, Id::Mark(_)) {
+        return match frame::read(first) {
+            Ok(Asked {
+                id,
+                said: Said::Hello { token },
+            }) => Some((id, token.unwrap_or_default())),
+            _ => None,
+        };
+    }
+    let mut message = envelope::read(first.as_bytes()).ok()?;
+    let token = message.take_token().unwrap_or_default();
+    message
+        .is_init()
+        .then(|| (Id::Envelope(Arc::new(message.origin)), token))
+}
+
+fn first_word(nobody: &Id) -> &'static str {
+    match nobody {
+        Id::Mark(_) => "hello",
+        Id::Envelope(_) => "message `init`",
+    }
+}
+
+fn first_frame(nobody: &Id) -> &'static str {
+    match nobody {
+        Id::Mark(_) => r#"Send {"type":"hello","token":"…"} as the first frame."#,
+        Id::Envelope(_) => r#"Send {"type":"init","payload":{"token":"…"}} as the first message."#,
+    }
+}
+
+fn not_a_hello(nobody: &Id) -> Refusal {
+    let message = format!(
+        "The first frame must be a {} with a token.",
+        first_word(nobody)
+    );
+    let problem = Problem::new(Code::UNAUTHENTICATED, message).hint(first_frame(nobody));
     Refusal::because(problem, Close::UNAUTHENTICATED)
 }
 
 /// What `welcome` says.
-fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
+pub(crate) fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
     let position = hub.feed_position();
     json!({
         "caller": caller.name,

@@ -16,14 +16,17 @@ use crate::secrets::Marked;
 
 mod announced;
 mod check;
+mod fit;
 mod schema;
+
+pub use check::{Form, Unfit};
 
 /// A command with its schema compiled.
 pub struct Command {
     pub spec: CommandSpec,
     /// Which arguments are never written down.
     pub marked: Arc<Marked>,
-    validator: jsonschema::Validator,
+    form: Form,
 }
 
 /// One app and what it can do.
@@ -187,7 +190,7 @@ fn entry(
 fn compile(specs: Vec<CommandSpec>) -> Result<BTreeMap<String, Arc<Command>>, Problem> {
     let compiled = specs.into_iter().map(|spec| {
         let command = Command {
-            validator: schema::validator(&spec)?,
+            form: Form::new(spec.args.clone()).map_err(|why| schema::cannot(&spec, &why))?,
             marked: Arc::new(Marked::of(&spec.args)),
             spec,
         };
@@ -202,7 +205,13 @@ impl Command {
     /// # Errors
     /// `arguments_invalid`: which argument, what was wrong, what would be right.
     pub fn check(&self, args: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
-        check::arguments(&self.spec, &self.validator, args)
+        self.form.check(args).map_err(|unfit| {
+            let name = &self.spec.name;
+            let message = format!("{name}: {}", unfit.message);
+            Problem::new(Code::ARGUMENTS_INVALID, message)
+                .hint(unfit.hint)
+                .detail("command", name.clone())
+        })
     }
 }
 

@@ -176,6 +176,7 @@ fn may_queue(hub: &Hub, checked: &CheckedCall) -> Result<(), Problem> {
 }
 
 fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall, Problem> {
+    let request = request.without_blanks();
     words::in_bounds(&request)?;
     let job = JobWish::of(&request)?;
     if request.select.is_some() && request.instance.is_some() {

@@ -28,6 +28,7 @@ use crate::roster::Instance;
 use crate::strangers::Stranger;
 
 mod claims;
+mod direct;
 mod handshake;
 mod incoming;
 mod outbox;
@@ -93,6 +94,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     outbox.send(&FromHub::Welcome {
         instance: instance.name.clone(),
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+        direct: true,
         roots: hub.config.files.told(),
         confine: hub.confinement.for_bridges(),
     });
@@ -302,6 +304,7 @@ fn take(
         FromBridge::Outcome { id, outcome } => {
             DriverEvent::Outcome(id, Box::new(outcome.in_line()))
         }
+        FromBridge::Direct(told) => return direct::told(hub, instance, *told),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {

@@ -96,6 +96,23 @@ impl CallRequest {
         }
     }
 
+    /// Without the members that only say "nothing": clients that must fill in every member send an empty text.
+    #[must_use]
+    pub fn without_blanks(mut self) -> Self {
+        let is_nothing = |text: &str| matches!(text.trim(), "" | "null" | "None" | "undefined");
+        self.instance.take_if(|name| is_nothing(name.as_str()));
+        self.confirm.take_if(|value| is_nothing(value));
+        for text in [
+            &mut self.correlation_id,
+            &mut self.not_before,
+            &mut self.deadline,
+            &mut self.idempotency_key,
+        ] {
+            text.take_if(|text| text.trim().is_empty());
+        }
+        self
+    }
+
     /// The first member that only a job can have and that is said.
     #[must_use]
     pub fn first_word_of_a_job(&self) -> Option<&'static str> {
@@ -246,6 +263,9 @@ pub struct Changes {
     /// How many more there were, beyond the bridge's bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<u64>,
+    /// Why the app has no undo step for it, where it has none: it opened another file, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cannot_undo: Option<String>,
 }
 
 impl Changes {

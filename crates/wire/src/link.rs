@@ -29,6 +29,9 @@ pub enum FromHub {
     Welcome {
         instance: InstanceName,
         heartbeat_ms: u64,
+        /// Whether it wants to be told of calls that came by the direct mode.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        direct: bool,
         /// The folders of `[files] roots` as the configuration has them now.
         #[serde(default)]
         roots: Vec<String>,
@@ -139,6 +142,8 @@ pub enum FromBridge {
         #[serde(flatten)]
         outcome: Box<Outcome>,
     },
+    /// A call of its direct mode has ended: one that the hub did not ask for.
+    Direct(Box<DirectCall>),
     Beat(Beat),
     State {
         state: Map<String, Value>,
@@ -149,6 +154,19 @@ pub enum FromBridge {
     Bye {
         reason: String,
     },
+}
+
+/// A call that came by a bridge's own listener.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DirectCall {
+    pub command: String,
+    #[serde(default)]
+    pub args: Map<String, Value>,
+    /// The bridge's name for whoever asked.
+    #[serde(default)]
+    pub client: String,
+    #[serde(flatten)]
+    pub outcome: Outcome,
 }
 
 /// Who a bridge is and what it still knows.

@@ -40,11 +40,30 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Nothing is wrong.
+    Info,
+    /// What was asked for was done, with something to look at.
     Warning,
+    /// What was asked for was not done; everything else goes on.
     #[default]
     Error,
+    /// An instance, its link, the store or the hub itself failed: other calls are hit as well.
+    Critical,
     /// Our fault: please report it.
     Bug,
+}
+
+impl Severity {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+            Self::Bug => "bug",
+        }
+    }
 }
 
 impl Problem {
@@ -57,11 +76,7 @@ impl Problem {
             hint: None,
             hint_parts: Box::default(),
             call_id: None,
-            severity: if row.exit == exit::BUG {
-                Severity::Bug
-            } else {
-                Severity::Error
-            },
+            severity: row.severity,
             retryable: row.retryable,
             details: Box::default(),
         }
@@ -181,6 +196,7 @@ pub struct Row {
     /// HTTP status when nothing ran. A call that ran answers 200 with the problem in its outcome.
     pub http: u16,
     pub exit: u8,
+    pub severity: Severity,
     pub retryable: bool,
     pub meaning: &'static str,
 }
@@ -204,91 +220,91 @@ pub mod exit {
 }
 
 macro_rules! codes {
-    ($($name:ident = $text:literal, $http:literal, $exit:expr, $retryable:literal, $meaning:literal;)*) => {
+    ($($name:ident = $text:literal, $http:literal, $exit:expr, $severity:ident, $retryable:literal, $meaning:literal;)*) => {
         impl Code {
             $(#[doc = $meaning] pub const $name: Self = Self(Cow::Borrowed($text));)*
         }
 
         /// Every code that Kapelle itself uses.
         pub const TABLE: &[Row] = &[
-            $(Row { code: $text, http: $http, exit: $exit, retryable: $retryable, meaning: $meaning },)*
+            $(Row { code: $text, http: $http, exit: $exit, severity: Severity::$severity, retryable: $retryable, meaning: $meaning },)*
         ];
     };
 }
 
 codes! {
     // the request
-    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, false, "An argument is missing, unknown or of the wrong form.";
-    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, false, "The body is not the JSON that this route takes.";
-    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, false, "The body is over the limit; send large values as blobs.";
-    BODY_LATE = "body_late", 408, exit::UNREACHABLE, true, "The body came too slowly; nothing ran.";
-    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, false, "The body's content type is not the one this route takes.";
-    ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, false, "There is no such path or method.";
-    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, false, "No app of that name is known.";
-    COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, false, "The app has no such command.";
-    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, false, "No instance of that name is known.";
-    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, false, "No call of that id is remembered.";
-    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, false, "No job of that id is kept.";
-    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, false, "No batch of that id is remembered.";
-    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, false, "Several ids begin like this one; type more of it.";
-    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, false, "No blob of that hash is stored.";
-    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, false, "The bytes do not have the hash that was claimed.";
-    RANGE_INVALID = "range_invalid", 416, exit::USAGE, false, "The asked byte range lies outside the blob.";
-    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, false, "The caller has another job under this idempotency key.";
-    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, false, "No token of that name exists.";
-    NAME_TAKEN = "name_taken", 409, exit::USAGE, false, "The name is in use by something else.";
-    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, false, "The job is running or has ended, so this of it cannot be changed.";
-    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, false, "The instance's state is not at the revision that was asked for.";
+    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, Error, false, "An argument is missing, unknown or of the wrong form.";
+    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, Error, false, "The body is not the JSON that this route takes.";
+    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, Error, false, "The body is over the limit; send large values as blobs.";
+    BODY_LATE = "body_late", 408, exit::UNREACHABLE, Error, true, "The body came too slowly; nothing ran.";
+    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, Error, false, "The body's content type is not the one this route takes.";
+    ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, Error, false, "There is no such path or method.";
+    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, Error, false, "No app of that name is known.";
+    COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, Error, false, "The app has no such command.";
+    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, Error, false, "No instance of that name is known.";
+    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, Error, false, "No call of that id is remembered.";
+    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, Error, false, "No job of that id is kept.";
+    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, Error, false, "No batch of that id is remembered.";
+    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, Error, false, "Several ids begin like this one; type more of it.";
+    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, Error, false, "No blob of that hash is stored.";
+    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, Error, false, "The bytes do not have the hash that was claimed.";
+    RANGE_INVALID = "range_invalid", 416, exit::USAGE, Error, false, "The asked byte range lies outside the blob.";
+    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, Error, false, "The caller has another job under this idempotency key.";
+    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, Error, false, "No token of that name exists.";
+    NAME_TAKEN = "name_taken", 409, exit::USAGE, Error, false, "The name is in use by something else.";
+    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, Error, false, "The job is running or has ended, so this of it cannot be changed.";
+    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, Error, false, "The instance's state is not at the revision that was asked for.";
     // policy
-    UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, false, "There is no valid token in the request.";
-    FORBIDDEN = "forbidden", 403, exit::REFUSED, false, "The caller's scopes do not allow this.";
-    ORIGIN_REFUSED = "origin_refused", 403, exit::REFUSED, false, "The request comes from a web page of another origin.";
-    HOST_REFUSED = "host_refused", 403, exit::REFUSED, false, "The Host header does not name this hub.";
-    CONFIRMATION_REQUIRED = "confirmation_required", 409, exit::REFUSED, false, "A person must say yes first: send the call again with the confirm value.";
-    RATE_LIMITED = "rate_limited", 429, exit::REFUSED, true, "The caller asks more often than it may.";
+    UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, Error, false, "There is no valid token in the request.";
+    FORBIDDEN = "forbidden", 403, exit::REFUSED, Error, false, "The caller's scopes do not allow this.";
+    ORIGIN_REFUSED = "origin_refused", 403, exit::REFUSED, Error, false, "The request comes from a web page of another origin.";
+    HOST_REFUSED = "host_refused", 403, exit::REFUSED, Error, false, "The Host header does not name this hub.";
+    CONFIRMATION_REQUIRED = "confirmation_required", 409, exit::REFUSED, Error, false, "A person must say yes first: send the call again with the confirm value.";
+    RATE_LIMITED = "rate_limited", 429, exit::REFUSED, Error, true, "The caller asks more often than it may.";
     // instances
-    NO_INSTANCE = "no_instance", 503, exit::UNREACHABLE, true, "No instance of the app is connected.";
-    INSTANCE_AMBIGUOUS = "instance_ambiguous", 409, exit::USAGE, false, "Several instances would do; name one.";
-    INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, true, "The instance is known, but not connected now.";
-    INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, true, "The instance is held up by native code that cannot be interrupted.";
-    QUEUE_FULL = "queue_full", 429, exit::REFUSED, true, "The instance's queue is at its bound.";
-    QUEUE_DRAINING = "queue_draining", 503, exit::REFUSED, true, "The app's queue takes no new jobs, because somebody drains it.";
-    START_FAILED = "start_failed", 503, exit::UNREACHABLE, false, "The program did not start or did not connect.";
-    NOT_SUPPORTED = "not_supported", 400, exit::USAGE, false, "The app or this version of it cannot do that.";
-    HUB_STOPPING = "hub_stopping", 503, exit::UNREACHABLE, true, "The hub is shutting down.";
-    HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, true, "No hub answers at the address.";
-    HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, false, "Another hub already uses this home folder.";
-    HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, false, "Files of the home folder can be read by others or cannot be written.";
-    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, false, "Kapelle's own configuration file has a mistake in it.";
-    CONFIG_BROKEN = "config_broken", 500, exit::FAILED, false, "A configuration file of another program cannot be read and was left as it is.";
-    STORE_BUSY = "store_busy", 503, exit::REFUSED, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
-    STORE_FAILED = "store_failed", 503, exit::FAILED, true, "The store cannot be read or written; nothing was stored.";
-    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, false, "The file of stored jobs and history cannot be used and was left as it is.";
-    DISK_FULL = "disk_full", 507, exit::FAILED, true, "There is no room left on the disk.";
+    NO_INSTANCE = "no_instance", 503, exit::UNREACHABLE, Error, true, "No instance of the app is connected.";
+    INSTANCE_AMBIGUOUS = "instance_ambiguous", 409, exit::USAGE, Error, false, "Several instances would do; name one.";
+    INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, Error, true, "The instance is known, but not connected now.";
+    INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, Critical, true, "The instance is held up by native code that cannot be interrupted.";
+    QUEUE_FULL = "queue_full", 429, exit::REFUSED, Error, true, "The instance's queue is at its bound.";
+    QUEUE_DRAINING = "queue_draining", 503, exit::REFUSED, Error, true, "The app's queue takes no new jobs, because somebody drains it.";
+    START_FAILED = "start_failed", 503, exit::UNREACHABLE, Critical, false, "The program did not start or did not connect.";
+    NOT_SUPPORTED = "not_supported", 400, exit::USAGE, Error, false, "The app or this version of it cannot do that.";
+    HUB_STOPPING = "hub_stopping", 503, exit::UNREACHABLE, Error, true, "The hub is shutting down.";
+    HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, Critical, true, "No hub answers at the address.";
+    HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, Error, false, "Another hub already uses this home folder.";
+    HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, Critical, false, "Files of the home folder can be read by others or cannot be written.";
+    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, Error, false, "Kapelle's own configuration file has a mistake in it.";
+    CONFIG_BROKEN = "config_broken", 500, exit::FAILED, Error, false, "A configuration file of another program cannot be read and was left as it is.";
+    STORE_BUSY = "store_busy", 503, exit::REFUSED, Error, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
+    STORE_FAILED = "store_failed", 503, exit::FAILED, Critical, true, "The store cannot be read or written; nothing was stored.";
+    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, Critical, false, "The file of stored jobs and history cannot be used and was left as it is.";
+    DISK_FULL = "disk_full", 507, exit::FAILED, Critical, true, "There is no room left on the disk.";
     // bridges
-    HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, false, "A bridge could not prove that it knows the bridge token.";
-    PROTOCOL_MISMATCH = "protocol_mismatch", 400, exit::UNREACHABLE, false, "The bridge speaks another version of the protocol.";
-    FRAME_MALFORMED = "frame_malformed", 400, exit::UNREACHABLE, false, "What came is no frame of the bridge protocol.";
+    HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, Critical, false, "A bridge could not prove that it knows the bridge token.";
+    PROTOCOL_MISMATCH = "protocol_mismatch", 400, exit::UNREACHABLE, Critical, false, "The bridge speaks another version of the protocol.";
+    FRAME_MALFORMED = "frame_malformed", 400, exit::UNREACHABLE, Critical, false, "What came is no frame of the bridge protocol.";
     // how calls end
-    CALL_FAILED = "call_failed", 500, exit::FAILED, false, "The app could not do what was asked.";
-    CODE_RAISED = "code_raised", 500, exit::FAILED, false, "The code raised an exception.";
-    CODE_SYNTAX = "code_syntax", 500, exit::FAILED, false, "The code is not valid Python.";
-    CODE_EXITED = "code_exited", 500, exit::FAILED, false, "The code tried to end the program; the program goes on.";
-    OPERATOR_REFUSED = "operator_refused", 500, exit::FAILED, false, "The operator would quit or reset the program and was not run.";
-    NOT_FOUND = "not_found", 500, exit::FAILED, false, "The app has nothing of that name.";
-    PATH_REFUSED = "path_refused", 500, exit::REFUSED, false, "The path lies outside the folders that this caller may use.";
-    FILE_EXISTS = "file_exists", 500, exit::FAILED, false, "The file is there already and overwriting was not asked for.";
-    FILE_NOT_FOUND = "file_not_found", 500, exit::FAILED, false, "There is no such file.";
-    VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, false, "The result is larger than an outcome may be.";
-    DEADLINE_PASSED = "deadline_passed", 500, exit::ENDED, false, "The job's deadline passed before it could run.";
-    AFTER_FAILED = "after_failed", 500, exit::ENDED, false, "A job that had to succeed before this one did not.";
-    TIMED_OUT = "timed_out", 500, exit::ENDED, false, "The call ran longer than it was allowed to.";
-    CANCELLED = "cancelled", 500, exit::ENDED, false, "Somebody cancelled the call.";
-    INTERRUPTED = "interrupted", 500, exit::ENDED, false, "The instance or the hub went away while the call ran; what it did until then is not known.";
-    MEMORY_EXCEEDED = "memory_exceeded", 500, exit::ENDED, false, "The process held more memory than its limit allows and was ended.";
-    TIME_EXCEEDED = "time_exceeded", 500, exit::ENDED, false, "The process lived as long as its limit allows and was ended.";
-    OUT_OF_MEMORY = "out_of_memory", 500, exit::FAILED, false, "The app ran out of memory.";
-    INTERNAL = "internal", 500, exit::BUG, false, "A fault of Kapelle's own.";
+    CALL_FAILED = "call_failed", 500, exit::FAILED, Error, false, "The app could not do what was asked.";
+    CODE_RAISED = "code_raised", 500, exit::FAILED, Error, false, "The code raised an exception.";
+    CODE_SYNTAX = "code_syntax", 500, exit::FAILED, Error, false, "The code is not valid Python.";
+    CODE_EXITED = "code_exited", 500, exit::FAILED, Error, false, "The code tried to end the program; the program goes on.";
+    OPERATOR_REFUSED = "operator_refused", 500, exit::FAILED, Error, false, "The operator would quit or reset the program and was not run.";
+    NOT_FOUND = "not_found", 500, exit::FAILED, Error, false, "The app has nothing of that name.";
+    PATH_REFUSED = "path_refused", 500, exit::REFUSED, Error, false, "The path lies outside the folders that this caller may use.";
+    FILE_EXISTS = "file_exists", 500, exit::FAILED, Error, false, "The file is there already and overwriting was not asked for.";
+    FILE_NOT_FOUND = "file_not_found", 500, exit::FAILED, Error, false, "There is no such file.";
+    VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, Error, false, "The result is larger than an outcome may be.";
+    DEADLINE_PASSED = "deadline_passed", 500, exit::ENDED, Error, false, "The job's deadline passed before it could run.";
+    AFTER_FAILED = "after_failed", 500, exit::ENDED, Error, false, "A job that had to succeed before this one did not.";
+    TIMED_OUT = "timed_out", 500, exit::ENDED, Error, false, "The call ran longer than it was allowed to.";
+    CANCELLED = "cancelled", 500, exit::ENDED, Error, false, "Somebody cancelled the call.";
+    INTERRUPTED = "interrupted", 500, exit::ENDED, Critical, false, "The instance or the hub went away while the call ran; what it did until then is not known.";
+    MEMORY_EXCEEDED = "memory_exceeded", 500, exit::ENDED, Critical, false, "The process held more memory than its limit allows and was ended.";
+    TIME_EXCEEDED = "time_exceeded", 500, exit::ENDED, Error, false, "The process lived as long as its limit allows and was ended.";
+    OUT_OF_MEMORY = "out_of_memory", 500, exit::FAILED, Critical, false, "The app ran out of memory.";
+    INTERNAL = "internal", 500, exit::BUG, Bug, false, "A fault of Kapelle's own.";
 }
 
 #[cfg(test)]
@@ -319,5 +335,29 @@ mod tests {
     fn our_own_faults_are_marked_as_bugs() {
         assert_eq!(Problem::new(Code::INTERNAL, "x").severity, Severity::Bug);
         assert_eq!(Problem::new(Code::FORBIDDEN, "x").severity, Severity::Error);
+        for row in TABLE {
+            assert_eq!(
+                row.severity == Severity::Bug,
+                row.exit == exit::BUG,
+                "{}",
+                row.code
+            );
+        }
+    }
+
+    #[test]
+    fn what_fails_for_others_as_well_is_critical() {
+        for code in [Code::INTERRUPTED, Code::INSTANCE_WEDGED, Code::STORE_FAILED] {
+            assert_eq!(Problem::new(code, "x").severity, Severity::Critical);
+        }
+        assert_eq!(
+            serde_json::to_string(&Severity::Critical).unwrap(),
+            "\"critical\""
+        );
+        let told = r#"{"code":"call_failed","message":"x","severity":"critical"}"#;
+        assert_eq!(
+            serde_json::from_str::<Problem>(told).unwrap().severity,
+            Severity::Critical
+        );
     }
 }

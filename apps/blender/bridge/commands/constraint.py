@@ -30,13 +30,10 @@ def kinds(call):
 def add(call, object, kind, target=None, name=None, influence=1.0, settings=None):
     owner = names.object_named(object)
     made = owner.constraints.new(_kind_named(kind))
-    try:
+    with host.current().taking_back(lambda: owner.constraints.remove(made)):
         _set(call, made, target, influence, None, settings)
         if name is not None:
             made.name = plain_names.plain(name)
-    except BaseException:
-        owner.constraints.remove(made)
-        raise
     return _told(owner, made)
 
 

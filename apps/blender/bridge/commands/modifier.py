@@ -34,12 +34,9 @@ def add(call, object, kind, name=None, settings=None, position=None):
         made = None
     if made is None:
         raise _unsuitable(owner, wanted)
-    try:
+    with host.current().taking_back(lambda: owner.modifiers.remove(made)):
         modifiers.set_all(call, made, settings or {})
         _move(owner, made, position)
-    except BaseException:
-        owner.modifiers.remove(made)
-        raise
     return _told(owner, made)
 
 

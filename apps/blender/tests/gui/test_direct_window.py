@@ -87,6 +87,8 @@ def test_by_the_preferences_it_listens_beside_the_hub(program, addon, hub, tmp_p
     install(program, profile, make_zip(tmp_path), direct=True, direct_port=port)
     with Window(program, None, saved=profile) as window:
         assert run(port, "execute_code", code="print('both')")["result"].strip() == "both"
+        told = hub.wait("direct", command="code.run")
+        assert told["client"].startswith("direct-") and told["output"]["stdout"] == "both\n", told
         assert window.eval("1+1") == 2
         window.open_panel()
         window.wait_shown("Connected as fake-1", "Direct mode on port %d" % port)

@@ -118,3 +118,21 @@ def test_the_bridge_pushes_what_changed(program, package):
         assert {"type": "object", "name": "Pushed"} in message["changes"]["added"]
         assert message["changes"]["by"] == made and message["changes"]["since"] < message["state"]["revision"]
         assert message["changes"]["revision"] == message["state"]["revision"]
+
+
+def test_parts_of_the_state_can_be_set_in_the_form_in_which_it_is_told(blender):
+    blender.run("object.create", kind="empty", name="A")
+    wanted = {"frame": 7, "range": [5, 50], "selected": ["A", "Cube"], "active": "Cube"}
+    told = blender.run("state.update", state=wanted)
+    assert {name: told[name] for name in wanted} == dict(wanted, selected=told["selected"])
+    assert sorted(told["selected"]) == ["A", "Cube"]
+    assert blender.run("state.update", state={"selected": []})["selected"] == []
+    assert blender.run("state.update", state={"active": "A"})["active"] == "A"
+    for wrong, words in (
+        ({"file": "x"}, "scene, frame, range"),
+        ({"frame": "7"}, "whole number"),
+        ({"camera": "Cube"}, "camera"),
+        ({"scene": "nowhere"}, "Scene"),
+    ):
+        problem = blender.outcome(blender.send("state.update", {"state": wrong}))["problem"]
+        assert words in problem["message"] + (problem.get("hint") or ""), problem

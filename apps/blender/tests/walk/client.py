@@ -35,7 +35,7 @@ class Answer:
         assert told["type"] == "about:blank"
         assert told["title"]
         assert told["detail"] == told["message"] != ""
-        assert told["severity"] in ("error", "warning", "bug")
+        assert told["severity"] in ("info", "warning", "error", "critical", "bug")
         assert isinstance(told["retryable"], bool)
         return told
 

@@ -1,11 +1,10 @@
 use std::io;
 
 use clap::{Args, ValueHint};
-use serde_json::Value;
-use wire::batch::{BatchOutcome, BatchStatus, OnError};
-use wire::call::Wait;
+use serde_json::{Value, json};
+use wire::batch::{BatchOutcome, BatchStatus};
 use wire::problem::exit;
-use wire::{BatchRequest, BatchView, CallRequest, CallView, Door, Durability, Problem};
+use wire::{BatchView, CallView, Door, Problem};
 
 use crate::answer::{Answer, Answered};
 use crate::client::{Client, segment};
@@ -46,15 +45,13 @@ pub struct Batch {
 
 impl Batch {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        let request = BatchRequest {
-            calls: calls(&read_text(&self.file)?)?,
-            on_error: match self.on_error.as_str() {
-                "continue" => OnError::Continue,
-                _ => OnError::Stop,
-            },
-            wait: Wait::Forever(!self.no_wait),
-            durable: self.job.then(Durability::default),
-        };
+        // As they were written: the hub reads them as it reads any body, and says what is wrong with one.
+        let request = json!({
+            "calls": calls(&read_text(&self.file)?)?,
+            "on_error": self.on_error,
+            "wait": !self.no_wait,
+            "durable": self.job,
+        });
         let client = session.hub_or_start()?;
         shown(client.post_within("/v1/batches", &request, None)?)
     }
@@ -71,7 +68,7 @@ fn shown(document: Value) -> Answered {
     Ok(Box::new(Ran { document, view }))
 }
 
-fn calls(text: &str) -> Result<Vec<CallRequest>, Box<Problem>> {
+fn calls(text: &str) -> Result<Vec<Value>, Box<Problem>> {
     let wrong = |error: &dyn std::fmt::Display| {
         problems::usage(
             format!("The calls cannot be read: {error}."),

@@ -4,6 +4,7 @@
 //! Order of the text: what came out, what was printed, what changed, pictures, the call in one line, and
 //! the next useful step. What does not fit is cut in the middle, and the answer says where the rest is.
 
+use hub::catalog::near_or_all;
 use hub::desk::Checked;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -280,11 +281,13 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
         if command(SCREENSHOT).is_some() {
             steps.push("screenshot {} shows it".to_owned());
         }
-        if command(UNDO).is_some() {
-            steps.push("undo {} takes it back".to_owned());
+        match &outcome.changes.cannot_undo {
+            Some(why) => steps.push(format!("it cannot be undone: {why}")),
+            None if command(UNDO).is_some() => steps.push("undo {} takes it back".to_owned()),
+            None => {}
         }
         if !steps.is_empty() {
-            return format!("{}.", steps.join("; "));
+            return format!("{}.", steps.join("; ").trim_end_matches('.'));
         }
     }
     match effect {
@@ -353,9 +356,11 @@ pub(crate) fn value(value: &Value, next: &str) -> CallToolResult {
 }
 
 /// A tool was asked for that is not there.
-pub(crate) fn unknown_tool(name: &str) -> ErrorData {
+pub(crate) fn unknown_tool(name: &str, names: &[String]) -> ErrorData {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let near = near_or_all(name, &names, "The tools are");
     ErrorData::invalid_params(
-        format!("Unknown tool: `{name}`. `tools/list` has those that exist."),
+        format!("Unknown tool: `{name}`. {near}"),
         Some(json!({ "code": Code::COMMAND_UNKNOWN })),
     )
 }

@@ -1,6 +1,7 @@
 //! One `tools/call`: who asks, what, and what their client can do.
 
 use hub::callers::Caller;
+use hub::catalog::Form;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, JsonObject, ProtocolVersion};
 use rmcp::service::{RequestContext, RoleServer};
@@ -10,6 +11,27 @@ use tokio::time::Instant;
 use wire::{AppId, Code, Problem};
 
 use super::Mcp;
+use crate::forms;
+
+/// Members in which models say to their person, or to themselves, why they call a tool. They are no arguments:
+/// a tool that has none of that name does without it. Any other name that a tool does not know is refused.
+const REMARKS: [&str; 12] = [
+    "comment",
+    "description",
+    "explanation",
+    "intent",
+    "justification",
+    "purpose",
+    "rationale",
+    "reason",
+    "reasoning",
+    "thought",
+    "thoughts",
+    "user_prompt",
+];
+
+/// How a hint begins to tell the names that exist.
+const NAMES: &str = "The arguments are";
 
 /// A request for a tool, on its way.
 pub(crate) struct Asking<'a> {
@@ -44,25 +66,70 @@ impl From<ErrorData> for Stop {
     }
 }
 
+/// The parameters of a `tools/call` that the protocol's own form refuses: some clients send the arguments as JSON text.
+///
+/// # Errors
+/// A problem for arguments that are no object, of the protocol where it is the rest that is wrong.
+pub(crate) fn with_arguments_as_text(mut params: Value) -> Result<CallToolRequestParams, Stop> {
+    let arguments = params.get_mut("arguments").map(Value::take);
+    let read = match &arguments {
+        Some(Value::String(text)) if matches!(text.trim(), "" | "null") => Some(JsonObject::new()),
+        Some(Value::String(text)) => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    let mut request: CallToolRequestParams = serde_json::from_value(params).map_err(|error| {
+        ErrorData::invalid_params(format!("This is no call of a tool: {error}."), None)
+    })?;
+    let Some(read) = read else {
+        let message = format!("{}: `arguments` must be an object.", request.name);
+        let problem = Problem::new(Code::ARGUMENTS_INVALID, message)
+            .hint("Send them as a JSON object with the members of the tool's input schema.");
+        return Err(problem.into());
+    };
+    request.arguments = Some(read);
+    Ok(request)
+}
+
 impl Asking<'_> {
     /// The arguments in the form that a tool takes.
     ///
     /// # Errors
     /// `arguments_invalid`, with the names that exist.
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let given = self.request.arguments.clone().unwrap_or_default();
-        serde_json::from_value(Value::Object(given)).map_err(|error| {
-            let message = format!(
-                "The arguments of `{}` are not right: {error}.",
-                self.request.name
-            );
-            Problem::new(Code::ARGUMENTS_INVALID, message)
-                .hint("The tool's input schema has their names and types.")
+    pub(crate) fn read<T: DeserializeOwned>(&self, form: Option<&Form>) -> Result<T, Problem> {
+        let knows = |name: &str| form.is_some_and(|form| form.names().any(|own| own == name));
+        self.read_as(form, self.arguments(knows))
+    }
+
+    /// Some of the arguments.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_as<T: DeserializeOwned>(
+        &self,
+        form: Option<&Form>,
+        given: JsonObject,
+    ) -> Result<T, Problem> {
+        let Some(form) = form else {
+            let message = format!("The form of `{}` is missing.", self.request.name);
+            return Err(Problem::new(Code::INTERNAL, message));
+        };
+        let read = form.check(given).and_then(forms::typed);
+        read.map_err(|unfit| {
+            let message = format!("{}: {}", self.request.name, unfit.message);
+            let mut hint = unfit.hint;
+            if !hint.contains(NAMES) {
+                let names: Vec<&str> = form.names().collect();
+                hint.push_str(&format!(" {NAMES} `{}`.", names.join("`, `")));
+            }
+            Problem::new(Code::ARGUMENTS_INVALID, message).hint(hint)
         })
     }
 
-    pub(crate) fn arguments(&self) -> JsonObject {
-        self.request.arguments.clone().unwrap_or_default()
+    /// What was sent, without the remarks that clients put beside: for a tool that knows these names.
+    pub(crate) fn arguments(&self, knows: impl Fn(&str) -> bool) -> JsonObject {
+        let mut given = self.request.arguments.clone().unwrap_or_default();
+        given.retain(|name, _| knows(name) || !REMARKS.contains(&name.as_str()));
+        given
     }
 
     /// Whether the client speaks the protocol without sessions, where a question is an answer.

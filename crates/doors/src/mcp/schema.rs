@@ -41,6 +41,10 @@ fn with_kinds(mut map: Map<String, Value>) -> Map<String, Value> {
     if let Some(Value::Object(properties)) = map.get_mut("properties") {
         properties.values_mut().for_each(complete);
     }
+    // Some clients refuse a tool with a list that does not say what is in it.
+    if map.get("type").is_some_and(|kind| kind == "array") && !map.contains_key("items") {
+        map.insert("items".into(), json!({}));
+    }
     if let Some(items) = map.get_mut("items") {
         complete(items);
     }
@@ -94,6 +98,15 @@ fn is_number_format(format: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_anything_says_so() {
+        let schema = for_clients(&json!({"properties": {"list": {"type": ["array", "null"]}}}));
+        assert!(
+            schema["properties"]["list"]["items"]["anyOf"].is_array(),
+            "{schema:?}"
+        );
+    }
 
     #[test]
     fn formats_and_null_branches_go_and_data_stays() {

@@ -11,11 +11,12 @@ use hub::callers::Caller;
 use rmcp::model::SetLevelRequestParams;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
-    CompleteResult, Extensions, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
-    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+    CompleteResult, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -25,7 +26,7 @@ use wire::AppId;
 use super::asking::{Asking, Stop};
 use super::fixtures::Fixtures;
 use super::listening::Watched;
-use super::{Mcp, answer, listening, prompts, resources, tasks, tools, typed};
+use super::{Mcp, answer, asking, listening, prompts, resources, tasks, tools, typed};
 
 /// What one session, one pipe or one request of the newer protocol talks to.
 #[derive(Clone)]
@@ -153,6 +154,34 @@ impl ServerHandler for Server {
             Err(Stop::Problem(problem)) => Ok(answer::problem(&problem).into()),
             Err(Stop::Protocol(error)) => Err(error),
         }
+    }
+
+    /// What is no request of the protocol: a `tools/call` whose arguments are text, among others.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: Context,
+    ) -> Result<CustomResult, ErrorData> {
+        let params = match (request.method.as_str(), request.params) {
+            ("tools/call", Some(params)) => asking::with_arguments_as_text(params),
+            (method, _) => {
+                let method = method.to_owned();
+                return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
+            }
+        };
+        let answered = match params {
+            Ok(params) => self.call_tool(params, context).await?,
+            Err(Stop::Problem(problem)) => answer::problem(&problem).into(),
+            Err(Stop::Protocol(error)) => return Err(error),
+        };
+        let told = match answered {
+            CallToolResponse::Complete(result) => serde_json::to_value(result),
+            CallToolResponse::InputRequired(result) => serde_json::to_value(result),
+            CallToolResponse::Task(result) => serde_json::to_value(result),
+            _ => Ok(serde_json::Value::Null),
+        };
+        told.map(CustomResult::new)
+            .map_err(|error| ErrorData::internal_error(error.to_string(), None))
     }
 
     async fn list_tools(

@@ -7,10 +7,13 @@ mod calls;
 mod jobs;
 mod looks;
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use hub::catalog::Form;
 use rmcp::model::Tool;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use wire::{AppId, Code, InstanceName, Problem};
 
@@ -20,6 +23,12 @@ use super::answer;
 use super::asking::{Answered, Asking};
 use super::target;
 use super::work::{self, Wish};
+use crate::forms;
+
+/// The tool's own arguments as they were asked.
+fn said<T: DeserializeOwned>(asking: &Asking<'_>) -> Result<T, Problem> {
+    asking.read(FORMS.get(asking.request.name.as_ref()))
+}
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("tools.json")).unwrap_or_else(|error| {
@@ -27,6 +36,15 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         tracing::error!(%error, "tools.json does not fit the protocol");
         Vec::new()
     })
+});
+
+/// What each tool takes.
+static FORMS: LazyLock<HashMap<String, Form>> = LazyLock::new(|| {
+    let each = TOOLS.iter().filter_map(|tool| {
+        let form = forms::strict(&tool.name, &tool.input_schema)?;
+        Some((tool.name.to_string(), form))
+    });
+    each.collect()
 });
 
 /// The tools as clients list them.
@@ -54,7 +72,10 @@ pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
         "status" => looks::status(asking),
         "undo" => undo(asking).await,
         "wait" => calls::wait(asking).await,
-        other => Err(answer::unknown_tool(other).into()),
+        other => {
+            let names: Vec<String> = list().iter().map(|tool| tool.name.to_string()).collect();
+            Err(answer::unknown_tool(other, &names).into())
+        }
     }
 }
 
@@ -75,7 +96,7 @@ struct Run {
 }
 
 async fn run(asking: &Asking<'_>) -> Answered {
-    let said: Run = asking.read()?;
+    let said: Run = self::said(asking)?;
     let wish = Wish {
         app: said.app,
         instance: said.instance,
@@ -104,7 +125,7 @@ struct RunCode {
 }
 
 async fn code(asking: &Asking<'_>) -> Answered {
-    let said: RunCode = asking.read()?;
+    let said: RunCode = self::said(asking)?;
     let mut args = Map::from_iter([("code".to_owned(), Value::from(said.code))]);
     if let Some(namespace) = said.namespace {
         args.insert("namespace".to_owned(), namespace.into());
@@ -133,7 +154,7 @@ struct Docs {
 }
 
 async fn docs(asking: &Asking<'_>) -> Answered {
-    let said: Docs = asking.read()?;
+    let said: Docs = self::said(asking)?;
     let (command, args) = match (said.query, said.name) {
         (Some(query), None) => ("docs.search", json!({ "query": query })),
         (None, Some(name)) => ("docs.get", json!({ "name": name })),
@@ -170,7 +191,7 @@ struct Undo {
 }
 
 async fn undo(asking: &Asking<'_>) -> Answered {
-    let said: Undo = asking.read()?;
+    let said: Undo = self::said(asking)?;
     let (command, args) = match (said.call, said.steps) {
         (Some(_), Some(_)) => {
             let problem = Problem::new(
@@ -180,11 +201,8 @@ async fn undo(asking: &Asking<'_>) -> Answered {
             return Err(problem.hint("To undo the last step: undo {}").into());
         }
         (Some(call), None) => match said.through {
-            Some(through) => (
-                "history.revert",
-                json!({ "call": call, "through": through }),
-            ),
-            None => ("history.revert", json!({ "call": call })),
+            Some(through) => ("history.revert", json!({ "id": call, "through": through })),
+            None => ("history.revert", json!({ "id": call })),
         },
         (None, steps) => ("history.undo", json!({ "steps": steps.unwrap_or(1) })),
     };
@@ -214,7 +232,7 @@ struct Screenshot {
 /// One view by the app's screenshot, several by its sheet; what a command has no argument for is refused by
 /// the command's own check.
 async fn screenshot(asking: &Asking<'_>) -> Answered {
-    let said: Screenshot = asking.read()?;
+    let said: Screenshot = self::said(asking)?;
     let views = said.views.unwrap_or_default();
     let command = if views.len() > 1 {
         "viewport.sheet"
@@ -271,6 +289,7 @@ mod tests {
             "{} tokens",
             text.len() / TOKEN_CHARS
         );
+        assert_eq!(FORMS.len(), all.len(), "each has a form");
         for tool in all {
             let description = tool.description.as_deref().unwrap_or_default();
             assert!(!description.is_empty() && description.len() <= limits::DESCRIPTION_BYTES_MAX);

@@ -3,18 +3,36 @@
 //! Made from the command's description at every request, so they are never stale; in the order of their
 //! names, so that a client's cache holds.
 
+use std::sync::LazyLock;
+
 use hub::Hub;
+use hub::catalog::Form;
 use rmcp::model::{Tool, ToolAnnotations};
-use serde_json::{Value, json};
-use wire::{AppId, CommandSpec, Effect, Problem};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use wire::{AppId, CommandSpec, Effect, InstanceName, Problem};
 
 use super::asking::{Answered, Asking};
 use super::work::{self, Wish};
 use super::{answer, cut, schema};
-use crate::limits;
+use crate::{forms, limits};
 
 /// Arguments of the call itself, beside the command's own; left out where a command has one of that name.
 const OF_CALL: [&str; 3] = ["instance", "timeout_ms", "confirm"];
+
+#[derive(Deserialize)]
+struct OfCall {
+    instance: Option<InstanceName>,
+    timeout_ms: Option<u64>,
+    confirm: Option<String>,
+}
+
+static FORM: LazyLock<Option<Form>> = LazyLock::new(|| {
+    let properties = OF_CALL.map(|name| (name.to_owned(), about(name)));
+    let properties: Map<String, Value> = Map::from_iter(properties);
+    let schema = Map::from_iter([("properties".to_owned(), json!(properties))]);
+    forms::strict("call", &schema)
+});
 
 /// # Errors
 /// `app_unknown`.
@@ -37,19 +55,20 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         .iter()
         .find(|spec| name_of(&spec.name) == asking.request.name)
     else {
-        return Err(answer::unknown_tool(&asking.request.name).into());
+        let names: Vec<String> = commands.iter().map(|spec| name_of(&spec.name)).collect();
+        return Err(answer::unknown_tool(&asking.request.name, &names).into());
     };
-    let mut args = asking.arguments();
-    let mut of_call = |name: &str| match is_own(spec, name) {
-        true => None,
-        false => args.remove(name),
-    };
-    let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+    let of_call = |name: &str| OF_CALL.contains(&name) && !is_own(spec, name);
+    let (about_call, args): (Map<String, Value>, Map<String, Value>) = asking
+        .arguments(|name| is_own(spec, name))
+        .into_iter()
+        .partition(|(name, _)| of_call(name));
+    let said: OfCall = asking.read_as(FORM.as_ref(), about_call)?;
     let wish = Wish {
         app: Some(app.clone()),
-        instance: text(of_call("instance")).map(Into::into),
-        timeout_ms: of_call("timeout_ms").and_then(|value| value.as_u64()),
-        confirm: text(of_call("confirm")),
+        instance: said.instance,
+        timeout_ms: said.timeout_ms,
+        confirm: said.confirm,
         command: spec.name.clone(),
         args,
         check_only: false,
@@ -59,7 +78,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
     work::run(asking, wish).await
 }
 
-fn tool(spec: &CommandSpec) -> Tool {
+pub(crate) fn tool(spec: &CommandSpec) -> Tool {
     let mut input = schema::for_clients(&spec.args);
     if let Some(Value::Object(properties)) = input.get_mut("properties") {
         for name in OF_CALL {
@@ -77,7 +96,7 @@ fn about(name: &str) -> Value {
             json!({"type": "string", "description": "Which running copy; only where there are several."})
         }
         "timeout_ms" => {
-            json!({"type": "integer", "description": "How long it may run; without it the command's own limit, else 120,000."})
+            json!({"type": "integer", "minimum": 1, "description": "How long it may run; without it the command's own limit, else 120,000."})
         }
         _ => {
             json!({"type": "string", "description": "A person's yes: the value that a refusal gave."})

@@ -74,7 +74,7 @@ fn argument_schema() -> Value {
     let own = reference("ArgumentSchema");
     json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members that a form is made from.", "properties": {
         "type": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-        "enum": {"type": "array"}, "default": {}, "description": {"type": "string"},
+        "enum": {"type": "array", "items": {}}, "default": {}, "description": {"type": "string"},
         "minimum": {"type": "number"}, "maximum": {"type": "number"}, "minItems": {"type": "integer"}, "maxItems": {"type": "integer"},
         "items": own, "properties": {"type": "object", "additionalProperties": own},
         "required": {"type": "array", "items": {"type": "string"}},

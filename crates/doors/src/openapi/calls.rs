@@ -48,14 +48,15 @@ fn parts() -> Map<String, Value> {
             "hint": {"type": "string"}, "call_id": {"type": "string"},
             "hint_parts": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": true}]},
                 "description": "The hint in parts: texts, and steps (`do`) that each door says in its own words."},
-            "severity": {"enum": ["warning", "error", "bug"]}, "retryable": {"type": "boolean"},
+            "severity": {"enum": ["info", "warning", "error", "critical", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "required": ["call_id", "command", "caller", "running_ms"], "properties": {
             "call_id": {"type": "string"}, "command": {"type": "string"}, "subject": {"type": "string"}, "caller": {"type": "string"}, "running_ms": {"type": "integer"}}},
         "Item": {"type": "object", "required": ["type", "name"],
             "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
         "Changes": {"type": "object", "required": ["added", "changed", "removed"],
-            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"}}},
+            "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"},
+                "cannot_undo": {"type": "string", "description": "Why there is no undo step for it."}}},
         "LogRecord": {"type": "object", "required": ["level", "source", "text"], "properties": {
             "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}},
         "Output": {"type": "object", "required": ["stdout", "stderr", "logs"], "properties": {

@@ -11,8 +11,7 @@ pub(super) fn paths() -> Map<String, Value> {
             "get": {"operationId": "programs", "summary": "Programs of this machine that the app can be started from",
                 "responses": with_problems(json!({"200": json_of("Programs", "One for each version.")}), &["401", "403", "404"])},
             "post": {"operationId": "install", "summary": "Installs the bridge in one of those that can have it, and sees that it reaches this hub",
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
-                    "required": ["program"], "properties": {"program": {"type": "string"}}, "additionalProperties": false}}}},
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Install")}}},
                 "responses": with_problems(json!({"201": json_of("InstalledIn", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
         },
         "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
@@ -29,8 +28,7 @@ pub(super) fn paths() -> Map<String, Value> {
                     "properties": {"url": {"type": "string"}, "expires_in_s": {"type": "integer"}}}}}}}), &["401", "403"])}},
         "/v1/dashboard/session": {
             "post": {"operationId": "sign_in", "summary": "Signs the dashboard's page in by a link's secret; answers with a cookie", "security": [],
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {"type": "object",
-                    "required": ["key"], "properties": {"key": {"type": "string"}}, "additionalProperties": false}}}},
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("SignIn")}}},
                 "responses": with_problems(json!({"201": json_of("Session", "Signed in.")}), &["400", "401", "403", "413", "415"])},
             "get": {"operationId": "session", "summary": "Who asks",
                 "responses": with_problems(json!({"200": json_of("Session", "This caller.")}), &["401", "403"])},
@@ -44,6 +42,10 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let text_or_null = json!({"type": ["string", "null"]});
     map(json!({
+        "SignIn": {"type": "object", "required": ["key"], "additionalProperties": false,
+            "properties": {"key": {"type": "string"}}},
+        "Install": {"type": "object", "required": ["program"], "additionalProperties": false,
+            "properties": {"program": {"type": "string"}}},
         "Program": {"type": "object", "required": ["program", "version", "module", "installs"],
             "properties": {"program": {"type": "string"}, "version": text_or_null,
                 "module": {"type": "boolean", "description": "A Python that has the app as a module: start it as `python`, not as `program`."},

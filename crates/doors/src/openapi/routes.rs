@@ -119,9 +119,29 @@ pub(super) fn paths() -> Map<String, Value> {
             "operationId": "websocket", "summary": "Calls, events and blobs over a WebSocket (docs/reference/websocket.md)",
             "responses": with_problems(json!({"101": {"description": "It is a WebSocket from here on."}}),
                 &["400", "401", "403", "429"])}},
-        "/v1/instances/{name}/state": {"parameters": [path("name")], "get": {
-            "operationId": "state", "summary": "What the hub last knew of the app's own state",
-            "responses": with_problems(json!({"200": json_of("State", "At once, also when the app is frozen.")}), &["401", "403", "404", "503"])}},
+        "/v1/instances/{name}/state": {"parameters": [path("name")],
+            "get": {"operationId": "state", "summary": "What the hub last knew of the app's own state",
+                "responses": with_problems(json!({"200": json_of("State", "At once, also when the app is frozen.")}), &["401", "403", "404", "503"])},
+            "patch": {"operationId": "update_state", "summary": "Hands the app a part of its state, if its bridge offers the command state.update",
+                "parameters": [query("confirm", json!({"type": "string", "description": "The value of a confirmation_required problem."}))],
+                "requestBody": {"required": true, "content": {"application/json": {"schema": reference("PartOfState")}}},
+                "responses": with_problems(json!({"200": json_of("Call", "The call of state.update.")}),
+                    &["400", "401", "403", "404", "409", "413", "415", "429", "503"])}},
+        "/v1/envelope": {"post": {
+            "operationId": "envelope", "summary": "One message of the envelope dialect (docs/reference/envelope.md)",
+            "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Envelope")}}},
+            "responses": {
+                "200": json_of("EnvelopeAnswer", "A `result`, or an `error` of a call that ran."),
+                "202": json_of("EnvelopeAnswer", "The call goes on."),
+                "401": {"description": "There is no valid token; the message was not read. So with 413 and 415.",
+                    "content": {"application/problem+json": {"schema": reference("Problem")}}},
+                "default": {"description": "An `error`: nothing ran. The status is that of its problem.",
+                    "content": {"application/json": {"schema": reference("EnvelopeAnswer")},
+                        "application/problem+json": {"schema": reference("Problem")}}}}}},
+        "/v1/ws/envelope": {"get": {
+            "operationId": "websocket_envelope", "summary": "The envelope dialect over a WebSocket (docs/reference/envelope.md)",
+            "responses": with_problems(json!({"101": {"description": "It is a WebSocket from here on."}}),
+                &["400", "401", "403", "429"])}},
         "/v1/recovery": {"get": {"operationId": "recovery", "summary": "Recovery copies, newest first",
             "responses": with_problems(json!({"200": json_of("Copies", "All of them.")}), &["401", "403"])}},
         "/v1/blobs": {"put": {"operationId": "store", "summary": "Stores bytes under their hash",
@@ -164,6 +184,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
                 "as_of": {"type": "string", "format": "date-time"}, "age_ms": {"type": "integer"},
                 "connected": {"type": "boolean"}, "state": {"type": "object"}}},
+        "PartOfState": {"type": "object", "description": "Members of the state, as the app has them."},
+        "Envelope": envelope(json!({"enum": ["init", "execute", "query", "terminate", "heartbeat"]}), false),
+        "EnvelopeAnswer": envelope(json!({"enum": ["result", "state_update", "error", "heartbeat"]}), true),
         "Copy": {"type": "object", "properties": {"instance": {"type": "string"}, "path": {"type": "string"},
             "taken": {"type": "string"}, "bytes": {"type": "integer"}, "file": text_or_null}},
         "Copies": list("copies", "Copy"),
@@ -174,6 +197,24 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Tokens": list("tokens", "Token"),
         "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
     }))
+}
+
+/// A message of the envelope dialect, from us or to us.
+fn envelope(kind: Value, is_ours: bool) -> Value {
+    let mark = json!({"type": "string", "maxLength": 128});
+    let timestamp = match is_ours {
+        true => json!({"type": "integer", "description": "Milliseconds since 1970."}),
+        false => json!({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+    };
+    let required: &[&str] = match is_ours {
+        true => &["type", "payload", "metadata"],
+        false => &["type"],
+    };
+    json!({"type": "object", "required": required, "additionalProperties": false, "properties": {
+        "type": kind, "payload": {"type": "object"},
+        "metadata": {"type": "object", "additionalProperties": false, "properties": {
+            "timestamp": timestamp, "source": mark, "correlationId": mark,
+            "target": {"type": "string", "maxLength": 128, "description": "An instance or an app."}}}}})
 }
 
 /// An object with a list of these under that name.

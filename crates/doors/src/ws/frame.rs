@@ -3,15 +3,19 @@
 //! Text frames are JSON objects with a `type`. Bytes are pieces of blobs: `u8 1 | u16 length of the head,
 //! big-endian | head as JSON | raw bytes`, the payload of a bridge's blob frame with another head. No I/O.
 
+use std::sync::Arc;
+
 use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use hub::feed::KeptEvent;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use wire::job::QueueChange;
 use wire::{BatchRequest, CallId, CallRequest, Code, JobChange, Problem, Topic};
 
+use crate::envelope::{self, Origin};
+use crate::forms;
 use crate::jobs::ListQuery;
 use crate::texts::{self, Form};
 
@@ -25,16 +29,35 @@ const ID_BYTES_MAX: usize = 128;
 /// How the frame of an event begins.
 const EVENT_HEAD: &str = r#"{"type":"event""#;
 
-/// The asker's own mark for a request: a text or a number, or nothing. It comes back as it was.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Id(Value);
+/// Whose request something is about, and with it the dialect of what is told about it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    /// The asker's own mark: a text or a number, or nothing. It comes back as it was.
+    Mark(Value),
+    /// It came as an envelope, and so goes back.
+    Envelope(Arc<Origin>),
+}
+
+impl Default for Id {
+    fn default() -> Self {
+        Self::Mark(Value::Null)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Mark(value) => value.serialize(to),
+            Self::Envelope(origin) => origin.correlation_id.serialize(to),
+        }
+    }
+}
 
 impl Id {
     fn of(value: Value) -> Result<Self, Problem> {
         match &value {
-            Value::Null | Value::Number(_) => Ok(Self(value)),
-            Value::String(text) if text.len() <= ID_BYTES_MAX => Ok(Self(value)),
+            Value::Null | Value::Number(_) => Ok(Self::Mark(value)),
+            Value::String(text) if text.len() <= ID_BYTES_MAX => Ok(Self::Mark(value)),
             _ => Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
                 format!("`id` must be a number or a text of up to {ID_BYTES_MAX} bytes."),
@@ -43,7 +66,7 @@ impl Id {
     }
 
     pub(crate) fn is_none(&self) -> bool {
-        self.0.is_null()
+        *self == Self::default()
     }
 }
 
@@ -165,7 +188,7 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
         "hello" => Said::Hello {
             token: body::<Hello>(&kind, map)?.token,
         },
-        "call" => Said::Call(body(&kind, map)?),
+        "call" => Said::Call(Box::new(asked(&kind, map)?)),
         "cancel" => Said::Cancel {
             call_id: body::<Named>(&kind, map)?.call_id,
         },
@@ -175,8 +198,8 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
             call_id: body::<Named>(&kind, map)?.call_id,
         },
         "job_change" => Said::JobChange(body(&kind, map)?),
-        "job_queue" => Said::JobQueue(body(&kind, map)?),
-        "batch" => Said::Batch(body(&kind, map)?),
+        "job_queue" => Said::JobQueue(asked(&kind, map)?),
+        "batch" => Said::Batch(Box::new(asked(&kind, map)?)),
         "batch_get" => Said::BatchGet {
             batch_id: body::<BatchNamed>(&kind, map)?.batch_id,
         },
@@ -198,6 +221,14 @@ fn body<T: DeserializeOwned>(kind: &str, map: Map<String, Value>) -> Result<T, P
         .map_err(|error| malformed(format!("The frame `{kind}` is not as it must be: {error}.")))
 }
 
+/// A frame that is a body of HTTP with a type.
+fn asked<T: forms::Asked>(kind: &str, map: Map<String, Value>) -> Result<T, Problem> {
+    forms::take(map).map_err(|unfit| {
+        let message = format!("The frame `{kind}` is not as it must be: {}", unfit.message);
+        Problem::new(Code::BODY_MALFORMED, message).hint(unfit.hint)
+    })
+}
+
 fn malformed(message: String) -> Problem {
     Problem::new(Code::BODY_MALFORMED, message).hint(
         "The types are hello, call, cancel, get, batch, batch_get, jobs, job_get, job_change, job_queue, subscribe, \
@@ -207,6 +238,10 @@ fn malformed(message: String) -> Problem {
 
 /// A text frame of that type that answers that request.
 pub(crate) fn tell(kind: &str, id: &Id, body: &impl Serialize) -> Message {
+    if let Id::Envelope(origin) = id {
+        let body = serde_json::to_value(body).unwrap_or_default();
+        return text(envelope::tell(kind, origin, body));
+    }
     #[derive(Serialize)]
     struct Frame<'a, T> {
         r#type: &'a str,
@@ -234,12 +269,21 @@ pub(crate) fn tell(kind: &str, id: &Id, body: &impl Serialize) -> Message {
     }
 }
 
-/// An event of the feed for that subscription. Its text is not written again: it is the same for all.
-pub(crate) fn event(id: &Id, event: &KeptEvent) -> Message {
+fn text(told: Value) -> Message {
+    Message::Text(told.to_string().into())
+}
+
+/// An event of the feed for that subscription, if it concerns it. Its text is not written again: it is the same
+/// for all.
+pub(crate) fn event(id: &Id, event: &KeptEvent) -> Option<Message> {
     let json = event.json();
-    let id = match id.is_none() {
-        true => String::new(),
-        false => format!(r#","id":{}"#, id.0),
+    let id = match id {
+        Id::Envelope(origin) => {
+            let event = serde_json::from_str(json).unwrap_or_default();
+            return envelope::event(origin, event).map(text);
+        }
+        Id::Mark(Value::Null) => String::new(),
+        Id::Mark(mark) => format!(r#","id":{mark}"#),
     };
     // What stands behind the brace of the event is the rest of the frame.
     let members = json.strip_prefix('{').unwrap_or("}");
@@ -247,7 +291,7 @@ pub(crate) fn event(id: &Id, event: &KeptEvent) -> Message {
     for part in [EVENT_HEAD, &id, ",", members] {
         text.push_str(part);
     }
-    Message::Text(text.into())
+    Some(Message::Text(text.into()))
 }
 
 pub(crate) fn problem(id: &Id, problem: &Problem) -> Message {
@@ -343,8 +387,6 @@ pub(crate) fn piece(head: &Value, raw: &[u8]) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use hub::feed::Feed;
     use wire::Event;
 
@@ -368,7 +410,7 @@ mod tests {
         else {
             panic!("no call");
         };
-        assert_eq!(id, Id(json!(7)));
+        assert_eq!(id, Id::Mark(json!(7)));
         assert_eq!(call.args["a"], 1);
         assert!(problem_of("[]").contains("not a JSON object"));
         assert!(problem_of("{}").contains("no `type`"));
@@ -379,7 +421,7 @@ mod tests {
         let unread = read(r#"{"type":"get","id":"x"}"#).err().unwrap();
         assert_eq!(
             unread.id,
-            Id(json!("x")),
+            Id::Mark(json!("x")),
             "the asker learns which request it was"
         );
     }
@@ -394,8 +436,12 @@ mod tests {
             changes: None,
         });
         let kept = subscription.take(1).unwrap().remove(0);
-        for id in [Id::default(), Id(json!(1)), Id(json!("a \"b\""))] {
-            assert_eq!(event(&id, &kept), tell("event", &id, &**kept));
+        for id in [
+            Id::default(),
+            Id::Mark(json!(1)),
+            Id::Mark(json!("a \"b\"")),
+        ] {
+            assert_eq!(event(&id, &kept).unwrap(), tell("event", &id, &**kept));
         }
     }
 
@@ -414,7 +460,7 @@ mod tests {
         else {
             panic!("no bytes");
         };
-        assert_eq!(read_piece(&beyond).unwrap_err().id, Id(json!("a")));
+        assert_eq!(read_piece(&beyond).unwrap_err().id, Id::Mark(json!("a")));
         for wrong in [
             &b""[..],
             b"\x02",

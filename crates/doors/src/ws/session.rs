@@ -19,9 +19,10 @@ use hub::feed::Subscription;
 use hub::jobs::Queued;
 use hub::policy::{Seen, may_see};
 use hub::{Asked as Taken, Hub};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
 use wire::call::Wait;
+use wire::event::Resync;
 use wire::{CallId, CallRequest, CallView, Code, Problem};
 
 use super::blobs::{self, Uploads};
@@ -38,11 +39,13 @@ use crate::{limits, upload};
 const BATCH: usize = 16;
 
 pub(super) struct Session {
-    hub: Hub,
-    caller: Caller,
+    pub(super) hub: Hub,
+    pub(super) caller: Caller,
+    /// Whom it tells what nobody asked for, and with that the dialect of the connection.
+    pub(super) nobody: Id,
     /// Looked at again with every frame: a token can be taken back.
     proof: Proof,
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
     follower: Follower,
     /// Which request each open call belongs to.
     requests: HashMap<CallId, Request>,
@@ -69,11 +72,12 @@ impl Session {
     pub(super) fn new(
         hub: Hub,
         uploads: upload::Uploads,
-        caller: Caller,
-        proof: Proof,
+        (caller, proof): (Caller, Proof),
         outbox: Arc<Outbox>,
+        nobody: Id,
     ) -> Self {
         Self {
+            nobody,
             follower: Follower::new(hub.clone(), caller.clone()),
             hub,
             caller,
@@ -92,7 +96,15 @@ impl Session {
         &self.caller.name
     }
 
-    pub(super) fn welcome(&self, id: &Id) {
+    /// The first word, to whoever showed a token.
+    pub(super) fn greet(&mut self, id: &Id) {
+        match self.is_enveloped() {
+            true => self.initialised(id),
+            false => self.welcome(id),
+        }
+    }
+
+    fn welcome(&self, id: &Id) {
         let body = super::welcome(&self.hub, &self.caller);
         self.outbox.push(frame::tell("welcome", id, &body));
     }
@@ -171,13 +183,23 @@ impl Session {
             Some(Ok(Message::Close(_))) => return Some(Close::new(Close::NORMAL, "it was closed")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(_)) if !self.is_still_known() => return Some(self.forgotten()),
+            Some(Ok(Message::Text(text))) if self.is_enveloped() => return self.open(&text),
             Some(Ok(Message::Text(text))) => match frame::read(&text) {
                 Ok(asked) => self.answer(asked),
                 Err(unread) => self.refuse(&unread.id, &unread.problem),
             },
+            Some(Ok(Message::Binary(_))) if self.is_enveloped() => {
+                let problem = Problem::new(Code::BODY_MALFORMED, "An envelope is text.")
+                    .hint("Blobs go over PUT /v1/blobs.");
+                self.refuse(&self.nobody.clone(), &problem);
+            }
             Some(Ok(Message::Binary(bytes))) => self.store(bytes).await,
         }
         None
+    }
+
+    fn is_enveloped(&self) -> bool {
+        matches!(self.nobody, Id::Envelope(_))
     }
 
     fn answer(&mut self, Asked { id, said }: Asked) {
@@ -227,7 +249,7 @@ impl Session {
         }
     }
 
-    fn call(&mut self, id: Id, request: CallRequest) {
+    pub(super) fn call(&mut self, id: Id, request: CallRequest) {
         if self.follower.open() + self.storing.len() >= limits::WS_CALLS_MAX {
             let problem = Problem::new(
                 Code::QUEUE_FULL,
@@ -313,8 +335,7 @@ impl Session {
             }
             News::Lagged(missed) => {
                 let body = json!({"missed": missed});
-                self.outbox
-                    .push(frame::tell("lagged", &Id::default(), &body));
+                self.outbox.push(frame::tell("lagged", &self.nobody, &body));
             }
             News::Ended(call) => self.tell_end(&call),
         }
@@ -338,13 +359,23 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: Id, wanted: Subscribe) {
-        let subscribed = self.try_subscribe(&id, wanted);
-        if let Err(problem) = subscribed {
-            self.refuse(&id, &problem);
+        match self.try_subscribe(&id, wanted) {
+            Err(problem) => self.refuse(&id, &problem),
+            Ok((subscribed, resync)) => {
+                self.outbox
+                    .push(frame::tell("subscribed", &id, &subscribed));
+                if let Some(resync) = resync {
+                    self.outbox.push(frame::tell("resync", &id, &resync));
+                }
+            }
         }
     }
 
-    fn try_subscribe(&mut self, id: &Id, wanted: Subscribe) -> Result<(), Problem> {
+    pub(super) fn try_subscribe(
+        &mut self,
+        id: &Id,
+        wanted: Subscribe,
+    ) -> Result<(Value, Option<Resync>), Problem> {
         // The same id again stands for the earlier one.
         self.subscriptions.retain(|(own, _)| own != id);
         if self.subscriptions.len() >= limits::WS_SUBSCRIPTIONS_MAX {
@@ -363,12 +394,8 @@ impl Session {
                 .subscribe(&self.caller, wanted.topics, since.as_ref())?;
         let at = subscription.position();
         let body = json!({"topics": subscription.topics(), "epoch": at.epoch, "seq": at.seq});
-        self.outbox.push(frame::tell("subscribed", id, &body));
-        if let Some(resync) = resync {
-            self.outbox.push(frame::tell("resync", id, &resync));
-        }
         self.subscriptions.push((id.clone(), subscription));
-        Ok(())
+        Ok((body, resync))
     }
 
     fn unsubscribe(&mut self, id: &Id) {
@@ -385,7 +412,8 @@ impl Session {
             match subscription.take(BATCH) {
                 Ok(told) => told
                     .iter()
-                    .for_each(|event| self.outbox.push(frame::event(id, event))),
+                    .filter_map(|event| frame::event(id, event))
+                    .for_each(|message| self.outbox.push(message)),
                 Err(hub::feed::FellBehind) => return Some(self.cut_off_behind()),
             }
         }
@@ -410,7 +438,7 @@ impl Session {
     }
 
     /// An answer that takes a while.
-    fn later(
+    pub(super) fn later(
         &mut self,
         id: Id,
         answer: impl Future<Output = Result<Message, Problem>> + Send + 'static,
@@ -434,7 +462,7 @@ impl Session {
         self.waiting.push(Box::pin(answer));
     }
 
-    fn refuse(&self, id: &Id, problem: &Problem) {
+    pub(super) fn refuse(&self, id: &Id, problem: &Problem) {
         self.outbox.push(frame::problem(id, problem));
     }
 
@@ -456,6 +484,11 @@ impl Session {
             self.outbox.push(frame::problem(&id, &problem));
         }
         self.outbox.push(Message::Ping(Bytes::new()));
+        if self.is_enveloped() {
+            // Programs in a browser do not see the protocol's own ping.
+            self.outbox
+                .push(frame::tell("pong", &self.nobody, &json!({})));
+        }
         None
     }
 
@@ -480,7 +513,7 @@ impl Session {
                 .hint("Use another token; the calls of this connection carry on."),
             Proof::Session(_) => guard::signed_out(),
         };
-        self.refuse(&Id::default(), &problem);
+        self.refuse(&self.nobody, &problem);
         Close::new(Close::UNAUTHENTICATED, &problem.message)
     }
 }

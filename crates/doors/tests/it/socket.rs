@@ -23,11 +23,20 @@ pub(crate) type Closed = (u16, String);
 impl Socket {
     /// Opens one with these headers; the HTTP status when it is no upgrade.
     pub(crate) async fn open(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        Self::open_at(address, "/v1/ws", headers).await
+    }
+
+    /// The same at another path.
+    pub(crate) async fn open_at(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, u16> {
         let socket = TcpSocket::new_v4().expect("a socket");
         // Small, so that a test need not send much before a reader counts as slow.
         socket.set_recv_buffer_size(16 * 1024).ok();
         let tcp = socket.connect(address).await.expect("the door is open");
-        let mut request = format!("ws://{address}/v1/ws")
+        let mut request = format!("ws://{address}{path}")
             .into_client_request()
             .expect("an address");
         for (name, value) in headers {
@@ -106,6 +115,17 @@ impl Socket {
             let frame = self.next().await;
             if frame["id"] == message["id"] {
                 return frame;
+            }
+        }
+    }
+
+    /// Asks in an envelope and gives the answer to that correlation id; what else comes is passed over.
+    pub(crate) async fn ask_for(&mut self, correlation_id: &str, message: &Value) -> Value {
+        self.send(message).await;
+        loop {
+            let told = self.next().await;
+            if told["metadata"]["correlationId"] == correlation_id {
+                return told;
             }
         }
     }

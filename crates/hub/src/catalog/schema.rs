@@ -12,16 +12,16 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 /// Patterns are of the kind whose check takes time in proportion to the text; one that looks back or around is refused.
 ///
 /// # Errors
-/// `arguments_invalid` when the schema is none, or refers to what is not in it.
-pub(super) fn validator(spec: &CommandSpec) -> Result<Validator, Problem> {
+/// When the schema is none, or refers to what is not in it.
+pub(super) fn compiled(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_pattern_options(
             PatternOptions::regex()
                 .size_limit(limits::PATTERN_BYTES_MAX)
                 .dfa_size_limit(limits::PATTERN_BYTES_MAX),
         )
-        .build(&spec.args)
-        .map_err(|error| cannot(spec, &error.to_string()))
+        .build(schema)
+        .map_err(|error| error.to_string())
 }
 
 /// Whether a stranger's schema can be checked with nothing but itself, and each check ends.
@@ -79,7 +79,8 @@ fn follow<'a>(
     }
 }
 
-fn cannot(spec: &CommandSpec, why: &str) -> Problem {
+/// A schema that cannot be used.
+pub(super) fn cannot(spec: &CommandSpec, why: &str) -> Problem {
     let why: String = why.chars().take(limits::QUOTED_CHARS_MAX).collect();
     Problem::new(
         Code::ARGUMENTS_INVALID,
@@ -104,7 +105,11 @@ mod tests {
 
     fn refused(args: Value) -> String {
         let spec = spec(args);
-        let problem = stands_alone(&spec).and_then(|()| validator(&spec).map(drop));
+        let problem = stands_alone(&spec).and_then(|()| {
+            compiled(&spec.args)
+                .map(drop)
+                .map_err(|why| cannot(&spec, &why))
+        });
         problem.unwrap_err().message
     }
 
@@ -162,7 +167,11 @@ mod tests {
         }
         let args = json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}});
         let slow_elsewhere = json!({"a": format!("{}!", "a".repeat(200_000))});
-        assert!(!validator(&spec(args)).unwrap().is_valid(&slow_elsewhere));
+        assert!(
+            !compiled(&spec(args).args)
+                .unwrap()
+                .is_valid(&slow_elsewhere)
+        );
     }
 
     #[test]
@@ -174,6 +183,10 @@ mod tests {
         });
         let spec = spec(args);
         stands_alone(&spec).unwrap();
-        assert!(!validator(&spec).unwrap().is_valid(&json!({"at": ["x"]})));
+        assert!(
+            !compiled(&spec.args)
+                .unwrap()
+                .is_valid(&json!({"at": ["x"]}))
+        );
     }
 }

@@ -181,6 +181,7 @@ fn light_changes(changes: &Changes) -> Changes {
             0 => None,
             count => Some(count),
         },
+        cannot_undo: changes.cannot_undo.clone(),
     }
 }
 

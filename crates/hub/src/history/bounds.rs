@@ -99,6 +99,7 @@ fn cut(outcome: &OutcomeBody, value_fits: bool, details_fit: bool) -> OutcomeBod
     });
     let mut changes = wire::Changes {
         truncated: outcome.changes.truncated,
+        cannot_undo: outcome.changes.cannot_undo.clone(),
         ..wire::Changes::default()
     };
     let mut room = limits::HISTORY_CHANGES_MAX;

@@ -8,6 +8,7 @@ mod blobs;
 mod cancelling;
 mod choosing;
 mod conducting;
+mod direct_calls;
 mod ends;
 mod feed;
 mod handshake;

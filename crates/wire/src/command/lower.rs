@@ -66,7 +66,17 @@ struct Arg {
     min: Option<f64>,
     max: Option<f64>,
     max_items: Option<u64>,
+    /// Of a list: what is in it.
+    items: Option<Items>,
     unit: Option<String>,
+}
+
+/// One type, or those that may stand side by side.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Items {
+    One(String),
+    AnyOf(Vec<String>),
 }
 
 pub(super) fn noun(noun: &str, text: &str) -> Result<Vec<CommandSpec>, DescriptionError> {
@@ -139,6 +149,14 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
 
 fn schema_of(arg: &Arg) -> Result<Value, String> {
     let mut schema = base_schema(&arg.kind)?;
+    match (&arg.items, arg.kind.as_str()) {
+        (Some(items), "list") => schema["items"] = items_schema(items)?,
+        (None, "list") => {
+            return Err("a list says what is in it: items = \"integer\", or several types".into());
+        }
+        (Some(_), _) => return Err("only a list has `items`".into()),
+        (None, _) => {}
+    }
     let Some(map) = schema.as_object_mut() else {
         return Ok(schema);
     };
@@ -180,6 +198,17 @@ fn schema_of(arg: &Arg) -> Result<Value, String> {
     Ok(schema)
 }
 
+fn items_schema(items: &Items) -> Result<Value, String> {
+    match items {
+        Items::One(kind) => base_schema(kind),
+        Items::AnyOf(kinds) => {
+            let each: Result<Vec<Value>, String> =
+                kinds.iter().map(|kind| base_schema(kind)).collect();
+            Ok(json!({ "anyOf": each? }))
+        }
+    }
+}
+
 fn base_schema(kind: &str) -> Result<Value, String> {
     let three_numbers =
         json!({"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3});
@@ -192,6 +221,7 @@ fn base_schema(kind: &str) -> Result<Value, String> {
             "minItems": 3, "maxItems": 4, "x-form": "color"
         }),
         "names" => json!({"type": "array", "items": {"type": "string"}}),
+        "numbers" => json!({"type": "array", "items": {"type": "number"}}),
         "list" => json!({"type": "array"}),
         "path" => json!({"type": "string", "minLength": 1, "x-form": "path"}),
         "blob" => json!({
@@ -201,7 +231,7 @@ fn base_schema(kind: &str) -> Result<Value, String> {
         other => {
             return Err(format!(
                 "`{other}` is no type; the types are string, integer, number, boolean, any, object, \
-                 vec3, color, names, list, path, blob"
+                 vec3, color, names, numbers, list, path, blob"
             ));
         }
     })
@@ -280,6 +310,27 @@ mod tests {
         ));
         assert!(!with(json!({"overwrite": true, "existing": "refuse"})));
         assert!(!with(json!({"existing": "skip"})));
+    }
+
+    #[test]
+    fn a_list_says_what_is_in_it() {
+        let list = |items: &str| {
+            let text =
+                format!("[a]\nsummary='x'\neffect='read'\n[a.args.b]\ntype='list'\n{items}\n");
+            noun("n", &text)
+                .map(|mut specs| specs.remove(0).args["properties"]["b"]["items"].clone())
+        };
+        assert_eq!(list("items='integer'").unwrap(), json!({"type": "integer"}));
+        assert_eq!(
+            list("items=['boolean', 'numbers']").unwrap(),
+            json!({"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "number"}}]})
+        );
+        assert!(list("").unwrap_err().to_string().contains("items"));
+        let other = noun(
+            "n",
+            "[a]\nsummary='x'\neffect='read'\n[a.args.b]\ntype='string'\nitems='integer'\n",
+        );
+        assert!(other.unwrap_err().to_string().contains("only a list"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(super) trait Door {
 pub(super) fn all() -> Vec<Box<dyn Door>> {
     vec![
         Box::new(Http),
+        Box::new(Enveloped),
         Box::new(Ws),
         Box::new(Mcp),
         Box::new(Terminal),
@@ -119,6 +120,72 @@ impl Door for Http {
         let stored: Value = stored.body_mut().read_json().unwrap();
         let args = json!({key: {"$blob": stored["$blob"]}});
         Some(self.run(house, &Ask::new(command, args)).value)
+    }
+}
+
+/// The same over HTTP in an envelope.
+struct Enveloped;
+
+impl Enveloped {
+    fn post(house: &House, caller: &str, payload: Value) -> Value {
+        let body =
+            json!({"type": "execute", "payload": payload, "metadata": {"correlationId": "walk"}});
+        let mut response = Http::agent()
+            .post(format!("{}/v1/envelope", house.url()))
+            .header("Authorization", format!("Bearer {}", house.token(caller)))
+            .send_json(body)
+            .unwrap();
+        let answer: Value = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_json()
+            .unwrap();
+        assert_eq!(answer["metadata"]["correlationId"], "walk", "{answer}");
+        answer
+    }
+}
+
+impl Door for Enveloped {
+    fn name(&self) -> &'static str {
+        "envelope"
+    }
+
+    fn run(&self, house: &House, ask: &Ask) -> Ending {
+        let mut answer = Self::post(house, ask.caller, ask.body());
+        if asks(ask, &answer["payload"]) {
+            answer = Self::post(house, ask.caller, confirmed(ask.body(), &answer["payload"]));
+        }
+        let mut payload = answer["payload"].take();
+        if answer["type"] == "result" {
+            return Ending::of_call(&payload);
+        }
+        let mut call = payload
+            .as_object_mut()
+            .unwrap()
+            .remove("call")
+            .unwrap_or_default();
+        match call.is_object() {
+            true => {
+                call["problem"] = payload;
+                Ending::of_call(&call)
+            }
+            false => Ending::of_problem(&payload),
+        }
+    }
+
+    fn change(&self, house: &House, id: &str, verb: JobVerb) -> Value {
+        Http.change(house, id, verb)
+    }
+
+    fn run_with_blob(
+        &self,
+        _house: &House,
+        _command: &'static str,
+        _key: &str,
+        _bytes: &[u8],
+    ) -> Option<Value> {
+        None
     }
 }
 

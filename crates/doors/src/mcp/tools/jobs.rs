@@ -39,7 +39,7 @@ struct Said {
 }
 
 pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
-    let said: Said = asking.read()?;
+    let said: Said = super::said(asking)?;
     let mut wanted = JobChange {
         priority: said.priority,
         args: said.args.clone(),

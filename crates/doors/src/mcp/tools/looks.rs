@@ -24,7 +24,7 @@ struct Find {
 }
 
 pub(crate) fn find(asking: &Asking<'_>) -> Answered {
-    let said: Find = asking.read()?;
+    let said: Find = super::said(asking)?;
     let found = asking
         .mcp
         .hub
@@ -73,7 +73,7 @@ struct Describe {
 }
 
 pub(crate) fn describe(asking: &Asking<'_>) -> Answered {
-    let said: Describe = asking.read()?;
+    let said: Describe = super::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(name) = said.command {
         let app = target::app(hub, said.app.as_ref(), None, &name)?;
@@ -137,7 +137,7 @@ pub(crate) fn page(spec: &CommandSpec) -> String {
 }
 
 pub(crate) fn status(asking: &Asking<'_>) -> Answered {
-    let _: serde_json::Map<String, Value> = asking.read()?;
+    let _: serde_json::Map<String, Value> = super::said(asking)?;
     let hub = &asking.mcp.hub;
     let mut text = String::new();
     let instances = hub.instances_for(&asking.caller);
@@ -194,7 +194,7 @@ struct State {
 
 pub(crate) fn state(asking: &Asking<'_>) -> Answered {
     may_see(&asking.caller, Seen::State)?;
-    let said: State = asking.read()?;
+    let said: State = super::said(asking)?;
     let name = match said.instance {
         Some(name) => name,
         None => meant_instance(&asking.mcp.hub.instances())?,
@@ -241,7 +241,7 @@ struct History {
 }
 
 pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
-    let said: History = asking.read()?;
+    let said: History = super::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(id) = said.call_id {
         let id = hub.call_id(&asking.caller, id.as_str()).await?;

@@ -1,0 +1,65 @@
+//! Calls that a bridge ran for somebody beside the hub, by its direct mode: they stand in the history too.
+//!
+//! In comes what the bridge tells of an ended one; out goes an entry under a caller of its own, `direct:INSTANCE`,
+//! with an id that the hub makes. So a bridge can tell what it did, and nothing in anybody else's name.
+
+use std::sync::Arc;
+
+use wire::link::DirectCall;
+use wire::{Code, Effect, Problem};
+
+use crate::call::{Call, CallParts};
+use crate::callers::{Caller, Scopes};
+use crate::hub::Inner;
+use crate::jobs::Ran;
+use crate::limits;
+use crate::roster::Instance;
+use crate::secrets::Marked;
+
+/// How the caller of such calls is named, before the instance's name.
+const CALLER: &str = "direct";
+/// A command's or a client's name, in characters.
+const NAME_CHARS_MAX: usize = 128;
+
+/// # Errors
+/// `frame_malformed` for one that has not ended.
+pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result<(), Problem> {
+    if !told.outcome.status.is_end() {
+        return Err(Problem::new(
+            Code::FRAME_MALFORMED,
+            "A call of the direct mode is told when it has ended.",
+        ));
+    }
+    let short = |text: String| -> String { text.chars().take(NAME_CHARS_MAX).collect() };
+    let command = short(told.command);
+    let known = hub
+        .catalog
+        .app(&instance.app)
+        .and_then(|app| app.command(&command).cloned());
+    let (effect, marked) = match &known {
+        Ok(known) => (known.spec.effect, Arc::clone(&known.marked)),
+        Err(_) => (Effect::Write, Arc::<Marked>::default()),
+    };
+    let call = Arc::new(Call::new(CallParts {
+        correlation_id: Some(short(told.client)).filter(|client| !client.is_empty()),
+        parent_id: None,
+        app: instance.app.clone(),
+        instance: instance.name.clone(),
+        command,
+        effect,
+        concurrent: false,
+        caller: Caller {
+            name: format!("{CALLER}:{}", instance.name).as_str().into(),
+            scopes: Scopes::NONE,
+            asks: Scopes::NONE,
+        },
+        timeout: limits::CALL_TIMEOUT_MAX,
+        args: Arc::new(told.args),
+        revision: None,
+        group: None,
+        marked,
+    }));
+    hub.records.journal.asked(&call);
+    hub.records.settle(&call, told.outcome.in_line(), Ran::Yes);
+    Ok(())
+}
