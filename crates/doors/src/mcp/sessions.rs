@@ -1,11 +1,13 @@
 //! The older protocol's sessions, with a bound: most clients begin one and never end it.
 //!
-//! It wraps the library's own manager. At the bound the session that was used least recently makes room,
-//! idle ones first; one in the middle of a request is never taken. A session belongs to the caller that
-//! began it, so that a leaked id is of no use to another token.
+//! It wraps the library's own manager. A session belongs to the caller that began it, so that a leaked id is of no
+//! use to another token, and callers do not push out each other's: at his own bound a caller's least recently used
+//! session makes room, at the bound of all one of who has the most, if he has more than who asks. Idle ones go
+//! first; one in the middle of a request is never taken.
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -27,6 +29,41 @@ use crate::limits;
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
     known: Arc<Mutex<HashMap<SessionId, Known>>>,
+}
+
+enum Room {
+    There,
+    /// When that session has ended.
+    By(SessionId),
+    /// All that could make room are in the middle of a request.
+    None,
+}
+
+tokio::task_local! {
+    /// Who asks: the library makes a session before it has anything of the request.
+    static ASKS: Asks;
+}
+
+struct Asks {
+    caller: CallerName,
+    found_no_room: AtomicBool,
+}
+
+/// Lets the library answer a caller's request; nothing when it needed a session and there was no room for one.
+pub(crate) async fn in_the_name_of<T>(
+    caller: &Caller,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let asks = Asks {
+        caller: caller.name.clone(),
+        found_no_room: AtomicBool::new(false),
+    };
+    let asked = async {
+        let answer = answer.await;
+        let found_no_room = ASKS.with(|asks| asks.found_no_room.load(Ordering::Relaxed));
+        (!found_no_room).then_some(answer)
+    };
+    ASKS.scope(asks, asked).await
 }
 
 struct Known {
@@ -61,16 +98,34 @@ impl Sessions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_full(&self) -> bool {
-        self.known().len() >= limits::MCP_SESSIONS_MAX
-    }
-
-    /// The session that makes room for a new one; nothing when all are in the middle of a request.
-    fn leaving(&self) -> Option<SessionId> {
+    /// What is to be done before that caller begins a session.
+    fn room_for(&self, caller: Option<&CallerName>) -> Room {
         let known = self.known();
-        let idle = known.iter().filter(|(_, session)| session.requests == 0);
-        idle.min_by_key(|(_, session)| (session.listens, session.used))
-            .map(|(id, _)| Arc::clone(id))
+        let mut counts: HashMap<Option<&CallerName>, usize> = HashMap::new();
+        for session in known.values() {
+            *counts.entry(session.owner.as_ref()).or_default() += 1;
+        }
+        let count = |owner: Option<&CallerName>| counts.get(&owner).copied().unwrap_or(0);
+        let own = count(caller);
+        let at_own_bound = own >= limits::MCP_SESSIONS_OF_CALLER_MAX;
+        if !at_own_bound && known.len() < limits::MCP_SESSIONS_MAX {
+            return Room::There;
+        }
+        let may_go = |session: &Known| {
+            let owner = session.owner.as_ref();
+            session.requests == 0 && (owner == caller || !at_own_bound && count(owner) > own)
+        };
+        let leaves = known
+            .iter()
+            .filter(|(_, session)| may_go(session))
+            .min_by_key(|(_, session)| {
+                let most_first = std::cmp::Reverse(count(session.owner.as_ref()));
+                (most_first, session.listens, session.used)
+            });
+        match leaves {
+            Some((id, _)) => Room::By(Arc::clone(id)),
+            None => Room::None,
+        }
     }
 
     fn open(&self, id: &SessionId, is_request: bool) -> Open {
@@ -134,17 +189,26 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Failed> {
-        while self.is_full() {
-            let Some(id) = self.leaving() else {
-                let full = std::io::Error::other("every MCP session is in the middle of a request");
-                return Err(SessionError::Io(full).into());
-            };
-            tracing::debug!(session = %id, "an idle MCP session makes room");
-            self.close_session(&id).await?;
+        let caller = ASKS.try_with(|asks| asks.caller.clone()).ok();
+        loop {
+            match self.room_for(caller.as_ref()) {
+                Room::There => break,
+                Room::By(id) => {
+                    tracing::debug!(session = %id, "an idle MCP session makes room");
+                    self.close_session(&id).await?;
+                }
+                Room::None => {
+                    ASKS.try_with(|asks| asks.found_no_room.store(true, Ordering::Relaxed))
+                        .ok();
+                    let full =
+                        std::io::Error::other("every MCP session is in the middle of a request");
+                    return Err(SessionError::Io(full).into());
+                }
+            }
         }
         let (id, transport) = self.inner.create_session().await?;
         let fresh = Known {
-            owner: None,
+            owner: caller,
             used: Instant::now(),
             requests: 0,
             listens: 0,
@@ -158,8 +222,10 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Failed> {
-        if let Some(session) = self.known().get_mut(id) {
-            session.owner = caller_of(&message);
+        if let Some(session) = self.known().get_mut(id)
+            && let Some(caller) = caller_of(&message)
+        {
+            session.owner = Some(caller);
         }
         let _open = self.open(id, true);
         self.inner.initialize_session(id, message).await

@@ -24,6 +24,7 @@ mod mcp_sessions;
 mod mcp_time;
 mod openapi;
 mod scopes;
+mod seeing;
 mod socket;
 mod streams;
 mod ws;

@@ -12,6 +12,7 @@ use crate::feed::Feed;
 use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
+use crate::seal::Seal;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Records {
     pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) jobs: Arc<Jobs>,
+    pub(crate) seal: Seal,
 }
 
 impl Records {

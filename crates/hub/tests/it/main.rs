@@ -22,6 +22,7 @@ mod policy;
 mod process_limits;
 mod restart;
 mod stopping;
+mod strangers;
 mod supervising;
 mod turns;
 mod wedged;
