@@ -1,5 +1,6 @@
 //! Puts each app's command descriptions and bridge into the binary: as lists of `include_str!`, so that
 //! what is embedded is what lies in the folders. Tests and caches stay out.
+#![expect(clippy::disallowed_macros, reason = "cargo is spoken to on stdout")]
 
 use std::fmt::Write as _;
 use std::fs;

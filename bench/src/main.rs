@@ -7,6 +7,11 @@
 //!
 //! The floor ([`floor`]), the responder and the echo bridge ([`echo`]) are this same program in
 //! another role, each in a process of its own.
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "its tables are made of figures, and it talks to who runs it"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! Puts the built page of `dashboard/dist` into the binary: a list of `include_bytes!`, so that what is
 //! served is what lies in the folder. Needs no Node: the folder is committed.
+#![expect(clippy::disallowed_macros, reason = "cargo is spoken to on stdout")]
 
 use std::fmt::Write as _;
 use std::fs;

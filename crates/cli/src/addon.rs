@@ -83,7 +83,7 @@ pub(crate) fn chosen(
     }
     let listed: Vec<String> = found.iter().map(Candidate::told).collect();
     if session.ui.can_ask() {
-        session.ui.raw(&format!(
+        session.ui.text(&format!(
             "Blenders found:\n  {}\nUse all of them? [y/N] ",
             listed.join("\n  ")
         ));

@@ -2,11 +2,12 @@
 //!
 //! A verb returns an [`Answer`], so that none can forget `--json`.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 use wire::Problem;
 
+use crate::terminal::Out;
 use crate::ui::Ui;
 
 pub(crate) type Answered = Result<Box<dyn Answer>, Box<Problem>>;
@@ -19,7 +20,7 @@ pub(crate) trait Answer {
     ///
     /// # Errors
     /// When stdout is gone.
-    fn people(&self, out: &mut dyn Write) -> io::Result<()>;
+    fn people(&self, out: &mut dyn Out) -> io::Result<()>;
 
     /// For people, on stderr, after [`Answer::people`].
     fn remarks(&self, _ui: Ui) {}
@@ -43,23 +44,23 @@ impl Answer for Spoken {
         Value::Null
     }
 
-    fn people(&self, _out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, _out: &mut dyn Out) -> io::Result<()> {
         Ok(())
     }
 }
 
-impl<F: Fn(&mut dyn Write) -> io::Result<()> + 'static> Shown<F> {
+impl<F: Fn(&mut dyn Out) -> io::Result<()> + 'static> Shown<F> {
     pub(crate) fn boxed(document: Value, people: F) -> Box<dyn Answer> {
         Box::new(Self { document, people })
     }
 }
 
-impl<F: Fn(&mut dyn Write) -> io::Result<()>> Answer for Shown<F> {
+impl<F: Fn(&mut dyn Out) -> io::Result<()>> Answer for Shown<F> {
     fn json(&self) -> Value {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         (self.people)(out)
     }
 }

@@ -3,7 +3,7 @@
 //! A call of one instance is followed as it happens; one for all instances (`*`) and one that is not
 //! waited for are plain requests.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use clap::Args;
@@ -22,6 +22,7 @@ use crate::outcome;
 use crate::pretty::Pretty;
 use crate::problems;
 use crate::session::{Session, typed};
+use crate::terminal::{Out, one_line};
 use crate::ui::Ui;
 
 /// Every instance of the app.
@@ -165,7 +166,7 @@ impl Answer for JobEnded {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         outcome::write_value(out, &self.ended.call)
     }
 
@@ -193,7 +194,7 @@ pub(crate) fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String
                 .hint("Add --yes to agree, or run it on a terminal and be asked."),
         ));
     }
-    ui.raw(&format!("{} Go on? [y/N] ", problem.message));
+    ui.text(&format!("{} Go on? [y/N] ", one_line(&problem.message)));
     let mut line = String::new();
     io::stdin().read_line(&mut line).ok();
     if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
@@ -244,7 +245,7 @@ impl Answer for OneEnded {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         outcome::write_value(out, &self.ended.call)
     }
 
@@ -267,7 +268,7 @@ impl Answer for AllEnded {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         for call in &self.calls {
             let style = crate::ui::HEADING;
             writeln!(

@@ -24,6 +24,9 @@ const ROOM_BYTES_WANTED: u64 = 3_000_000_000;
 /// Under this much, in bytes, recovery copies and logs fail soon.
 const ROOM_BYTES_NEEDED: u64 = 200_000_000;
 
+/// What a hub without room goes on doing, and what to do.
+pub(crate) const DISK_FULL: &str = "no room is left on the disk of the home: calls go on, but nothing can be stored (jobs, blobs, tokens, recovery copies, the history); free some space";
+
 /// A port of this machine answers at once or not at all.
 const PORT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -228,6 +231,10 @@ fn hub(session: &Session) -> Vec<Finding> {
                 )
             };
             let mut findings = vec![version, token(&found.client)];
+            if health.disk_full {
+                let (says, fix) = DISK_FULL.split_once("; ").unwrap_or((DISK_FULL, ""));
+                findings.push(Finding::fail("disk", says, fix));
+            }
             findings.extend(
                 run.and_then(|run| run.bridge)
                     .map(|address| bridge_port(&address)),

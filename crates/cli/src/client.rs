@@ -44,6 +44,9 @@ pub(crate) struct Health {
     pub(crate) version: String,
     pub(crate) pid: u32,
     pub(crate) uptime_ms: u64,
+    /// A hub older than this says nothing of it.
+    #[serde(default)]
+    pub(crate) disk_full: bool,
 }
 
 /// How long a request may take; nothing: as long as the call.

@@ -9,6 +9,7 @@ use wire::Progress;
 
 use crate::follow::Watcher;
 use crate::live::{BAR_STEPS, Live, say_log, steps};
+use crate::terminal::set_message;
 use crate::ui::Ui;
 
 /// Workers with a line of their own; a terminal is not much higher.
@@ -84,7 +85,7 @@ impl Drawn {
         if let Some(fraction) = progress.fraction {
             self.whole.set_position(steps(fraction, BAR_STEPS));
         }
-        self.whole.set_message(progress.text.clone());
+        set_message(&self.whole, &progress.text);
         let Some(details) = &progress.details else {
             return;
         };
@@ -99,10 +100,10 @@ impl Drawn {
             }
             let part = worker["part"].as_f64().unwrap_or_default();
             self.workers[number].set_position(steps(part, BAR_STEPS));
-            self.workers[number].set_message(line_of(worker));
+            set_message(&self.workers[number], &line_of(worker));
         }
         if let Some(last) = details.get("last").and_then(Value::as_str) {
-            self.last.set_message(format!("  {last}"));
+            set_message(&self.last, &format!("  {last}"));
         }
     }
 }

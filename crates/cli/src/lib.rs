@@ -15,12 +15,14 @@
 //! | `ids` | short ids, and ids by their beginning |
 //! | `amount` | sizes and times as people write them |
 //! | `job_words` | the words that make a job of a call |
+//! | `terminal` | the one way to the terminal: nothing foreign steers it |
 //! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
 //! | `farm_live` | a render farm as it happens |
 //! | `demo` | the first run: a scene, a picture, a file |
+//! | `log` | the hub's log: one line for each event, files that only their owner reads |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
 use std::process::ExitCode;
@@ -46,6 +48,7 @@ mod job_words;
 mod keyvalue;
 mod launch;
 mod live;
+mod log;
 mod log_quota;
 mod mcp_clients;
 mod neighbours;
@@ -62,6 +65,7 @@ mod serve;
 mod session;
 mod sse;
 mod table;
+mod terminal;
 mod ui;
 mod watching;
 
@@ -76,6 +80,7 @@ use wire::problem::exit;
 /// Reads the words of this process, does what they say and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    terminal::tell_panics();
     // The hook has printed what broke and where.
     ExitCode::from(std::panic::catch_unwind(run).unwrap_or(exit::BUG))
 }
@@ -129,7 +134,6 @@ fn refuse_words(error: &clap::Error) -> u8 {
         Ui::json().show_problem(&problems::words(error));
         return exit::USAGE;
     }
-    // A closed pipe is no failure of ours, and there is nobody left to tell.
-    error.print().ok();
+    terminal::clap(error);
     if asked_for { 0 } else { exit::USAGE }
 }

@@ -2,7 +2,7 @@
 //!
 //! With `--json` nothing is printed of the output, since the document has it.
 
-use std::io;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use wire::{LogRecord, Progress};
 
 use crate::ago::short;
 use crate::follow::Watcher;
+use crate::terminal::{Out as _, Screen, Stream, one_line, set_message};
 use crate::ui::{FAINT, Ui};
 
 /// Steps of progress, in percent, that are told where no bar can be drawn.
@@ -29,8 +30,8 @@ pub(crate) const BAR_STEPS: u64 = 1000;
 
 pub(crate) struct Live {
     ui: Ui,
-    stdout: Stream,
-    stderr: Stream,
+    stdout: Printed,
+    stderr: Printed,
     bar: Option<ProgressBar>,
     told_percent: u64,
     /// Events were missed; the rest is printed from the outcome.
@@ -102,20 +103,26 @@ fn waiting_note(call: &CallView) -> Option<String> {
 }
 
 /// How much of a stream was printed.
-#[derive(Default)]
-struct Stream {
+struct Printed {
+    to: Screen,
     bytes: usize,
     open_line: bool,
 }
 
-impl Stream {
-    fn print(&mut self, out: &mut dyn io::Write, text: &str) {
+impl Printed {
+    fn new(stream: Stream) -> Self {
+        Self {
+            to: Screen::new(stream),
+            bytes: 0,
+            open_line: false,
+        }
+    }
+
+    fn print(&mut self, text: &str) {
         self.bytes += text.len();
         self.open_line = !text.ends_with('\n');
         // Who closed our output does not want to hear more; the call goes on.
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .ok();
+        self.to.data(text).and_then(|()| self.to.flush()).ok();
     }
 }
 
@@ -123,8 +130,8 @@ impl Live {
     pub(crate) fn new(ui: Ui) -> Self {
         Self {
             ui,
-            stdout: Stream::default(),
-            stderr: Stream::default(),
+            stdout: Printed::new(Stream::Out),
+            stderr: Printed::new(Stream::Err),
             bar: None,
             told_percent: 0,
             lagged: false,
@@ -151,7 +158,7 @@ impl Live {
             return;
         }
         if let Some(outcome) = &call.outcome {
-            let rest = |whole: &str, stream: &Stream| {
+            let rest = |whole: &str, stream: &Printed| {
                 whole.get(stream.bytes..).unwrap_or_default().to_owned()
             };
             let out = rest(&outcome.output.stdout, &self.stdout);
@@ -173,8 +180,8 @@ impl Live {
         }
         let (stdout, stderr, ui) = (&mut self.stdout, &mut self.stderr, self.ui);
         let mut write = || match stream {
-            "stdout" => stdout.print(&mut io::stdout().lock(), text),
-            "stderr" => stderr.print(&mut io::stderr().lock(), text),
+            "stdout" => stdout.print(text),
+            "stderr" => stderr.print(text),
             _ => say_log(ui, text),
         };
         match &self.bar {
@@ -188,7 +195,7 @@ impl Live {
         if let Some(fraction) = progress.fraction {
             bar.set_position(steps(fraction, BAR_STEPS));
         }
-        bar.set_message(progress.text.clone());
+        set_message(bar, &progress.text);
     }
 
     fn tell(&mut self, progress: &Progress) {
@@ -199,7 +206,7 @@ impl Live {
         if percent >= self.told_percent + TOLD_EVERY_PERCENT {
             self.told_percent = percent - percent % TOLD_EVERY_PERCENT;
             self.ui.say(
-                format_args!("{percent} %, {}", progress.text)
+                format_args!("{percent} %, {}", one_line(&progress.text))
                     .to_string()
                     .trim_end_matches([',', ' ']),
             );
@@ -268,7 +275,9 @@ pub(crate) fn say_log(ui: Ui, text: &str) {
         match read {
             Some(record) => ui.say(format_args!(
                 "{FAINT}{} {}{FAINT:#} {}",
-                record.level, record.source, record.text
+                record.level,
+                one_line(&record.source),
+                one_line(&record.text)
             )),
             None => ui.say(line),
         }

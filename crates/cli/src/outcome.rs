@@ -1,6 +1,6 @@
 //! How an ended call looks to people, and which exit code it has.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 use wire::call::CallView;
@@ -9,28 +9,29 @@ use wire::{Changes, Item, Problem, Status};
 
 use crate::ago::short_ms;
 use crate::pretty::Pretty;
+use crate::terminal::{Out, PLAIN, Style, one_line};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, Ui};
 
 /// How many names of each kind of change are told.
 const NAMES_TOLD_MAX: usize = 6;
 
 /// The value: a text as it is, other things as JSON, nothing for none.
-pub(crate) fn write_value(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
+pub(crate) fn write_value(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     match call.outcome.as_ref().map(|outcome| &outcome.value) {
         None | Some(Value::Null) => Ok(()),
-        Some(Value::String(text)) => writeln!(out, "{text}"),
+        Some(Value::String(text)) => out.data(&format!("{text}\n")),
         Some(other) => writeln!(out, "{}", Pretty(other)),
     }
 }
 
 /// What it printed, for calls that nobody followed.
-pub(crate) fn write_output(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
+pub(crate) fn write_output(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     let Some(outcome) = &call.outcome else {
         return Ok(());
     };
     for text in [&outcome.output.stdout, &outcome.output.stderr] {
         if !text.is_empty() {
-            writeln!(out, "{}", text.trim_end_matches('\n'))?;
+            out.data(&format!("{}\n", text.trim_end_matches('\n')))?;
         }
     }
     Ok(())
@@ -60,7 +61,7 @@ pub(crate) fn remark(ui: Ui, call: &CallView) {
 /// The problem, with the traceback before it when there is one.
 fn complain(ui: Ui, problem: &Problem) {
     if let Some(traceback) = problem.details.get("traceback").and_then(Value::as_str) {
-        ui.raw(&format!("{}\n", traceback.trim_end()));
+        ui.text(&format!("{}\n", traceback.trim_end()));
     }
     ui.complain(problem);
 }
@@ -92,10 +93,10 @@ fn names(items: &[Item]) -> String {
         }
         if item.kind != kind {
             kind = &item.kind;
-            told.push_str(kind);
+            told.push_str(&one_line(kind));
             told.push(' ');
         }
-        told.push_str(&item.name);
+        told.push_str(&one_line(&item.name));
     }
     if items.len() > NAMES_TOLD_MAX {
         told.push_str(&format!(" and {} more", items.len() - NAMES_TOLD_MAX));
@@ -116,12 +117,12 @@ pub(crate) fn status_words(call: &CallView) -> String {
     }
 }
 
-pub(crate) fn status_style(status: Status) -> anstyle::Style {
+pub(crate) fn status_style(status: Status) -> Style {
     match status {
         Status::Succeeded => GOOD,
         Status::Failed => BAD,
         Status::TimedOut | Status::Cancelled | Status::Interrupted => CAREFUL,
-        Status::Queued | Status::Running => anstyle::Style::new(),
+        Status::Queued | Status::Running => PLAIN,
     }
 }
 

@@ -9,12 +9,13 @@ use wire::{CommandSpec, Effect};
 
 use crate::ago::short;
 use crate::table::{Cell, Table};
+use crate::terminal::PLAIN;
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, NAME};
 
 pub(crate) fn effect_cell(effect: Effect) -> Cell {
     let style = match effect {
         Effect::Read => GOOD,
-        Effect::Write => anstyle::Style::new(),
+        Effect::Write => PLAIN,
         Effect::Destructive => BAD,
         Effect::Code => CAREFUL,
     };
@@ -230,7 +231,7 @@ mod tests {
         let spec = &CommandSpec::from_toml("object", NOUN).unwrap()[at];
         let mut bytes = Vec::new();
         write(&mut bytes, "blender", spec).unwrap();
-        anstream::adapter::strip_str(std::str::from_utf8(&bytes).unwrap()).to_string()
+        crate::terminal::plain(std::str::from_utf8(&bytes).unwrap()).to_string()
     }
 
     #[test]

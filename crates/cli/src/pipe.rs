@@ -25,6 +25,7 @@ use wire::{Code, Problem};
 use crate::answer::{Answered, Spoken};
 use crate::problems;
 use crate::session::Session;
+use crate::terminal;
 
 use memory::{Head, Memory};
 
@@ -253,8 +254,7 @@ fn write_line(stream: &mut TcpStream, line: &str) -> io::Result<()> {
 
 /// To the client; `false` when it no longer listens.
 fn say(line: &[u8]) -> bool {
-    let mut out = io::stdout().lock();
-    out.write_all(line).and_then(|()| out.flush()).is_ok()
+    terminal::protocol(line).is_ok()
 }
 
 /// Whether it may be otherwise in a moment.

@@ -4,6 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::Value;
 
+use crate::terminal::json_text;
+
 /// Longest list that stays on one line, in bytes.
 const LINE_BYTES_MAX: usize = 80;
 
@@ -28,7 +30,7 @@ fn write_value(f: &mut Formatter<'_>, value: &Value, depth: usize) -> fmt::Resul
         Value::Array(items) => {
             f.write_str("[")?;
             for (at, item) in items.iter().enumerate() {
-                write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+                write!(f, "{}{}", if at == 0 { "" } else { ", " }, plain(item))?;
             }
             f.write_str("]")
         }
@@ -36,13 +38,18 @@ fn write_value(f: &mut Formatter<'_>, value: &Value, depth: usize) -> fmt::Resul
             f.write_str("{")?;
             for (at, (key, member)) in members.iter().enumerate() {
                 next(f, at, depth + 1)?;
-                write!(f, "{}: ", Value::from(key.as_str()))?;
+                write!(f, "{}: ", plain(&Value::from(key.as_str())))?;
                 write_value(f, member, depth + 1)?;
             }
             close(f, depth, "}")
         }
-        plain => write!(f, "{plain}"),
+        other => f.write_str(&plain(other)),
     }
+}
+
+/// What may be shown on a terminal, and means the same.
+fn plain(value: &Value) -> String {
+    json_text(&value.to_string()).into_owned()
 }
 
 fn next(f: &mut Formatter<'_>, at: usize, depth: usize) -> fmt::Result {

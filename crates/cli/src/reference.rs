@@ -15,7 +15,12 @@ pub fn reference() -> String {
     let mut cli = Cli::command().term_width(COLUMNS);
     cli.build();
     let mut page = String::from(
-        "# The command line\n\nThe global options of `kapelle` work with every verb.\n",
+        "# The command line\n\nThe global options of `kapelle` work with every verb.\n\n\
+         Nothing foreign steers the terminal. Names, problems, what a call returned or printed, the log: wherever they are shown,\n\
+         control characters become visible (`␛`, `␇`, `�`), a lone carriage return ends the line, colours that are not Kapelle's\n\
+         own are left out, and so are characters that turn the direction of reading. A name is one line. `--json` escapes them\n\
+         instead (`\\u001b`, `\\u009b`, `\\u202e`), which means the same. Only where stdout or stderr is no terminal does what a call\n\
+         returned as text or printed stay as it is, byte for byte: it is data for the program behind the pipe.\n",
     );
     add(&mut page, &mut cli, 2);
     page

@@ -4,31 +4,24 @@
 //! is locked before anything in it is changed, both ports are open before `run/hub.json` names them, and
 //! the line that says "ready" comes last.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use apps::blender::Found;
 use hub::Hub;
 use hub::app::{App as _, Launch, LaunchRequest};
-use hub::home::{Home, write_private};
+use hub::home::Home;
 use serde_json::json;
 use store::Store;
 use tokio::net::TcpListener;
-use tracing_subscriber::filter::FilterExt as _;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 use wire::{Code, CommandSpec, Mode, Problem};
 
 use crate::commands::serve::Serve;
-use crate::log_quota::LogQuota;
 use crate::problems;
 use crate::session::Session;
 use crate::ui::Ui;
-
-/// Days of log that are kept: enough to look back over a week's work.
-const LOG_FILES_MAX: usize = 7;
+use crate::{log, terminal};
 
 /// Threads for the hub's tasks, at most: some ten thousand calls a second each.
 const WORKERS_MAX: usize = 4;
@@ -40,7 +33,10 @@ const WORKERS_MAX: usize = 4;
 pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> {
     let home = Home::open(session.home.path())?;
     let _lock = home.lock_hub()?;
-    let quota = write_logs(&home, session.ui);
+    let quota = log::write_logs(&home, session.ui);
+    for path in home.mended() {
+        tracing::warn!(path = %path.display(), "others could read it; it is private now");
+    }
     hub::descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
@@ -69,13 +65,15 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
     };
     // Bridges are told the address by the run file, so any port will do; they live on this machine.
     let bridges = bind_for_bridges(&home).await?;
-    let store = Store::open(&home)?;
+    let store = with_room(&home, || Store::open(&home))?;
     let hub = Hub::new(home.clone(), apps::all(), store.stores())?;
     if let Ok(kapelle) = std::env::current_exe() {
         hub.use_launcher(kapelle);
     }
     let mut signals = Signals::listen();
-    let ready = announce(&home, &http, &bridges)?;
+    let ready = with_room(&home, || {
+        announce(&home, &http, &bridges).map_err(|problem| *problem)
+    })?;
     let bridge_door = tokio::spawn({
         let hub = hub.clone();
         async move { hub.serve_bridges(bridges).await }
@@ -114,6 +112,20 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
     }
 }
 
+/// Does it, and once more with the room that was kept back, where the disk has none.
+fn with_room<T>(home: &Home, start: impl Fn() -> Result<T, Problem>) -> Result<T, Box<Problem>> {
+    match start() {
+        // SQLite calls it a fault of the disk when there is no room for its index.
+        Err(problem)
+            if [Code::DISK_FULL, Code::STORE_FAILED].contains(&problem.code)
+                && home.give_up_reserve() =>
+        {
+            Ok(start()?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// What `run/hub.json` and the line on stdout say.
 struct Ready {
     url: String,
@@ -142,7 +154,7 @@ fn announce(home: &Home, http: &TcpListener, bridges: &TcpListener) -> Result<Re
         "version": env!("CARGO_PKG_VERSION"),
     });
     let path = home.hub_file();
-    write_private(&path, run.to_string().as_bytes())
+    home.write_hub_file(run.to_string().as_bytes())
         .map_err(|error| problems::file(&path, "cannot be written", &error))?;
     Ok(ready)
 }
@@ -154,7 +166,7 @@ fn say_ready(ui: Ui, ready: &Ready) {
     } else {
         format!("hub ready at {} (token: {})", ready.url, ready.token_file)
     };
-    let mut out = io::stdout().lock();
+    let mut out = terminal::out();
     // Who started us may not want to hear it.
     writeln!(out, "{line}").and_then(|()| out.flush()).ok();
 }
@@ -178,40 +190,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
             "Choose another port; --listen 127.0.0.1:0 picks a free one.",
         )
     })
-}
-
-/// The log goes to a file per day, and to the terminal if there is one. `KAPELLE_LOG` filters it; nobody fills the file.
-fn write_logs(home: &Home, ui: Ui) -> LogQuota {
-    let quota = LogQuota::default();
-    let filter =
-        || EnvFilter::try_from_env("KAPELLE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let file = tracing_appender::rolling::Builder::new()
-        .rotation(tracing_appender::rolling::Rotation::DAILY)
-        .filename_prefix("kapelle")
-        .filename_suffix("log")
-        .max_log_files(LOG_FILES_MAX)
-        .build(home.join("logs"));
-    let file = match file {
-        Ok(file) => Some(
-            tracing_subscriber::fmt::layer()
-                .with_ansi(false)
-                .with_writer(std::sync::Mutex::new(file)),
-        ),
-        Err(error) => {
-            ui.warn(format_args!("no log is kept: {error}"));
-            None
-        }
-    };
-    let terminal = io::stderr().is_terminal().then(|| {
-        tracing_subscriber::fmt::layer()
-            .with_target(false)
-            .with_writer(io::stderr)
-    });
-    tracing_subscriber::registry()
-        .with(file.map(|layer| layer.with_filter(filter().and(quota.clone()))))
-        .with(terminal.map(|layer| layer.with_filter(filter())))
-        .init();
-    quota
 }
 
 /// Ctrl-C, or the system's wish that we end. Made before the hub says that it is ready: whoever reads

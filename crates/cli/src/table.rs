@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::terminal::{PLAIN, Style, one_line};
 use crate::ui::HEADING;
 
 const GAP: &str = "  ";
 
-/// A text and how it looks.
+/// A text and how it looks. It is one line: ends of lines and tabs of foreign texts would break the columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -19,7 +19,7 @@ pub(crate) struct Cell {
 impl Cell {
     pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
         Self {
-            text: one_line(text.into()),
+            text: one_line(&text.into()).into_owned(),
             style,
         }
     }
@@ -27,7 +27,7 @@ impl Cell {
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self::styled(text, Style::new())
+        Self::styled(text, PLAIN)
     }
 }
 
@@ -102,17 +102,6 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// A cell is one line: line ends and tabs of foreign texts would break the columns.
-fn one_line(text: String) -> String {
-    if text.contains(char::is_control) {
-        text.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect()
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +114,7 @@ mod tests {
         table.row(["longer".into(), "".into(), "c".into()]);
         let mut bytes = Vec::new();
         table.write(&mut bytes).unwrap();
-        let plain = anstream::adapter::strip_str(std::str::from_utf8(&bytes).unwrap()).to_string();
+        let plain = crate::terminal::plain(std::str::from_utf8(&bytes).unwrap()).to_string();
         assert_eq!(plain, "NAME    WHAT\n立方体  a b\ncube\nlonger  c\n");
     }
 }

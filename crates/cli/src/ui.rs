@@ -1,22 +1,19 @@
-//! The terminal: data on stdout, everything else on stderr, colour only where it can be seen.
+//! How a verb speaks: data on stdout, everything else on stderr, colour only where it can be seen.
+//!
+//! What a text may hold on its way out is the business of [`crate::terminal`].
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use wire::{Door, Problem};
 
 use crate::answer::Answer;
 use crate::args::{Color, Global};
 use crate::problems;
+use crate::terminal::{self, Stream, one_line};
 
-pub(crate) const HEADING: Style = Style::new().bold();
-pub(crate) const FAINT: Style = Style::new().dimmed();
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-pub(crate) const CAREFUL: Style = AnsiColor::Yellow.on_default();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+pub(crate) use crate::terminal::{BAD, CAREFUL, FAINT, GOOD, HEADING, NAME};
 
 /// How this process talks. Small, so that it travels by value.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +45,7 @@ impl Ui {
 
     /// Whether a person sits there who can be shown moving things and asked questions.
     pub(crate) fn is_attended(self) -> bool {
-        !self.quiet && io::stderr().is_terminal()
+        !self.quiet && Stream::Err.is_terminal()
     }
 
     pub(crate) fn can_ask(self) -> bool {
@@ -72,9 +69,9 @@ impl Ui {
         self.line(format_args!("{NAME}hint{NAME:#}: {text}"));
     }
 
-    /// Text of the app or of a question, as it is.
-    pub(crate) fn raw(self, text: &str) {
-        let mut err = anstream::stderr().lock();
+    /// Text of the app or of a question, without an end of line of ours.
+    pub(crate) fn text(self, text: &str) {
+        let mut err = terminal::err();
         err.write_all(text.as_bytes())
             .and_then(|()| err.flush())
             .ok();
@@ -86,12 +83,11 @@ impl Ui {
         if self.json {
             return match answer.json() {
                 Value::Null => Ok(()),
-                document => heard(print_document(&document)),
+                document => heard(terminal::document(&document)),
             };
         }
-        let mut out = anstream::stdout().lock();
+        let mut out = terminal::out();
         let written = heard(answer.people(&mut out).and_then(|()| out.flush()));
-        drop(out);
         answer.remarks(self);
         written
     }
@@ -99,7 +95,7 @@ impl Ui {
     pub(crate) fn show_problem(self, problem: &Problem) {
         if self.json {
             // Where stdout is gone the exit code is all that is left to tell it.
-            print_document(&problems::document(problem)).ok();
+            terminal::document(&problems::document(problem)).ok();
         } else {
             self.complain(problem);
         }
@@ -107,26 +103,19 @@ impl Ui {
 
     /// The problem in people's form, also under `--quiet`.
     pub(crate) fn complain(self, problem: &Problem) {
-        self.line(format_args!("{BAD}error{BAD:#}: {}", problem.message));
+        self.line(format_args!(
+            "{BAD}error{BAD:#}: {}",
+            one_line(&problem.message)
+        ));
         if let Some(hint) = problem.hint_at(Door::Terminal) {
-            self.hint(hint);
+            self.hint(one_line(&hint));
         }
     }
 
     fn line(self, text: impl Display) {
-        writeln!(anstream::stderr().lock(), "{text}").ok();
+        // In one piece, as others may write to it too.
+        self.text(&format!("{text}\n"));
     }
-}
-
-fn print_document(document: &Value) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if out.is_terminal() {
-        serde_json::to_writer_pretty(&mut out, document)?;
-    } else {
-        serde_json::to_writer(&mut out, document)?;
-    }
-    out.write_all(b"\n")?;
-    out.flush()
 }
 
 /// The reader of a pipe may leave when it has seen enough; that is no failure.

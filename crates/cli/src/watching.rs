@@ -4,10 +4,9 @@
 //! it is waited for, and the feed goes on from where it was: what was missed is told then, or, if it is
 //! not kept any more, what is known. How a line looks is [`lines`]'s business.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use wire::event::{Position, Resync, Told, Topic};
 use wire::{Code, Problem};
 
@@ -17,6 +16,7 @@ use crate::commands::watch::Watch;
 use crate::problems;
 use crate::session::{Session, typed};
 use crate::sse::{Events, SseEvent};
+use crate::terminal;
 use crate::ui::FAINT;
 
 mod lines;
@@ -139,9 +139,9 @@ impl Watching<'_> {
         }
         let written = if self.session.ui.json {
             self.lines.forget();
-            print_line(&document)
+            terminal::document_line(&document)
         } else {
-            self.lines.print(&mut anstream::stdout().lock())
+            self.lines.print(&mut terminal::out())
         };
         Ok(written)
     }
@@ -149,13 +149,6 @@ impl Watching<'_> {
     fn say(&self, text: impl std::fmt::Display) {
         self.session.ui.say(format_args!("{FAINT}{text}{FAINT:#}"));
     }
-}
-
-fn print_line(document: &Value) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, document)?;
-    out.write_all(b"\n")?;
-    out.flush()
 }
 
 /// Waits for a hub to be there again.

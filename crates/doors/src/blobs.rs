@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use hub::callers::{Caller, Scope};
-use hub::policy::require;
+use hub::policy::{Seen, may_see, require};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -69,7 +69,7 @@ pub(crate) async fn fetch(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    require(&caller, Scope::Read, || "read a blob".to_owned())?;
+    may_see(&caller, Seen::Blob)?;
     let name = door.hub.blob_name(&name)?;
     let path = door.hub.blobs().path(&name)?;
     let gone = |error: std::io::Error| {
@@ -119,7 +119,7 @@ pub(crate) async fn picture_of_call(
 ) -> Answer {
     let id = door.hub.call_id(&caller, &id).await?;
     let call = door.hub.find_call(&id).await?;
-    crate::calls::may_see(&caller, &call)?;
+    may_see(&caller, Seen::Call(&call))?;
     let path = door.hub.picture_of_call(&call)?;
     let unseen =
         |what: &str| Problem::new(Code::NOT_SUPPORTED, format!("{} {what}.", path.display()));

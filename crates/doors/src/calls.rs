@@ -10,9 +10,9 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use hub::Asked;
 use hub::call::Call;
-use hub::callers::{Caller, Scope};
+use hub::callers::Caller;
 use hub::journal::Wanted;
-use hub::policy::require;
+use hub::policy::{Seen, may_see};
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -97,7 +97,7 @@ pub(crate) async fn show(
     let query = query_of(query)?;
     let id = door.hub.call_id(&caller, &id).await?;
     let call = door.hub.find_call(&id).await?;
-    may_see(&caller, &call)?;
+    may_see(&caller, Seen::Call(&call))?;
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0)).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
     Ok(Json(door.hub.view_with_args_for(&caller, &call)).into_response())
@@ -121,7 +121,7 @@ pub(crate) async fn history(
     Extension(caller): Extension<Caller>,
     query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
-    require(&caller, Scope::Read, || "see the history".to_owned())?;
+    may_see(&caller, Seen::History)?;
     let query = query_of(query)?;
     let before = match &query.before {
         Some(before) => Some(door.hub.call_id(&caller, before).await?),
@@ -200,16 +200,6 @@ pub(crate) struct HistoryQuery {
     instance: Option<String>,
     status: Option<Status>,
     before: Option<String>,
-}
-
-/// One's own calls can always be seen; others' with the scope `read`.
-pub(crate) fn may_see(caller: &Caller, call: &Call) -> Result<(), Problem> {
-    if call.caller.id == caller.id {
-        return Ok(());
-    }
-    require(caller, Scope::Read, || {
-        "see somebody else's call".to_owned()
-    })
 }
 
 /// A JSON body, or what is wrong with it and where.

@@ -195,6 +195,7 @@ async fn health(State(door): State<Door>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "uptime_ms": uptime_ms,
+        "disk_full": door.hub.is_disk_full(),
     }))
 }
 

@@ -7,8 +7,8 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use hub::Hub;
 use hub::app::LaunchRequest;
-use hub::callers::{Caller, Scope};
-use hub::policy::require;
+use hub::callers::Caller;
+use hub::policy::{Seen, may_see};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::{AppId, CallRequest, Code, InstanceName, Problem};
@@ -99,16 +99,23 @@ pub(crate) struct FindQuery {
     limit: Option<usize>,
 }
 
-pub(crate) async fn list(State(door): State<Door>) -> Json<Value> {
-    let mut told = json!({ "instances": door.hub.instances() });
+pub(crate) async fn list(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+) -> Json<Value> {
+    let mut told = json!({ "instances": door.hub.instances_for(&caller) });
     if let Some(why) = door.hub.why_unconfined() {
         told["confinement"] = why.into();
     }
     Json(told)
 }
 
-pub(crate) async fn show(State(door): State<Door>, Path(name): Path<String>) -> Answer {
-    Ok(Json(door.hub.instance(&InstanceName::from(name))?).into_response())
+pub(crate) async fn show(
+    State(door): State<Door>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Answer {
+    Ok(Json(door.hub.instance_for(&caller, &InstanceName::from(name))?).into_response())
 }
 
 pub(crate) async fn start(
@@ -150,9 +157,7 @@ pub(crate) async fn state(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Answer {
-    require(&caller, Scope::Read, || {
-        "see the state of a program".to_owned()
-    })?;
+    may_see(&caller, Seen::State)?;
     let told = state_of(&door.hub, &InstanceName::from(name))?;
     Ok(Json(told).into_response())
 }
@@ -223,8 +228,6 @@ pub(crate) async fn recovery(
     State(door): State<Door>,
     Extension(caller): Extension<Caller>,
 ) -> Answer {
-    require(&caller, Scope::Read, || {
-        "see the recovery copies".to_owned()
-    })?;
+    may_see(&caller, Seen::Copies)?;
     Ok(Json(json!({ "copies": door.hub.recovery_copies() })).into_response())
 }

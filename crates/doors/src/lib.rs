@@ -147,11 +147,10 @@ pub mod limits {
     pub const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
     /// How long a WebSocket stays for the ends of its calls when the hub stops.
     pub const WS_STOP_WAIT: Duration = Duration::from_millis(1_500);
-    /// Sessions of the older MCP that one caller has at once; each costs some 60 kB, and most are never ended by their
-    /// client.
-    pub const MCP_SESSIONS_MAX: usize = 256;
-    /// Those of all callers.
-    pub const MCP_SESSIONS_ALL_MAX: usize = 1_024;
+    /// Sessions of the older MCP at once; each costs some 60 kB, and most are never ended by their client.
+    pub const MCP_SESSIONS_MAX: usize = 512;
+    /// Of these, those that one caller has begun: clients that never end one do not push out those of others.
+    pub const MCP_SESSIONS_OF_CALLER_MAX: usize = 256;
     /// How long an MCP session may be silent.
     pub const MCP_SESSION_IDLE_MAX: Duration = Duration::from_secs(300);
     /// Open pipes of `kapelle mcp`: one for each client that a person runs.

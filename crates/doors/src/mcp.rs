@@ -243,7 +243,16 @@ async fn pass(
         )));
     }
     let request = checked(request).await?;
-    let response = mcp.service(app).handle(request).await;
+    let answered = sessions::in_the_name_of(caller, mcp.service(app).handle(request)).await;
+    let Some(response) = answered else {
+        let problem = Problem::new(
+            Code::QUEUE_FULL,
+            "There is no room for another MCP session: those that could make room are in the middle of a request.",
+        );
+        return Err(Refused(problem.hint(
+            "End some of yours (DELETE /mcp with their ids), or ask again in a moment.",
+        )));
+    };
     Ok(response.map(Body::new).into_response())
 }
 

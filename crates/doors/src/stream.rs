@@ -14,11 +14,11 @@ use hub::callers::Caller;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::calls::may_see;
 use crate::follow::{Follower, News};
 use crate::http::Door;
 use crate::limits;
 use crate::problem::Answer;
+use hub::policy::{Seen, may_see};
 
 /// `GET /v1/calls/{id}/events`
 pub(crate) async fn follow(
@@ -30,7 +30,7 @@ pub(crate) async fn follow(
     follower.listen();
     let id = door.hub.call_id(&caller, &id).await?;
     let call = door.hub.find_call(&id).await?;
-    may_see(&caller, &call)?;
+    may_see(&caller, Seen::Call(&call))?;
     Ok(events(follower, &[call]))
 }
 

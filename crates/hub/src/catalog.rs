@@ -2,21 +2,22 @@
 //!
 //! In comes a command's name and its arguments; out comes the command with its arguments checked and
 //! defaulted, or a problem with the names that exist. Commands come from our apps at the start and
-//! from bridges that announce their own. Whether the caller may is [`crate::policy`]'s question.
+//! from bridges that announce their own ([`announced`]). Whether the caller may is [`crate::policy`]'s question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use serde_json::{Map, Value};
-use wire::{AppId, Code, CommandSpec, Problem, Runs};
+use wire::{AppId, Code, CommandSpec, InstanceName, Problem};
 
 use crate::app::App;
 use crate::find::{Found, Index};
-use crate::limits;
 use crate::secrets::Marked;
 
+mod announced;
 mod check;
 mod fit;
+mod schema;
 
 pub use check::{Form, Unfit};
 
@@ -36,6 +37,8 @@ pub struct AppEntry {
     pub announced: bool,
     pub app: Option<Arc<dyn App>>,
     commands: BTreeMap<String, Arc<Command>>,
+    /// What its instances describe differently; never filled for an app with a folder.
+    disputed: BTreeSet<String>,
     index: Index,
 }
 
@@ -62,12 +65,39 @@ impl AppEntry {
             .hint(near_or_all(name, &names, "The commands are"))
         })
     }
+
+    /// As [`Self::command`], where no instance is meant: what they describe differently nobody can check then.
+    ///
+    /// # Errors
+    /// `command_unknown`, `instance_ambiguous`.
+    pub fn agreed_command(&self, name: &str) -> Result<&Arc<Command>, Problem> {
+        let command = self.command(name)?;
+        if self.disputed.contains(name) {
+            return Err(Problem::new(
+                Code::INSTANCE_AMBIGUOUS,
+                format!(
+                    "The connected instances of {} describe `{name}` differently.",
+                    self.title
+                ),
+            )
+            .hint("Name one as `instance`: its own description counts."));
+        }
+        Ok(command)
+    }
 }
 
 /// All apps that this hub knows.
 #[derive(Default)]
 pub struct Catalog {
-    apps: RwLock<BTreeMap<AppId, Arc<AppEntry>>>,
+    apps: RwLock<BTreeMap<AppId, Known>>,
+}
+
+/// An app, and what its instances have announced each for itself.
+struct Known {
+    /// What is told of the app as a whole.
+    entry: Arc<AppEntry>,
+    /// Empty for an app with a folder: that alone says what its instances do.
+    by: BTreeMap<InstanceName, Arc<AppEntry>>,
 }
 
 impl Catalog {
@@ -77,14 +107,18 @@ impl Catalog {
         let catalog = Self::default();
         for app in apps {
             let (id, title, specs) = (app.id(), app.title().to_owned(), app.commands());
-            catalog.put(id, title, false, Some(app), specs)?;
+            let commands = compile(specs)?;
+            let entry = Arc::new(entry(id.clone(), title, Some(app), commands));
+            let by = BTreeMap::new();
+            catalog.write().insert(id, Known { entry, by });
         }
         Ok(catalog)
     }
 
     #[must_use]
     pub fn apps(&self) -> Vec<Arc<AppEntry>> {
-        self.read().values().cloned().collect()
+        let apps = self.read();
+        apps.values().map(|app| Arc::clone(&app.entry)).collect()
     }
 
     /// An app by its name, in whatever case it is typed.
@@ -93,100 +127,76 @@ impl Catalog {
     /// `app_unknown`, with the apps that are known.
     pub fn app(&self, id: &AppId) -> Result<Arc<AppEntry>, Problem> {
         let apps = self.read();
-        let same = || {
-            let mut like = apps
-                .iter()
-                .filter(|(known, _)| known.as_str().eq_ignore_ascii_case(id.as_str()));
-            like.next().map(|(_, entry)| entry)
-        };
-        apps.get(id).or_else(same).cloned().ok_or_else(|| {
-            let names: Vec<&str> = apps.keys().map(AppId::as_str).collect();
-            Problem::new(Code::APP_UNKNOWN, format!("There is no app `{id}`.")).hint(near_or_all(
-                id.as_str(),
-                &names,
-                "The apps are",
-            ))
-        })
+        known(&apps, id)
+            .map(|app| Arc::clone(&app.entry))
+            .ok_or_else(|| {
+                let names: Vec<&str> = apps.keys().map(AppId::as_str).collect();
+                Problem::new(Code::APP_UNKNOWN, format!("There is no app `{id}`."))
+                    .hint(near_or_all(id.as_str(), &names, "The apps are"))
+            })
     }
 
-    /// Takes the commands that a bridge announces, for an app that has no folder here.
+    /// The app as that instance describes it.
     ///
     /// # Errors
-    /// `arguments_invalid` when a description cannot be used.
-    pub fn announce(&self, id: &AppId, specs: Vec<CommandSpec>) -> Result<(), Problem> {
-        if self.read().get(id).is_some_and(|entry| !entry.announced) {
-            return Ok(());
+    /// `app_unknown`.
+    pub fn app_of(&self, id: &AppId, instance: &InstanceName) -> Result<Arc<AppEntry>, Problem> {
+        let own = |app: &Known| app.by.get(instance).cloned();
+        match known(&self.read(), id).and_then(own) {
+            Some(own) => Ok(own),
+            None => self.app(id),
         }
-        if !wire::id::is_plain_name(id.as_str()) || specs.len() > limits::ANNOUNCED_COMMANDS_MAX {
-            return Err(Problem::new(
-                Code::ARGUMENTS_INVALID,
-                format!("The bridge announced an app `{id}` with an invalid name or too many commands."),
-            )
-            .hint(format!(
-                "An app's name consists of letters, digits, `-`, `_` and `.`; it can announce up to {} commands.",
-                limits::ANNOUNCED_COMMANDS_MAX
-            )));
-        }
-        if let Some(spec) = specs.iter().find(|spec| spec.runs == Runs::Hub) {
-            return Err(Problem::new(
-                Code::ARGUMENTS_INVALID,
-                format!(
-                    "The bridge announced `{}` as a command that the hub runs.",
-                    spec.name
-                ),
-            )
-            .hint("A bridge can only announce commands that its own program runs."));
-        }
-        if specs.is_empty() && self.read().contains_key(id) {
-            return Ok(());
-        }
-        self.put(id.clone(), id.to_string(), true, None, specs)
     }
 
-    fn put(
-        &self,
-        id: AppId,
-        title: String,
-        announced: bool,
-        app: Option<Arc<dyn App>>,
-        specs: Vec<CommandSpec>,
-    ) -> Result<(), Problem> {
-        let index = Index::new(&id, specs.iter());
-        let mut commands = BTreeMap::new();
-        for spec in specs {
-            let form = Form::new(spec.args.clone()).map_err(|error| {
-                Problem::new(
-                    Code::ARGUMENTS_INVALID,
-                    format!(
-                        "The argument schema of `{}` cannot be used: {error}.",
-                        spec.name
-                    ),
-                )
-            })?;
-            let marked = Arc::new(Marked::of(&spec.args));
-            let command = Command { spec, marked, form };
-            commands.insert(command.spec.name.clone(), Arc::new(command));
-        }
-        let entry = AppEntry {
-            id: id.clone(),
-            title,
-            announced,
-            app,
-            commands,
-            index,
-        };
-        self.apps
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(id, Arc::new(entry));
-        Ok(())
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<AppId, Arc<AppEntry>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<AppId, Known>> {
         self.apps
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<AppId, Known>> {
+        self.apps
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// An app by its name, exactly so or else in another case.
+fn known<'a>(apps: &'a BTreeMap<AppId, Known>, id: &AppId) -> Option<&'a Known> {
+    let like = || {
+        let same = |name: &AppId| name.as_str().eq_ignore_ascii_case(id.as_str());
+        apps.iter().find(|(name, _)| same(name)).map(|(_, app)| app)
+    };
+    apps.get(id).or_else(like)
+}
+
+fn entry(
+    id: AppId,
+    title: String,
+    app: Option<Arc<dyn App>>,
+    commands: BTreeMap<String, Arc<Command>>,
+) -> AppEntry {
+    AppEntry {
+        index: Index::new(&id, commands.values().map(|command| &command.spec)),
+        id,
+        title,
+        announced: app.is_none(),
+        app,
+        commands,
+        disputed: BTreeSet::new(),
+    }
+}
+
+fn compile(specs: Vec<CommandSpec>) -> Result<BTreeMap<String, Arc<Command>>, Problem> {
+    let compiled = specs.into_iter().map(|spec| {
+        let command = Command {
+            form: Form::new(spec.args.clone()).map_err(|why| schema::cannot(&spec, &why))?,
+            marked: Arc::new(Marked::of(&spec.args)),
+            spec,
+        };
+        Ok((command.spec.name.clone(), Arc::new(command)))
+    });
+    compiled.collect()
 }
 
 impl Command {

@@ -200,8 +200,24 @@ fn check(hub: &Hub, caller: &Caller, request: CallRequest) -> Result<CheckedCall
             ".",
         ]));
     }
-    let app = hub.catalog.app(&request.app)?;
-    let command = Arc::clone(app.command(&request.command)?);
+    let named = request
+        .instance
+        .as_ref()
+        .filter(|name| !is_all(Some(*name)));
+    let (app, command) = match named {
+        Some(name) => {
+            let exact = hub.roster.named(name).map(|known| known.name.clone());
+            let name = exact.unwrap_or_else(|_| name.clone());
+            let app = hub.catalog.app_of(&request.app, &name)?;
+            let command = Arc::clone(app.command(&request.command)?);
+            (app, command)
+        }
+        None => {
+            let app = hub.catalog.app(&request.app)?;
+            let command = Arc::clone(app.agreed_command(&request.command)?);
+            (app, command)
+        }
+    };
     let args = command.check(request.args)?;
     let timeout = timeout_of(&command, request.timeout_ms)?;
     let subject = subject::of(&hub.masking, &command.spec, &command.marked, &args);
@@ -373,6 +389,19 @@ fn take_ticket(
     instance: &Instance,
     to_all: bool,
 ) -> Result<Arc<Call>, Problem> {
+    let own = hub.catalog.app_of(&call.app.id, &instance.name)?;
+    let own = own.command(&call.command.spec.name)?;
+    if !own.is_same_as(&call.command) {
+        // Another bridge has come between the check and here.
+        return Err(Problem::new(
+            Code::INSTANCE_AMBIGUOUS,
+            format!(
+                "`{}` describes `{}` otherwise by now.",
+                instance.name, call.command.spec.name
+            ),
+        )
+        .hint("Ask again."));
+    }
     let ticket = Call::new(CallParts {
         correlation_id: call.correlation_id.clone(),
         parent_id: call.parent_id.clone(),

@@ -7,28 +7,37 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use wire::{Code, Problem};
 
 use crate::limits;
 
+#[cfg(unix)]
+mod modes;
+mod reserve;
+
 /// Paths of one home folder, `KAPELLE_HOME`.
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    mended: Arc<[PathBuf]>,
 }
 
 impl Home {
-    /// Opens the folder, made with mode 0700 when it is not there.
+    /// Opens the folder, made with mode 0700 when it is not there. What others could read is made private again.
     ///
     /// # Errors
-    /// `home_unsafe` when it cannot be made, is no folder, or others can write in it.
+    /// `home_unsafe` when it cannot be made, is no folder, or others could have changed what is in it.
     pub fn open(root: &Path) -> Result<Self, Problem> {
         make_private_dir(root).map_err(|error| cannot(root, "be made", &error))?;
         let root = fs::canonicalize(root).map_err(|error| cannot(root, "be found", &error))?;
-        refuse_others(&root, 0o022, "chmod 700")?;
-        let home = Self { root };
+        let mended = make_private(&root)?;
+        let home = Self {
+            root,
+            mended: mended.into(),
+        };
         for part in ["run", "run/instances", "tokens", "logs", "blobs"] {
             let path = home.root.join(part);
             make_private_dir(&path).map_err(|error| cannot(&path, "be made", &error))?;
@@ -44,6 +53,12 @@ impl Home {
         let path = self.join(part);
         make_private_dir(&path).map_err(|error| cannot(&path, "be made", &error))?;
         Ok(path)
+    }
+
+    /// What others could read when it was opened, and cannot any more.
+    #[must_use]
+    pub fn mended(&self) -> &[PathBuf] {
+        &self.mended
     }
 
     #[must_use]
@@ -195,6 +210,15 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(unix)]
+use modes::make_private;
+
+/// The user's profile folder is private by its access list on Windows.
+#[cfg(not(unix))]
+fn make_private(_root: &Path) -> Result<Vec<PathBuf>, Problem> {
+    Ok(Vec::new())
 }
 
 fn make_private_dir(path: &Path) -> io::Result<()> {

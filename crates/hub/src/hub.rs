@@ -32,7 +32,9 @@ use crate::lane::Records;
 use crate::limits;
 use crate::pictures::Pictures;
 use crate::policy::Policy;
+use crate::room::Room;
 use crate::roster::Roster;
+use crate::seal::Seal;
 use crate::secrets::Masking;
 use crate::sessions::Sessions;
 use crate::snapshot;
@@ -72,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) pictures: Pictures,
     pub(crate) masking: Arc<Masking>,
     pub(crate) stores: Stores,
+    pub(crate) room: Room,
     pub(crate) stopping: CancellationToken,
     /// The end of all links, after the last word on them.
     pub(crate) closing: CancellationToken,
@@ -127,12 +130,14 @@ impl Hub {
                 feed: Arc::clone(&feed),
                 jobs: Arc::new(jobs),
                 waiting: Allowances::new(limits::WAITING_BYTES_MAX, limits::WAITING_ALL_BYTES_MAX),
+                seal: Seal::open(&home)?,
             },
             feed,
             blobs,
             pictures: Pictures::default(),
             masking,
             stores,
+            room: Room::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             joined: Notify::new(),
@@ -145,6 +150,7 @@ impl Hub {
         tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_times(Arc::downgrade(&hub.0)));
+        tokio::spawn(Room::keep_looking(Arc::downgrade(&hub.0)));
         Ok(hub)
     }
 

@@ -3,6 +3,14 @@
 
 use std::time::Duration;
 
+/// Files of one folder of the home whose modes are looked at when a hub starts: more are no work of ours.
+pub const HOME_FILES_LOOKED_AT_MAX: usize = 10_000;
+/// Room that is kept back on the disk of the home, in bytes: what a start writes, some times over.
+pub const RESERVE_BYTES: usize = 256 * 1024;
+/// Under this much room, in bytes, the disk counts as full: the next write of any size fails.
+pub const ROOM_BYTES_MIN: u64 = 512 * 1024;
+/// How often the room is looked at; it is for people to be told.
+pub const ROOM_LOOK: Duration = Duration::from_secs(5);
 /// Calls of one caller that wait in one lane: beyond it that caller is told at once instead of waiting for hours.
 pub const LANE_WAITING_MAX: usize = 1_000;
 /// Calls of all callers that wait in one lane: several busy callers have room beside each other.
@@ -70,8 +78,17 @@ pub const WORD_BYTES_MAX: usize = 256;
 pub const PATH_BYTES_MAX: usize = 4_096;
 /// Instances known at once, connected or not: memory and a readable list.
 pub const INSTANCES_MAX: usize = 256;
+/// A text by which a bridge says who it is (its version, its file, its session), in bytes: a path may be as long.
+pub const ANNOUNCED_TEXT_BYTES_MAX: usize = 4_096;
 /// Commands that a bridge may announce.
 pub const ANNOUNCED_COMMANDS_MAX: usize = 2_000;
+/// A compiled pattern of an argument schema, in bytes: some thousand letters of it; the sum counts, as a bridge may
+/// announce one for each argument.
+pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Places of one argument schema when all references are followed: the largest of ours has a few hundred.
+pub const SCHEMA_PLACES_MAX: usize = 20_000;
+/// Letters of a stranger's text that are quoted in a problem: enough to know it again.
+pub const QUOTED_CHARS_MAX: usize = 300;
 /// Ended calls that the journal in memory keeps.
 pub const JOURNAL_CALLS_MAX: usize = 10_000;
 /// Bytes of outcomes that the journal in memory keeps; the oldest values go first.

@@ -16,17 +16,18 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Instant;
 use wire::frame::{Decoder, Frame, FrameError};
-use wire::link::{FromBridge, FromHub};
+use wire::link::{CancelReason, FromBridge, FromHub};
 use wire::{Code, Outcome, Problem, Progress, Status};
 
 use crate::aside::aside;
-use crate::driver::DriverEvent;
+use crate::driver::{Driver as _, DriverEvent};
 use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
 use crate::roster::Instance;
 use crate::strangers::Stranger;
 
+mod claims;
 mod direct;
 mod handshake;
 mod incoming;
@@ -78,10 +79,10 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     };
     reader.buffer.resize(READ_BYTES, 0);
     let mut announcement = greeted.announcement;
-    let joined = match greeted.confined {
+    let joined = claims::bounded(&announcement).and_then(|()| match greeted.confined {
         Some(instance) => Ok(instance),
         None => hub.roster.join(&hub, &announcement),
-    };
+    });
     let instance = match joined {
         Ok(instance) => instance,
         Err(problem) => {
@@ -101,10 +102,14 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     let complete = announcement.calls.complete;
     // What another session of the same process has heard, this one cannot know.
     announcement.calls.complete &= instance.is_of_session(&announcement.session);
+    let withdrawn = claims::believe(&hub, &instance, &mut announcement).await;
     let epoch = instance.lane.up(
         Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
         &announcement.calls,
     );
+    for id in &withdrawn {
+        outbox.cancel(id, CancelReason::Cancelled);
+    }
     instance.connected(&announcement, &hub);
     hub.records.jobs.bridge_is_back(&announcement, complete);
     hub.joined.notify_waiters();
@@ -258,6 +263,17 @@ fn take(
     outbox: &Outbox,
     message: FromBridge,
 ) -> Result<(), Problem> {
+    match &message {
+        FromBridge::Started { id }
+        | FromBridge::Progress { id, .. }
+        | FromBridge::Output { id, .. }
+        | FromBridge::Outcome { id, .. } => claims::is_id(id)?,
+        FromBridge::Beat(beat) => {
+            let running = beat.running.iter();
+            running.map(|call| &call.id).try_for_each(claims::is_id)?;
+        }
+        _ => {}
+    }
     let event = match message {
         FromBridge::Started { id } => DriverEvent::Started(id),
         FromBridge::Progress {
@@ -297,7 +313,9 @@ fn take(
             DriverEvent::Beat(beat)
         }
         FromBridge::State { state, changes } => {
-            instance.set_state(&state, changes, hub);
+            if instance.lane.is_current(epoch) {
+                instance.set_state(&state, changes, hub);
+            }
             DriverEvent::State(state)
         }
         FromBridge::Bye { reason } => {

@@ -16,7 +16,7 @@ use crate::callers::{Caller, Scope};
 use crate::hub::{Hub, Inner};
 use crate::journal::Wanted;
 use crate::limits;
-use crate::policy;
+use crate::policy::{self, Seen};
 
 /// A part of the history.
 pub struct Remembered {
@@ -91,6 +91,10 @@ impl Hub {
         let mut view = self.view(call);
         if call.caller.id != caller.id {
             self.0.masking.view(&mut view);
+        }
+        if policy::may_see(caller, Seen::Status).is_err() {
+            // Whose call runs before one's own is not one's own.
+            view.behind = None;
         }
         view
     }

@@ -27,7 +27,7 @@ use crate::call::{Call, rfc3339};
 use crate::callers::Caller;
 use crate::desk::{self, Asked};
 use crate::hub::Inner as Hub;
-use crate::limits;
+use crate::{limits, seal};
 
 /// The command that an app has when it can be looked at: its value has an `image` with a `$blob`.
 const COMMAND: &str = "viewport.screenshot";
@@ -75,7 +75,7 @@ pub(crate) async fn look(
     name: &InstanceName,
 ) -> Result<Option<Picture>, Problem> {
     let instance = hub.roster.named(name)?;
-    let app = hub.catalog.app(&instance.app)?;
+    let app = hub.catalog.app_of(&instance.app, name)?;
     let Ok(command) = app.command(COMMAND) else {
         return Err(Problem::new(
             Code::NOT_SUPPORTED,
@@ -132,14 +132,15 @@ pub(crate) fn is_look(call: &Call) -> bool {
     call.correlation_id.as_deref() == Some(MARK) && call.command == COMMAND
 }
 
-/// What its bridge keeps for the next hub, of a look.
-pub(crate) fn mark_of(call: &Call) -> Option<String> {
-    is_look(call).then(|| MARK.to_owned())
+/// What its bridge keeps for the next hub, of a look; nothing of other calls.
+pub(crate) fn note_of(call: &Call) -> &'static str {
+    if is_look(call) { MARK } else { "" }
 }
 
 /// The correlation id of a call that a bridge has kept for this hub, when it is a look.
 pub(crate) fn correlation_of(known: &KnownCall) -> Option<String> {
-    let is_look = known.mark.as_deref() == Some(MARK) && known.command == COMMAND;
+    let is_noted = known.mark.as_deref().map(seal::note) == Some(MARK);
+    let is_look = is_noted && known.command == COMMAND;
     is_look.then(|| MARK.to_owned())
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use wire::{CallerId, Code, Effect, Problem};
 use wire::{Opt, Step};
 
+use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::desk::{AllowedCall, CheckedCall};
 use crate::home::random_hex;
@@ -45,6 +46,49 @@ impl Default for Policy {
             open: Mutex::default(),
         }
     }
+}
+
+/// What somebody wants to see that may be of others.
+#[derive(Clone, Copy)]
+pub enum Seen<'a> {
+    /// A call: how it stands, its arguments, its output, its outcome.
+    Call(&'a Call),
+    /// A job of that caller.
+    Job(&'a CallerId),
+    /// A batch of that caller.
+    Batch(&'a CallerId),
+    /// What everybody has asked for, jobs included.
+    History,
+    /// What the instances are doing, and for whom.
+    Status,
+    /// What a program says of itself, its picture included.
+    State,
+    /// Stored bytes.
+    Blob,
+    /// What was saved of programs that crashed.
+    Copies,
+}
+
+/// The one rule of what callers see of each other: with the scope `read` all of it (secrets are masked where calls
+/// are shown), without it what one asked for oneself, and what can be asked: apps, commands, and the names of
+/// instances and whether they are free.
+///
+/// # Errors
+/// `forbidden`.
+pub fn may_see(caller: &Caller, what: Seen<'_>) -> Result<(), Problem> {
+    let words = match what {
+        Seen::Call(call) if call.caller.id == caller.id => return Ok(()),
+        Seen::Job(owner) | Seen::Batch(owner) if *owner == caller.id => return Ok(()),
+        Seen::Call(_) => "see somebody else's call",
+        Seen::Job(_) => "see somebody else's job",
+        Seen::Batch(_) => "see somebody else's batch",
+        Seen::History => "see what others asked for",
+        Seen::Status => "see what the instances are doing",
+        Seen::State => "see what a program has",
+        Seen::Blob => "read a blob",
+        Seen::Copies => "see the recovery copies",
+    };
+    require(caller, Scope::Read, || words.to_owned())
 }
 
 impl Policy {

@@ -110,8 +110,10 @@ impl Roster {
 
     /// The instance of a bridge that has proved itself: an old one that is back, or a new one.
     pub(crate) fn join(&self, hub: &Hub, said: &Announcement) -> Result<Arc<Instance>, Problem> {
-        hub.catalog.announce(&said.app, said.commands.clone())?;
-        let app = hub.catalog.app(&said.app)?.id.clone();
+        let announced = hub
+            .catalog
+            .check_announced(&said.app, said.commands.clone())?;
+        let app = said.app.clone();
         let mut instances = self.lock();
         // The mark is inherited by every process that the launched one starts: only the first that
         // shows it is meant, or the same process with a bridge that was loaded anew.
@@ -129,9 +131,11 @@ impl Roster {
             .filter(|instance| instance.app == app)
             .cloned();
         if let Some(instance) = old {
+            hub.catalog.announce(&app, &instance.name, announced);
             return Ok(instance);
         }
         let name = free_name(&mut instances, &app, said.name.as_ref())?;
+        hub.catalog.announce(&app, &name, announced);
         let instance = Instance::new(&app, &name, said.mode, None, false, &hub.records);
         instances.insert(name, Arc::clone(&instance));
         Ok(instance)
@@ -164,13 +168,14 @@ impl Roster {
     }
 
     /// Forgets this instance; another one that has its name by now stays.
-    pub(crate) fn forget(&self, instance: &Arc<Instance>) {
+    pub(crate) fn forget(&self, hub: &Hub, instance: &Arc<Instance>) {
         let mut instances = self.lock();
         if instances
             .get(&instance.name)
             .is_some_and(|known| Arc::ptr_eq(known, instance))
         {
             instances.remove(&instance.name);
+            hub.catalog.leave(&instance.app, &instance.name);
         }
     }
 
@@ -192,7 +197,7 @@ impl Roster {
                 format!("`{}` has left: {reason}.", instance.name),
             );
             instance.lane.gone(&why, false);
-            self.forget(instance);
+            self.forget(hub, instance);
             instance.tell_if_changed(hub);
             return;
         }

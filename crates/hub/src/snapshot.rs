@@ -10,12 +10,12 @@ use wire::event::Why;
 use wire::{CallId, Code, Problem, Resync, Status, Topic};
 
 use crate::call::Call;
-use crate::callers::{Caller, Scope};
+use crate::callers::Caller;
 use crate::feed::Subscription;
 use crate::hub::Hub;
 use crate::journal::Wanted;
 use crate::limits;
-use crate::policy::require;
+use crate::policy::{Seen, may_see};
 
 /// The same rules as for asking: instances are seen by everybody, one's own calls too, all else by `read`.
 pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(), Problem> {
@@ -31,22 +31,10 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
         .hint("The topics are calls, instances, state, jobs and call:<id>."));
     }
     topics.iter().try_for_each(|topic| match topic {
-        Topic::Instances => Ok(()),
-        Topic::Calls => require(caller, Scope::Read, || {
-            "hear of everybody's calls".to_owned()
-        }),
-        Topic::Jobs => require(caller, Scope::Read, || {
-            "hear of everybody's jobs".to_owned()
-        }),
-        Topic::State => require(caller, Scope::Read, || {
-            "hear of the state of a program".to_owned()
-        }),
-        Topic::Call(id) => match hub.call(id)? {
-            own if own.caller.id == caller.id => Ok(()),
-            _ => require(caller, Scope::Read, || {
-                "hear of somebody else's call".to_owned()
-            }),
-        },
+        Topic::Instances => may_see(caller, Seen::Status),
+        Topic::Calls | Topic::Jobs => may_see(caller, Seen::History),
+        Topic::State => may_see(caller, Seen::State),
+        Topic::Call(id) => may_see(caller, Seen::Call(&*hub.call(id)?)),
     })
 }
 

@@ -133,7 +133,7 @@ impl Supervisor {
             Ok(child) => child,
             Err(problem) => {
                 self.disown(hub, &instance.name, &ours);
-                hub.roster.forget(&instance);
+                hub.roster.forget(hub, &instance);
                 return Err(problem);
             }
         };
@@ -147,7 +147,7 @@ impl Supervisor {
             Ok(view) => Ok((view, true)),
             Err(problem) => {
                 stop::end(hub, &instance, true).await;
-                hub.roster.forget(&instance);
+                hub.roster.forget(hub, &instance);
                 Err(problem)
             }
         }
@@ -194,7 +194,7 @@ impl Supervisor {
                 if usable {
                     return Ok(Place::Taken(instance));
                 }
-                hub.roster.forget(&instance);
+                hub.roster.forget(hub, &instance);
             }
         }
         let instance = hub.roster.reserve(

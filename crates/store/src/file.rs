@@ -28,7 +28,7 @@ pub(crate) fn open(path: &Path, form: &Form) -> Result<Connection, Problem> {
     make_private(path)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = check(path, &connection, form)?;
-    prepare(&connection).map_err(|error| failed(path, &error))?;
+    prepare(&connection, version).map_err(|error| failed(path, &error))?;
     bring_up(&connection, form, version).map_err(|error| failed(path, &error))?;
     Ok(connection)
 }
@@ -107,9 +107,12 @@ fn check(path: &Path, connection: &Connection, form: &Form) -> Result<usize, Pro
     Ok(known)
 }
 
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    // Before the first table: a purge gives its room back to the disk.
-    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+fn prepare(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    if version == 0 {
+        // Before the first table: a purge gives its room back to the disk. Later it would write, and a file is opened
+        // where there is no room as well.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         tracing::warn!(

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use hub::journal::Wanted;
 use hub::store::{CallRecord, HistoryStore, Like, Purged, Reading};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::{CallId, Durability, Problem};
@@ -196,13 +196,17 @@ fn time_of(ms: i64) -> OffsetDateTime {
 
 /// The number of a name in the table of facts; that one when it has none yet.
 fn fact(connection: &Connection, name: &str, or: i64) -> rusqlite::Result<i64> {
-    connection.execute(
-        "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        params![name, or],
-    )?;
-    connection.query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
-        row.get(0)
-    })
+    // A look first: an insert that changes nothing is a write all the same, and fails where there is no room.
+    let known = connection
+        .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    connection.execute("INSERT INTO facts VALUES (?1, ?2)", params![name, or])?;
+    Ok(or)
 }
 
 #[cfg(test)]

@@ -265,6 +265,10 @@ args.code = { type = "string", required = true, doc = "The code." }
 ///
 /// # Panics
 /// When the hub that launched it cannot be reached.
+#[expect(
+    clippy::disallowed_macros,
+    reason = "what a program prints when it fails"
+)]
 pub fn program_if_asked() {
     let Ok(behaviour) = std::env::var(BEHAVIOUR) else {
         return;

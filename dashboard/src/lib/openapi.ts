@@ -19,6 +19,33 @@ export interface components {
             connected: boolean;
             state: Record<string, unknown>;
         };
+        /** @description Members of the state, as the app has them. */
+        PartOfState: Record<string, unknown>;
+        Envelope: {
+            /** @enum {unknown} */
+            type: "init" | "execute" | "query" | "terminate" | "heartbeat";
+            payload?: Record<string, unknown>;
+            metadata?: {
+                timestamp?: number | string;
+                source?: string;
+                correlationId?: string;
+                /** @description An instance or an app. */
+                target?: string;
+            };
+        };
+        EnvelopeAnswer: {
+            /** @enum {unknown} */
+            type: "result" | "state_update" | "error" | "heartbeat";
+            payload: Record<string, unknown>;
+            metadata: {
+                /** @description Milliseconds since 1970. */
+                timestamp?: number;
+                source?: string;
+                correlationId?: string;
+                /** @description An instance or an app. */
+                target?: string;
+            };
+        };
         Copy: {
             instance?: string;
             path?: string;
@@ -128,6 +155,10 @@ export interface components {
             rss_mb?: number;
             limits?: components["schemas"]["Limits"];
             reserved_for?: string;
+            /** @description Whether the system keeps its process to the folders that are allowed. */
+            confined: boolean;
+            /** @description Why it is not confined. */
+            confinement: string | null;
             notice?: string;
         };
         Limits: {
@@ -139,6 +170,8 @@ export interface components {
         Mode: "background" | "gui" | "module";
         Instances: {
             instances: components["schemas"]["Instance"][];
+            /** @description Why this hub can confine nothing, if it cannot. */
+            confinement?: string;
         };
         Launch: {
             app: string;
@@ -156,6 +189,18 @@ export interface components {
             labels?: string[];
             threads?: number | null;
             scripts?: boolean;
+            /** @description Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be. */
+            confined?: boolean | null;
+            /** @description Where its window opens; needs `admin`. Without it on the hub's own display. */
+            display?: components["schemas"]["Display"] | null;
+            /** @description The work that it is started for, as a plain name: it gets no call that does not name it. */
+            reserved_for?: string | null;
+        };
+        Display: {
+            x11?: string | null;
+            x11_authority?: string | null;
+            wayland?: string | null;
+            runtime_dir?: string | null;
         };
         Stopped: {
             stopped?: string;
@@ -169,8 +214,12 @@ export interface components {
             app: string;
             instance?: string;
             command: string;
+            /** @description What it is about, in a few words: a file, a thing, the first line of code. */
+            subject?: string;
             caller: string;
             status: components["schemas"]["Status"];
+            /** @description The call that took back what this one changed, while that is so. */
+            undone_by?: string;
             durability?: components["schemas"]["Durability"];
             /** Format: date-time */
             asked_at: string;
@@ -219,14 +268,19 @@ export interface components {
             message: string;
             hint?: string;
             call_id?: string;
+            /** @description The hint in parts: texts, and steps (`do`) that each door says in its own words. */
+            hint_parts?: (string | {
+                [key: string]: unknown;
+            })[];
             /** @enum {unknown} */
-            severity: "warning" | "error" | "bug";
+            severity: "info" | "warning" | "error" | "critical" | "bug";
             retryable: boolean;
             details?: Record<string, unknown>;
         };
         Behind: {
             call_id: string;
             command: string;
+            subject?: string;
             caller: string;
             running_ms: number;
         };
@@ -239,6 +293,8 @@ export interface components {
             changed: components["schemas"]["Item"][];
             removed: components["schemas"]["Item"][];
             truncated?: number;
+            /** @description Why there is no undo step for it. */
+            cannot_undo?: string;
         };
         LogRecord: {
             level: string;
@@ -507,6 +563,7 @@ export interface components {
             app: string;
             instance?: string;
             command: string;
+            subject?: string;
             caller: string;
             status: components["schemas"]["JobStatus"];
             why?: string;
@@ -596,6 +653,12 @@ export interface components {
             /** @default true */
             wait: boolean | number;
             durable?: boolean | components["schemas"]["Durability"];
+        };
+        SignIn: {
+            key: string;
+        };
+        Install: {
+            program: string;
         };
         Program: {
             program: string;

@@ -10,7 +10,7 @@ export type Problem = Pick<Forms['Problem'], 'code' | 'message'> & Partial<Forms
 export type Status = Forms['JobStatus'];
 export type Job = Forms['Job'];
 /** A call or a job: where it stands, or its outcome. */
-export type Call = Omit<Forms['Call'], 'status'> & { status: Status; subject?: string };
+export type Call = Omit<Forms['Call'], 'status'> & { status: Status };
 export type Instance = Forms['Instance'];
 export type InstanceState = Instance['state'];
 export type Item = Forms['Item'];

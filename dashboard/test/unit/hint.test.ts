@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { hintOf } from '../../src/lib/hint';
 
-const problem = { code: 'no_instance', message: 'No Blender is connected.', hint: 'Start one: POST /v1/instances' };
+const problem = {
+  code: 'no_instance',
+  message: 'No Blender is connected.',
+  hint: 'Start one: POST /v1/instances',
+};
 
 describe('a hint', () => {
   it('is said in the words of the page', () => {

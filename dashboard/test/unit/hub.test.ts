@@ -42,6 +42,8 @@ const instance = (name: string, more: Partial<Instance> = {}): Instance => ({
   started_by_hub: true,
   queued: 0,
   restarts: 0,
+  confined: false,
+  confinement: null,
   ...more,
 });
 

@@ -11,7 +11,7 @@ import signal
 
 import disks
 import pytest
-from hubs import Hub, Terminal
+from hubs import Hub, Terminal, wait_until
 
 ROOM = 3 << 20
 
@@ -78,3 +78,39 @@ def test_a_limit_on_file_sizes_does_not_end_the_hub(binary, tmp_path):
         assert answer.status >= 400 and answer.json["hint"], answer.body
         assert hub.http.request("PUT", "/v1/blobs", b"x" * 1000).status == 201
         assert os.listdir(hub.home / "blobs") and not [n for n in os.listdir(hub.home / "blobs") if "draft" in n]
+
+
+@pytest.mark.parametrize("way", ["kill", "terminate"])
+def test_a_hub_starts_where_there_is_no_room_and_says_so(full, way):
+    job = {"app": "blender", "command": "code.run", "args": {"code": "1"}, "durable": True, "wait": False}
+    later = dict(job, not_before="2100-01-01T00:00:00Z")
+    kept = full.http.request("POST", "/v1/calls", later).json["call_id"]
+    wait_until((full.home / "run" / "reserve").exists, what="the room that is kept back")
+    if way == "kill":
+        disks.fill(full.home.parent)
+        full.kill()
+    else:
+        full.terminate()
+        disks.fill(full.home.parent)
+    full.serve()
+    disks.fill(full.home.parent)  # what was kept back is gone as well
+    wait_until(lambda: full.document("status")["hub"]["disk_full"], what="the look at the room")
+    assert "no room is left" in full.kapelle("status").out
+    found = [one for one in full.document("doctor", code=1)["checks"] if one["name"] == "disk"]
+    assert found and found[0]["status"] == "fail" and found[0]["fix"], found
+    # It reads what there is,
+    assert full.http.get("/v1/jobs/" + kept)["status"] == "queued"
+    assert full.http.request("GET", "/v1/calls").status == 200
+    # and every write is refused with the same code and a hint.
+    for method, path, body in [
+        ("POST", "/v1/calls", job),
+        ("POST", "/v1/calls", dict(later, args={"code": "x" * 300_000})),
+        ("PUT", "/v1/blobs", b"x" * 300_000),
+        ("POST", "/v1/tokens", {"name": "after", "scopes": ["read"], "ask": []}),
+    ]:
+        problem = full.http.request(method, path, body).problem(507, "disk_full")
+        assert problem["hint"] and problem["retryable"] is True, problem
+    (full.home.parent / "ballast").unlink()
+    wait_until(lambda: not full.document("status")["hub"]["disk_full"], what="room again")
+    assert full.http.request("POST", "/v1/calls", later).status == 202
+    wait_until((full.home / "run" / "reserve").exists, what="the room that is kept back")

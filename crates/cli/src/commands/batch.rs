@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use crate::commands::jobs::about;
 use crate::ids::{self, Short};
 use crate::keyvalue::read_text;
 use crate::session::{Session, typed};
+use crate::terminal::{Out, one_line};
 use crate::ui::{BAD, FAINT, GOOD, Ui};
 use crate::{outcome, problems};
 
@@ -97,7 +98,7 @@ impl Answer for Ran {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         let ids = self.view.outcomes.iter().filter_map(|one| match one {
             BatchOutcome::Call(call) => Some(call.call_id.as_str()),
             BatchOutcome::Forgotten { call_id } => Some(call_id.as_str()),
@@ -151,7 +152,7 @@ impl Answer for Ran {
 }
 
 /// One line for a call that worked, with a short value; below it why one did not.
-fn write_call(out: &mut dyn Write, short: &Short, call: &CallView) -> io::Result<()> {
+fn write_call(out: &mut dyn Out, short: &Short, call: &CallView) -> io::Result<()> {
     let outcome = call.outcome.as_ref();
     let value = outcome.and_then(|outcome| match &outcome.value {
         Value::String(text) if !text.contains('\n') => Some(text.clone()),
@@ -174,10 +175,10 @@ fn write_call(out: &mut dyn Write, short: &Short, call: &CallView) -> io::Result
     }
 }
 
-fn write_problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
-    writeln!(out, "  {}: {}", problem.code, problem.message)?;
+fn write_problem(out: &mut dyn Out, problem: &Problem) -> io::Result<()> {
+    writeln!(out, "  {}: {}", problem.code, one_line(&problem.message))?;
     match problem.hint_at(Door::Terminal) {
-        Some(hint) => writeln!(out, "  {FAINT}{hint}{FAINT:#}"),
+        Some(hint) => writeln!(out, "  {FAINT}{}{FAINT:#}", one_line(&hint)),
         None => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
@@ -9,6 +9,7 @@ use wire::Problem;
 use crate::answer::{Answered, Shown, Spoken};
 use crate::client::Client;
 use crate::session::Session;
+use crate::terminal::{self, Stream};
 use crate::{ids, problems};
 
 /// Read and store blobs: values too large for a call
@@ -53,15 +54,14 @@ impl Get {
     fn run(self, session: &Session, client: &Client) -> Answered {
         let name = ids::blob(&self.name)?;
         let Some(path) = self.out else {
-            let mut out = io::stdout();
-            if out.is_terminal() {
+            if Stream::Out.is_terminal() {
                 return Err(problems::usage(
                     "A blob is not written to a terminal.",
                     format!("Write it to a file: kapelle blob get {} -o FILE", self.name),
                 ));
             }
             let mut bytes = client.blob(name)?;
-            return match io::copy(&mut bytes, &mut out).and_then(|_| out.flush()) {
+            return match terminal::bytes(&mut bytes) {
                 // Its reader has seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(problems::file(
                     "stdout".as_ref(),

@@ -12,6 +12,7 @@ use crate::commands::install::{App, Install};
 use crate::problems;
 use crate::serve;
 use crate::session::Session;
+use crate::terminal;
 use crate::ui::Ui;
 
 /// How the bridge says where it listens.
@@ -204,11 +205,11 @@ fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {
                 } else {
                     format!("listening on {address} (pid {pid}); Ctrl-C ends it")
                 };
-                let mut out = std::io::stdout().lock();
+                let mut out = terminal::out();
                 writeln!(out, "{said}").and_then(|()| out.flush()).ok();
                 ui.warn(about);
             }
-            _ => ui.raw(&format!("{line}\n")),
+            _ => ui.text(&format!("{line}\n")),
         }
     }
     heard

@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use crate::answer::{Answer, Answered};
 use crate::checkup::{self, Finding, Health};
 use crate::session::Session;
 use crate::table::{Cell, Table};
+use crate::terminal::Out;
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD};
 
 /// Check everything Kapelle needs, and say how to fix what is wrong
@@ -42,7 +43,7 @@ impl Answer for Report {
         })
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::<3>::indented(0);
         for finding in &self.findings {
             let (word, style) = match finding.health {

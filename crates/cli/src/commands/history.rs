@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::commands::jobs::about;
 use crate::ids::Short;
 use crate::session::{Session, typed};
 use crate::table::{Cell, Table};
+use crate::terminal::{Out, json_text, one_line};
 use crate::ui::{FAINT, HEADING, Ui};
 use crate::{amount, outcome, problems};
 
@@ -136,7 +137,7 @@ impl Answer for Calls {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::new([
             "ASKED", "CALL", "INSTANCE", "COMMAND", "SUBJECT", "CALLER", "STATUS", "TOOK", "",
         ]);
@@ -200,7 +201,7 @@ fn one(client: &Client, id: &str) -> Answered {
     Ok(Shown::boxed(document, move |out| write_one(out, &call)))
 }
 
-fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
+fn write_one(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     writeln!(
         out,
         "{HEADING}{}{HEADING:#}{} by {} on {}, {}: {}",
@@ -213,13 +214,19 @@ fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
     )?;
     writeln!(out, "{FAINT}call{FAINT:#} {}", call.call_id)?;
     if let Some(args) = call.args.as_ref().filter(|args| !args.is_empty()) {
-        writeln!(out, "{FAINT}arguments{FAINT:#} {}", serde_json::json!(args))?;
+        let args = serde_json::json!(args).to_string();
+        writeln!(out, "{FAINT}arguments{FAINT:#} {}", json_text(&args))?;
     }
     if let Some(progress) = &call.progress {
         let percent = progress
             .fraction
             .map(|fraction| format!("{:.0} %, ", fraction * 100.0));
-        writeln!(out, "{}{}", percent.unwrap_or_default(), progress.text)?;
+        writeln!(
+            out,
+            "{}{}",
+            percent.unwrap_or_default(),
+            one_line(&progress.text)
+        )?;
     }
     write_changes(out, call)?;
     outcome::write_output(out, call)?;
@@ -228,16 +235,16 @@ fn write_one(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
         .as_ref()
         .and_then(|outcome| outcome.problem.as_ref())
     {
-        writeln!(out, "{}: {}", problem.code, problem.message)?;
+        writeln!(out, "{}: {}", problem.code, one_line(&problem.message))?;
         if let Some(hint) = &problem.hint {
-            writeln!(out, "hint: {hint}")?;
+            writeln!(out, "hint: {}", one_line(hint))?;
         }
     }
     outcome::write_value(out, call)
 }
 
 /// What it changed, and whether that still stands.
-fn write_changes(out: &mut dyn Write, call: &CallView) -> io::Result<()> {
+fn write_changes(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     let changes = call.outcome.as_ref().map(|outcome| &outcome.changes);
     let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
         return Ok(());

@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -10,6 +10,7 @@ use crate::addon::{self, Became};
 use crate::answer::{Answer, Answered, Shown};
 use crate::problems;
 use crate::session::Session;
+use crate::terminal::{Out, one_line};
 use crate::ui::{BAD, FAINT, GOOD, NAME};
 
 /// Install Kapelle's add-on in the Blenders on this machine
@@ -102,7 +103,7 @@ impl Answer for Report {
         json!({ self.title: self.all })
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         for one in &self.all {
             let program = one.program.display();
             write!(
@@ -112,7 +113,7 @@ impl Answer for Report {
             )?;
             match (&one.problem, &one.seen, one.removed) {
                 (Some(problem), ..) => {
-                    writeln!(out, "{BAD}failed{BAD:#}: {}", problem.message)?;
+                    writeln!(out, "{BAD}failed{BAD:#}: {}", one_line(&problem.message))?;
                     if let Some(hint) = problem.hint_at(wire::Door::Terminal) {
                         writeln!(out, "  {FAINT}{hint}{FAINT:#}")?;
                     }

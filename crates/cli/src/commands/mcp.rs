@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -12,6 +12,7 @@ use crate::mcp_clients::table::{CLIENTS, Client, named};
 use crate::mcp_clients::{Done, Plan, Wish, plan};
 use crate::problems;
 use crate::session::Session;
+use crate::terminal::Out;
 use crate::ui::{FAINT, HEADING, NAME, Ui};
 
 /// Serve the Model Context Protocol, and set up its clients
@@ -147,7 +148,7 @@ fn asked(ui: Ui, ids: &str) -> bool {
     if !ui.can_ask() {
         return false;
     }
-    ui.raw(&format!("Add Kapelle to all of these: {ids}? [y/N] "));
+    ui.text(&format!("Add Kapelle to all of these: {ids}? [y/N] "));
     let mut line = String::new();
     io::stdin().read_line(&mut line).ok();
     matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -212,7 +213,7 @@ impl Answer for Report {
         json!({ "clients": self.0 })
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         for done in &self.0 {
             let path = done.path.display();
             if !done.changed {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash as _, Hasher as _};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::interrupt::{Interrupt, Target};
 use crate::outcome;
 use crate::problems;
 use crate::session::{Session, typed};
+use crate::terminal::Out;
 use crate::ui::{CAREFUL, FAINT, Ui};
 
 /// Render the frames of a .blend with several Blenders
@@ -276,7 +277,7 @@ impl Answer for Rendered {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         let value = value_of(&self.ended.call);
         for key in ["path", "sheet", "film"] {
             if let Some(path) = value[key].as_str() {
@@ -353,7 +354,7 @@ mod tests {
     fn a_summary_says_what_was_done() {
         let value = json!({"frames": 250, "rendered": 1, "skipped": 249, "workers": 2, "seconds": 61.0,
             "retried": [], "failed": [], "report": "/a/r.json"});
-        let told = anstream::adapter::strip_str(&summary(&value)).to_string();
+        let told = crate::terminal::plain(&summary(&value)).to_string();
         assert_eq!(
             told,
             "250 frames: 1 rendered by 2 workers in 1 min 1 s, 249 already there (/a/r.json)"

@@ -7,10 +7,12 @@ use wire::{InstanceState, InstanceView, Mode};
 
 use crate::ago::short;
 use crate::answer::{Answered, Shown};
+use crate::checkup;
 use crate::commands::jobs::about;
 use crate::pick;
 use crate::session::Session;
 use crate::table::{Cell, Table};
+use crate::terminal::Style;
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
 
 /// Show the hub, the instances and what they are doing
@@ -25,7 +27,7 @@ impl Status {
         let (document, instances) = pick::instances(&found.client)?;
         let (url, health) = (found.client.url().to_owned(), found.health);
         let document = json!({
-            "hub": {"url": url, "version": health.version, "pid": health.pid, "uptime_ms": health.uptime_ms},
+            "hub": {"url": url, "version": health.version, "pid": health.pid, "uptime_ms": health.uptime_ms, "disk_full": health.disk_full},
             "confinement": document["confinement"],
             "instances": document["instances"],
         });
@@ -38,6 +40,9 @@ impl Status {
                 health.pid,
                 short(Duration::from_millis(health.uptime_ms))
             )?;
+            if health.disk_full {
+                writeln!(out, "{BAD}{}{BAD:#}", checkup::DISK_FULL)?;
+            }
             if let Some(why) = &unconfined {
                 writeln!(out, "{FAINT}not confined: {why}{FAINT:#}")?;
             }
@@ -152,7 +157,7 @@ fn mode_words(instance: &InstanceView) -> String {
     }
 }
 
-fn state_style(state: InstanceState) -> anstyle::Style {
+fn state_style(state: InstanceState) -> Style {
     match state {
         InstanceState::Idle => GOOD,
         InstanceState::Busy | InstanceState::Starting => CAREFUL,

@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use crate::answer::{Answer, Answered};
 use crate::calling::confirm;
 use crate::client::{Client, segment};
 use crate::session::{Session, typed};
+use crate::terminal::Out;
 use crate::ui::{FAINT, Ui};
 use crate::{outcome, pick, problems};
 
@@ -156,7 +157,7 @@ impl Answer for Taken {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         if self.call.status != Status::Succeeded {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What the demo did: told live on stderr, and summed up at the end.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use wire::InstanceView;
 use crate::ago::{short, size};
 use crate::answer::Answer;
 use crate::table::{Cell, Table};
+use crate::terminal::Out;
 use crate::ui::{FAINT, GOOD, HEADING, NAME, Ui};
 
 /// A part of the demo that is over.
@@ -77,7 +78,7 @@ impl Answer for Report {
         })
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::<3>::indented(0);
         for file in &self.files {
             let path = file.path.to_string_lossy();

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use anstyle::Style;
 use serde_json::{Map, Value};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -16,6 +15,7 @@ use wire::{CallId, CallView, InstanceName, InstanceState, InstanceView, JobStatu
 
 use crate::ago::short_ms;
 use crate::outcome;
+use crate::terminal::{PLAIN, Style, one_line};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, NAME};
 
 /// Columns grow with what stands in them, up to this width, in letters.
@@ -208,7 +208,7 @@ impl Lines {
                     Some(printed) => printed.entry(stream.clone()).or_default().add(text),
                     None => text.lines().map(printed_line).collect(),
                 };
-                self.of_call(at, call_id, lines, Style::new())
+                self.of_call(at, call_id, lines, PLAIN)
             }
             Event::CallEnded { call } => {
                 self.last_lines(at, call);
@@ -254,7 +254,7 @@ impl Lines {
             lines.extend(printed.entry(stream.to_owned()).or_default().rest(whole));
         }
         let known = Known::of(call);
-        self.call_line(at, &known, lines, Style::new());
+        self.call_line(at, &known, lines, PLAIN);
     }
 
     /// Drops the lines that are not to be printed.
@@ -362,7 +362,7 @@ impl Lines {
     fn instance_line(&mut self, at: Option<&str>, instance: &InstanceView) {
         let style = match instance.state {
             InstanceState::Idle => GOOD,
-            InstanceState::Busy | InstanceState::Starting => Style::new(),
+            InstanceState::Busy | InstanceState::Starting => PLAIN,
             InstanceState::Disconnected => CAREFUL,
             InstanceState::Wedged | InstanceState::Failed => BAD,
         };
@@ -378,11 +378,10 @@ impl Lines {
     }
 
     fn line(&mut self, at: Option<&str>, who: [String; 3], what: String, style: Style) {
-        let what = what.chars().map(|c| if c.is_control() { ' ' } else { c });
         let line = Line {
             time: at.map(|at| self.clock(at)).unwrap_or_default(),
-            who,
-            what: what.collect(),
+            who: who.map(|text| one_line(&text).into_owned()),
+            what: one_line(&what).into_owned(),
             style,
         };
         self.ready.push(line);

@@ -15,6 +15,7 @@ const VARIABLES: [&str; 3] = [
 ];
 
 #[test]
+#[expect(clippy::disallowed_macros, reason = "for who runs the tests")]
 fn the_demo_makes_a_picture_a_model_and_a_file() {
     let programs: Vec<String> = VARIABLES
         .iter()

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hub::Hub;
+use hub::callers::Caller;
 use rmcp::ErrorData;
 use rmcp::model::ResourceUpdatedNotificationParam;
 use rmcp::service::{Peer, RoleServer, SubscriptionContext};
@@ -15,13 +16,18 @@ use super::{Mcp, resources};
 use crate::limits;
 
 /// Tells one listener of the newer protocol until it leaves.
-pub(crate) async fn tell(hub: &Hub, subscription: &SubscriptionContext) {
+pub(crate) async fn tell(hub: &Hub, caller: &Caller, subscription: &SubscriptionContext) {
     let wanted = subscription
         .accepted()
         .resource_subscriptions
         .clone()
         .unwrap_or_default();
-    let wanted: HashSet<String> = wanted.into_iter().collect();
+    // The protocol answers what was wanted before it is known who wants it; what he may not read he is not told of.
+    let wanted: HashSet<String> = wanted
+        .into_iter()
+        .filter(|uri| resources::may_watch(hub, caller, uri).is_ok())
+        .take(limits::WATCHED_MAX)
+        .collect();
     let mut events = hub.listen();
     loop {
         let event = tokio::select! {

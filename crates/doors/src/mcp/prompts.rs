@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use wire::Status;
 
-use crate::calls::may_see;
+use hub::policy::{Seen, may_see};
 
 pub(crate) fn list() -> Vec<Prompt> {
     let argument = |name: &str, about: &str, required: bool| {
@@ -90,7 +90,7 @@ fn what_went_wrong(hub: &Hub, caller: &Caller) -> String {
         !matches!(
             call.status(),
             Status::Succeeded | Status::Queued | Status::Running
-        ) && may_see(caller, call).is_ok()
+        ) && may_see(caller, Seen::Call(call)).is_ok()
     });
     match failed {
         Some(call) => format!(

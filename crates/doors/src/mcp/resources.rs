@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hub::Hub;
-use hub::callers::{Caller, Scope};
-use hub::policy::require;
+use hub::callers::Caller;
+use hub::policy::{Seen, may_see};
 use rmcp::ErrorData;
 use rmcp::model::{
     CompleteRequestParams, CompleteResult, CompletionInfo, ReadResourceResult, Reference, Resource,
@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use wire::{AppId, CallId, Code, InstanceName, Problem};
 
 use super::tools::page;
-use crate::calls::may_see;
 use crate::limits;
 
 const JSON: &str = "application/json";
@@ -57,10 +56,30 @@ fn named(uri: &str) -> Option<Named> {
     })
 }
 
+/// Whether the caller may watch it: whoever may read it.
+///
 /// # Errors
-/// When the URI is none of ours.
-pub(crate) fn known(uri: &str) -> Result<(), ErrorData> {
-    named(uri).map(drop).ok_or_else(|| unknown(uri))
+/// When the URI is none of ours, or names what the caller may not read.
+pub(crate) fn may_watch(hub: &Hub, caller: &Caller, uri: &str) -> Result<(), ErrorData> {
+    let named = named(uri).ok_or_else(|| unknown(uri))?;
+    let may = match &named {
+        // One that is over does not change, so only calls of this run are watched.
+        Named::Call(id) => hub
+            .call(id)
+            .and_then(|call| may_see(caller, Seen::Call(&call))),
+        other => may_read(caller, other),
+    };
+    may.map_err(|problem| refused(uri, &problem))
+}
+
+fn may_read(caller: &Caller, named: &Named) -> Result<(), Problem> {
+    match named {
+        // What can be asked everybody may know; whose call it is, is asked where the call is at hand.
+        Named::Commands(_) | Named::Command(..) | Named::Call(_) => Ok(()),
+        Named::Status => may_see(caller, Seen::Status),
+        Named::State(_) => may_see(caller, Seen::State),
+        Named::Blob(_) => may_see(caller, Seen::Blob),
+    }
 }
 
 /// What is there now: of one app at `/mcp/{app}`, else of all.
@@ -159,20 +178,18 @@ async fn contents(
 ) -> Result<ResourceContents, Problem> {
     let text = |text: String, kind: &str| ResourceContents::text(text, uri).with_mime_type(kind);
     let json = |value: Value| text(value.to_string(), JSON);
+    may_read(caller, &named)?;
     match named {
         Named::Call(id) => {
             let call = hub.remembered_call(&id).await?;
-            may_see(caller, &call)?;
-            return Ok(json(json!(hub.view_with_args_for(caller, &call))));
+            may_see(caller, Seen::Call(&call))?;
+            Ok(json(json!(hub.view_with_args_for(caller, &call))))
         }
         Named::Commands(app) => {
             let pages: Vec<String> = hub.commands(&app)?.iter().map(page).collect();
-            return Ok(text(pages.join("\n"), TEXT));
+            Ok(text(pages.join("\n"), TEXT))
         }
-        Named::Command(app, command) => return Ok(text(page(&hub.command(&app, &command)?), TEXT)),
-        _ => require(caller, Scope::Read, || "read what programs have".to_owned())?,
-    }
-    match named {
+        Named::Command(app, command) => Ok(text(page(&hub.command(&app, &command)?), TEXT)),
         Named::State(name) => {
             let known = hub.instance_state(&name)?;
             Ok(json(json!({
@@ -185,7 +202,7 @@ async fn contents(
             })))
         }
         Named::Blob(blob) => bytes(hub, uri, &blob).await,
-        _ => Ok(json(json!({ "instances": hub.instances() }))),
+        Named::Status => Ok(json(json!({ "instances": hub.instances() }))),
     }
 }
 

@@ -312,8 +312,9 @@ impl ServerHandler for Server {
         let _listening = self
             .fixtures()
             .map(|own| own.listening(subscription.sink().clone()));
+        let caller = self.caller(subscription.request_context())?;
         tokio::select! {
-            () = listening::tell(&self.mcp.hub, &subscription) => {}
+            () = listening::tell(&self.mcp.hub, &caller, &subscription) => {}
             () = self.mcp.ending.cancelled() => {}
         }
         Ok(())
@@ -329,7 +330,8 @@ impl ServerHandler for Server {
             .fixtures()
             .is_some_and(|fixtures| fixtures.read(&request.uri).is_some());
         if !is_fixture {
-            resources::known(&request.uri)?;
+            let caller = self.caller(&context)?;
+            resources::may_watch(&self.mcp.hub, &caller, &request.uri)?;
         }
         self.watched.add(&self.mcp, &context.peer, request.uri)
     }

@@ -1,13 +1,13 @@
 //! The older protocol's sessions, with a bound: most clients begin one and never end it.
 //!
-//! It wraps the library's own manager. At a caller's bound its own session that was used least recently makes room,
-//! idle ones first, and at the bound of all one of whoever has the most; one in the middle of a request is never taken.
-//! A session belongs to the caller that began it, so that a leaked id is of no use to another token, and ends with the
-//! token.
+//! It wraps the library's own manager. A session belongs to the caller that began it, so that a leaked id is of no
+//! use to another token, and ends with that token. Callers do not push out each other's: at his own bound a caller's least
+//! recently used session makes room, at the bound of all one of who has the most, if he has more than who asks. Idle
+//! ones go first; one in the middle of a request is never taken.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -29,6 +29,41 @@ use crate::limits;
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
     known: Arc<Mutex<HashMap<SessionId, Known>>>,
+}
+
+enum Room {
+    There,
+    /// When that session has ended.
+    By(SessionId),
+    /// All that could make room are in the middle of a request.
+    None,
+}
+
+tokio::task_local! {
+    /// Who asks: the library makes a session before it has anything of the request.
+    static ASKS: Asks;
+}
+
+struct Asks {
+    caller: CallerId,
+    found_no_room: AtomicBool,
+}
+
+/// Lets the library answer a caller's request; nothing when it needed a session and there was no room for one.
+pub(crate) async fn in_the_name_of<T>(
+    caller: &Caller,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let asks = Asks {
+        caller: caller.id.clone(),
+        found_no_room: AtomicBool::new(false),
+    };
+    let asked = async {
+        let answer = answer.await;
+        let found_no_room = ASKS.with(|asks| asks.found_no_room.load(Ordering::Relaxed));
+        (!found_no_room).then_some(answer)
+    };
+    ASKS.scope(asks, asked).await
 }
 
 struct Known {
@@ -77,41 +112,34 @@ impl Sessions {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.known().len() >= limits::MCP_SESSIONS_ALL_MAX
-    }
-
-    /// The session that makes room for a new one: of whoever has the most that could. Nothing when all are in the middle
-    /// of a request.
-    fn leaving(&self) -> Option<SessionId> {
+    /// What is to be done before that caller begins a session.
+    fn room_for(&self, caller: Option<&CallerId>) -> Room {
         let known = self.known();
-        let mut counts: HashMap<&Option<CallerId>, usize> = HashMap::new();
+        let mut counts: HashMap<Option<&CallerId>, usize> = HashMap::new();
         for session in known.values() {
-            *counts.entry(&session.owner).or_default() += 1;
+            *counts.entry(session.owner.as_ref()).or_default() += 1;
         }
-        let idle = known.iter().filter(|(_, session)| session.requests == 0);
-        idle.min_by_key(|(_, session)| {
-            let count = counts.get(&session.owner).copied().unwrap_or_default();
-            (Reverse(count), session.listens, session.used)
-        })
-        .map(|(id, _)| Arc::clone(id))
-    }
-
-    /// The session of that caller that makes room for this one of its own, if it has too many.
-    fn surplus_of(&self, owner: &CallerId, but: &SessionId) -> Option<SessionId> {
-        let known = self.known();
-        let own = known
+        let count = |owner: Option<&CallerId>| counts.get(&owner).copied().unwrap_or(0);
+        let own = count(caller);
+        let at_own_bound = own >= limits::MCP_SESSIONS_OF_CALLER_MAX;
+        if !at_own_bound && known.len() < limits::MCP_SESSIONS_MAX {
+            return Room::There;
+        }
+        let may_go = |session: &Known| {
+            let owner = session.owner.as_ref();
+            session.requests == 0 && (owner == caller || !at_own_bound && count(owner) > own)
+        };
+        let leaves = known
             .iter()
-            .filter(|(_, one)| one.owner.as_ref() == Some(owner));
-        let others = own.filter(|(id, _)| *id != but);
-        let mut idle: Vec<_> = others.collect();
-        if idle.len() < limits::MCP_SESSIONS_MAX {
-            return None;
+            .filter(|(_, session)| may_go(session))
+            .min_by_key(|(_, session)| {
+                let most_first = std::cmp::Reverse(count(session.owner.as_ref()));
+                (most_first, session.listens, session.used)
+            });
+        match leaves {
+            Some((id, _)) => Room::By(Arc::clone(id)),
+            None => Room::None,
         }
-        idle.retain(|(_, session)| session.requests == 0);
-        idle.into_iter()
-            .min_by_key(|(_, session)| (session.listens, session.used))
-            .map(|(id, _)| Arc::clone(id))
     }
 
     fn open(&self, id: &SessionId, is_request: bool) -> Open {
@@ -175,17 +203,26 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Failed> {
-        while self.is_full() {
-            let Some(id) = self.leaving() else {
-                let full = std::io::Error::other("every MCP session is in the middle of a request");
-                return Err(SessionError::Io(full).into());
-            };
-            tracing::debug!(session = %id, "an idle MCP session makes room");
-            self.close_session(&id).await?;
+        let caller = ASKS.try_with(|asks| asks.caller.clone()).ok();
+        loop {
+            match self.room_for(caller.as_ref()) {
+                Room::There => break,
+                Room::By(id) => {
+                    tracing::debug!(session = %id, "an idle MCP session makes room");
+                    self.close_session(&id).await?;
+                }
+                Room::None => {
+                    ASKS.try_with(|asks| asks.found_no_room.store(true, Ordering::Relaxed))
+                        .ok();
+                    let full =
+                        std::io::Error::other("every MCP session is in the middle of a request");
+                    return Err(SessionError::Io(full).into());
+                }
+            }
         }
         let (id, transport) = self.inner.create_session().await?;
         let fresh = Known {
-            owner: None,
+            owner: caller,
             used: Instant::now(),
             requests: 0,
             listens: 0,
@@ -199,14 +236,10 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Failed> {
-        let owner = caller_of(&message);
-        if let Some(session) = self.known().get_mut(id) {
-            session.owner.clone_from(&owner);
-        }
-        let surplus = owner.and_then(|owner| self.surplus_of(&owner, id));
-        if let Some(surplus) = surplus {
-            tracing::debug!(session = %surplus, "an idle MCP session of the same caller makes room");
-            self.close_session(&surplus).await?;
+        if let Some(session) = self.known().get_mut(id)
+            && let Some(caller) = caller_of(&message)
+        {
+            session.owner = Some(caller);
         }
         let _open = self.open(id, true);
         self.inner.initialize_session(id, message).await

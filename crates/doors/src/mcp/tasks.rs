@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use wire::{CallId, Status};
 
 use super::{Mcp, answer};
-use crate::calls::may_see;
+use hub::policy::{Seen, may_see};
 
 /// How often a client should look, in milliseconds.
 const POLL_MS: u64 = 1_000;
@@ -35,7 +35,7 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
     let Ok(call) = found else {
         return mcp.fixture_tasks.get_task(id);
     };
-    may_see(caller, &call).map_err(answer::protocol)?;
+    may_see(caller, Seen::Call(&call)).map_err(answer::protocol)?;
     let view = mcp.hub.view_for(caller, &call);
     let payload = match view.status {
         Status::Queued | Status::Running => TaskPayload::Working,
@@ -65,7 +65,7 @@ pub(crate) fn update(
 ) -> Result<(), ErrorData> {
     match mcp.hub.call(&CallId::from(update.task_id.as_str())) {
         // A call asks for nothing while it runs: what a person must say is asked before.
-        Ok(call) => may_see(caller, &call).map_err(answer::protocol),
+        Ok(call) => may_see(caller, Seen::Call(&call)).map_err(answer::protocol),
         Err(_) => mcp
             .fixture_tasks
             .update_task(&update.task_id, update.input_responses),

@@ -180,8 +180,9 @@ pub(super) fn schemas() -> Map<String, Value> {
     let scopes = json!({"type": "array", "items": {"enum": ["read", "write", "destructive", "code", "admin"]}});
     let text_or_null = text_or_null();
     map(json!({
-        "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms"], "properties": {
-            "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"}}},
+        "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms", "disk_full"], "properties": {
+            "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"},
+            "disk_full": {"type": "boolean", "description": "The disk of the home has no room: calls go on, what must be stored is refused."}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
                 "as_of": {"type": "string", "format": "date-time"}, "age_ms": {"type": "integer"},

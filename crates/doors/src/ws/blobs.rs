@@ -9,7 +9,7 @@ use std::io::SeekFrom;
 use axum::extract::ws::Message;
 use hub::Hub;
 use hub::callers::{Caller, Scope};
-use hub::policy::require;
+use hub::policy::{Seen, may_see, require};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::time::Instant;
@@ -136,7 +136,7 @@ pub(crate) async fn fetch(
     id: Id,
     wanted: BlobGet,
 ) -> Result<Message, Problem> {
-    require(&caller, Scope::Read, || "read a blob".to_owned())?;
+    may_see(&caller, Seen::Blob)?;
     let path = hub.blobs().path(&wanted.blob)?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, blob = wanted.blob, "a blob went away while it was asked for");

@@ -17,6 +17,7 @@ use hub::call::Call;
 use hub::callers::Caller;
 use hub::feed::Subscription;
 use hub::jobs::Queued;
+use hub::policy::{Seen, may_see};
 use hub::{Asked as Taken, Hub};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -28,7 +29,6 @@ use super::blobs::{self, Uploads};
 use super::frame::{self, Asked, Get, Id, Said, Subscribe};
 use super::jobs;
 use super::outbox::{Close, Outbox};
-use crate::calls::may_see;
 use crate::connection::Connection;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
@@ -525,7 +525,7 @@ async fn cancelled(hub: Hub, caller: Caller, id: Id, call_id: CallId) -> Result<
 async fn got(hub: Hub, caller: Caller, id: Id, get: Get) -> Result<Message, Problem> {
     let call_id = hub.call_id(&caller, get.call_id.as_str()).await?;
     let call = hub.find_call(&call_id).await?;
-    may_see(&caller, &call)?;
+    may_see(&caller, Seen::Call(&call))?;
     let wait = Duration::from_millis(get.wait_ms).min(limits::WAIT_MAX);
     call.ended(Some(wait)).await;
     let view = hub.view_with_args_for(&caller, &call);

@@ -25,6 +25,7 @@ mod mcp_time;
 mod openapi;
 mod rights;
 mod scopes;
+mod seeing;
 mod socket;
 mod streams;
 mod ws;

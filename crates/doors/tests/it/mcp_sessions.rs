@@ -6,7 +6,7 @@ use testkit::Reply;
 use crate::House;
 use crate::mcp_client::{Legacy, initialize};
 
-/// As the door has it.
+/// As the door has it, for one caller.
 const SESSIONS_MAX: usize = 256;
 /// What a busy machine leaves behind in a day.
 const ABANDONED: usize = 2_000;
@@ -90,4 +90,49 @@ async fn a_session_is_of_the_caller_who_began_it() {
         (refused.status, refused.code().as_str()),
         (404, "route_unknown")
     );
+}
+
+#[tokio::test]
+async fn a_caller_pushes_out_nobody_elses_session() {
+    let house = House::open().await;
+    let reader = house.caller("reader", &["read"], &[]).await;
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let idle = Legacy::begin(house.owner(), json!({})).await;
+    let mut first = None;
+    for _ in 0..SESSIONS_MAX + 10 {
+        let session = Legacy::begin(reader.clone(), json!({})).await;
+        first.get_or_insert(session);
+    }
+    assert_eq!(idle.post(&ping).await.status, 200, "the owner's stays");
+    assert_eq!(
+        first.unwrap().post(&ping).await.status,
+        404,
+        "one of the caller's own made room"
+    );
+    // When all are taken, who has few takes one of who has most.
+    let second = house.caller("second", &["read"], &[]).await;
+    for _ in 0..SESSIONS_MAX {
+        initialize(&second, "/mcp", json!({})).await;
+    }
+    let third = house.caller("third", &["read"], &[]).await;
+    let late = Legacy::begin(third, json!({})).await;
+    assert_eq!(late.post(&ping).await.status, 200);
+    assert_eq!(idle.post(&ping).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_caller_alone() {
+    let house = House::open().await;
+    let owned = Legacy::begin(house.owner(), json!({})).await;
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let reader = house.caller("reader", &["read"], &[]).await;
+    let id = [("mcp-session-id", owned.session.as_str())];
+    for method in ["DELETE", "GET", "POST"] {
+        let answer = reader.send(method, "/mcp", &id, b"").await;
+        assert_eq!(answer.status, 404, "{method}");
+    }
+    assert_eq!(owned.post(&ping).await.status, 200);
+    let ended = house.owner().send("DELETE", "/mcp", &id, b"").await;
+    assert!(ended.status < 300, "{}", ended.status);
+    assert_eq!(owned.post(&ping).await.status, 404);
 }

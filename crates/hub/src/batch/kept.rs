@@ -14,10 +14,10 @@ use wire::{BatchView, CallId, CallerId, Code, Problem};
 use super::{Stage, status_of};
 use crate::allowance::{Allowance, Allowances, Full};
 use crate::call::Call;
-use crate::callers::{Caller, Scope};
+use crate::callers::Caller;
 use crate::hub::Hub;
 use crate::limits;
-use crate::policy::require;
+use crate::policy::{Seen, may_see};
 use crate::store::Like;
 
 /// The batches of calls that are no jobs.
@@ -155,7 +155,7 @@ impl Hub {
     pub async fn batch_view(&self, caller: &Caller, id: &str) -> Result<BatchView, Problem> {
         let id = &self.batch_id(caller, id).await?;
         let found = self.find_batch(id).await?;
-        may_see(caller, found.caller())?;
+        may_see(caller, Seen::Batch(found.caller()))?;
         match found {
             Found::Running(_, stage) => Ok(stage.view(self, caller, id)),
             Found::Stored(_, jobs) => self.stored_view(caller, id, jobs).await,
@@ -242,15 +242,6 @@ impl Hub {
             None => BatchOutcome::Forgotten { call_id: id },
         })
     }
-}
-
-fn may_see(caller: &Caller, owner: &CallerId) -> Result<(), Problem> {
-    if caller.id == *owner {
-        return Ok(());
-    }
-    require(caller, Scope::Read, || {
-        "see somebody else's batch".to_owned()
-    })
 }
 
 fn unknown(id: &str) -> Problem {

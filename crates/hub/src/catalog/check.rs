@@ -5,6 +5,7 @@
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
+use super::schema;
 use super::{fit, near_or_all};
 
 /// Refusals told in one answer: enough to mend a call in one go, short enough to read.
@@ -29,7 +30,7 @@ impl Form {
     /// # Errors
     /// When the schema is none.
     pub fn new(schema: Value) -> Result<Self, String> {
-        let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string())?;
+        let validator = schema::compiled(&schema)?;
         Ok(Self { schema, validator })
     }
 

@@ -206,7 +206,7 @@ fn compile(root: &Value, schema: &Value) -> Option<jsonschema::Validator> {
             }
         }
     }
-    jsonschema::validator_for(&alone).ok()
+    super::schema::compiled(&alone).ok()
 }
 
 fn count(value: &Value) -> usize {

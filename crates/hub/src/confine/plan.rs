@@ -19,6 +19,9 @@ pub struct Plan {
     pub folder: PathBuf,
     /// Kapelle's home: what is private in it is never opened.
     pub home: PathBuf,
+    /// Folders of the home that hold programs which others run as well: never written.
+    #[serde(default)]
+    pub programs: Vec<PathBuf>,
     /// What it reads and runs: its program and libraries.
     #[serde(default)]
     pub run: Vec<PathBuf>,

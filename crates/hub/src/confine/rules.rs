@@ -71,8 +71,6 @@ const GRAPHICS: [&str; 4] = [
 ];
 /// Never a part of a folder that is allowed: the system's view of other processes and of the machine.
 const SYSTEM_PRIVATE: [&str; 4] = ["/dev", "/proc", "/run", "/sys"];
-/// In Kapelle's home: programs that others run. Not to be written.
-const HOME_PROGRAMS: [&str; 1] = ["blender"];
 
 /// The whole list, each place once with the most that it may be used for.
 ///
@@ -80,7 +78,7 @@ const HOME_PROGRAMS: [&str; 1] = ["blender"];
 /// When it is longer than [`CONFINED_RULES_MAX`].
 pub fn of(plan: &Plan, person: Option<&Path>) -> Result<Vec<(PathBuf, May)>, String> {
     let mut rules = Rules {
-        guard: Guard::new(&plan.home, person),
+        guard: Guard::new(plan, person),
         all: BTreeMap::new(),
     };
     for place in PROGRAMS {
@@ -118,8 +116,9 @@ pub fn of(plan: &Plan, person: Option<&Path>) -> Result<Vec<(PathBuf, May)>, Str
 }
 
 /// The folders and files of Kapelle's home that are nobody's secret: those to write in, and those to read.
+/// `programs`: see [`Plan::programs`].
 #[must_use]
-pub fn public_of(home: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+pub fn public_of(home: &Path, programs: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut write, mut read) = (Vec::new(), Vec::new());
     for path in parts(home) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -127,7 +126,7 @@ pub fn public_of(home: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
         if is_one_of(&HOME_PRIVATE) {
             continue;
         }
-        if path.is_dir() && !is_one_of(&HOME_KEPT) && !is_one_of(&HOME_PROGRAMS) {
+        if path.is_dir() && !is_one_of(&HOME_KEPT) && !programs.contains(&path) {
             write.push(path);
         } else {
             read.push(path);
@@ -148,6 +147,8 @@ struct Guard {
     private: Vec<PathBuf>,
     /// The person's own folder: what is hidden in it is never a part of it.
     person: Option<PathBuf>,
+    /// Programs that others run: not to be written.
+    programs: Vec<PathBuf>,
 }
 
 impl Rules {
@@ -204,14 +205,15 @@ impl Rules {
 }
 
 impl Guard {
-    fn new(home: &Path, person: Option<&Path>) -> Self {
+    fn new(plan: &Plan, person: Option<&Path>) -> Self {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let home = real(home);
+        let home = real(&plan.home);
         let own = HOME_PRIVATE.iter().map(|name| home.join(name));
         let of_system = SYSTEM_PRIVATE.iter().map(PathBuf::from);
         Self {
             private: own.chain(of_system).map(|path| real(&path)).collect(),
             person: person.map(real),
+            programs: plan.programs.iter().map(|path| real(path)).collect(),
             home,
         }
     }
@@ -222,15 +224,18 @@ impl Guard {
 
     /// Whether it may be read at most.
     fn is_kept(&self, real: &Path) -> bool {
-        let is_program = |name: &&str| real.starts_with(self.home.join(name));
         let is_kept = |name: &&str| real == self.home.join(name);
-        HOME_PROGRAMS.iter().any(is_program) || HOME_KEPT.iter().any(is_kept)
+        self.programs.iter().any(|own| real.starts_with(own)) || HOME_KEPT.iter().any(is_kept)
     }
 
     fn has_private(&self, real: &Path) -> bool {
-        let kept = HOME_PROGRAMS.iter().chain(&HOME_KEPT);
-        let kept: Vec<PathBuf> = kept.map(|name| self.home.join(name)).collect();
-        let mut private = self.private.iter().chain(&kept).chain(&self.person);
+        let kept: Vec<PathBuf> = HOME_KEPT.iter().map(|name| self.home.join(name)).collect();
+        let mut private = self
+            .private
+            .iter()
+            .chain(&kept)
+            .chain(&self.programs)
+            .chain(&self.person);
         private.any(|own| own.starts_with(real))
     }
 
@@ -298,6 +303,7 @@ mod tests {
             let mut plan = Plan {
                 home: self.at("ann/.kapelle"),
                 folder: self.at("ann/.kapelle/run/confined/1"),
+                programs: vec![self.at("ann/.kapelle/blender")],
                 ..Plan::default()
             };
             change(&mut plan);
@@ -397,7 +403,10 @@ mod tests {
     #[test]
     fn the_public_parts_of_a_home_are_told() {
         let place = Place::new();
-        let (write, read) = public_of(&place.at("ann/.kapelle"));
+        let (write, read) = public_of(
+            &place.at("ann/.kapelle"),
+            &[place.at("ann/.kapelle/blender")],
+        );
         assert_eq!(write, [place.at("ann/.kapelle/renders")]);
         let mut read = read;
         read.sort();

@@ -216,6 +216,7 @@ async fn a_window_that_nobody_wants_is_given_up() {
 /// `cargo nextest run --release -p kapelle-hub feed::tests::cost --run-ignored only --no-capture`
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::disallowed_macros, reason = "its figures are for who runs it")]
 fn cost() {
     let nanos = |feed: &Feed, count: u32| {
         let began = std::time::Instant::now();

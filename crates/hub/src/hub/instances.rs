@@ -10,7 +10,7 @@ use crate::app::LaunchRequest;
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::pictures::{self, Picture};
-use crate::policy;
+use crate::policy::{self, Seen};
 use crate::recovery;
 use crate::roster::Snapshot;
 use crate::supervisor::{Stopped, Supervisor};
@@ -24,6 +24,23 @@ impl Hub {
             .iter()
             .map(|instance| instance.view(&self.0))
             .collect()
+    }
+
+    /// As that caller may see them.
+    #[must_use]
+    pub fn instances_for(&self, caller: &Caller) -> Vec<InstanceView> {
+        let all = self.instances().into_iter();
+        all.map(|view| seen_by(caller, view)).collect()
+    }
+
+    /// # Errors
+    /// `instance_unknown`.
+    pub fn instance_for(
+        &self,
+        caller: &Caller,
+        name: &InstanceName,
+    ) -> Result<InstanceView, Problem> {
+        Ok(seen_by(caller, self.instance(name)?))
     }
 
     /// # Errors
@@ -66,9 +83,7 @@ impl Hub {
         caller: &Caller,
         name: &InstanceName,
     ) -> Result<Option<Picture>, Problem> {
-        policy::require(caller, Scope::Read, || {
-            "see a picture of a program".to_owned()
-        })?;
+        policy::may_see(caller, Seen::State)?;
         pictures::look(&self.0, caller, name).await
     }
 
@@ -146,4 +161,13 @@ impl Hub {
     pub fn recovery_copies(&self) -> Vec<recovery::Copy> {
         recovery::list(&self.0.home)
     }
+}
+
+/// Who may not see what the instances do sees that they are there and whether they are free.
+fn seen_by(caller: &Caller, mut view: InstanceView) -> InstanceView {
+    if policy::may_see(caller, Seen::Status).is_err() {
+        view.file = None;
+        view.running = None;
+    }
+    view
 }

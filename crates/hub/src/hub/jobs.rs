@@ -6,7 +6,7 @@ use wire::{CallId, JobChange, JobPage, JobView, Problem};
 use super::Hub;
 use crate::callers::{Caller, Scope};
 use crate::jobs::JobsAsked;
-use crate::policy;
+use crate::policy::{self, Seen};
 
 impl Hub {
     /// One job in whole. One's own need no scope.
@@ -16,9 +16,7 @@ impl Hub {
     pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
         let id = &self.call_id(caller, id.as_str()).await?;
         let (job, owner) = self.0.records.jobs.show(&self.0, id).await?;
-        if owner != caller.id {
-            policy::require(caller, Scope::Read, || "see somebody else's job".to_owned())?;
-        }
+        policy::may_see(caller, Seen::Job(&owner))?;
         Ok(job)
     }
 

@@ -208,7 +208,7 @@ impl Jobs {
             };
             Box::new(Outcome::without_value(status, problem))
         };
-        let command = find_command(hub, &app, &command).map_err(refuse)?;
+        let command = find_command(hub, &app, &command, &handed.host.name()).map_err(refuse)?;
         let caller = hub.callers.known(&owner);
         let caller = caller.ok_or_else(|| refuse(callers::revoked(&owner.name())))?;
         policy::require(&caller, Scope::from(command.spec.effect), || {
@@ -295,8 +295,11 @@ fn find_command(
     hub: &Hub,
     app: &AppId,
     command: &str,
+    instance: &InstanceName,
 ) -> Result<Arc<crate::catalog::Command>, Problem> {
-    Ok(Arc::clone(hub.catalog.app(app)?.command(command)?))
+    Ok(Arc::clone(
+        hub.catalog.app_of(app, instance)?.command(command)?,
+    ))
 }
 
 fn timeout_of(command: &crate::catalog::Command, asked_ms: Option<u64>) -> Duration {

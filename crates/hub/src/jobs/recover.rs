@@ -139,6 +139,21 @@ impl Jobs {
         ))
     }
 
+    /// Whether that is the attempt of a job which the process of that session was given.
+    pub(crate) fn is_leased_to(&self, known: &CallId, session: &str) -> bool {
+        let (id, number) = job_of(known);
+        let room = self.lock();
+        let of_session = |unsettled: &Unsettled| {
+            let mark = unsettled.mark.as_ref();
+            mark.is_some_and(|mark| mark.session == session)
+        };
+        room.unsettled.get(&id).is_some_and(of_session)
+            && room
+                .open
+                .get(&id)
+                .is_some_and(|open| open.job.attempt == number)
+    }
+
     /// A bridge has said all that it knows. When its list is `complete`, what it was given and does not know never
     /// started; one that was loaded anew in the same process has forgotten what the earlier one knew.
     pub(crate) fn bridge_is_back(&self, said: &Announcement, complete: bool) {

@@ -30,15 +30,14 @@ impl Lane {
                 }
             }
             DriverEvent::Output { id, stream, text } => {
-                let call_id = match inner.calls.get(&id) {
-                    Some(entry) => entry.call.public_id().clone(),
-                    None => id,
-                };
-                self.records.feed.tell(|| Event::CallOutput {
-                    call_id,
-                    stream,
-                    text,
-                });
+                // Of no other lane's, nor of one that nobody knows.
+                if let Some(entry) = inner.calls.get(&id) {
+                    self.records.feed.tell(|| Event::CallOutput {
+                        call_id: entry.call.public_id().clone(),
+                        stream,
+                        text,
+                    });
+                }
             }
             DriverEvent::Outcome(id, outcome) => self.ended(&mut inner, &id, *outcome),
             DriverEvent::Beat(beat) => self.beat(&mut inner, &beat),

@@ -13,6 +13,7 @@ use crate::feed::Feed;
 use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
+use crate::seal::Seal;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Records {
     pub(crate) jobs: Arc<Jobs>,
     /// The bytes of what has not begun.
     pub(crate) waiting: Allowances,
+    pub(crate) seal: Seal,
 }
 
 impl Records {

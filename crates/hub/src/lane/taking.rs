@@ -17,7 +17,6 @@ use crate::allowance::Full;
 use crate::call::{Call, millis};
 use crate::history::weight_up_to;
 use crate::limits;
-use crate::pictures;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
@@ -119,6 +118,11 @@ impl Lane {
         self.lock().turn.nobody_waits();
     }
 
+    /// Whether it has that call.
+    pub(crate) fn has(&self, id: &CallId) -> bool {
+        self.lock().calls.contains_key(id)
+    }
+
     /// Whether new calls would be taken now.
     pub(crate) fn accepts_calls(&self) -> bool {
         self.accepts(&self.lock()).is_ok()
@@ -216,7 +220,7 @@ impl Lane {
                 timeout_ms: Some(millis(call.timeout)),
                 revision: call.revision,
                 group: call.group.clone(),
-                mark: pictures::mark_of(call),
+                mark: Some(self.records.seal.mark(call)),
             };
             driver.start(message, entry.bytes);
         }

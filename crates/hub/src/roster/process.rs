@@ -33,6 +33,10 @@ pub(super) async fn watch_lost(hub: Arc<Hub>, instance: Arc<Instance>) {
             break;
         }
     }
+    if !instance.lane.is_up() {
+        // Should it dial again after all, it announces all of it again.
+        hub.catalog.leave(&instance.app, &instance.name);
+    }
     instance.tell_if_changed(&hub);
 }
 

@@ -107,7 +107,12 @@ fn plan(
     let address = SocketAddr::from(([127, 0, 0, 1], walls.port));
     let link = link_file::make(&hub.home, &walls.launch, &hub.bridge_token, address)
         .map_err(|error| crate::home::cannot(&folder, "be given its link file", &error))?;
-    let (mut write, read) = rules::public_of(hub.home.root());
+    let programs = hub.catalog.apps();
+    let programs: Vec<PathBuf> = programs
+        .iter()
+        .map(|app| hub.home.join(app.id.as_str()))
+        .collect();
+    let (mut write, read) = rules::public_of(hub.home.root(), &programs);
     write.push(recovery);
     write.extend(public);
     write.extend(walls.roots.iter().cloned());
@@ -141,6 +146,7 @@ fn plan(
         env: all_env,
         folder,
         home: hub.home.root().to_owned(),
+        programs,
         run: launch.places.clone(),
         read,
         write,

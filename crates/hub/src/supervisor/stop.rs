@@ -46,7 +46,7 @@ pub(crate) async fn stop(
         .hint("Close its window yourself, so that you are asked about unsaved work."));
     }
     let how = end(hub, &instance, force).await;
-    hub.roster.forget(&instance);
+    hub.roster.forget(hub, &instance);
     Ok(how)
 }
 

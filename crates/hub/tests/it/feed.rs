@@ -86,7 +86,7 @@ async fn a_state_is_told_at_once_though_the_app_stands_still() {
     let hub = TestHub::start().await;
     let bridge = Dial::new(&hub).by_hand().await.unwrap();
     let unsaid = hub.hub.instance_state(&bridge.instance).unwrap_err();
-    assert!(unsaid.message.contains("not told"), "{unsaid:?}");
+    assert!(unsaid.message.contains("not reported"), "{unsaid:?}");
     bridge
         .state(json!({"file": "/a.toy", "dirty": true, "revision": 41, "frame": 7}))
         .await;

@@ -235,7 +235,7 @@ async fn words_of_jobs_need_a_job_and_have_bounds() {
             },
         ),
         (
-            "select",
+            "describe",
             CallRequest {
                 instance: Some("toy".into()),
                 select: Some(Select::default()),

@@ -74,7 +74,7 @@ async fn a_call_that_the_bridge_has_forgotten_is_interrupted() {
             .as_ref()
             .unwrap()
             .message
-            .contains("does not know")
+            .contains("no longer knows")
     );
     bridge.answer(&kept.id, json!(1)).await;
     assert!(hub.end_of(&kept).await.is(Status::Succeeded));

@@ -24,6 +24,7 @@ mod process_limits;
 mod restart;
 mod rights;
 mod stopping;
+mod strangers;
 mod supervising;
 mod turns;
 mod wedged;

@@ -438,7 +438,10 @@ async fn a_program_that_dies_over_and_over_is_given_up() {
     let view = hub.end_of(&waiting).await;
     assert_eq!(view.status, Status::Interrupted);
     let why = hub.hub.instance(&name).unwrap().why.unwrap();
-    assert!(why.contains(&format!("started again {max} times")), "{why}");
+    assert!(
+        why.contains(&format!("failed {max} times in a row")),
+        "{why}"
+    );
     let mut asked = request("toy.echo", json!({}));
     asked.instance = Some(name);
     let refused = hub.try_ask(&Caller::owner(), asked).err().unwrap();

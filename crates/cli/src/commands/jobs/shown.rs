@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::ids::Short;
 use crate::pretty::Pretty;
 use crate::table::{Cell, Table};
+use crate::terminal::{Out, PLAIN, Style, one_line};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
 
 pub(super) struct Listed {
@@ -22,7 +23,7 @@ impl Answer for Listed {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         if self.page.jobs.is_empty() {
             return Ok(());
         }
@@ -81,7 +82,7 @@ impl Answer for Listed {
     }
 }
 
-pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
+pub(super) fn write_one(out: &mut dyn Out, job: &JobView) -> io::Result<()> {
     writeln!(
         out,
         "{HEADING}{}{HEADING:#}{} by {} on {}, {}: {}",
@@ -95,7 +96,7 @@ pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
         words_of(job)
     )?;
     let line = |out: &mut dyn Write, name: &str, text: Option<String>| match text {
-        Some(text) => writeln!(out, "{FAINT}{name}{FAINT:#} {text}"),
+        Some(text) => writeln!(out, "{FAINT}{name}{FAINT:#} {}", one_line(&text)),
         None => Ok(()),
     };
     line(out, "priority", Some(job.priority.to_string()))?;
@@ -137,7 +138,7 @@ pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
         let problem = attempt
             .problem
             .as_ref()
-            .map(|problem| format!(": {}", problem.message));
+            .map(|problem| format!(": {}", one_line(&problem.message)));
         writeln!(
             out,
             "{FAINT}attempt {}{FAINT:#} {} on {}, {}{}",
@@ -149,9 +150,9 @@ pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
         )?;
     }
     if let Some(problem) = &job.problem {
-        writeln!(out, "{}: {}", problem.code, problem.message)?;
+        writeln!(out, "{}: {}", problem.code, one_line(&problem.message))?;
         if let Some(hint) = &problem.hint {
-            writeln!(out, "hint: {hint}")?;
+            writeln!(out, "hint: {}", one_line(hint))?;
         }
     }
     for text in job
@@ -160,12 +161,12 @@ pub(super) fn write_one(out: &mut dyn Write, job: &JobView) -> io::Result<()> {
         .flat_map(|output| [&output.stdout, &output.stderr])
     {
         if !text.is_empty() {
-            writeln!(out, "{}", text.trim_end_matches('\n'))?;
+            out.data(&format!("{}\n", text.trim_end_matches('\n')))?;
         }
     }
     match &job.value {
         None | Some(Value::Null) => Ok(()),
-        Some(Value::String(text)) => writeln!(out, "{text}"),
+        Some(Value::String(text)) => out.data(&format!("{text}\n")),
         Some(value) => writeln!(out, "{}", Pretty(value)),
     }
 }
@@ -201,13 +202,14 @@ fn why(job: &JobView) -> String {
     let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
     // `cancelled` says it all.
     let problem = problem.filter(|code| code != job.status.as_str());
-    job.why.clone().or(progress).or(problem).unwrap_or_default()
+    let why = job.why.clone().or(progress).or(problem);
+    one_line(&why.unwrap_or_default()).into_owned()
 }
 
-fn style_of(status: JobStatus) -> anstyle::Style {
+fn style_of(status: JobStatus) -> Style {
     match status {
         JobStatus::Succeeded => GOOD,
-        JobStatus::Queued | JobStatus::Leased | JobStatus::Running => anstyle::Style::new(),
+        JobStatus::Queued | JobStatus::Leased | JobStatus::Running => PLAIN,
         JobStatus::Cancelled => CAREFUL,
         _ => BAD,
     }

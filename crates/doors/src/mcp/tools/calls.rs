@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wire::{AppId, CallId, Code, Mode, Problem};
 
-use crate::calls::may_see;
 use crate::limits;
 use crate::mcp::answer;
 use crate::mcp::asking::{Answered, Asking, Stop};
 use crate::mcp::progress::Teller;
 use crate::mcp::work;
+use hub::policy::{Seen, may_see};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +27,7 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
     let hub = &asking.mcp.hub;
     let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
     let call = hub.find_call(&id).await?;
-    may_see(&asking.caller, &call)?;
+    may_see(&asking.caller, Seen::Call(&call))?;
     let limit = said
         .timeout_ms
         .map_or(asking.mcp.pace.answer_within, Duration::from_millis);

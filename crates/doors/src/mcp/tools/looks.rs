@@ -1,16 +1,14 @@
 //! Tools that only read what the hub knows: find, describe, status, state, history.
 
-use hub::callers::Scope;
 use hub::find::HITS_DEFAULT;
 use hub::journal::Wanted;
-use hub::policy::require;
+use hub::policy::{Seen, may_see};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::{
     AppId, CallId, CallView, Code, CommandSpec, InstanceName, InstanceState, InstanceView, Problem,
 };
 
-use crate::calls::may_see;
 use crate::mcp::asking::{Answered, Asking};
 use crate::mcp::{answer, target};
 
@@ -142,7 +140,7 @@ pub(crate) fn status(asking: &Asking<'_>) -> Answered {
     let _: serde_json::Map<String, Value> = super::said(asking)?;
     let hub = &asking.mcp.hub;
     let mut text = String::new();
-    let instances = hub.instances();
+    let instances = hub.instances_for(&asking.caller);
     for instance in &instances {
         text.push_str(&format!("{}\n", line(instance)));
     }
@@ -195,9 +193,7 @@ struct State {
 }
 
 pub(crate) fn state(asking: &Asking<'_>) -> Answered {
-    require(&asking.caller, Scope::Read, || {
-        "see the state of a program".to_owned()
-    })?;
+    may_see(&asking.caller, Seen::State)?;
     let said: State = super::said(asking)?;
     let name = match said.instance {
         Some(name) => name,
@@ -250,11 +246,11 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
     if let Some(id) = said.call_id {
         let id = hub.call_id(&asking.caller, id.as_str()).await?;
         let call = hub.remembered_call(&id).await?;
-        may_see(&asking.caller, &call)?;
+        may_see(&asking.caller, Seen::Call(&call))?;
         let view = hub.view_with_args_for(&asking.caller, &call);
         return Ok(answer::calls(asking.mcp, &[view], None).into());
     }
-    require(&asking.caller, Scope::Read, || "see the history".to_owned())?;
+    may_see(&asking.caller, Seen::History)?;
     let wanted = Wanted {
         limit: said.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX),
         instance: said.instance,

@@ -1,0 +1,64 @@
+//! Whether the disk of the home has room, looked at now and then, so that everybody can be told before he tries.
+//!
+//! It refuses nothing: what finds no room says so itself (`disk_full`).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::home::Home;
+use crate::hub::Inner;
+use crate::limits;
+
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    is_full: AtomicBool,
+}
+
+impl Room {
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Looks, keeps the reserve where there is room for it, and says when it has changed. Blocks.
+    pub(crate) fn look(&self, home: &Home) {
+        let Some(bytes) = home.room_bytes() else {
+            return;
+        };
+        let is_full = bytes < limits::ROOM_BYTES_MIN;
+        let was_full = self.is_full.swap(is_full, Ordering::Relaxed);
+        let home_path = home.root().display();
+        if is_full && !was_full {
+            tracing::error!(home = %home_path, "no room is left: what must be stored is refused");
+        } else if was_full && !is_full {
+            tracing::info!(home = %home_path, "there is room again");
+        }
+        if !is_full && let Err(error) = home.keep_reserve() {
+            tracing::warn!(%error, "no room is kept back for the next start");
+        }
+    }
+
+    /// For as long as the hub lives.
+    pub(crate) async fn keep_looking(hub: Weak<Inner>) {
+        while let Some(strong) = hub.upgrade() {
+            let stopping = strong.stopping.clone();
+            // A disk that hangs holds up one thread that nobody waits for.
+            let look = tokio::task::spawn_blocking(move || {
+                strong.room.look(&strong.home);
+                drop(strong);
+            });
+            look.await.ok();
+            tokio::select! {
+                () = tokio::time::sleep(limits::ROOM_LOOK) => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+}
+
+impl crate::Hub {
+    /// Whether the disk of the home has no room: calls go on, and what must be stored is refused.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        Arc::as_ref(&self.0).room.is_full()
+    }
+}
