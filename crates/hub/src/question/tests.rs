@@ -41,7 +41,7 @@ fn a_yes_covers_one_call_and_everything_that_changes_what_runs() {
             q.retry = Some(Retry {
                 max: 3,
                 backoff_ms: None,
-            })
+            });
         }),
         with(|q| q.job = Some("call_1".into())),
         with(|q| q.more = json!({"not_before": "2031-05-04T22:00:00Z"})),
