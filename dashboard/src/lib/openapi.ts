@@ -9,6 +9,8 @@ export interface components {
             version: string;
             pid: number;
             uptime_ms: number;
+            /** @description The disk of the home has no room: calls go on, what must be stored is refused. */
+            disk_full: boolean;
         };
         State: {
             instance: string;
@@ -64,6 +66,17 @@ export interface components {
             name: string;
             scopes: ("read" | "write" | "destructive" | "code" | "admin")[];
             ask?: ("read" | "write" | "destructive" | "code" | "admin")[];
+            /**
+             * Format: date-time
+             * @description From then on it is none any more.
+             */
+            expires_at?: string | null;
+        };
+        TokenChange: {
+            scopes?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
+            ask?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
+            /** @description An empty text takes it away. */
+            expires_at?: string | null;
         };
         Tokens: {
             tokens: components["schemas"]["Token"][];
@@ -637,6 +650,8 @@ export interface components {
             paused?: boolean | null;
             /** @enum {unknown} */
             status?: "queued" | null;
+            /** @description The value of a confirmation_required problem. */
+            confirm?: string | null;
         };
         QueueChange: {
             app: string;
