@@ -347,26 +347,23 @@ pub(crate) fn log() -> io::Stderr {
     io::stderr()
 }
 
-/// Help, and words that clap did not take: its colours are ours, so they stay.
+/// Help, which is ours as it stands, and words that clap did not take, which it quotes: those are cleaned, and keep no
+/// colour but ours.
 pub(crate) fn clap(error: &clap::Error) {
     let text = error.render();
-    let mut shown = String::new();
-    for part in text.ansi().to_string().split_inclusive('m') {
-        // A part ends in at most one sequence.
-        let (words, colour) = match part.rfind('\x1b') {
-            Some(at) if after_colour(&part[at + 1..]) == Some("") => part.split_at(at),
-            _ => (part, ""),
-        };
-        Cleaner::default().clean(words, &mut shown);
-        shown.push_str(colour);
-    }
-    let stream = if error.use_stderr() {
-        Stream::Err
-    } else {
-        Stream::Out
-    };
     // A closed pipe is no failure of ours, and there is nobody left to tell.
-    stream.write(&shown).and_then(|()| stream.flush()).ok();
+    if !error.use_stderr() {
+        let written = Stream::Out.write(&text.ansi().to_string());
+        written.and_then(|()| Stream::Out.flush()).ok();
+        return;
+    }
+    let text = text.to_string();
+    let mut err = err();
+    let written = match text.strip_prefix("error: ") {
+        Some(why) => write!(err, "{BAD}error{BAD:#}: {why}"),
+        None => write!(err, "{text}"),
+    };
+    written.and_then(|()| err.flush()).ok();
 }
 
 /// What broke, where a panic is told: its words may have foreign ones in them.
