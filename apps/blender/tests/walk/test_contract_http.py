@@ -14,6 +14,7 @@ OUTCOME = {
     "app",
     "instance",
     "command",
+    "subject",
     "caller",
     "status",
     "asked_at",

@@ -184,7 +184,7 @@ async fn a_job_that_runs_otherwise_or_again_is_asked_about_again() {
     let until = |id: String| {
         let owner = owner.clone();
         async move {
-            let path = format!("/v1/calls/{id}?wait=true");
+            let path = format!("/v1/calls/{id}?wait_ms=30000");
             assert_eq!(owner.get(&path).await.json()["status"], "succeeded");
         }
     };

@@ -43,7 +43,7 @@ async fn answers_that_wait_and_streams_end_with_the_rights() {
         let got = bridge.next_call().await;
         bridge.started(&got.id).await;
         // An answer that waits for somebody else's call, one for its own, two streams, and a socket.
-        let path = format!("/v1/calls/{id}?wait=true");
+        let path = format!("/v1/calls/{id}?wait_ms=30000");
         let looks = tokio::spawn({
             let (agent, path) = (agent.clone(), path.clone());
             async move { agent.get(&path).await }

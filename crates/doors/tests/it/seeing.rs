@@ -18,6 +18,7 @@ async fn owned(house: &House) -> Owned {
     let asked = owner.post("/v1/calls", &asked).await;
     let mut job = call("toy.echo", json!({}));
     job["durable"] = json!(true);
+    job["wait"] = json!(false);
     job["not_before"] = json!("2100-01-01T00:00:00Z");
     let job = owner.post("/v1/calls", &job).await;
     let blob = owner.put("/v1/blobs", b"mine").await;

@@ -456,7 +456,7 @@ async fn others_calls_need_the_scope_and_a_revoked_token_ends_it() {
     bridge.next_call().await;
     let own = accepted["call_id"].as_str().unwrap();
     let subscribed = socket
-        .ask(&json!({"type": "subscribe", "id": 2, "topics": [format!("call:{own}"), "instances"]}))
+        .ask(&json!({"type": "subscribe", "id": 2, "topics": [format!("call:{own}")]}))
         .await;
     assert_eq!(subscribed["type"], "subscribed");
     let gone = house.owner().delete("/v1/tokens/writer").await;

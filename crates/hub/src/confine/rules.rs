@@ -283,8 +283,8 @@ mod tests {
                 "ann/.kapelle/run/confined/1",
                 "ann/.kapelle/renders",
                 "ann/.kapelle/recovery/stage",
-                "ann/.kapelle/bridges/kapelle_blender-1",
-                "ann/.kapelle/blender/bpy-4.5",
+                "ann/.kapelle/bridges/kapelle_toy-1",
+                "ann/.kapelle/toy/bpy-4.5",
             ] {
                 std::fs::create_dir_all(place.at(folder)).unwrap();
             }
@@ -303,7 +303,7 @@ mod tests {
             let mut plan = Plan {
                 home: self.at("ann/.kapelle"),
                 folder: self.at("ann/.kapelle/run/confined/1"),
-                programs: vec![self.at("ann/.kapelle/blender")],
+                programs: vec![self.at("ann/.kapelle/toy")],
                 ..Plan::default()
             };
             change(&mut plan);
@@ -357,7 +357,7 @@ mod tests {
                 PathBuf::from("/proc/1"),
                 place.at("ann/is/not/there"),
             ];
-            plan.write = vec![place.at("ann/.kapelle/blender/bpy-4.5")];
+            plan.write = vec![place.at("ann/.kapelle/toy/bpy-4.5")];
         });
         let paths: Vec<_> = rules.keys().map(String::as_str).collect();
         assert_eq!(paths, ["ann/.kapelle/run/confined/1"]);
@@ -368,16 +368,16 @@ mod tests {
         let place = Place::new();
         let rules = place.rules(|plan| {
             plan.run = vec![
-                place.at("ann/.kapelle/bridges/kapelle_blender-1"),
-                place.at("ann/.kapelle/blender/bpy-4.5"),
+                place.at("ann/.kapelle/bridges/kapelle_toy-1"),
+                place.at("ann/.kapelle/toy/bpy-4.5"),
             ];
             plan.write = vec![place.at("ann/.kapelle/recovery/stage")];
         });
         assert_eq!(
-            rules.get("ann/.kapelle/bridges/kapelle_blender-1"),
+            rules.get("ann/.kapelle/bridges/kapelle_toy-1"),
             Some(&May::Run)
         );
-        assert_eq!(rules.get("ann/.kapelle/blender/bpy-4.5"), Some(&May::Run));
+        assert_eq!(rules.get("ann/.kapelle/toy/bpy-4.5"), Some(&May::Run));
         assert_eq!(rules.get("ann/.kapelle/recovery/stage"), Some(&May::Write));
         let all = of(&Plan::default(), None).unwrap();
         let of_path = |path: &str| {
@@ -403,18 +403,15 @@ mod tests {
     #[test]
     fn the_public_parts_of_a_home_are_told() {
         let place = Place::new();
-        let (write, read) = public_of(
-            &place.at("ann/.kapelle"),
-            &[place.at("ann/.kapelle/blender")],
-        );
+        let (write, read) = public_of(&place.at("ann/.kapelle"), &[place.at("ann/.kapelle/toy")]);
         assert_eq!(write, [place.at("ann/.kapelle/renders")]);
         let mut read = read;
         read.sort();
         assert_eq!(
             read,
             [
-                place.at("ann/.kapelle/blender"),
-                place.at("ann/.kapelle/recovery")
+                place.at("ann/.kapelle/recovery"),
+                place.at("ann/.kapelle/toy")
             ]
         );
     }

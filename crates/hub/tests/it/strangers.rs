@@ -128,7 +128,7 @@ async fn what_a_link_says_counts_for_its_own_calls_only() {
     good.next_call().await;
     let mut events = hub.hub.listen();
     for id in [&call.id, &"call_nobody".into()] {
-        bad.started(id).await;
+        bad.send(&json!({"t": "started", "id": id})).await;
         bad.output(id, "FORGED").await;
         bad.progress(id, 0.5, "FORGED").await;
         bad.end(id, succeeded(json!("FORGED"))).await;
