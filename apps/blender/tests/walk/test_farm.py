@@ -210,7 +210,7 @@ def test_a_worker_that_is_killed_is_replaced(farm, tmp_path):
     told = call["value"]
     assert (told["rendered"], told["failed"], told["replaced"]) == (6, [], 1), told
     assert len(frames_in(out)) == 6 and told["retried"][0]["failed"] == 1
-    assert any("is replaced" in one["text"] for one in call["output"]["logs"])
+    assert any("Replacing worker" in one["text"] for one in call["output"]["logs"])
 
 
 def logged(call):
@@ -224,7 +224,7 @@ def test_a_worker_that_takes_too_much_memory_is_replaced(farm, tmp_path):
     told = call["value"]
     assert (told["rendered"], told["failed"], told["replaced"]) == (3, [], 1), call
     assert told["retried"] == [{"frame": 2, "failed": 1}]
-    assert "%d MB" % MEMORY_MB in logged(call) and "is replaced" in logged(call), call["output"]
+    assert "%d MB" % MEMORY_MB in logged(call) and "Replacing worker" in logged(call), call["output"]
     assert frames_in(out) == ["frame_%04d.png" % n for n in (1, 2, 3)]
 
 

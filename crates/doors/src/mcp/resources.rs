@@ -43,6 +43,12 @@ enum Named {
     Blob(String),
 }
 
+/// Whether an address is one of ours.
+#[cfg(fuzzing)]
+pub(crate) fn is_ours(uri: &str) -> bool {
+    named(uri).is_some()
+}
+
 fn named(uri: &str) -> Option<Named> {
     let parts: Vec<&str> = uri.strip_prefix("kapelle://")?.split('/').collect();
     Some(match parts.as_slice() {
