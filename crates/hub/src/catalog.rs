@@ -80,7 +80,11 @@ impl AppEntry {
                     self.title
                 ),
             )
-            .hint("Name one as `instance`: its own description counts."));
+            .hint(wire::hint![
+                "Name one with ",
+                wire::Opt::Instance,
+                "; its own description counts.",
+            ]));
         }
         Ok(command)
     }

@@ -350,7 +350,7 @@ fn named(hub: &Hub, call: &CheckedCall, name: &InstanceName) -> Result<Arc<Insta
             Code::INSTANCE_UNKNOWN,
             format!("`{name}` is {}, not {}.", instance.app, call.app.id),
         )
-        .hint("Name an instance of the app: kapelle status"));
+        .hint(wire::hint!["Name an instance of the app: ", Step::Status]));
     }
     Ok(instance)
 }

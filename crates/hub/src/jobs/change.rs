@@ -200,7 +200,10 @@ fn in_bounds(id: &CallId, wanted: &Wanted) -> Result<(), Problem> {
             Code::ARGUMENTS_INVALID,
             "`status` can only be set to `queued`: an ended job is tried again.",
         )
-        .hint(format!("To end it: DELETE /v1/jobs/{id}"))),
+        .hint(wire::hint![
+            "To end it: ",
+            wire::Step::CancelJob { call: id.clone() },
+        ])),
     }
 }
 

@@ -243,5 +243,9 @@ pub(crate) fn too_heavy(full: Full, caller: &CallerName) -> Problem {
             bytes / 1_000_000
         ),
     )
-    .hint("Wait for some of them, or store large values with PUT /v1/blobs and refer to them by {\"$blob\": …}.")
+    .hint(wire::hint![
+        "Wait for some of them, or store large values as blobs: ",
+        wire::Step::StoreBlob,
+        ".",
+    ])
 }
