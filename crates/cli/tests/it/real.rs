@@ -32,7 +32,14 @@ fn the_demo_makes_a_picture_a_model_and_a_file() {
         // The second time takes the same instance.
         let second = demo(&environment, &program);
         assert_eq!(first["instance"]["pid"], second["instance"]["pid"]);
-        let objects = environment.run(&["code", "blender", "-c", "len(bpy.context.scene.objects)"]);
+        let objects = environment.run(&[
+            "code",
+            "blender",
+            "-i",
+            "demo",
+            "-c",
+            "len(bpy.context.scene.objects)",
+        ]);
         let made = &first["steps"]
             .as_array()
             .unwrap()
@@ -48,11 +55,20 @@ fn the_demo_makes_a_picture_a_model_and_a_file() {
         let scenes = environment.run(&[
             "code",
             "blender",
+            "-i",
+            "demo",
             "-c",
             "[scene.name for scene in bpy.data.scenes]",
         ]);
         assert_eq!(scenes.out, "[\"Kapelle Demo\"]\n", "{scenes:?}");
-        let raised = environment.run(&["code", "blender", "-c", "print('so far')\n1/0"]);
+        let raised = environment.run(&[
+            "code",
+            "blender",
+            "-i",
+            "demo",
+            "-c",
+            "print('so far')\n1/0",
+        ]);
         assert_eq!((raised.exit, raised.out.as_str()), (Some(1), "so far\n"));
         assert_eq!(
             raised
