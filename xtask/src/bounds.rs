@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::limits::{FILES, constants};
-use crate::root;
-use crate::tidy::below;
+use crate::{below, root};
 
 /// The product's sources without tests and without messages, by their path.
 fn product() -> BTreeMap<String, String> {

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 mod bounds;
+#[cfg(test)]
+mod circles;
 mod commands;
+pub mod graph;
 mod limits;
 mod problems;
 #[cfg(test)]
@@ -34,6 +37,37 @@ pub fn generated() -> Vec<(String, String)> {
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+/// Rust and Python below a folder.
+pub(crate) fn below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+    {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() {
+            if !matches!(
+                name.as_str(),
+                "target" | "__pycache__" | "node_modules" | ".pytest_cache"
+            ) {
+                found.extend(below(&path));
+            }
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rs" || extension == "py")
+        {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[cfg(test)]

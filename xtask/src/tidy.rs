@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::root;
+use crate::{below, root};
 
 /// Longest file, in lines: a room that one can still see through.
 const FILE_LINES_MAX: usize = 800;
@@ -158,34 +158,4 @@ fn sources() -> Vec<PathBuf> {
         .iter()
         .flat_map(|dir| below(&root().join(dir)))
         .collect()
-}
-
-pub(crate) fn below(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-    {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if path.is_dir() {
-            if !matches!(
-                name.as_str(),
-                "target" | "__pycache__" | "node_modules" | ".pytest_cache"
-            ) {
-                found.extend(below(&path));
-            }
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "rs" || extension == "py")
-        {
-            found.push(path);
-        }
-    }
-    found
 }
