@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a confined child does with a file to import (see confined.py): reads it, packs it, saves it as a .blend.
+"""What a confined child does with a file to import (see confined_import.py): reads it, packs it, saves it as a .blend.
 
 In: a job {"path", "format", "options", "folder"}. Out: {"made", "left_out"}. Nothing in the saved file names another
 file any more: what can be packed is, under its bare name; what cannot is left out and told. It holds no text and no

@@ -11,7 +11,7 @@ import os
 
 import bpy
 
-from . import confined, data_paths, formats, names, outside, paths, placing, plain_names, references
+from . import confined, confined_import, data_paths, formats, names, outside, paths, placing, plain_names, references
 from .bridgekit.problem import Problem
 
 
@@ -65,7 +65,7 @@ def _in_child(call, kind, path, scale):
             "%s may name other files, which a caller without the scope `code` may read only in a confined Blender: %s"
             % (kind.title, reason),
         )
-    return confined.import_packed(call, path, kind.name, _options(kind, scale))
+    return confined_import.import_packed(call, path, kind.name, _options(kind, scale))
 
 
 def _forget(path):

@@ -7,7 +7,7 @@ In: the pump. Out: a sentence in Blender's report where something could not be d
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from . import panel, pump
+from . import connection, panel, pump
 from .bridgekit.problem import Problem
 
 # Characters of a line in the question before more than one step is taken back.
@@ -21,9 +21,7 @@ class KAPELLE_OT_connect(bpy.types.Operator):
     bl_label = "Kapelle: Connect"
 
     def execute(self, context):
-        from . import addon
-
-        why = addon.connect()
+        why = connection.connect()
         panel.redraw()
         if why:
             self.report({"WARNING"}, why)
@@ -42,9 +40,7 @@ class KAPELLE_OT_disconnect(bpy.types.Operator):
         return pump.mine() is not None
 
     def execute(self, context):
-        from . import addon
-
-        addon.disconnect("a person disconnected it in Blender")
+        connection.disconnect("a person disconnected it in Blender")
         panel.redraw()
         return {"FINISHED"}
 

@@ -10,7 +10,7 @@ from collections import namedtuple
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 
-from . import pump, view
+from . import connection, pump, view
 from .bridgekit import direct, home
 
 # `direct_port` is None where the direct mode is off.
@@ -86,10 +86,8 @@ class KAPELLE_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context):
-        from . import addon
-
         column = self.layout.column()
-        other = addon.elsewhere()
+        other = connection.elsewhere()
         for row in view.connection(pump.mine(), other, _COLUMNS):
             if row.button is not None:
                 column.row().operator(row.button[0], text=row.button[2], icon=row.button[1])

@@ -7,9 +7,7 @@ colours are linear 0…1.
 """
 
 from ..bridgekit.table import Table
-
-# What the modules of this package register themselves in, when they are imported.
-table = Table()
+from ..command_table import table
 
 
 def load(host):

@@ -5,7 +5,7 @@ import bpy
 
 from .. import host, keys, names, versions
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 # Collections whose things animation.list looks through, and what `of` they are.
 _CARRIERS = (("objects", "object"), ("materials", "material"), ("worlds", "world"), ("scenes", "scene"))

@@ -5,7 +5,7 @@ import bpy
 
 from .. import describe, framing, host, names, naming, placing, plain_names
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("camera.create", effect="write")

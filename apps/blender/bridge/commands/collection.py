@@ -5,7 +5,7 @@ import bpy
 
 from .. import describe, host, names, naming, placing, plain_names
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 COLORS = ("none", "red", "orange", "yellow", "green", "blue", "violet", "pink", "brown")
 

@@ -5,7 +5,7 @@ import bpy
 
 from .. import host, names, plain_names, settings
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 # Other names that people use -> Blender's identifier.
 ALIASES = {"look_at": "TRACK_TO", "aim": "TRACK_TO", "follow": "COPY_LOCATION", "parent": "CHILD_OF"}

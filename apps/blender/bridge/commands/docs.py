@@ -5,7 +5,7 @@ import json
 
 from .. import reference, reference_index
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("docs.search", effect="read")

@@ -11,7 +11,7 @@ from .. import data_paths, describe, host, imports, names, opening, outside, pat
 from .. import formats as known
 from .. import missing as needs
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("file.formats", effect="read")

@@ -2,7 +2,7 @@
 """history.*: the calls that changed something, and the way back through Blender's own undo history."""
 
 from .. import host, kept
-from . import table
+from ..command_table import table
 
 
 @table.command("history.list", effect="read")

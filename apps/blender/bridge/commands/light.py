@@ -7,7 +7,7 @@ import bpy
 
 from .. import describe, names, placing, plain_names
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 # Kind -> energy where the caller does not say: watts, for a sun watts per square metre.
 ENERGY = {"point": 1000.0, "spot": 1000.0, "area": 500.0, "sun": 3.0}

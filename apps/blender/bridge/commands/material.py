@@ -6,7 +6,7 @@ import bpy
 from .. import convert as values
 from .. import describe, host, names, naming, placing, plain_names, surfaces, versions
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("material.list", effect="read")

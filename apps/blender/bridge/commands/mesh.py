@@ -7,7 +7,7 @@ from mathutils import Matrix
 
 from .. import arrays, describe, meshes, names, placing, plain_names
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("mesh.create", effect="write")

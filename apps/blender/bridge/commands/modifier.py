@@ -5,7 +5,7 @@ import bpy
 
 from .. import copying, describe, host, modifiers, names, operating, plain_names, versions
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("modifier.list", effect="read")

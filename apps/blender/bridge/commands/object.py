@@ -12,7 +12,7 @@ import bpy
 from .. import convert as values
 from .. import copying, describe, host, names, naming, operating, placing, plain_names, reshaping, settings, shapes
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 # The parts of a transform.
 PARTS = ("location", "rotation", "scale")

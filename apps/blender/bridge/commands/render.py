@@ -10,8 +10,8 @@ from .. import data_paths, host, names, outside, paths, references, render_here,
 from .. import frames as numbered
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
+from ..command_table import table
 from ..render import PICTURES, Work, media_type, move, new_path, with_copy
-from . import table
 
 
 @table.command("render.still", effect="write")

@@ -5,7 +5,7 @@ import bpy
 
 from .. import describe, host, names, plain_names, versions
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("scene.get", effect="read")

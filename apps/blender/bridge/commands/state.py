@@ -5,9 +5,9 @@ import bpy
 
 from .. import host, names
 from ..bridgekit.problem import Problem
+from ..command_table import table
 from . import object as objects
 from . import scene as scenes
-from . import table
 
 
 def _is_range(value):

@@ -8,8 +8,8 @@ import bpy
 from .. import drawing, pixels, shots, versions, viewpoints
 from ..bridgekit.call import Deferred
 from ..bridgekit.problem import Problem
+from ..command_table import table
 from ..render import with_copy
-from . import table
 
 # Height of a picture for a width of one, where nothing else says it.
 _SHAPE = 0.75

@@ -5,7 +5,7 @@ import bpy
 
 from .. import host, names, skies, surfaces, versions
 from ..bridgekit.problem import Problem
-from . import table
+from ..command_table import table
 
 
 @table.command("world.get", effect="read")

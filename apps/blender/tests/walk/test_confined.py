@@ -377,7 +377,7 @@ bpy.ops.export_scene.fbx(filepath=os.path.join(folder, "model.fbx"), path_mode="
 """
 
 IMPORT = """
-import kapelle_blender.confined as confined
+import kapelle_blender.confined_import as confined_import
 notes = []
 class Call:
     command, cancelled = "file.import", False
@@ -385,7 +385,7 @@ class Call:
     def on_cancel(self, stop): pass
     def log(self, level, text, source): notes.append(text)
 try:
-    packed = confined.import_packed(Call(), %r, %r, {"as_background_job": False})
+    packed = confined_import.import_packed(Call(), %r, %r, {"as_background_job": False})
     with bpy.data.libraries.load(packed) as (there, here):
         here.objects, here.images = there.objects, there.images
     import os
