@@ -9,13 +9,11 @@ use std::io;
 use std::path::PathBuf;
 
 use apps::blender::{self, Found};
+use client::{Client, problems, typed};
 use hub::home::Home;
 use serde::Serialize;
+use terminal::session::Session;
 use wire::{Code, Problem};
-
-use crate::client::Client;
-use crate::problems;
-use crate::session::{Session, typed};
 
 /// What became of one Blender.
 #[derive(Debug, Default, Serialize)]

@@ -7,16 +7,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use apps::blender::Addon;
+use client::Client;
+use client::home::mode_open_to_others;
+use client::run_file::RunFile;
 use serde::Serialize;
+use terminal::ago::{short, size};
+use terminal::launch::DEFAULT_LISTEN;
+use terminal::session::Session;
 
-use crate::ago::{short, size};
-use crate::client::Client;
-use crate::home::mode_open_to_others;
-use crate::launch::DEFAULT_LISTEN;
 use crate::neighbours::{Dialect, PORTS, look};
-use crate::run_file::RunFile;
 use crate::serve;
-use crate::session::Session;
 
 /// Under this much room, in bytes, a set-up of the `bpy` wheel (about 900 MB) would fail.
 const ROOM_BYTES_WANTED: u64 = 3_000_000_000;

@@ -1,8 +1,9 @@
 //! One file per verb: its words, with their help, and what it does.
 
-use crate::answer::Answered;
+use terminal::answer::Answered;
+use terminal::session::Session;
+
 use crate::args::Verb;
-use crate::session::Session;
 
 pub(crate) mod adopt;
 pub(crate) mod apps;

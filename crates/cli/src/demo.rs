@@ -6,18 +6,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use client::follow::follow;
+use client::{Client, INSTANCE_TIMEOUT, problems, typed};
 use serde_json::{Value, json};
+use terminal::answer::Answered;
+use terminal::interrupt::{Interrupt, Target};
+use terminal::live::Live;
+use terminal::session::Session;
+use terminal::ui::Ui;
 use wire::{CallRequest, InstanceView, Problem, Status};
 
-use crate::answer::Answered;
-use crate::client::{Client, INSTANCE_TIMEOUT};
 use crate::commands::demo::Demo;
-use crate::follow::follow;
-use crate::interrupt::{Interrupt, Target};
-use crate::live::Live;
-use crate::problems;
-use crate::session::{Session, typed};
-use crate::ui::Ui;
 
 mod forms;
 mod palette;
@@ -44,7 +43,7 @@ pub(crate) fn run(session: &Session, words: &Demo) -> Answered {
     let out = words.out.clone().unwrap_or_else(|| session.home.demo_dir());
     let out = std::path::absolute(&out)
         .map_err(|error| problems::file(&out, "is not a usable path", &error))?;
-    crate::home::make_private_dir(&out)
+    client::home::make_private_dir(&out)
         .map_err(|error| problems::file(&out, "cannot be made", &error))?;
     let mut stage = Stage::open(session)?;
     let plan = scene::plan(words.seed, words.samples.unwrap_or(SAMPLES_DENOISED));
@@ -178,7 +177,11 @@ impl Stage {
         };
         // What Blender's exporters print is no data of ours.
         let mut live = Live::without_output(self.ui);
-        let ended = follow(&self.client, &request, Some(&self.interrupt), &mut live)?;
+        let ended = follow(
+            &self.client,
+            &request,
+            &mut self.interrupt.around(&mut live),
+        )?;
         live.finish(&ended.call);
         let (status, outcome) = (ended.call.status, ended.call.outcome);
         match outcome.as_ref().and_then(|outcome| outcome.problem.clone()) {

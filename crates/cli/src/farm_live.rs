@@ -3,14 +3,13 @@
 //! In come the progress of `render.farm` and its logs; out goes what a person watches on stderr. Where nobody
 //! watches, a line for every tenth of the way.
 
+use client::follow::Watcher;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use terminal::live::{BAR_STEPS, Live, say_log, steps};
+use terminal::screen::set_message;
+use terminal::ui::Ui;
 use wire::Progress;
-
-use crate::follow::Watcher;
-use crate::live::{BAR_STEPS, Live, say_log, steps};
-use crate::terminal::set_message;
-use crate::ui::Ui;
 
 /// Workers with a line of their own; a terminal is not much higher.
 const LINES_MAX: usize = 16;

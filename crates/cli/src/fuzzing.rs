@@ -3,10 +3,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use client::sse;
 use serde_json::Value;
+use terminal::{amount, calling};
 use wire::CommandSpec;
 
-use crate::{amount, calling, keyvalue, mcp_clients, neighbours, pipe, sse};
+use crate::{keyvalue, mcp_clients, neighbours, pipe};
 
 /// A stream of events: the same ones however the bytes are split.
 pub fn events(data: &[u8]) {

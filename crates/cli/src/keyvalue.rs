@@ -15,11 +15,12 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use client::problems;
 use serde_json::{Map, Value};
 use wire::{CommandSpec, Problem};
 
+use crate::names;
 use crate::page::type_name;
-use crate::problems;
 
 /// Longest text that is read for an argument, in bytes: what a frame can carry, with room.
 const TEXT_BYTES_MAX: u64 = 48 * 1024 * 1024;
@@ -47,7 +48,7 @@ pub(crate) fn arguments(
         let Some((_, schema)) = spec.properties().find(|(name, _)| *name == key) else {
             return Err(problems::usage(
                 format!("`{}` has no argument `{key}`.", spec.name),
-                problems::names_hint(key, spec.properties().map(|(name, _)| name.as_str())),
+                names::names_hint(key, spec.properties().map(|(name, _)| name.as_str())),
             ));
         };
         let value = value(schema, text, upload).map_err(|mut problem| {

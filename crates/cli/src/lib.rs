@@ -2,21 +2,15 @@
 //!
 //! In come words typed by a person or a script; out go data on stdout, everything else on stderr, and
 //! an exit code from the table in `wire::problem`. Nothing here decides what a caller may do: that is
-//! the hub's. Only `serve` runs a hub (and a runtime) inside this process.
+//! the hub's. Only `serve` runs a hub (and a runtime) inside this process. What a verb stands on is in `terminal` and
+//! `client`.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`args`] | the words: global options and the list of verbs |
+//! | [`args`] | the list of verbs |
 //! | `commands` | one file per verb |
-//! | `session`, `home`, `client`, `launch` | where the hub is, how it is asked, how one is started |
-//! | `calling`, `follow`, `sse`, `live`, `interrupt`, `outcome` | a call from its asking to its end, Ctrl-C included |
-//! | `watching`, `sse` | the feed of the hub as lines |
+//! | `watching` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
-//! | `ids` | short ids, and ids by their beginning |
-//! | `amount` | sizes and times as people write them |
-//! | `job_words` | the words that make a job of a call |
-//! | `terminal` | the one way to the terminal: nothing foreign steers it |
-//! | `answer`, `ui`, `table`, `ago` | how answers look, for people and as JSON |
 //! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
@@ -28,59 +22,42 @@
 use std::process::ExitCode;
 
 mod addon;
-mod ago;
-mod amount;
-mod answer;
 pub mod args;
-mod calling;
 mod checkup;
-mod client;
 mod commands;
 mod demo;
 mod farm_live;
-mod follow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod home;
-mod ids;
-mod interrupt;
-mod job_words;
 mod keyvalue;
-mod launch;
-mod live;
 mod log;
 mod log_quota;
 mod mcp_clients;
+mod names;
 mod neighbours;
-mod outcome;
 mod page;
 mod pick;
 mod pipe;
-mod pretty;
-mod problems;
 mod reference;
-mod run_file;
 
 mod serve;
-mod session;
-mod sse;
-mod table;
-mod terminal;
-mod ui;
 mod watching;
 
 pub use reference::reference;
 
-use answer::Answered;
 use clap::Parser as _;
-use session::Session;
-use ui::Ui;
+use client::problems;
+use terminal::answer::{self, Answered};
+use terminal::session::Session;
+use terminal::ui::Ui;
+use terminal::{interrupt, screen};
+use wire::Problem;
 use wire::problem::exit;
 
 /// Reads the words of this process, does what they say and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    terminal::tell_panics();
+    screen::tell_panics();
     // The hook has printed what broke and where.
     ExitCode::from(std::panic::catch_unwind(run).unwrap_or(exit::BUG))
 }
@@ -100,7 +77,7 @@ fn run() -> u8 {
 /// Shows what a verb came to.
 fn finish(ui: Ui, answered: Answered) -> u8 {
     let code = match answered {
-        Ok(answer) => match ui.show(answer.as_ref()) {
+        Ok(answer) => match answer::show(ui, answer.as_ref()) {
             Ok(()) => answer.exit_code(),
             Err(error) => {
                 ui.complain(&problems::file(
@@ -131,9 +108,23 @@ fn refuse_words(error: &clap::Error) -> u8 {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     if !asked_for && std::env::args_os().any(|word| word == "--json") {
-        Ui::json().show_problem(&problems::words(error));
+        Ui::json().show_problem(&words_problem(error));
         return exit::USAGE;
     }
-    terminal::clap(error);
+    screen::clap(error);
     if asked_for { 0 } else { exit::USAGE }
+}
+
+/// What clap says, in one sentence.
+fn words_problem(error: &clap::Error) -> Box<Problem> {
+    let text = error.to_string();
+    let message: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line).trim())
+        .collect();
+    problems::usage(
+        message.join(" "),
+        "`kapelle --help` lists the verbs, `kapelle VERB --help` their options.",
+    )
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use hub::home::Home;
+use terminal::screen::{self, Stream, one_line};
+use terminal::ui::Ui;
 use time::{Date, OffsetDateTime};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::FilterExt as _;
@@ -19,8 +21,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::log_quota::LogQuota;
-use crate::terminal::{self, Stream, one_line};
-use crate::ui::Ui;
 
 /// Days of log that are kept: enough to look back over a week's work.
 const FILES_MAX: usize = 7;
@@ -48,7 +48,7 @@ pub(crate) fn write_logs(home: &Home, ui: Ui) -> LogQuota {
         tracing_subscriber::fmt::layer()
             .with_target(false)
             .fmt_fields(fields())
-            .with_writer(terminal::log)
+            .with_writer(screen::log)
     });
     tracing_subscriber::registry()
         .with(file.map(|layer| layer.with_filter(filter().and(quota.clone()))))

@@ -14,10 +14,9 @@
 
 use std::path::{Path, PathBuf};
 
+use client::problems;
 use serde::Serialize;
 use wire::{Code, Problem};
-
-use crate::problems;
 
 pub(crate) mod entry;
 mod file;

@@ -5,12 +5,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::Value;
+use terminal::ago::short;
+use terminal::screen::PLAIN;
+use terminal::table::{Cell, Table};
+use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, NAME};
 use wire::{CommandSpec, Effect};
-
-use crate::ago::short;
-use crate::table::{Cell, Table};
-use crate::terminal::PLAIN;
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, NAME};
 
 pub(crate) fn effect_cell(effect: Effect) -> Cell {
     let style = match effect {
@@ -231,7 +230,7 @@ mod tests {
         let spec = &CommandSpec::from_toml("object", NOUN).unwrap()[at];
         let mut bytes = Vec::new();
         write(&mut bytes, "blender", spec).unwrap();
-        crate::terminal::plain(std::str::from_utf8(&bytes).unwrap()).to_string()
+        terminal::screen::plain(std::str::from_utf8(&bytes).unwrap()).to_string()
     }
 
     #[test]

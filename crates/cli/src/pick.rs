@@ -1,11 +1,12 @@
 //! Which instance is meant when none is named, and what commands an app has.
 
+use client::{Client, problems, segment, typed};
 use serde_json::Value;
+use terminal::session::Session;
 use wire::{Code, CommandSpec, InstanceView, Problem};
 
-use crate::client::{Client, segment};
-use crate::session::{Session, typed};
-use crate::{problems, serve};
+use crate::names;
+use crate::serve;
 
 pub(crate) fn instances(client: &Client) -> Result<(Value, Vec<InstanceView>), Box<Problem>> {
     let document = client.get("/v1/instances")?;
@@ -105,7 +106,7 @@ pub(crate) fn command(
             problems::new(
                 Code::COMMAND_UNKNOWN,
                 format!("{app} has no command `{name}`."),
-                problems::names_hint(name, listed.iter().map(String::as_str)),
+                names::names_hint(name, listed.iter().map(String::as_str)),
             )
         })
 }

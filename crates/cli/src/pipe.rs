@@ -20,14 +20,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wire::{Code, Problem};
-
-use crate::answer::{Answered, Spoken};
-use crate::problems;
-use crate::session::Session;
-use crate::terminal;
-
+use client::problems;
 use memory::{Head, Memory};
+use terminal::answer::{Answered, Spoken};
+use terminal::screen;
+use terminal::session::Session;
+use wire::{Code, Problem};
 
 /// One message, in bytes: what the hub takes in one body.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -254,7 +252,7 @@ fn write_line(stream: &mut TcpStream, line: &str) -> io::Result<()> {
 
 /// To the client; `false` when it no longer listens.
 fn say(line: &[u8]) -> bool {
-    terminal::protocol(line).is_ok()
+    screen::protocol(line).is_ok()
 }
 
 /// Whether it may be otherwise in a moment.

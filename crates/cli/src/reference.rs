@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
+use terminal::options::GLOBAL_OPTIONS;
 
-use crate::args::{Cli, GLOBAL_OPTIONS};
+use crate::args::Cli;
 
 /// Columns of the page, whatever terminal it is made in.
 const COLUMNS: usize = 100;

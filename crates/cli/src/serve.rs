@@ -9,19 +9,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use apps::blender::Found;
+use client::problems;
 use hub::Hub;
 use hub::app::{App as _, Launch, LaunchRequest};
 use hub::home::Home;
 use serde_json::json;
 use store::Store;
+use terminal::screen;
+use terminal::session::Session;
+use terminal::ui::Ui;
 use tokio::net::TcpListener;
 use wire::{Code, CommandSpec, Mode, Problem};
 
 use crate::commands::serve::Serve;
-use crate::problems;
-use crate::session::Session;
-use crate::ui::Ui;
-use crate::{log, terminal};
+use crate::log;
 
 /// Threads for the hub's tasks, at most: some ten thousand calls a second each.
 const WORKERS_MAX: usize = 4;
@@ -166,7 +167,7 @@ fn say_ready(ui: Ui, ready: &Ready) {
     } else {
         format!("hub ready at {} (token: {})", ready.url, ready.token_file)
     };
-    let mut out = terminal::out();
+    let mut out = screen::out();
     // Who started us may not want to hear it.
     writeln!(out, "{line}").and_then(|()| out.flush()).ok();
 }

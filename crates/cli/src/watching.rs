@@ -7,17 +7,16 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use client::sse::{Events, SseEvent};
+use client::{Client, problems, typed};
+use terminal::answer::{Answered, Spoken};
+use terminal::screen;
+use terminal::session::Session;
+use terminal::ui::FAINT;
 use wire::event::{Position, Resync, Told, Topic};
 use wire::{Code, Problem};
 
-use crate::answer::{Answered, Spoken};
-use crate::client::Client;
 use crate::commands::watch::Watch;
-use crate::problems;
-use crate::session::{Session, typed};
-use crate::sse::{Events, SseEvent};
-use crate::terminal;
-use crate::ui::FAINT;
 
 mod lines;
 
@@ -139,9 +138,9 @@ impl Watching<'_> {
         }
         let written = if self.session.ui.json {
             self.lines.forget();
-            terminal::document_line(&document)
+            screen::document_line(&document)
         } else {
-            self.lines.print(&mut terminal::out())
+            self.lines.print(&mut screen::out())
         };
         Ok(written)
     }

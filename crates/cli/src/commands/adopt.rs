@@ -1,14 +1,14 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use client::{Client, problems, typed};
 use serde_json::Value;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 use wire::{Code, InstanceState, InstanceView, Problem};
 
-use crate::answer::{Answered, Shown};
-use crate::client::Client;
 use crate::neighbours::{Dialect, PORTS, look, run};
-use crate::session::{Session, typed};
-use crate::{pick, problems, serve};
+use crate::{pick, serve};
 
 /// How long the adopted Blender may take to connect: a window may be busy drawing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,10 +1,10 @@
 use clap::Args;
+use client::typed;
 use serde::Deserialize;
-
-use crate::answer::{Answered, Shown};
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::NAME;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::NAME;
 
 /// List the apps that the hub knows
 #[derive(Args, Debug)]

@@ -1,20 +1,20 @@
 use std::io;
 
 use clap::{Args, ValueHint};
+use client::{Client, problems, segment, typed};
 use serde_json::{Value, json};
+use terminal::answer::{Answer, Answered};
+use terminal::ids::{self, Short};
+use terminal::outcome;
+use terminal::screen::{Out, one_line};
+use terminal::session::Session;
+use terminal::ui::{BAD, FAINT, GOOD, Ui};
 use wire::batch::{BatchOutcome, BatchStatus};
 use wire::problem::exit;
 use wire::{BatchView, CallView, Door, Problem};
 
-use crate::answer::{Answer, Answered};
-use crate::client::{Client, segment};
 use crate::commands::jobs::about;
-use crate::ids::{self, Short};
 use crate::keyvalue::read_text;
-use crate::session::{Session, typed};
-use crate::terminal::{Out, one_line};
-use crate::ui::{BAD, FAINT, GOOD, Ui};
-use crate::{outcome, problems};
 
 /// A value that is shown beside its call; a longer one is in the history.
 const VALUE_CHARS_MAX: usize = 60;

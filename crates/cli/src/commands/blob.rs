@@ -3,14 +3,13 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use client::{Client, problems};
 use serde_json::json;
+use terminal::answer::{Answered, Shown, Spoken};
+use terminal::ids;
+use terminal::screen::{self, Stream};
+use terminal::session::Session;
 use wire::Problem;
-
-use crate::answer::{Answered, Shown, Spoken};
-use crate::client::Client;
-use crate::session::Session;
-use crate::terminal::{self, Stream};
-use crate::{ids, problems};
 
 /// Read and store blobs: values too large for a call
 #[derive(Args, Debug)]
@@ -61,7 +60,7 @@ impl Get {
                 ));
             }
             let mut bytes = client.blob(name)?;
-            return match terminal::bytes(&mut bytes) {
+            return match screen::bytes(&mut bytes) {
                 // Its reader has seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(problems::file(
                     "stdout".as_ref(),

@@ -1,9 +1,9 @@
 use clap::Args;
+use client::typed;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
+use terminal::{ids, outcome};
 use wire::call::CallView;
-
-use crate::answer::{Answered, Shown};
-use crate::session::{Session, typed};
-use crate::{ids, outcome};
 
 /// Cancel a call
 ///

@@ -1,10 +1,10 @@
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::Map;
+use terminal::answer::Answered;
+use terminal::calling::{self, CallOptions};
+use terminal::session::Session;
 
-use crate::answer::Answered;
-use crate::calling::{self, CallOptions};
 use crate::keyvalue::read_text;
-use crate::session::Session;
 
 /// Run Python in an app
 ///

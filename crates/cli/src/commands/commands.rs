@@ -1,14 +1,15 @@
 use clap::Args;
+use client::typed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::{HEADING, NAME};
 use wire::CommandSpec;
 
-use crate::answer::{Answered, Shown};
 use crate::page::effect_cell;
 use crate::pick;
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::{HEADING, NAME};
 
 /// List the commands of an app
 #[derive(Args, Debug)]

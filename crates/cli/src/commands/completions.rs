@@ -1,10 +1,10 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use serde_json::json;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 
-use crate::answer::{Answered, Shown};
 use crate::args::Cli;
-use crate::session::Session;
 
 /// Print shell completions
 #[derive(Args, Debug)]

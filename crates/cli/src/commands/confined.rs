@@ -1,7 +1,6 @@
 use clap::Args;
+use terminal::answer::Answered;
 use wire::{Code, Problem};
-
-use crate::answer::Answered;
 
 /// Becomes a program that the system keeps to some folders; the plan is on stdin
 ///

@@ -1,9 +1,8 @@
 use clap::Args;
+use client::problems;
 use serde_json::json;
-
-use crate::answer::{Answered, Shown};
-use crate::problems;
-use crate::session::Session;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 
 /// Open the dashboard in your browser
 ///

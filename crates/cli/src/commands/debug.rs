@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand, ValueHint};
+use client::problems;
 use serde_json::json;
+use terminal::answer::{Answered, Shown};
+use terminal::screen;
+use terminal::session::Session;
+use terminal::ui::Ui;
 use wire::{Code, Problem};
 
-use crate::answer::{Answered, Shown};
 use crate::commands::install::{App, Install};
-use crate::problems;
 use crate::serve;
-use crate::session::Session;
-use crate::terminal;
-use crate::ui::Ui;
 
 /// How the bridge says where it listens.
 const GREETING: &str = "the direct mode listens on ";
@@ -205,7 +205,7 @@ fn relay(lines: impl std::io::BufRead, ui: Ui, pid: u32) -> bool {
                 } else {
                     format!("listening on {address} (pid {pid}); Ctrl-C ends it")
                 };
-                let mut out = terminal::out();
+                let mut out = screen::out();
                 writeln!(out, "{said}").and_then(|()| out.flush()).ok();
                 ui.warn(about);
             }

@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-
-use crate::answer::Answered;
-use crate::session::Session;
+use terminal::answer::Answered;
+use terminal::session::Session;
 
 /// Build a scene in Blender, render it and export it
 ///

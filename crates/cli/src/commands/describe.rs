@@ -1,8 +1,8 @@
 use clap::Args;
 use serde_json::json;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 
-use crate::answer::{Answered, Shown};
-use crate::session::Session;
 use crate::{page, pick};
 
 /// Show what a command does and takes, with an example

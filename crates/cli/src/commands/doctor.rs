@@ -2,14 +2,14 @@ use std::io;
 
 use clap::Args;
 use serde_json::{Value, json};
+use terminal::answer::{Answer, Answered};
+use terminal::screen::Out;
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::{BAD, CAREFUL, FAINT, GOOD};
 use wire::problem::exit;
 
-use crate::answer::{Answer, Answered};
 use crate::checkup::{self, Finding, Health};
-use crate::session::Session;
-use crate::table::{Cell, Table};
-use crate::terminal::Out;
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD};
 
 /// Check everything Kapelle needs, and say how to fix what is wrong
 ///

@@ -1,13 +1,13 @@
 use clap::Args;
+use client::{segment, typed};
 use serde::Deserialize;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::NAME;
 use wire::{CommandSpec, Effect};
 
-use crate::answer::{Answered, Shown};
-use crate::client::segment;
 use crate::page::{effect_cell, example};
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::NAME;
 
 /// Find a command in plain words, for example: kapelle find make it red
 #[derive(Args, Debug)]

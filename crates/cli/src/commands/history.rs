@@ -1,21 +1,21 @@
 use std::io;
 
 use clap::{Args, Subcommand};
+use client::{Client, problems, segment, typed};
 use serde_json::Value;
+use terminal::ago::{ago, short_ms};
+use terminal::answer::{Answer, Answered, Shown};
+use terminal::ids::Short;
+use terminal::screen::{Out, json_text, one_line};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::{FAINT, HEADING, Ui};
+use terminal::{amount, outcome};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wire::call::CallView;
 
-use crate::ago::{ago, short_ms};
-use crate::answer::{Answer, Answered, Shown};
-use crate::client::{Client, segment};
 use crate::commands::jobs::about;
-use crate::ids::Short;
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::terminal::{Out, json_text, one_line};
-use crate::ui::{FAINT, HEADING, Ui};
-use crate::{amount, outcome, problems};
 
 /// Show past calls, newest first, or one call in full
 ///

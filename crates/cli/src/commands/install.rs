@@ -2,16 +2,16 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use client::problems;
 use hub::home::Home;
 use serde_json::{Value, json};
+use terminal::answer::{Answer, Answered, Shown};
+use terminal::screen::{Out, one_line};
+use terminal::session::Session;
+use terminal::ui::{BAD, FAINT, GOOD, NAME};
 use wire::problem::exit;
 
 use crate::addon::{self, Became};
-use crate::answer::{Answer, Answered, Shown};
-use crate::problems;
-use crate::session::Session;
-use crate::terminal::{Out, one_line};
-use crate::ui::{BAD, FAINT, GOOD, NAME};
 
 /// Install Kapelle's add-on in the Blenders on this machine
 ///

@@ -1,19 +1,18 @@
 use clap::{Args, Subcommand};
+use client::{Client, problems, segment, typed};
 use serde_json::{Value, json};
+use terminal::answer::{Answered, Shown};
+use terminal::calling::confirm;
+use terminal::ids;
+use terminal::job_words::{self, labels};
+use terminal::session::Session;
+use terminal::ui::Ui;
 use wire::job::{Place, Retry};
-use wire::problem::exit;
 use wire::{Code, JobChange, JobPage, JobStatus, JobView, Problem};
 
-use crate::answer::{Answered, Shown};
-use crate::calling::confirm;
-use crate::client::{Client, segment};
-use crate::commands::batch;
 use crate::commands::run::object;
-use crate::commands::watch;
-use crate::job_words::{self, labels};
-use crate::session::{Session, typed};
-use crate::ui::Ui;
-use crate::{ids, problems, watching};
+use crate::commands::{batch, watch};
+use crate::watching;
 
 mod shown;
 
@@ -226,7 +225,7 @@ impl Jobs {
             What::Pause(words) => hold(&client, &words.which, true),
             What::Resume(words) => hold(&client, &words.which, false),
             What::Drain(words) => queue(&client, &json!({"app": words.app, "drain": true})),
-            What::Watch(_) => Ok(Box::new(crate::answer::Spoken)),
+            What::Watch(_) => Ok(Box::new(terminal::answer::Spoken)),
         }
     }
 }
@@ -268,7 +267,7 @@ impl Watch {
             };
             return watching::watch(session, &words);
         };
-        crate::calling::follow_job(session, id)
+        terminal::calling::follow_job(session, id)
     }
 }
 
@@ -377,13 +376,4 @@ fn show(client: &Client, id: &str) -> Answered {
     let document = client.get(&path(id)?)?;
     let job: JobView = typed(&document)?;
     Ok(Shown::boxed(document, move |out| write_one(out, &job)))
-}
-
-/// The exit code of a job that was followed to its end.
-pub(crate) fn exit_code(status: JobStatus) -> u8 {
-    match status {
-        JobStatus::Succeeded => 0,
-        JobStatus::Failed | JobStatus::Dead => exit::FAILED,
-        _ => exit::ENDED,
-    }
 }

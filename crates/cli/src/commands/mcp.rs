@@ -2,18 +2,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use client::problems;
 use serde_json::{Value, json};
+use terminal::answer::{Answer, Answered, Shown};
+use terminal::screen::Out;
+use terminal::session::Session;
+use terminal::ui::{FAINT, HEADING, NAME, Ui};
 use wire::{Code, Problem};
 
-use crate::answer::{Answer, Answered, Shown};
 use crate::mcp_clients::entry::Entry;
 use crate::mcp_clients::machine::{Machine, this_system};
 use crate::mcp_clients::table::{CLIENTS, Client, named};
 use crate::mcp_clients::{Done, Plan, Wish, plan};
-use crate::problems;
-use crate::session::Session;
-use crate::terminal::Out;
-use crate::ui::{FAINT, HEADING, NAME, Ui};
 
 /// Serve the Model Context Protocol, and set up its clients
 ///

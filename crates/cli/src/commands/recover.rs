@@ -1,18 +1,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use client::{Client, problems, typed};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use terminal::ago::{ago, size};
+use terminal::answer::{Answered, Shown};
+use terminal::calling::{self, CallOptions};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::NAME;
 use wire::{Code, Problem};
 
-use crate::ago::{ago, size};
-use crate::answer::{Answered, Shown};
-use crate::calling::{self, CallOptions};
-use crate::client::Client;
-use crate::problems;
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::NAME;
+use crate::names;
 
 /// List recovery copies, or restore one
 ///
@@ -122,7 +122,7 @@ fn chosen<'a>(copies: &'a [Copy], word: &str) -> Result<&'a Copy, Box<Problem>> 
         .ok_or_else(|| {
             problems::usage(
                 format!("There is no recovery copy `{word}`."),
-                problems::names_hint(word, copies.iter().map(|copy| copy.instance.as_str())),
+                names::names_hint(word, copies.iter().map(|copy| copy.instance.as_str())),
             )
         })
 }

@@ -5,24 +5,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use client::follow::{self, Ended, follow};
+use client::{Client, problems, typed};
 use serde_json::{Map, Value, json};
+use terminal::ago::short;
+use terminal::answer::{Answer, Answered, Shown};
+use terminal::calling::{self, CallOptions};
+use terminal::interrupt::{Interrupt, Target};
+use terminal::screen::Out;
+use terminal::session::Session;
+use terminal::ui::{CAREFUL, FAINT, Ui};
+use terminal::{amount, ids, outcome};
 use wire::call::{CallView, Wait};
 use wire::{CallId, CallRequest, Durability, Problem};
 
-use crate::ago::short;
-use crate::amount;
-use crate::answer::{Answer, Answered, Shown};
-use crate::calling::{self, CallOptions};
-use crate::client::Client;
 use crate::farm_live::FarmLive;
-use crate::follow::{self, Ended, follow};
-use crate::ids;
-use crate::interrupt::{Interrupt, Target};
-use crate::outcome;
-use crate::problems;
-use crate::session::{Session, typed};
-use crate::terminal::Out;
-use crate::ui::{CAREFUL, FAINT, Ui};
 
 /// Render the frames of a .blend with several Blenders
 ///
@@ -163,7 +160,7 @@ impl Render {
         let interrupt = Interrupt::arm(&client, session.ui, Target::Unknown)?;
         let mut live = FarmLive::new(session.ui);
         let ended = match open {
-            None => follow(&client, &request, Some(&interrupt), &mut live),
+            None => follow(&client, &request, &mut interrupt.around(&mut live)),
             Some(id) => {
                 session.ui.say(format_args!(
                     "this render is already running; following it (job {})",
@@ -172,7 +169,7 @@ impl Render {
                 interrupt.watch(Target::Call(id.clone()));
                 client
                     .events(&format!("/v1/calls/{id}/events"), None)
-                    .and_then(|events| follow::rest(events, None, &mut live))
+                    .and_then(|events| follow::rest(events, &mut live))
             }
         };
         live.finish();
@@ -354,7 +351,7 @@ mod tests {
     fn a_summary_says_what_was_done() {
         let value = json!({"frames": 250, "rendered": 1, "skipped": 249, "workers": 2, "seconds": 61.0,
             "retried": [], "failed": [], "report": "/a/r.json"});
-        let told = crate::terminal::plain(&summary(&value)).to_string();
+        let told = terminal::screen::plain(&summary(&value)).to_string();
         assert_eq!(
             told,
             "250 frames: 1 rendered by 2 workers in 1 min 1 s, 249 already there (/a/r.json)"

@@ -1,16 +1,16 @@
 use std::path::Path;
 
 use clap::{Args, CommandFactory as _};
+use client::{Client, problems};
 use serde_json::{Map, Value};
+use terminal::answer::{Answered, Shown};
+use terminal::calling::{self, CallOptions};
+use terminal::session::Session;
 use wire::{Code, CommandSpec, Problem};
 
-use crate::answer::{Answered, Shown};
 use crate::args::Cli;
-use crate::calling::{self, CallOptions};
-use crate::client::Client;
 use crate::commands::describe;
-use crate::session::Session;
-use crate::{keyvalue, pick, problems};
+use crate::{keyvalue, pick};
 
 /// Run a command of an app
 ///
@@ -103,7 +103,7 @@ fn upload(client: &Client, path: &Path) -> Result<Value, Box<Problem>> {
 }
 
 /// What clap would have printed.
-fn own_help() -> Box<dyn crate::answer::Answer> {
+fn own_help() -> Box<dyn terminal::answer::Answer> {
     let mut cli = Cli::command();
     cli.build();
     let text = cli

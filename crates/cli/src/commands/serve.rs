@@ -1,8 +1,7 @@
 use clap::Args;
-
-use crate::answer::{Answered, Spoken};
-use crate::launch::DEFAULT_LISTEN;
-use crate::session::Session;
+use terminal::answer::{Answered, Spoken};
+use terminal::launch::DEFAULT_LISTEN;
+use terminal::session::Session;
 
 /// Run the hub in this terminal
 ///

@@ -1,15 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use client::{INSTANCE_TIMEOUT, problems, typed};
 use hub::app::Display;
 use serde_json::{Map, Value, json};
+use terminal::amount;
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 use wire::{InstanceView, Mode, Problem};
-
-use crate::amount;
-use crate::answer::{Answered, Shown};
-use crate::client::INSTANCE_TIMEOUT;
-use crate::problems;
-use crate::session::{Session, typed};
 
 /// Start an instance of an app and wait until it is connected
 ///

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use clap::Args;
+use client::segment;
+use terminal::ago::short;
+use terminal::answer::{Answered, Shown};
+use terminal::pretty::Pretty;
+use terminal::session::Session;
+use terminal::ui::FAINT;
 
-use crate::ago::short;
-use crate::answer::{Answered, Shown};
-use crate::client::segment;
 use crate::pick;
-use crate::pretty::Pretty;
-use crate::session::Session;
-use crate::ui::FAINT;
 
 /// Show the last known state of an instance
 ///

@@ -3,17 +3,16 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use terminal::ago::short;
+use terminal::answer::{Answered, Shown};
+use terminal::screen::Style;
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
 use wire::{InstanceState, InstanceView, Mode};
 
-use crate::ago::short;
-use crate::answer::{Answered, Shown};
-use crate::checkup;
 use crate::commands::jobs::about;
-use crate::pick;
-use crate::session::Session;
-use crate::table::{Cell, Table};
-use crate::terminal::Style;
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
+use crate::{checkup, pick};
 
 /// Show the hub, the instances and what they are doing
 ///

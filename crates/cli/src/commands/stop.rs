@@ -4,14 +4,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::Args;
+use client::{Client, INSTANCE_TIMEOUT, problems, segment};
 use serde_json::{Value, json};
+use terminal::answer::{Answered, Shown};
+use terminal::session::Session;
 use wire::{Code, Problem};
 
-use crate::answer::{Answered, Shown};
-use crate::client::{Client, INSTANCE_TIMEOUT, segment};
 use crate::pick;
-use crate::problems;
-use crate::session::Session;
 
 /// How long a hub may take to let its instances leave and to write what it knows.
 const HUB_LEAVES_TIMEOUT: Duration = Duration::from_secs(30);

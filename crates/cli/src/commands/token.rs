@@ -1,13 +1,12 @@
 use clap::{Args, Subcommand};
+use client::{segment, typed};
 use serde::Deserialize;
 use serde_json::json;
-
-use crate::answer::{Answered, Shown};
-use crate::client::segment;
-use crate::job_words;
-use crate::session::{Session, typed};
-use crate::table::{Cell, Table};
-use crate::ui::NAME;
+use terminal::answer::{Answered, Shown};
+use terminal::job_words;
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::NAME;
 
 /// Show the token, or create and revoke others
 ///
@@ -95,7 +94,7 @@ impl Token {
     }
 }
 
-fn path(session: &Session) -> Box<dyn crate::answer::Answer> {
+fn path(session: &Session) -> Box<dyn terminal::answer::Answer> {
     let path = session.home.owner_token();
     if !path.exists() {
         session

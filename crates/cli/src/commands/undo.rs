@@ -1,17 +1,18 @@
 use std::io;
 
 use clap::Args;
+use client::{Client, problems, segment, typed};
 use serde_json::{Map, Value, json};
+use terminal::answer::{Answer, Answered};
+use terminal::calling::confirm;
+use terminal::outcome;
+use terminal::screen::Out;
+use terminal::session::Session;
+use terminal::ui::{FAINT, Ui};
 use wire::call::CallView;
 use wire::{Code, InstanceView, Status};
 
-use crate::answer::{Answer, Answered};
-use crate::calling::confirm;
-use crate::client::{Client, segment};
-use crate::session::{Session, typed};
-use crate::terminal::Out;
-use crate::ui::{FAINT, Ui};
-use crate::{outcome, pick, problems};
+use crate::pick;
 
 /// Undo the last change in an app
 ///

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use hub::home::Home;
+use terminal::answer::Answered;
+use terminal::session::Session;
 
 use crate::addon;
-use crate::answer::Answered;
 use crate::commands::install::{App, Report};
-use crate::session::Session;
 
 /// Remove Kapelle's add-on from the Blenders on this machine
 #[derive(Args, Debug)]

@@ -1,7 +1,7 @@
 use clap::Args;
+use terminal::answer::Answered;
+use terminal::session::Session;
 
-use crate::answer::Answered;
-use crate::session::Session;
 use crate::watching;
 
 /// Watch what happens, live

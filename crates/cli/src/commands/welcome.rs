@@ -1,11 +1,10 @@
 //! `kapelle` alone where no hub is running: what it is and what to do first.
 
 use serde_json::json;
-
-use crate::answer::{Answer, Shown};
-use crate::session::Session;
-use crate::table::{Cell, Table};
-use crate::ui::{FAINT, HEADING, NAME};
+use terminal::answer::{Answer, Shown};
+use terminal::session::Session;
+use terminal::table::{Cell, Table};
+use terminal::ui::{FAINT, HEADING, NAME};
 
 /// The first steps, in the order in which most people want them.
 const STEPS: [(&str, &str); 3] = [

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use terminal::ago::{short, size};
+use terminal::answer::Answer;
+use terminal::screen::Out;
+use terminal::table::{Cell, Table};
+use terminal::ui::{FAINT, GOOD, HEADING, NAME, Ui};
 use wire::InstanceView;
-
-use crate::ago::{short, size};
-use crate::answer::Answer;
-use crate::table::{Cell, Table};
-use crate::terminal::Out;
-use crate::ui::{FAINT, GOOD, HEADING, NAME, Ui};
 
 /// A part of the demo that is over.
 pub(super) struct Done {

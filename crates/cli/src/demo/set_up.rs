@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use apps::blender::Step;
 use indicatif::{ProgressBar, ProgressStyle};
+use terminal::ago::size;
+use terminal::session::Session;
+use terminal::ui::Ui;
 use wire::Problem;
 
 use super::report::{self, Done};
-use crate::ago::size;
 use crate::serve;
-use crate::session::Session;
-use crate::ui::Ui;
 
 const MB: u64 = 1_000_000;
 

@@ -4,12 +4,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
+use client::{Client, problems, segment};
 use serde::Deserialize as _;
 use serde_json::Value;
 use wire::Problem;
-
-use crate::client::{Client, segment};
-use crate::problems;
 
 /// A hub on this machine connects at once or not at all; another machine may take a moment.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

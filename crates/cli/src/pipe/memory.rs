@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
+use client::problems;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::Problem;
-
-use crate::problems;
 
 /// Requests that the pipe sends by itself; their answers are not for the client.
 const OWN: &str = "kapelle-pipe-";

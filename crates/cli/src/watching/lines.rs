@@ -7,16 +7,15 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
+use terminal::ago::short_ms;
+use terminal::outcome;
+use terminal::screen::{PLAIN, Style, one_line};
+use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, NAME};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use unicode_width::UnicodeWidthStr as _;
 use wire::event::{Event, Resync, Told, Why};
 use wire::{CallId, CallView, InstanceName, InstanceState, InstanceView, JobStatus, JobView};
-
-use crate::ago::short_ms;
-use crate::outcome;
-use crate::terminal::{PLAIN, Style, one_line};
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD, NAME};
 
 /// Columns grow with what stands in them, up to this width, in letters.
 const COLUMN_MAX: usize = 28;

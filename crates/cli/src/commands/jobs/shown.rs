@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
+use terminal::ago::{ago, short_ms};
+use terminal::answer::Answer;
+use terminal::ids::Short;
+use terminal::pretty::Pretty;
+use terminal::screen::{Out, PLAIN, Style, one_line};
+use terminal::table::{Cell, Table};
+use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
 use wire::{JobPage, JobStatus, JobView};
-
-use crate::ago::{ago, short_ms};
-use crate::answer::Answer;
-use crate::ids::Short;
-use crate::pretty::Pretty;
-use crate::table::{Cell, Table};
-use crate::terminal::{Out, PLAIN, Style, one_line};
-use crate::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
 
 pub(super) struct Listed {
     pub(super) document: Value,

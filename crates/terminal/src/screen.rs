@@ -34,15 +34,15 @@ const MARK_END: char = '\u{FDD0}';
 
 /// How a text looks; `{style}` begins it and `{style:#}` ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Style(Option<char>);
+pub struct Style(Option<char>);
 
-pub(crate) const PLAIN: Style = Style(None);
-pub(crate) const HEADING: Style = Style(Some('\u{FDD1}'));
-pub(crate) const FAINT: Style = Style(Some('\u{FDD2}'));
-pub(crate) const GOOD: Style = Style(Some('\u{FDD3}'));
-pub(crate) const CAREFUL: Style = Style(Some('\u{FDD4}'));
-pub(crate) const BAD: Style = Style(Some('\u{FDD5}'));
-pub(crate) const NAME: Style = Style(Some('\u{FDD6}'));
+pub const PLAIN: Style = Style(None);
+pub const HEADING: Style = Style(Some('\u{FDD1}'));
+pub const FAINT: Style = Style(Some('\u{FDD2}'));
+pub const GOOD: Style = Style(Some('\u{FDD3}'));
+pub const CAREFUL: Style = Style(Some('\u{FDD4}'));
+pub const BAD: Style = Style(Some('\u{FDD5}'));
+pub const NAME: Style = Style(Some('\u{FDD6}'));
 
 impl Display for Style {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -67,9 +67,8 @@ fn sequence(mark: char) -> Option<anstyle::Style> {
     })
 }
 
-/// The text without marks, as a stream without colours has it.
-#[cfg(test)]
-pub(crate) fn plain(text: &str) -> String {
+/// The text without marks, as a stream without colours has it. For tests.
+pub fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| *c != MARK_END && sequence(*c).is_none())
         .collect()
@@ -91,7 +90,7 @@ fn instead_of(c: char) -> Option<Option<char>> {
 }
 
 /// A foreign text as one line: ends of lines are shown and not made, so that a name cannot look like a line of ours.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+pub fn one_line(text: &str) -> Cow<'_, str> {
     let is_fine = |c: char| c != '\n' && c != '\t' && instead_of(c).is_none();
     if text.chars().all(is_fine) {
         return Cow::Borrowed(text);
@@ -107,13 +106,13 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// Shows a foreign text beside a bar.
-pub(crate) fn set_message(bar: &ProgressBar, text: &str) {
+pub fn set_message(bar: &ProgressBar, text: &str) {
     bar.set_message(one_line(text).into_owned());
 }
 
 /// JSON that a terminal may be shown: the characters that steer it stand only in strings, and there as `\u009b`.
 /// It means the same.
-pub(crate) fn json_text(json: &str) -> Cow<'_, str> {
+pub fn json_text(json: &str) -> Cow<'_, str> {
     let is_escaped = |c: char| instead_of(c).is_some() || (c.is_control() && c != '\n');
     if !json.contains(is_escaped) {
         return Cow::Borrowed(json);
@@ -131,7 +130,7 @@ pub(crate) fn json_text(json: &str) -> Cow<'_, str> {
 
 /// Cleans a stream of text piece by piece.
 #[derive(Debug, Default)]
-pub(crate) struct Cleaner {
+pub struct Cleaner {
     /// The last piece ended in a carriage return, which was written as the end of a line.
     had_return: bool,
 }
@@ -139,7 +138,7 @@ pub(crate) struct Cleaner {
 impl Cleaner {
     /// Appends the text as it may be shown. Sequences that only set colours are left out, as programs that print
     /// them mean nothing else by them; all others become visible, so that none can hide what follows it.
-    pub(crate) fn clean(&mut self, text: &str, to: &mut String) {
+    pub fn clean(&mut self, text: &str, to: &mut String) {
         let mut rest = text.chars();
         while let Some(c) = rest.next() {
             let had_return = std::mem::take(&mut self.had_return);
@@ -173,7 +172,7 @@ fn after_colour(text: &str) -> Option<&str> {
 }
 
 /// Where answers for people go.
-pub(crate) trait Out: Write {
+pub trait Out: Write {
     /// What a call returned or printed: as it is, unless it goes to a terminal.
     ///
     /// # Errors
@@ -182,7 +181,7 @@ pub(crate) trait Out: Write {
 }
 
 /// A stream of ours behind the filter.
-pub(crate) struct Screen {
+pub struct Screen {
     stream: Stream,
     cleaner: Cleaner,
     /// Bytes of a line that has not ended.
@@ -190,13 +189,13 @@ pub(crate) struct Screen {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub enum Stream {
     Out,
     Err,
 }
 
 impl Stream {
-    pub(crate) fn is_terminal(self) -> bool {
+    pub fn is_terminal(self) -> bool {
         match self {
             Self::Out => io::stdout().is_terminal(),
             Self::Err => io::stderr().is_terminal(),
@@ -226,16 +225,16 @@ impl Stream {
     }
 }
 
-pub(crate) fn out() -> Screen {
+pub fn out() -> Screen {
     Screen::new(Stream::Out)
 }
 
-pub(crate) fn err() -> Screen {
+pub fn err() -> Screen {
     Screen::new(Stream::Err)
 }
 
 impl Screen {
-    pub(crate) fn new(stream: Stream) -> Self {
+    pub fn new(stream: Stream) -> Self {
         Self {
             stream,
             cleaner: Cleaner::default(),
@@ -292,7 +291,7 @@ fn whole_letters(bytes: &[u8]) -> usize {
 ///
 /// # Errors
 /// When stdout is gone.
-pub(crate) fn document(document: &Value) -> io::Result<()> {
+pub fn document(document: &Value) -> io::Result<()> {
     if Stream::Out.is_terminal() {
         return json_line(&serde_json::to_string_pretty(document)?);
     }
@@ -303,7 +302,7 @@ pub(crate) fn document(document: &Value) -> io::Result<()> {
 ///
 /// # Errors
 /// When stdout is gone.
-pub(crate) fn document_line(document: &Value) -> io::Result<()> {
+pub fn document_line(document: &Value) -> io::Result<()> {
     json_line(&document.to_string())
 }
 
@@ -318,7 +317,7 @@ fn json_line(json: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// When they cannot be read, or stdout is gone.
-pub(crate) fn bytes(from: &mut impl io::Read) -> io::Result<()> {
+pub fn bytes(from: &mut impl io::Read) -> io::Result<()> {
     let mut out = io::stdout();
     if out.is_terminal() {
         return Err(io::Error::other("it is a terminal"));
@@ -330,7 +329,7 @@ pub(crate) fn bytes(from: &mut impl io::Read) -> io::Result<()> {
 ///
 /// # Errors
 /// When stdout is gone.
-pub(crate) fn protocol(bytes: &[u8]) -> io::Result<()> {
+pub fn protocol(bytes: &[u8]) -> io::Result<()> {
     let shown = match std::str::from_utf8(bytes) {
         Ok(text) if Stream::Out.is_terminal() => json_text(text),
         _ => {
@@ -343,13 +342,13 @@ pub(crate) fn protocol(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Where the log goes, whose lines are cleaned field by field and whose colours are its own.
-pub(crate) fn log() -> io::Stderr {
+pub fn log() -> io::Stderr {
     io::stderr()
 }
 
 /// Help, which is ours as it stands, and words that clap did not take, which it quotes: those are cleaned, and keep no
 /// colour but ours.
-pub(crate) fn clap(error: &clap::Error) {
+pub fn clap(error: &clap::Error) {
     let text = error.render();
     // A closed pipe is no failure of ours, and there is nobody left to tell.
     if !error.use_stderr() {
@@ -367,7 +366,7 @@ pub(crate) fn clap(error: &clap::Error) {
 }
 
 /// What broke, where a panic is told: its words may have foreign ones in them.
-pub(crate) fn tell_panics() {
+pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let trace = std::backtrace::Backtrace::capture();
         let mut err = err();

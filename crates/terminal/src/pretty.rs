@@ -4,12 +4,12 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::Value;
 
-use crate::terminal::json_text;
+use crate::screen::json_text;
 
 /// Longest list that stays on one line, in bytes.
 const LINE_BYTES_MAX: usize = 80;
 
-pub(crate) struct Pretty<'a>(pub(crate) &'a Value);
+pub struct Pretty<'a>(pub &'a Value);
 
 impl Display for Pretty<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -6,14 +6,14 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use client::follow::Watcher;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use wire::call::CallView;
 use wire::{LogRecord, Progress};
 
 use crate::ago::short;
-use crate::follow::Watcher;
-use crate::terminal::{Out as _, Screen, Stream, one_line, set_message};
+use crate::screen::{Out as _, Screen, Stream, one_line, set_message};
 use crate::ui::{FAINT, Ui};
 
 /// Steps of progress, in percent, that are told where no bar can be drawn.
@@ -26,9 +26,9 @@ const TOLD_AFTER: Duration = Duration::from_millis(500);
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Steps of a bar: finer than a terminal is wide.
-pub(crate) const BAR_STEPS: u64 = 1000;
+pub const BAR_STEPS: u64 = 1000;
 
-pub(crate) struct Live {
+pub struct Live {
     ui: Ui,
     stdout: Printed,
     stderr: Printed,
@@ -127,7 +127,7 @@ impl Printed {
 }
 
 impl Live {
-    pub(crate) fn new(ui: Ui) -> Self {
+    pub fn new(ui: Ui) -> Self {
         Self {
             ui,
             stdout: Printed::new(Stream::Out),
@@ -141,7 +141,7 @@ impl Live {
     }
 
     /// Only progress, nothing of what the call prints.
-    pub(crate) fn without_output(ui: Ui) -> Self {
+    pub fn without_output(ui: Ui) -> Self {
         Self {
             shows_output: false,
             ..Self::new(ui)
@@ -149,7 +149,7 @@ impl Live {
     }
 
     /// Prints what was not printed yet, and ends open lines.
-    pub(crate) fn finish(&mut self, call: &CallView) {
+    pub fn finish(&mut self, call: &CallView) {
         self.waiting = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -262,12 +262,12 @@ fn new_bar() -> ProgressBar {
     clippy::cast_precision_loss,
     reason = "clamped to a small range"
 )]
-pub(crate) fn steps(fraction: f64, all: u64) -> u64 {
+pub fn steps(fraction: f64, all: u64) -> u64 {
     (fraction.clamp(0.0, 1.0) * all as f64) as u64
 }
 
 /// A log record of the app; one that is no JSON as it is.
-pub(crate) fn say_log(ui: Ui, text: &str) {
+pub fn say_log(ui: Ui, text: &str) {
     for line in text.lines() {
         let read: Option<LogRecord> = serde_json::from_str::<Value>(line)
             .ok()

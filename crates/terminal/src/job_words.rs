@@ -55,7 +55,7 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    pub(crate) fn put_into(&self, request: &mut CallRequest) {
+    pub fn put_into(&self, request: &mut CallRequest) {
         request.durable = self.job;
         request.priority = self.priority;
         request.not_before.clone_from(&self.not_before);
@@ -69,7 +69,7 @@ impl JobOptions {
     }
 }
 
-pub(crate) fn labels(given: &[(String, String)]) -> BTreeMap<String, String> {
+pub fn labels(given: &[(String, String)]) -> BTreeMap<String, String> {
     given.iter().cloned().collect()
 }
 
@@ -82,7 +82,7 @@ fn durability(text: &str) -> Result<Durability, String> {
 }
 
 /// A time as the hub takes it. `2h` is from now on.
-pub(crate) fn time(text: &str) -> Result<String, String> {
+pub fn time(text: &str) -> Result<String, String> {
     const WANTED: &str = "write a time such as 2031-05-04T22:00:00Z, or from now, such as 2h";
     if OffsetDateTime::parse(text, &Rfc3339).is_ok() {
         return Ok(text.to_owned());
@@ -96,14 +96,14 @@ pub(crate) fn time(text: &str) -> Result<String, String> {
 }
 
 /// As [`time`], or `none` to take it away.
-pub(crate) fn time_or_none(text: &str) -> Result<String, String> {
+pub fn time_or_none(text: &str) -> Result<String, String> {
     if text == "none" {
         return Ok(String::new());
     }
     time(text).map_err(|error| format!("{error}; `none` takes it away"))
 }
 
-pub(crate) fn retry(text: &str) -> Result<Retry, String> {
+pub fn retry(text: &str) -> Result<Retry, String> {
     let wanted =
         || "write how often, such as 3, and how long to wait first, such as 3:10s".to_owned();
     let (max, wait) = match text.split_once(':') {
@@ -116,7 +116,7 @@ pub(crate) fn retry(text: &str) -> Result<Retry, String> {
     })
 }
 
-pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+pub fn label(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -10,15 +10,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use client::home::make_private_dir;
+use client::{Client, problems};
 use wire::Problem;
 
-use crate::client::Client;
-use crate::home::make_private_dir;
-use crate::problems;
 use crate::session::Session;
 
 /// Where a hub listens when nobody says otherwise.
-pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
 
 /// A hub is ready in a fraction of a second; a machine under heavy load gets more.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,11 +28,24 @@ const LOG_BYTES_MAX: u64 = 5 * 1024 * 1024;
 /// What is shown of the log when the hub did not start, in bytes.
 const LOG_TAIL_BYTES: u64 = 2_000;
 
+impl Session {
+    /// The hub; starts one when none runs, and says so.
+    ///
+    /// # Errors
+    /// As [`Session::hub`], and when the hub does not start. With an explicit address none is started.
+    pub fn hub_or_start(&self) -> Result<Client, Box<Problem>> {
+        match self.try_find()? {
+            Some(found) => Ok(found.client),
+            None => start_hub(self),
+        }
+    }
+}
+
 /// Starts a hub, unless somebody else has just done so.
 ///
 /// # Errors
 /// `hub_unreachable` with the end of the hub's log when it does not become ready.
-pub(crate) fn start_hub(session: &Session) -> Result<Client, Box<Problem>> {
+fn start_hub(session: &Session) -> Result<Client, Box<Problem>> {
     let home = &session.home;
     let log = home.hub_log();
     for dir in [

@@ -4,20 +4,20 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::terminal::{PLAIN, Style, one_line};
+use crate::screen::{PLAIN, Style, one_line};
 use crate::ui::HEADING;
 
 const GAP: &str = "  ";
 
 /// A text and how it looks. It is one line: ends of lines and tabs of foreign texts would break the columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Cell {
+pub struct Cell {
     text: String,
     style: Style,
 }
 
 impl Cell {
-    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
+    pub fn styled(text: impl Into<String>, style: Style) -> Self {
         Self {
             text: one_line(&text.into()).into_owned(),
             style,
@@ -33,14 +33,14 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// Rows under headings. A column in which every cell is empty is left out.
 #[derive(Debug)]
-pub(crate) struct Table<const N: usize> {
+pub struct Table<const N: usize> {
     headings: [&'static str; N],
     rows: Vec<[Cell; N]>,
     indent: usize,
 }
 
 impl<const N: usize> Table<N> {
-    pub(crate) fn new(headings: [&'static str; N]) -> Self {
+    pub fn new(headings: [&'static str; N]) -> Self {
         Self {
             headings,
             rows: Vec::new(),
@@ -49,17 +49,17 @@ impl<const N: usize> Table<N> {
     }
 
     /// Rows without headings, set in by some spaces.
-    pub(crate) fn indented(indent: usize) -> Self {
+    pub fn indented(indent: usize) -> Self {
         let mut table = Self::new([""; N]);
         table.indent = indent;
         table
     }
 
-    pub(crate) fn row(&mut self, cells: [Cell; N]) {
+    pub fn row(&mut self, cells: [Cell; N]) {
         self.rows.push(cells);
     }
 
-    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let widths: [usize; N] = std::array::from_fn(|column| {
             let widest = self.rows.iter().map(|row| row[column].text.width()).max();
             match widest {
@@ -114,7 +114,7 @@ mod tests {
         table.row(["longer".into(), "".into(), "c".into()]);
         let mut bytes = Vec::new();
         table.write(&mut bytes).unwrap();
-        let plain = crate::terminal::plain(std::str::from_utf8(&bytes).unwrap()).to_string();
+        let plain = crate::screen::plain(std::str::from_utf8(&bytes).unwrap()).to_string();
         assert_eq!(plain, "NAME    WHAT\n立方体  a b\ncube\nlonger  c\n");
     }
 }

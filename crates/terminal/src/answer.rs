@@ -2,17 +2,17 @@
 //!
 //! A verb returns an [`Answer`], so that none can forget `--json`.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use serde_json::Value;
 use wire::Problem;
 
-use crate::terminal::Out;
+use crate::screen::{self, Out};
 use crate::ui::Ui;
 
-pub(crate) type Answered = Result<Box<dyn Answer>, Box<Problem>>;
+pub type Answered = Result<Box<dyn Answer>, Box<Problem>>;
 
-pub(crate) trait Answer {
+pub trait Answer {
     /// The one document of `--json`; null for a verb that has spoken by itself.
     fn json(&self) -> Value;
 
@@ -30,14 +30,31 @@ pub(crate) trait Answer {
     }
 }
 
+/// Shows what a verb came to.
+///
+/// # Errors
+/// When stdout cannot be written, unless its reader has just seen enough.
+pub fn show(ui: Ui, answer: &dyn Answer) -> io::Result<()> {
+    if ui.json {
+        return match answer.json() {
+            Value::Null => Ok(()),
+            document => heard(screen::document(&document)),
+        };
+    }
+    let mut out = screen::out();
+    let written = heard(answer.people(&mut out).and_then(|()| out.flush()));
+    answer.remarks(ui);
+    written
+}
+
 /// A document and its form for people, for verbs that need no type of their own.
-pub(crate) struct Shown<F> {
+pub struct Shown<F> {
     document: Value,
     people: F,
 }
 
 /// The verb has spoken by itself.
-pub(crate) struct Spoken;
+pub struct Spoken;
 
 impl Answer for Spoken {
     fn json(&self) -> Value {
@@ -50,7 +67,7 @@ impl Answer for Spoken {
 }
 
 impl<F: Fn(&mut dyn Out) -> io::Result<()> + 'static> Shown<F> {
-    pub(crate) fn boxed(document: Value, people: F) -> Box<dyn Answer> {
+    pub fn boxed(document: Value, people: F) -> Box<dyn Answer> {
         Box::new(Self { document, people })
     }
 }
@@ -62,5 +79,13 @@ impl<F: Fn(&mut dyn Out) -> io::Result<()>> Answer for Shown<F> {
 
     fn people(&self, out: &mut dyn Out) -> io::Result<()> {
         (self.people)(out)
+    }
+}
+
+/// The reader of a pipe may leave when it has seen enough; that is no failure.
+fn heard(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }

@@ -10,12 +10,12 @@ use crate::problems;
 
 /// `KAPELLE_HOME`, by default `~/.kapelle`.
 #[derive(Clone, Debug)]
-pub(crate) struct Home(PathBuf);
+pub struct Home(PathBuf);
 
 impl Home {
     /// # Errors
     /// When no folder is given and the user has no home folder.
-    pub(crate) fn new(given: Option<&Path>) -> Result<Self, Box<Problem>> {
+    pub fn new(given: Option<&Path>) -> Result<Self, Box<Problem>> {
         let given = given.filter(|path| !path.as_os_str().is_empty());
         let path = match given {
             Some(path) => path.to_owned(),
@@ -37,44 +37,44 @@ impl Home {
     }
 
     /// Whether it is the one that everybody looks in without being told.
-    pub(crate) fn is_usual(&self) -> bool {
+    pub fn is_usual(&self) -> bool {
         std::env::home_dir().is_some_and(|home| home.join(".kapelle") == self.0)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn run_dir(&self) -> PathBuf {
+    pub fn run_dir(&self) -> PathBuf {
         self.0.join("run")
     }
 
-    pub(crate) fn run_file(&self) -> PathBuf {
+    pub fn run_file(&self) -> PathBuf {
         self.run_dir().join("hub.json")
     }
 
-    pub(crate) fn start_lock(&self) -> PathBuf {
+    pub fn start_lock(&self) -> PathBuf {
         self.run_dir().join("start.lock")
     }
 
     /// Locked by a hub for as long as it lives.
-    pub(crate) fn hub_lock(&self) -> PathBuf {
+    pub fn hub_lock(&self) -> PathBuf {
         self.run_dir().join("hub.lock")
     }
 
-    pub(crate) fn hub_log(&self) -> PathBuf {
+    pub fn hub_log(&self) -> PathBuf {
         self.0.join("logs").join("hub.log")
     }
 
-    pub(crate) fn tokens_dir(&self) -> PathBuf {
+    pub fn tokens_dir(&self) -> PathBuf {
         self.0.join("tokens")
     }
 
-    pub(crate) fn owner_token(&self) -> PathBuf {
+    pub fn owner_token(&self) -> PathBuf {
         self.tokens_dir().join("owner")
     }
 
-    pub(crate) fn demo_dir(&self) -> PathBuf {
+    pub fn demo_dir(&self) -> PathBuf {
         self.0.join("demo")
     }
 }
@@ -83,7 +83,7 @@ impl Home {
 ///
 /// # Errors
 /// When it cannot be made.
-pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -98,7 +98,7 @@ pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// `unauthenticated` when it cannot be read, `home_unsafe` when others can read it too.
-pub(crate) fn read_secret(path: &Path) -> Result<String, Box<Problem>> {
+pub fn read_secret(path: &Path) -> Result<String, Box<Problem>> {
     let text = fs::read_to_string(path).map_err(|error| problems::no_token(path, &error))?;
     if let Some(mode) = mode_open_to_others(path) {
         return Err(problems::token_seen_by_others(path, mode));
@@ -107,7 +107,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<String, Box<Problem>> {
 }
 
 /// The mode of a file or folder when others than its owner may use it; on systems without modes never.
-pub(crate) fn mode_open_to_others(path: &Path) -> Option<u32> {
+pub fn mode_open_to_others(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

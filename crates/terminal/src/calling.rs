@@ -7,22 +7,20 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
+use client::follow::{self, Ended, follow};
+use client::{Client, problems, segment, typed};
 use serde_json::{Map, Value};
 use wire::call::{CallView, Wait};
 use wire::{CallRequest, Code, JobStatus, JobView, Problem};
 
 use crate::answer::{Answer, Answered, Shown};
-use crate::client::{Client, segment};
-use crate::commands::jobs;
-use crate::follow::{self, Ended, follow};
 use crate::interrupt::{Interrupt, Target};
 use crate::job_words::JobOptions;
 use crate::live::Live;
 use crate::outcome;
 use crate::pretty::Pretty;
-use crate::problems;
-use crate::session::{Session, typed};
-use crate::terminal::{Out, one_line};
+use crate::screen::{Out, one_line};
+use crate::session::Session;
 use crate::ui::Ui;
 
 /// Every instance of the app.
@@ -50,7 +48,7 @@ pub struct CallOptions {
     pub job: JobOptions,
 }
 
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()
         .filter(|seconds| *seconds >= 0.001)
@@ -62,7 +60,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// The problem when nothing ran. A call that ran is an answer, however it ended.
-pub(crate) fn call(
+pub fn call(
     session: &Session,
     client: &Client,
     options: &CallOptions,
@@ -125,7 +123,7 @@ impl Way {
             }
             Self::One(interrupt) => {
                 let mut live = Live::new(ui);
-                let ended = follow(client, request, Some(interrupt), &mut live)?;
+                let ended = follow(client, request, &mut interrupt.around(&mut live))?;
                 live.finish(&ended.call);
                 Ok(Box::new(OneEnded { ended }))
             }
@@ -142,12 +140,12 @@ impl Way {
 ///
 /// # Errors
 /// When there is no such job, or the hub went away.
-pub(crate) fn follow_job(session: &Session, id: &str) -> Answered {
+pub fn follow_job(session: &Session, id: &str) -> Answered {
     let ui = session.ui;
     let client = session.hub()?;
     let path = format!("/v1/calls/{}/events", segment("job id", id)?);
     let mut live = Live::new(ui);
-    let ended = follow::rest(client.events(&path, None)?, None, &mut live)?;
+    let ended = follow::rest(client.events(&path, None)?, &mut live)?;
     live.finish(&ended.call);
     let job: JobView = typed(&client.get(&format!("/v1/jobs/{id}"))?)?;
     Ok(Box::new(JobEnded {
@@ -175,12 +173,12 @@ impl Answer for JobEnded {
     }
 
     fn exit_code(&self) -> u8 {
-        jobs::exit_code(self.status)
+        outcome::exit_code_of_job(self.status)
     }
 }
 
 /// The `confirm` value, when a person says yes.
-pub(crate) fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
+pub fn confirm(ui: Ui, yes: bool, problem: Box<Problem>) -> Result<String, Box<Problem>> {
     let Some(value) = problem.details.get("confirm").and_then(Value::as_str) else {
         return Err(problem);
     };

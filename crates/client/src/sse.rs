@@ -13,9 +13,9 @@ use wire::hint::retell;
 const LINE_BYTES_MAX: u64 = 192 * 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SseEvent {
-    pub(crate) name: String,
-    pub(crate) data: String,
+pub struct SseEvent {
+    pub name: String,
+    pub data: String,
 }
 
 impl SseEvent {
@@ -23,7 +23,7 @@ impl SseEvent {
     ///
     /// # Errors
     /// When it is not JSON.
-    pub(crate) fn document(&self) -> serde_json::Result<Value> {
+    pub fn document(&self) -> serde_json::Result<Value> {
         let mut document = serde_json::from_str(&self.data)?;
         retell(&mut document, Door::Terminal);
         Ok(document)
@@ -31,12 +31,12 @@ impl SseEvent {
 }
 
 #[derive(Debug)]
-pub(crate) struct Events<R> {
+pub struct Events<R> {
     reader: R,
 }
 
 impl<R: BufRead> Events<R> {
-    pub(crate) fn new(reader: R) -> Self {
+    pub fn new(reader: R) -> Self {
         Self { reader }
     }
 
@@ -44,7 +44,7 @@ impl<R: BufRead> Events<R> {
     ///
     /// # Errors
     /// When the connection breaks or a line is over the bound.
-    pub(crate) fn next(&mut self) -> io::Result<Option<SseEvent>> {
+    pub fn next(&mut self) -> io::Result<Option<SseEvent>> {
         let mut name = String::new();
         let mut data: Option<String> = None;
         while let Some(line) = self.line()? {

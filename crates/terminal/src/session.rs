@@ -5,33 +5,31 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use client::home::{self, Home};
+use client::run_file::RunFile;
+use client::{Client, Health, problems};
 use wire::Problem;
 
-use crate::args::Global;
-use crate::client::{Client, Health};
-use crate::home::{self, Home};
-use crate::run_file::RunFile;
+use crate::options::Global;
 use crate::ui::Ui;
-use crate::{launch, problems};
 
 #[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) ui: Ui,
-    pub(crate) home: Home,
+pub struct Session {
+    pub ui: Ui,
+    pub home: Home,
     url: Option<String>,
     token: Option<String>,
 }
 
 /// A hub that answered.
 #[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) client: Client,
-    pub(crate) health: Health,
+pub struct Found {
+    pub client: Client,
+    pub health: Health,
 }
 
 impl Session {
-    pub(crate) fn new(global: &Global, ui: Ui) -> Result<Self, Box<Problem>> {
+    pub fn new(global: &Global, ui: Ui) -> Result<Self, Box<Problem>> {
         let full = |text: &String| !text.is_empty();
         Ok(Self {
             ui,
@@ -42,12 +40,12 @@ impl Session {
     }
 
     /// Whether the hub was named by its address, and so may be on another machine.
-    pub(crate) fn has_address(&self) -> bool {
+    pub fn has_address(&self) -> bool {
         self.url.is_some()
     }
 
     /// Whether the hub is on this machine, as far as its address tells.
-    pub(crate) fn is_here(&self) -> bool {
+    pub fn is_here(&self) -> bool {
         self.url.as_ref().is_none_or(|url| {
             ["127.", "localhost", "[::1]"]
                 .iter()
@@ -59,28 +57,17 @@ impl Session {
     ///
     /// # Errors
     /// `hub_unreachable` when none answers; problems with the token.
-    pub(crate) fn hub(&self) -> Result<Client, Box<Problem>> {
+    pub fn hub(&self) -> Result<Client, Box<Problem>> {
         Ok(self.find()?.client)
     }
 
-    /// The hub; starts one when none runs, and says so.
-    ///
-    /// # Errors
-    /// As [`Session::hub`], and when the hub does not start. With an explicit address none is started.
-    pub(crate) fn hub_or_start(&self) -> Result<Client, Box<Problem>> {
-        match self.try_find()? {
-            Some(found) => Ok(found.client),
-            None => launch::start_hub(self),
-        }
-    }
-
-    pub(crate) fn find(&self) -> Result<Found, Box<Problem>> {
+    pub fn find(&self) -> Result<Found, Box<Problem>> {
         self.try_find()?
             .ok_or_else(|| problems::no_hub(self.home.path()))
     }
 
     /// A hub that answers, or nothing when none runs for this home folder.
-    pub(crate) fn try_find(&self) -> Result<Option<Found>, Box<Problem>> {
+    pub fn try_find(&self) -> Result<Option<Found>, Box<Problem>> {
         if let Some(url) = &self.url {
             let mut client = Client::new(url)?;
             let health = client.health()?;
@@ -102,7 +89,7 @@ impl Session {
     }
 
     /// Whether there is a token already.
-    pub(crate) fn has_token(&self) -> bool {
+    pub fn has_token(&self) -> bool {
         self.token.is_some() || self.home.owner_token().exists()
     }
 
@@ -110,7 +97,7 @@ impl Session {
     ///
     /// # Errors
     /// When its file cannot be read, or others can read it.
-    pub(crate) fn token(&self) -> Result<String, Box<Problem>> {
+    pub fn token(&self) -> Result<String, Box<Problem>> {
         self.token_from(&self.home.owner_token())
     }
 
@@ -131,14 +118,4 @@ impl Session {
         }
         found
     }
-}
-
-/// Reads a typed answer out of a document.
-///
-/// # Errors
-/// When the hub's words are not those this version knows.
-pub(crate) fn typed<T: for<'a> Deserialize<'a>>(
-    document: &serde_json::Value,
-) -> Result<T, Box<Problem>> {
-    T::deserialize(document).map_err(problems::strange_answer)
 }

@@ -10,7 +10,7 @@ const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
 
 /// `12 s ago` for an RFC 3339 time; the text itself when it is none.
-pub(crate) fn ago(rfc3339: &str) -> String {
+pub fn ago(rfc3339: &str) -> String {
     ago_from(rfc3339, OffsetDateTime::now_utc())
 }
 
@@ -26,7 +26,7 @@ fn ago_from(rfc3339: &str, now: OffsetDateTime) -> String {
 }
 
 /// One unit for short times, two for long ones: `0.4 ms`, `3.2 s`, `5 min 10 s`, `2 d 3 h`.
-pub(crate) fn short(duration: Duration) -> String {
+pub fn short(duration: Duration) -> String {
     let whole = duration.as_secs();
     let two = |big: u64, big_name: &str, small: u64, small_name: &str| {
         if small == 0 {
@@ -46,7 +46,7 @@ pub(crate) fn short(duration: Duration) -> String {
 }
 
 /// Milliseconds as measured by an app.
-pub(crate) fn short_ms(ms: f64) -> String {
+pub fn short_ms(ms: f64) -> String {
     if ms < 1000.0 {
         return millis(ms);
     }
@@ -62,7 +62,7 @@ fn millis(ms: f64) -> String {
 }
 
 /// `1.4 MB`; powers of 1000.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = bytes as f64;
     let mut unit = "B";

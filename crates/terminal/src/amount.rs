@@ -5,7 +5,7 @@
 ///
 /// # Errors
 /// A sentence that shows what is meant.
-pub(crate) fn megabytes(text: &str) -> Result<u64, String> {
+pub fn megabytes(text: &str) -> Result<u64, String> {
     const MIB: f64 = 1024.0 * 1024.0 / 1e6;
     let units = [
         ("mb", 1.0),
@@ -22,7 +22,7 @@ pub(crate) fn megabytes(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// A sentence that shows what is meant.
-pub(crate) fn seconds(text: &str) -> Result<u64, String> {
+pub fn seconds(text: &str) -> Result<u64, String> {
     let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
     whole(text, &units).ok_or_else(|| "write a time such as 2h, 30m or 90s".to_owned())
 }

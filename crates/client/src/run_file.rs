@@ -9,19 +9,19 @@ use serde::Deserialize;
 const RUN_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct RunFile {
-    pub(crate) url: String,
-    pub(crate) pid: u32,
+pub struct RunFile {
+    pub url: String,
+    pub pid: u32,
     /// Address of the bridge listener.
     #[serde(default)]
-    pub(crate) bridge: Option<String>,
+    pub bridge: Option<String>,
     #[serde(default)]
-    pub(crate) token_file: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
 }
 
 impl RunFile {
     /// Nothing when there is no usable file: a hub that is just being stopped may have torn it.
-    pub(crate) fn read(path: &Path) -> Option<Self> {
+    pub fn read(path: &Path) -> Option<Self> {
         if fs::metadata(path).ok()?.len() > RUN_FILE_BYTES_MAX {
             return None;
         }

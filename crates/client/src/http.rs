@@ -26,13 +26,13 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starting or stopping an instance waits for the program, which may be slow to load a large file.
-pub(crate) const INSTANCE_TIMEOUT: Duration = Duration::from_secs(300);
+pub const INSTANCE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Longest answer that is read, in bytes: four whole outcomes of the longest frame.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     agent: Agent,
     url: String,
     token: Option<String>,
@@ -40,13 +40,13 @@ pub(crate) struct Client {
 
 /// What `/healthz` says.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Health {
-    pub(crate) version: String,
-    pub(crate) pid: u32,
-    pub(crate) uptime_ms: u64,
+pub struct Health {
+    pub version: String,
+    pub pid: u32,
+    pub uptime_ms: u64,
     /// A hub older than this says nothing of it.
     #[serde(default)]
-    pub(crate) disk_full: bool,
+    pub disk_full: bool,
 }
 
 /// How long a request may take; nothing: as long as the call.
@@ -55,7 +55,7 @@ type Limit = Option<Duration>;
 impl Client {
     /// # Errors
     /// When the address is not one of HTTP.
-    pub(crate) fn new(url: &str) -> Result<Self, Box<Problem>> {
+    pub fn new(url: &str) -> Result<Self, Box<Problem>> {
         let url = url.trim_end_matches('/');
         if !url.starts_with("http://") {
             return Err(problems::usage(
@@ -79,19 +79,19 @@ impl Client {
         })
     }
 
-    pub(crate) fn authenticate(&mut self, token: String) {
+    pub fn authenticate(&mut self, token: String) {
         self.token = Some(token);
     }
 
-    pub(crate) fn token(&self) -> Option<&str> {
+    pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
-    pub(crate) fn health(&self) -> Result<Health, Box<Problem>> {
+    pub fn health(&self) -> Result<Health, Box<Problem>> {
         let asked = self
             .agent
             .get(self.at("/healthz"))
@@ -104,15 +104,11 @@ impl Client {
             .map_err(|_| problems::hub_silent(&self.url, "something other than Kapelle answered"))
     }
 
-    pub(crate) fn get(&self, path: &str) -> Result<Value, Box<Problem>> {
+    pub fn get(&self, path: &str) -> Result<Value, Box<Problem>> {
         self.get_with(path, &[])
     }
 
-    pub(crate) fn get_with(
-        &self,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Value, Box<Problem>> {
+    pub fn get_with(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Box<Problem>> {
         let mut request = self.agent.get(self.at(path));
         for (key, value) in query {
             request = request.query(key, value);
@@ -120,11 +116,11 @@ impl Client {
         self.document(self.ready(request, Some(ANSWER_TIMEOUT)).call())
     }
 
-    pub(crate) fn post(&self, path: &str, body: &impl Serialize) -> Result<Value, Box<Problem>> {
+    pub fn post(&self, path: &str, body: &impl Serialize) -> Result<Value, Box<Problem>> {
         self.post_within(path, body, Some(ANSWER_TIMEOUT))
     }
 
-    pub(crate) fn post_within(
+    pub fn post_within(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -136,16 +132,16 @@ impl Client {
         )
     }
 
-    pub(crate) fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Box<Problem>> {
+    pub fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Box<Problem>> {
         let request = self.ready(self.agent.patch(self.at(path)), Some(ANSWER_TIMEOUT));
         self.document(request.send_json(body))
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Result<Value, Box<Problem>> {
+    pub fn delete(&self, path: &str) -> Result<Value, Box<Problem>> {
         self.delete_with(path, &[], ANSWER_TIMEOUT)
     }
 
-    pub(crate) fn delete_with(
+    pub fn delete_with(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -159,19 +155,19 @@ impl Client {
     }
 
     /// Stores a file as a blob; gives the reference.
-    pub(crate) fn put_blob(&self, file: File) -> Result<Value, Box<Problem>> {
+    pub fn put_blob(&self, file: File) -> Result<Value, Box<Problem>> {
         let request = self.ready(self.agent.put(self.at("/v1/blobs")), None);
         self.document(request.content_type("application/octet-stream").send(file))
     }
 
     /// The bytes of a blob.
-    pub(crate) fn blob(&self, name: &str) -> Result<impl std::io::Read + use<>, Box<Problem>> {
+    pub fn blob(&self, name: &str) -> Result<impl std::io::Read + use<>, Box<Problem>> {
         let request = self.ready(self.agent.get(self.at(&format!("/v1/blobs/{name}"))), None);
         Ok(self.accepted(request.call())?.into_body().into_reader())
     }
 
     /// Cancels a call; gives it as it stands then.
-    pub(crate) fn cancel(&self, id: &CallId) -> Result<Value, Box<Problem>> {
+    pub fn cancel(&self, id: &CallId) -> Result<Value, Box<Problem>> {
         self.delete(&format!("/v1/calls/{}", segment("call id", id.as_str())?))
     }
 
@@ -179,7 +175,7 @@ impl Client {
     ///
     /// # Errors
     /// The problem, when nothing ran.
-    pub(crate) fn stream(
+    pub fn stream(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -195,7 +191,7 @@ impl Client {
     ///
     /// # Errors
     /// The problem, when the hub tells nothing.
-    pub(crate) fn events(
+    pub fn events(
         &self,
         path: &str,
         since: Option<&str>,
@@ -272,11 +268,19 @@ impl Client {
     }
 }
 
+/// Reads a typed answer out of a document.
+///
+/// # Errors
+/// When the hub's words are not those this version knows.
+pub fn typed<T: for<'a> Deserialize<'a>>(document: &Value) -> Result<T, Box<Problem>> {
+    T::deserialize(document).map_err(problems::strange_answer)
+}
+
 /// A name as a part of a path: what is no plain name cannot be the name of anything.
 ///
 /// # Errors
 /// When the text is no plain name.
-pub(crate) fn segment<'a>(what: &str, text: &'a str) -> Result<&'a str, Box<Problem>> {
+pub fn segment<'a>(what: &str, text: &'a str) -> Result<&'a str, Box<Problem>> {
     if wire::id::is_plain_name(text) {
         return Ok(text);
     }

@@ -10,14 +10,11 @@ use serde_json::Value;
 use wire::call::CallView;
 use wire::{CallId, CallRequest, Problem, Progress};
 
-use crate::client::Client;
-use crate::interrupt::{Interrupt, Target};
-use crate::problems;
-use crate::session::typed;
 use crate::sse::{Events, SseEvent};
+use crate::{Client, problems, typed};
 
 /// Who hears what a call does.
-pub(crate) trait Watcher {
+pub trait Watcher {
     /// The hub took the call; it may have to wait.
     fn queued(&mut self, _call: &CallView) {}
     /// It runs.
@@ -30,33 +27,28 @@ pub(crate) trait Watcher {
 
 /// A call that ended: as the hub told it, and read.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) document: Value,
-    pub(crate) call: CallView,
+pub struct Ended {
+    pub document: Value,
+    pub call: CallView,
 }
 
 /// Runs a call on one instance and waits for its end.
 ///
 /// # Errors
 /// The problem when nothing ran, and when the hub went away.
-pub(crate) fn follow(
+pub fn follow(
     client: &Client,
     request: &CallRequest,
-    interrupt: Option<&Interrupt>,
     watcher: &mut dyn Watcher,
 ) -> Result<Ended, Box<Problem>> {
-    rest(client.stream("/v1/calls", request)?, interrupt, watcher)
+    rest(client.stream("/v1/calls", request)?, watcher)
 }
 
 /// Hears the events of one call to its end.
 ///
 /// # Errors
 /// When the hub went away.
-pub(crate) fn rest(
-    events: Box<dyn BufRead>,
-    interrupt: Option<&Interrupt>,
-    watcher: &mut dyn Watcher,
-) -> Result<Ended, Box<Problem>> {
+pub fn rest(events: Box<dyn BufRead>, watcher: &mut dyn Watcher) -> Result<Ended, Box<Problem>> {
     let mut events = Events::new(events);
     let mut id: Option<CallId> = None;
     loop {
@@ -65,9 +57,6 @@ pub(crate) fn rest(
         };
         match read(&event)? {
             Told::Queued(call) => {
-                if let Some(interrupt) = interrupt {
-                    interrupt.watch(Target::Call(call.call_id.clone()));
-                }
                 watcher.queued(&call);
                 id = Some(call.call_id);
             }

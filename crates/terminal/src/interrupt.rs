@@ -7,14 +7,14 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use client::follow::Watcher;
+use client::{Client, problems, typed};
 use serde_json::Value;
 use wire::call::CallView;
 use wire::problem::exit;
-use wire::{CallId, Problem};
+use wire::{CallId, Problem, Progress};
 
-use crate::client::Client;
-use crate::problems;
-use crate::session::typed;
+use crate::answer::{self, Shown};
 use crate::ui::Ui;
 
 /// How many of the newest calls are looked through for those of one request to all instances.
@@ -22,7 +22,7 @@ const CALLS_LOOKED_THROUGH: usize = 500;
 
 /// Which calls a Ctrl-C cancels.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub enum Target {
     /// Nothing was accepted yet.
     Unknown,
     Call(CallId),
@@ -33,7 +33,7 @@ pub(crate) enum Target {
 /// Whether Ctrl-C was heard in this process, for its exit code.
 static HEARD: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn was_heard() -> bool {
+pub fn was_heard() -> bool {
     HEARD.load(Ordering::Relaxed)
 }
 
@@ -44,7 +44,7 @@ struct State {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt {
+pub struct Interrupt {
     client: Client,
     ui: Ui,
     state: Arc<Mutex<State>>,
@@ -55,7 +55,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// When the system does not let us listen.
-    pub(crate) fn arm(client: &Client, ui: Ui, target: Target) -> Result<Self, Box<Problem>> {
+    pub fn arm(client: &Client, ui: Ui, target: Target) -> Result<Self, Box<Problem>> {
         let interrupt = Self {
             client: client.clone(),
             ui,
@@ -73,13 +73,21 @@ impl Interrupt {
     }
 
     /// The hub took the call. Cancels it when Ctrl-C came before.
-    pub(crate) fn watch(&self, target: Target) {
+    pub fn watch(&self, target: Target) {
         let late = self.with(|state| {
             state.target = target;
             state.presses > 0
         });
         if late {
             self.cancel_aside();
+        }
+    }
+
+    /// A watcher that also learns here which call a Ctrl-C cancels.
+    pub fn around<'a>(&'a self, watcher: &'a mut dyn Watcher) -> Interruptible<'a> {
+        Interruptible {
+            interrupt: self,
+            watcher,
         }
     }
 
@@ -147,9 +155,7 @@ impl Interrupt {
     /// The call is held up by something that cannot be interrupted; nobody has to wait for it.
     fn give_up(&self, document: &Value) {
         if self.ui.json {
-            self.ui
-                .show(&*crate::answer::Shown::boxed(document.clone(), |_| Ok(())))
-                .ok();
+            answer::show(self.ui, &*Shown::boxed(document.clone(), |_| Ok(()))).ok();
         } else {
             let id = document["call_id"].as_str().unwrap_or_default();
             self.ui.warn(format_args!(
@@ -162,5 +168,34 @@ impl Interrupt {
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// See [`Interrupt::around`].
+pub struct Interruptible<'a> {
+    interrupt: &'a Interrupt,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Watcher for Interruptible<'_> {
+    fn queued(&mut self, call: &CallView) {
+        self.interrupt.watch(Target::Call(call.call_id.clone()));
+        self.watcher.queued(call);
+    }
+
+    fn started(&mut self) {
+        self.watcher.started();
+    }
+
+    fn output(&mut self, stream: &str, text: &str) {
+        self.watcher.output(stream, text);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.watcher.progress(progress);
+    }
+
+    fn lagged(&mut self) {
+        self.watcher.lagged();
     }
 }

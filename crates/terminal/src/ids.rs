@@ -3,18 +3,17 @@
 //! The hub finds what a beginning means; here is only their form. Scripts get whole ids (`--json`, and what a verb
 //! prints as its answer).
 
+use client::problems;
 use wire::Problem;
-
-use crate::problems;
 
 /// Characters of a short id: the millisecond in which it was made, and two more.
 const SHORT_CHARS: usize = 12;
 
 /// The shortest beginning, of at least some characters, that no other one of these has. Without `call_`.
-pub(crate) struct Short(usize);
+pub struct Short(usize);
 
 impl Short {
-    pub(crate) fn of<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
+    pub fn of<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
         let mut bare: Vec<&str> = ids.map(bare).collect();
         bare.sort_unstable();
         bare.dedup();
@@ -26,14 +25,14 @@ impl Short {
         Self(SHORT_CHARS.max(longest + 1))
     }
 
-    pub(crate) fn show<'a>(&self, id: &'a str) -> &'a str {
+    pub fn show<'a>(&self, id: &'a str) -> &'a str {
         let bare = bare(id);
         bare.get(..self.0).unwrap_or(bare)
     }
 }
 
 /// One id alone.
-pub(crate) fn short(id: &str) -> &str {
+pub fn short(id: &str) -> &str {
     Short(SHORT_CHARS).show(id)
 }
 
@@ -49,7 +48,7 @@ fn bare(id: &str) -> &str {
 ///
 /// # Errors
 /// When the text cannot be one.
-pub(crate) fn blob(text: &str) -> Result<&str, Box<Problem>> {
+pub fn blob(text: &str) -> Result<&str, Box<Problem>> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(digits);

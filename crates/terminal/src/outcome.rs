@@ -5,18 +5,18 @@ use std::io;
 use serde_json::Value;
 use wire::call::CallView;
 use wire::problem::exit;
-use wire::{Changes, Item, Problem, Status};
+use wire::{Changes, Item, JobStatus, Problem, Status};
 
 use crate::ago::short_ms;
 use crate::pretty::Pretty;
-use crate::terminal::{Out, PLAIN, Style, one_line};
+use crate::screen::{Out, PLAIN, Style, one_line};
 use crate::ui::{BAD, CAREFUL, FAINT, GOOD, Ui};
 
 /// How many names of each kind of change are told.
 const NAMES_TOLD_MAX: usize = 6;
 
 /// The value: a text as it is, other things as JSON, nothing for none.
-pub(crate) fn write_value(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
+pub fn write_value(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     match call.outcome.as_ref().map(|outcome| &outcome.value) {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(text)) => out.data(&format!("{text}\n")),
@@ -25,7 +25,7 @@ pub(crate) fn write_value(out: &mut dyn Out, call: &CallView) -> io::Result<()> 
 }
 
 /// What it printed, for calls that nobody followed.
-pub(crate) fn write_output(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
+pub fn write_output(out: &mut dyn Out, call: &CallView) -> io::Result<()> {
     let Some(outcome) = &call.outcome else {
         return Ok(());
     };
@@ -38,7 +38,7 @@ pub(crate) fn write_output(out: &mut dyn Out, call: &CallView) -> io::Result<()>
 }
 
 /// What is worth knowing beside the value.
-pub(crate) fn remark(ui: Ui, call: &CallView) {
+pub fn remark(ui: Ui, call: &CallView) {
     let Some(outcome) = &call.outcome else {
         return;
     };
@@ -67,7 +67,7 @@ fn complain(ui: Ui, problem: &Problem) {
 }
 
 /// `added object Cube, material Red; changed scene Scene`
-pub(crate) fn changes_line(changes: &Changes) -> String {
+pub fn changes_line(changes: &Changes) -> String {
     let parts = [
         ("added", &changes.added),
         ("changed", &changes.changed),
@@ -105,7 +105,7 @@ fn names(items: &[Item]) -> String {
 }
 
 /// `succeeded in 12 ms`, in the status's colour.
-pub(crate) fn status_words(call: &CallView) -> String {
+pub fn status_words(call: &CallView) -> String {
     let style = status_style(call.status);
     let status = call.status.as_str().replace('_', " ");
     match &call.outcome {
@@ -117,7 +117,7 @@ pub(crate) fn status_words(call: &CallView) -> String {
     }
 }
 
-pub(crate) fn status_style(status: Status) -> Style {
+pub fn status_style(status: Status) -> Style {
     match status {
         Status::Succeeded => GOOD,
         Status::Failed => BAD,
@@ -126,7 +126,7 @@ pub(crate) fn status_style(status: Status) -> Style {
     }
 }
 
-pub(crate) fn exit_code(call: &CallView) -> u8 {
+pub fn exit_code(call: &CallView) -> u8 {
     let own = call
         .outcome
         .as_ref()
@@ -136,6 +136,15 @@ pub(crate) fn exit_code(call: &CallView) -> u8 {
         Status::Succeeded | Status::Queued | Status::Running => 0,
         Status::Failed => own.unwrap_or(exit::FAILED),
         Status::TimedOut | Status::Cancelled | Status::Interrupted => exit::ENDED,
+    }
+}
+
+/// The exit code of a job that was followed to its end.
+pub fn exit_code_of_job(status: JobStatus) -> u8 {
+    match status {
+        JobStatus::Succeeded => 0,
+        JobStatus::Failed | JobStatus::Dead => exit::FAILED,
+        _ => exit::ENDED,
     }
 }
 
