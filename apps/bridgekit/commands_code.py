@@ -35,7 +35,13 @@ def install(table, host):
     sources = Sources()
     checks = Checks(host.dangers(), host.dangers_in)
 
-    @table.command("code.run", effect="code", example={"code": "1 + 1"}, keywords=["python", "script", "execute"])
+    @table.command(
+        "code.run",
+        effect="code",
+        role="code",
+        example={"code": "1 + 1"},
+        keywords=["python", "script", "execute"],
+    )
     def code_run(
         call,
         code: str,

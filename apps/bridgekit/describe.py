@@ -33,7 +33,7 @@ _ARGUMENT = re.compile(r"^\s*(\w+)\s*:\s+(.+)$")
 
 
 def spec_of(name, effect, function, **more):
-    """The SPEC. `more`: timeout_ms, concurrent, repeatable, keywords, example, result. Raises ValueError for what
+    """The SPEC. `more`: timeout_ms, concurrent, repeatable, keywords, example, result, role. Raises ValueError for what
     cannot be described: a program says that at its start, and not a hub later."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
@@ -130,6 +130,6 @@ def _any_of(schemas):
 
 def refuse_unknown(more):
     """Raises ValueError for a word that no SPEC has."""
-    unknown = set(more) - {"timeout_ms", "concurrent", "repeatable", "keywords", "example", "result", "docs"}
+    unknown = set(more) - {"timeout_ms", "concurrent", "repeatable", "keywords", "example", "result", "docs", "role"}
     if unknown:
         raise ValueError(f"a command has no {', '.join(sorted(unknown))}")

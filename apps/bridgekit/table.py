@@ -57,7 +57,7 @@ class Table:
 
     def command(self, name, effect="write", **more):
         """Decorator: registers `function(call, **args) -> value | Deferred` under `noun.verb`. `more`: what its
-        description has besides: timeout_ms, concurrent, repeatable, keywords, example, result, docs."""
+        description has besides: timeout_ms, concurrent, repeatable, keywords, example, result, docs, role."""
 
         def register(function):
             if name in self._entries:

@@ -149,7 +149,7 @@ impl Link {
             instance: "direct".into(),
             heartbeat_ms: HEARTBEAT_MS,
             direct: false,
-            roots: Vec::new(),
+            folders: wire::link::Folders::default(),
             confine: wire::link::Confine::default(),
         })
     }

@@ -70,7 +70,7 @@ def outside(places, kinds):
         if place.kind in kinds:
             if reading is None:
                 reading = paths.Reach(program=True)
-                writing = paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT)
+                writing = paths.Reach(writing=True)
             told = _why_not(reading if place.kind in (READS, HANDED) else writing, place)
             if told is not None:
                 found.append((place, *told))
@@ -131,7 +131,7 @@ def refuse_links(call, target):
     of its pictures and volumes."""
     if paths.may_go_anywhere(call):
         return
-    reach, folder = paths.Reach(paths.HOME_PRIVATE + paths.HOME_KEPT), os.path.dirname(target)
+    reach, folder = paths.Reach(writing=True), os.path.dirname(target)
     for one in (folder, *(os.path.join(folder, name) for name in _BESIDE)):
         for name in os.listdir(one) if os.path.isdir(one) else ():
             path = os.path.join(one, name)

@@ -2,12 +2,12 @@
 """Which files a caller may read and write.
 
 In: a path as a caller wrote it. Out: an absolute path without links, or a Problem: `path_refused`,
-`file_exists`, `file_not_found`. Allowed are the open file's folder, Kapelle's home folder (without the
-places where its secrets and its own state lie) and the folders of `[files] roots` in its config, which the
-hub tells whenever it lets the bridge in. A caller with the scope `code` or `admin` may go anywhere, since such a
-caller could open any file by code. It guards against names, not against a race with another process. A folder or file
-counts by what it is and not only by how it is spelled: another case, a short name, a mount or a hard link of a private
-place is that place. The paths inside of files and of Blender's data are outside.py's.
+`file_exists`, `file_not_found`. Allowed are the open file's folder and those that the hub names whenever it lets the
+bridge in: its home folder and `[files] roots` of its config, without the places where its secrets and its own state
+lie. While no hub has said anything it is the open file's folder alone. A caller with the scope `code` or `admin` may
+go anywhere, since such a caller could open any file by code. It guards against names, not against a race with another
+process. A folder or file counts by what it is and not only by how it is spelled: another case, a short name, a mount
+or a hard link of a private place is that place. The paths inside of files and of Blender's data are outside.py's.
 """
 
 import os
@@ -20,10 +20,6 @@ from . import confined
 from .bridgekit import configured
 from .bridgekit.problem import Problem
 
-# What in the home folder is Kapelle's own: never a target or a source for a caller without `code`.
-HOME_PRIVATE = ("tokens", "run", "logs", "blobs", "bridges", "journal", "store", "config.toml", "jobs")
-# Kept for the owner: may be opened, but not written over.
-HOME_KEPT = ("recovery",)
 # Folders that a refusal names at most.
 ROOTS_TOLD_MAX = 8
 # Files of the private places that are compared with one that has several names.
@@ -51,9 +47,13 @@ def open_folder():
 
 def roots():
     """The allowed folders, real paths, in the order in which a relative path is looked up."""
-    told = [open_folder(), home()]
-    told += configured.roots()
+    told = [open_folder()] + _folders()["allowed"]
     return [os.path.realpath(one) for one in told if one]
+
+
+def _folders():
+    """{kind: [path]}; kinds as in configured.py."""
+    return configured.folders() or {"allowed": [], "private": [home()], "kept": []}
 
 
 def to_read(call, path):
@@ -71,7 +71,7 @@ def to_read(call, path):
 
 def to_write(call, path, overwrite=False):
     """The absolute path of a file that may be written; its folder is made. Raises path_refused or file_exists."""
-    found = _allowed(call, path, HOME_PRIVATE + HOME_KEPT)
+    found = _allowed(call, path, writing=True)
     if os.path.isdir(found):
         raise Problem("path_refused", "%s is a folder." % found, hint="Give a file's name.")
     if os.path.lexists(found) and not overwrite:
@@ -89,7 +89,7 @@ def allowed(call, path):
 
 def to_write_in(call, path):
     """The absolute path of a folder for new files; it is made. Raises path_refused."""
-    found = _allowed(call, path, HOME_PRIVATE + HOME_KEPT)
+    found = _allowed(call, path, writing=True)
     if os.path.lexists(found) and not os.path.isdir(found):
         raise Problem("path_refused", "%s is a file." % found, hint="Give a folder.")
     os.makedirs(found, exist_ok=True)
@@ -120,13 +120,17 @@ def may_go_anywhere(call):
 
 
 class Reach:
-    """What may be reached at this moment: made once for several paths. `program`: the program's own folders as well."""
+    """What may be reached at this moment: made once for several paths. `writing`: what is kept is private then;
+    `program`: the program's own folders are allowed as well."""
 
-    def __init__(self, private=HOME_PRIVATE, program=False):
-        mine = os.path.realpath(home())
-        self._home = _Folder(mine)
-        self._private = [_Folder(os.path.join(mine, one)) for one in private]
-        self._names = {_plain(one) for one in private}
+    def __init__(self, writing=False, program=False):
+        told = _folders()
+        private = [os.path.realpath(one) for one in told["private"] + (told["kept"] if writing else [])]
+        self._private = [_Folder(one) for one in private]
+        self._names = {}  # folder: the plain names in it that are private
+        for one in private:
+            self._names.setdefault(os.path.dirname(one), set()).add(_plain(os.path.basename(one)))
+        self._above = [(_Folder(one), names) for one, names in self._names.items()]
         self._roots = [_Folder(one) for one in roots() + (_of_program() if program else [])]
         self._secret = None
 
@@ -142,8 +146,12 @@ class Reach:
     def _is_private(self, way):
         if any(one.holds(way) for one in self._private):
             return True
-        inside = [at for at, one in enumerate(way) if self._home.is_it(one)]
-        return bool(inside) and inside[0] > 0 and _plain(os.path.basename(way[inside[0] - 1][0])) in self._names
+        # Another spelling of one, that may not be there yet.
+        return any(
+            above.is_it(step) and _plain(os.path.basename(below[0])) in names
+            for above, names in self._above
+            for below, step in zip(way, way[1:], strict=False)
+        )
 
     def _is_other_name(self, found):
         """Whether it is a hard link to something private."""
@@ -212,7 +220,7 @@ def _of_program():
     return [os.path.realpath(one) for one in told if one]
 
 
-def _allowed(call, path, private=HOME_PRIVATE):
+def _allowed(call, path, writing=False):
     text = str(path)
     if not text.strip() or "\0" in text:
         raise Problem("path_refused", "The path is empty or holds a zero byte.", hint="Give a file's path.")
@@ -224,7 +232,7 @@ def _allowed(call, path, private=HOME_PRIVATE):
         raise refused(real, "The path %s steps out with '..'." % text)
     if any(ord(one) < 32 or one in "\x7f\x85\u2028\u2029" for one in text):
         raise refused(real, "The path %r holds a line end, a tab or another control character." % text)
-    reach = Reach(private)
+    reach = Reach(writing)
     why = reach.why_not(real)
     if why is None:
         return real

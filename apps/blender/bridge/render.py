@@ -147,7 +147,7 @@ class Work:
         # Blender's own temporary files go with the folder: a child is always killed in the end.
         environment = dict(os.environ, KAPELLE_CHILD="1", TMPDIR=self.folder, TEMP=self.folder, TMP=self.folder)
         environment.pop("KAPELLE_LAUNCH", None)
-        environment.update(KAPELLE_HOME=paths.home(), KAPELLE_ROOTS=os.pathsep.join(configured.roots()))
+        environment.update(configured.for_child(), KAPELLE_HOME=paths.home())
         try:
             self._child = self._start(environment)
         except OSError as error:

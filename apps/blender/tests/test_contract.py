@@ -25,6 +25,7 @@ VERB_KEYS = {
     "repeatable",
     "runs",
     "keywords",
+    "role",
     "example",
     "args",
     "result",

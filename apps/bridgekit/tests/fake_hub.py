@@ -26,6 +26,7 @@ class FakeHub:
     def __init__(self, heartbeat_ms=100):
         self.home = tempfile.mkdtemp(prefix="kapelle-test-")
         self.secret = os.urandom(32).hex()
+        self.roots = []  # folders that callers may use beside the home
         self.launch_secrets = {}  # of confined bridges, which do not know the other one
         self.protocol = 1
         self.acknowledge = True
@@ -44,6 +45,15 @@ class FakeHub:
         os.makedirs(os.path.join(self.home, "run"))
         os.makedirs(os.path.join(self.home, "tokens"))
         self.write_token(self.secret)
+
+    def folders(self):
+        """As the real one has them (crates/hub/src/file_access.rs)."""
+        places = ("tokens", "run", "logs", "blobs", "bridges", "journal", "store", "config.toml", "jobs")
+        return {
+            "allowed": [self.home, *self.roots],
+            "private": [os.path.join(self.home, one) for one in places],
+            "kept": [os.path.join(self.home, "recovery")],
+        }
 
     def write_token(self, token):
         path = os.path.join(self.home, "tokens", "bridge")
@@ -186,7 +196,8 @@ class FakeHub:
             say({"t": "refused", "problem": self.refuse_with})
             return
         self._connection = connection
-        say({"t": "welcome", "instance": "fake-1", "heartbeat_ms": self.heartbeat_ms, "direct": self.wants_direct})
+        welcome = {"t": "welcome", "instance": "fake-1", "heartbeat_ms": self.heartbeat_ms, "direct": self.wants_direct}
+        say(dict(welcome, folders=self.folders()))
         self._note(None, told)
         while True:
             item = hear()

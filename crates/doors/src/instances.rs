@@ -36,8 +36,24 @@ pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
     Json(json!({ "apps": apps }))
 }
 
-pub(crate) async fn commands(State(door): State<Door>, Path(app): Path<String>) -> Answer {
-    let commands = door.hub.commands(&AppId::from(app))?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandsQuery {
+    role: Option<String>,
+}
+
+/// `GET /v1/apps/{app}/commands`: all, or those that have a role.
+pub(crate) async fn commands(
+    State(door): State<Door>,
+    Path(app): Path<String>,
+    query: Result<Query<CommandsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let CommandsQuery { role } = query_of(query)?;
+    let app = AppId::from(app);
+    let commands = match role {
+        Some(role) => door.hub.commands_for(&app, &role)?,
+        None => door.hub.commands(&app)?,
+    };
     Ok(Json(json!({ "commands": commands })).into_response())
 }
 

@@ -43,7 +43,7 @@ pub struct AppEntry {
 }
 
 impl AppEntry {
-    pub fn commands(&self) -> impl Iterator<Item = &Arc<Command>> {
+    pub fn commands(&self) -> impl DoubleEndedIterator<Item = &Arc<Command>> {
         self.commands.values()
     }
 
@@ -63,6 +63,33 @@ impl AppEntry {
                 format!("{} has no command `{name}`.", self.title),
             )
             .hint(near_or_all(name, &names, "The commands are"))
+        })
+    }
+
+    /// The command that has a role: of several the one that takes most of these arguments.
+    ///
+    /// # Errors
+    /// `not_supported` when the app has none, with the roles that it has.
+    pub fn command_for(&self, role: &str, args: &[&str]) -> Result<&Arc<Command>, Problem> {
+        let able = self
+            .commands()
+            .filter(|command| command.spec.has_role(role));
+        let taken =
+            |command: &&Arc<Command>| args.iter().filter(|name| command.spec.takes(name)).count();
+        // The first of those that take as many, in the order of their names.
+        able.rev().max_by_key(taken).ok_or_else(|| self.lacks(role))
+    }
+
+    fn lacks(&self, role: &str) -> Problem {
+        let roles: BTreeSet<&str> = self
+            .commands()
+            .filter_map(|command| command.spec.role.as_deref())
+            .collect();
+        let roles: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
+        let message = format!("No command of {} has the role `{role}`.", self.title);
+        Problem::new(Code::NOT_SUPPORTED, message).hint(match roles.as_slice() {
+            [] => "Its commands have no roles; call one of them by its name.".to_owned(),
+            roles => format!("Its commands have the roles {}.", roles.join(", ")),
         })
     }
 

@@ -59,17 +59,6 @@ pub struct Files {
     pub roots: Vec<PathBuf>,
 }
 
-impl Files {
-    /// As bridges are told them.
-    #[must_use]
-    pub fn told(&self) -> Vec<String> {
-        let roots = self.roots.iter();
-        roots
-            .map(|root| root.to_string_lossy().into_owned())
-            .collect()
-    }
-}
-
 impl Config {
     /// # Errors
     /// `config_invalid` with line and reason when the file is not right.

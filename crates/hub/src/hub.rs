@@ -62,7 +62,7 @@ pub(crate) struct Inner {
     pub(crate) bridge_token: String,
     /// Places of large announcements whose proof has not been seen.
     pub(crate) large_announcements: Semaphore,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) policy: Policy,
     pub(crate) batches: Batches,
     pub(crate) roster: Roster,
@@ -111,6 +111,7 @@ impl Hub {
             feed: Arc::clone(&feed),
         };
         let jobs = Jobs::open(kept, callers.ids())?;
+        let catalog = Arc::new(Catalog::new(apps)?);
         let inner = Inner {
             config,
             confinement: Confinement::look(),
@@ -118,13 +119,14 @@ impl Hub {
             sessions: Sessions::open(&home),
             bridge_token,
             large_announcements: Semaphore::new(limits::LARGE_ANNOUNCEMENTS_MAX),
-            catalog: Catalog::new(apps)?,
+            catalog: Arc::clone(&catalog),
             policy: Policy::default(),
             batches: Batches::default(),
             roster: Roster::default(),
             supervisor: Supervisor::default(),
             conductors: Conductors::default(),
             records: Records {
+                catalog,
                 journal,
                 history,
                 feed: Arc::clone(&feed),

@@ -24,6 +24,7 @@ use crate::driver::{Driver as _, DriverEvent};
 use crate::feed::is_small;
 use crate::hub::Inner;
 use crate::limits;
+use crate::places;
 use crate::roster::Instance;
 use crate::strangers::Stranger;
 
@@ -95,7 +96,7 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
         instance: instance.name.clone(),
         heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
         direct: true,
-        roots: hub.config.files.told(),
+        folders: places::folders(&hub),
         confine: hub.confinement.for_bridges(),
     });
     outbox.use_blobs(Arc::clone(&hub.blobs));

@@ -1,7 +1,7 @@
 //! Pictures of what an instance shows, for somebody who looks at it from afar.
 //!
 //! In comes the wish of one who looks now; out goes the newest picture there is. A new one is taken by the
-//! app's own command [`COMMAND`], as an ordinary call of the one who looks, and only when nothing runs or
+//! app's own command of the role [`LOOK`], as an ordinary call of the one who looks, and only when nothing runs or
 //! waits there, the app's state has changed since, and the last one is a few seconds old. So several who
 //! look cost no more than one, and nobody looking costs nothing. An app without that command has no pictures.
 //!
@@ -20,17 +20,17 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use wire::command::role::LOOK;
 use wire::link::KnownCall;
-use wire::{CallRequest, Code, CommandSpec, InstanceName, InstanceState, Mode, Problem, Runs};
+use wire::{
+    CallRequest, Code, CommandSpec, Effect, InstanceName, InstanceState, Mode, Problem, Runs,
+};
 
 use crate::call::{Call, rfc3339};
 use crate::callers::Caller;
 use crate::desk::{self, Asked};
 use crate::hub::Inner as Hub;
 use crate::{limits, seal};
-
-/// The command that an app has when it can be looked at: its value has an `image` with a `$blob`.
-const COMMAND: &str = "viewport.screenshot";
 
 /// How wide and high a picture is asked for, in pixels: a card on a page, twice as fine.
 const WIDTH: u32 = 720;
@@ -76,12 +76,17 @@ pub(crate) async fn look(
 ) -> Result<Option<Picture>, Problem> {
     let instance = hub.roster.named(name)?;
     let app = hub.catalog.app_of(&instance.app, name)?;
-    let Ok(command) = app.command(COMMAND) else {
+    let command = app.command_for(LOOK, &["width", "height"])?;
+    // It is taken unasked, so it may do nothing but look.
+    if command.spec.effect != Effect::Read {
         return Err(Problem::new(
             Code::NOT_SUPPORTED,
-            format!("{} cannot take pictures: it has no `{COMMAND}`.", app.title),
+            format!(
+                "No picture is taken of {}: its `{}` does more than look.",
+                app.title, command.spec.name
+            ),
         ));
-    };
+    }
     let view = instance.view(hub);
     let revision = instance.snapshot().map(|snapshot| snapshot.revision);
     let is_free = view.state == InstanceState::Idle && instance.lane.load() == 0;
@@ -92,7 +97,7 @@ pub(crate) async fn look(
             correlation_id: Some(MARK.to_owned()),
             ..CallRequest::new(
                 instance.app.clone(),
-                COMMAND,
+                command.spec.name.clone(),
                 args(&command.spec, view.mode),
             )
         };
@@ -127,9 +132,10 @@ pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
         .ok_or_else(|| none("No picture is finished yet.".to_owned()))
 }
 
-/// Whether a call is a look, and not a picture that somebody asked for by himself.
+/// Whether a call is a look, and not a picture that somebody asked for by himself. Nothing that changes something is
+/// one, whatever mark its caller gave it.
 pub(crate) fn is_look(call: &Call) -> bool {
-    call.correlation_id.as_deref() == Some(MARK) && call.command == COMMAND
+    call.correlation_id.as_deref() == Some(MARK) && call.effect == Effect::Read
 }
 
 /// What its bridge keeps for the next hub, of a look; nothing of other calls.
@@ -137,11 +143,10 @@ pub(crate) fn note_of(call: &Call) -> &'static str {
     if is_look(call) { MARK } else { "" }
 }
 
-/// The correlation id of a call that a bridge has kept for this hub, when it is a look.
-pub(crate) fn correlation_of(known: &KnownCall) -> Option<String> {
-    let is_noted = known.mark.as_deref().map(seal::note) == Some(MARK);
-    let is_look = is_noted && known.command == COMMAND;
-    is_look.then(|| MARK.to_owned())
+/// Whether a call that a bridge has kept for this hub is a look: its correlation id and its effect.
+pub(crate) fn kept(known: &KnownCall) -> Option<(String, Effect)> {
+    let is_look = known.mark.as_deref().map(seal::note) == Some(MARK);
+    is_look.then(|| (MARK.to_owned(), Effect::Read))
 }
 
 async fn take(
@@ -169,14 +174,13 @@ async fn take(
 /// A small picture; of a window the view that its artist has, as that is shaped.
 fn args(spec: &CommandSpec, mode: Mode) -> Map<String, Value> {
     let mut args = Map::new();
-    let has = |name: &str| spec.properties().any(|(own, _)| own == name);
-    if has("width") {
+    if spec.takes("width") {
         args.insert("width".to_owned(), json!(WIDTH));
     }
     let view = spec.properties().find(|(name, _)| *name == "view");
     if mode == Mode::Gui && view.is_some_and(|(_, schema)| has_current(schema)) {
         args.insert("view".to_owned(), json!("current"));
-    } else if has("height") {
+    } else if spec.takes("height") {
         args.insert("height".to_owned(), json!(HEIGHT));
     }
     args

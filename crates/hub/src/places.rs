@@ -1,12 +1,13 @@
 //! Which files a caller may use through a command that the hub runs itself.
 //!
-//! In comes a path; out comes the real one, or `path_refused`. The rule is the bridges' own: a caller with the
-//! scope `code` or `admin` may go anywhere, since such a caller could open any file by code; others may use the
-//! home folder, without the places where its secrets and the hub's own state lie, and the folders of
-//! `[files] roots`. It guards against names, not against a race with another process.
+//! In comes a path; out comes the real one, or `path_refused`. A caller with the scope `code` or `admin` may go
+//! anywhere, since such a caller could open any file by code; others may use the home folder, without the places where
+//! its secrets and the hub's own state lie, and the folders of `[files] roots`. Bridges are told these ([`folders`]) and
+//! keep the same rule inside their programs. It guards against names, not against a race with another process.
 
 use std::path::{Component, Path, PathBuf};
 
+use wire::link::Folders;
 use wire::{Code, Problem};
 
 use crate::callers::{Caller, Scope};
@@ -26,6 +27,21 @@ pub(crate) const HOME_PRIVATE: [&str; 9] = [
 ];
 /// Kept for the owner: may be opened, but not written over.
 pub(crate) const HOME_KEPT: [&str; 1] = ["recovery"];
+
+/// What every bridge is told when it is let in, and a program that is started before that.
+pub(crate) fn folders(hub: &Hub) -> Folders {
+    let home = hub.home.root();
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let below = |names: &[&str]| names.iter().map(|name| text(&home.join(name))).collect();
+    let roots = hub.config.files.roots.iter();
+    Folders {
+        allowed: std::iter::once(text(home))
+            .chain(roots.map(|root| text(root)))
+            .collect(),
+        private: below(&HOME_PRIVATE),
+        kept: below(&HOME_KEPT),
+    }
+}
 
 /// The real path of something to read.
 pub(crate) fn may_read(hub: &Hub, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
@@ -48,11 +64,7 @@ fn allowed(
         return Ok(real);
     }
     let refused = |why: String| {
-        let roots = hub.config.files.roots.iter().map(PathBuf::as_path);
-        let told: Vec<String> = std::iter::once(hub.home.root())
-            .chain(roots)
-            .map(|root| root.display().to_string())
-            .collect();
+        let told = folders(hub).allowed;
         Problem::new(Code::PATH_REFUSED, why)
             .hint(format!(
                 "Allowed folders: {}. To add more, set `roots` under `[files]` in Kapelle's config.toml.",

@@ -48,6 +48,16 @@ pub struct CallOptions {
     pub job: JobOptions,
 }
 
+/// The name of the command that has a role in an app.
+///
+/// # Errors
+/// `not_supported`, with the roles that the app has.
+pub fn command_for(client: &Client, app: &str, role: &str) -> Result<String, Box<Problem>> {
+    let app = segment("app", app)?;
+    let found = client.get(&format!("/v1/apps/{app}/commands?role={role}"))?;
+    typed(&found["commands"][0]["name"])
+}
+
 pub fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()

@@ -257,6 +257,7 @@ const CODE_COMMANDS: &str = r#"
 [run]
 summary = "Runs code."
 effect = "code"
+role = "code"
 args.code = { type = "string", required = true, doc = "The code." }
 "#;
 

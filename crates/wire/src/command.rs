@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 mod lower;
+pub mod role;
 
 pub use lower::DescriptionError;
 
@@ -113,6 +114,9 @@ pub struct CommandSpec {
     pub repeatable: Repeatable,
     #[serde(default, skip_serializing_if = "Runs::is_instance")]
     pub runs: Runs,
+    /// What it is to every app that has such a thing: doors ask for a [`role`], never for a command's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Words that people use for it and that its name and summary lack; for finding it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keywords: Vec<String>,
@@ -147,6 +151,16 @@ impl CommandSpec {
             .get("required")
             .and_then(Value::as_array)
             .is_some_and(|names| names.iter().any(|name| name == argument))
+    }
+
+    #[must_use]
+    pub fn takes(&self, argument: &str) -> bool {
+        self.properties().any(|(name, _)| name == argument)
+    }
+
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.role.as_deref() == Some(role)
     }
 
     /// The schema of a command that takes nothing.

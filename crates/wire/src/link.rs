@@ -32,9 +32,9 @@ pub enum FromHub {
         /// Whether it wants to be told of calls that came by the direct mode.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         direct: bool,
-        /// The folders of `[files] roots` as the configuration has them now.
+        /// What callers may use, as the configuration has it now.
         #[serde(default)]
-        roots: Vec<String>,
+        folders: Folders,
         #[serde(default)]
         confine: Confine,
     },
@@ -51,6 +51,18 @@ pub enum FromHub {
     },
     Beat,
     Stop,
+}
+
+/// The files that callers without the scope `code` may use through an instance, beside those next to the open one: all
+/// paths are absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folders {
+    /// With everything in them.
+    pub allowed: Vec<String>,
+    /// Files and folders in them that are the hub's own.
+    pub private: Vec<String>,
+    /// Those that may be read and not written.
+    pub kept: Vec<String>,
 }
 
 /// How a bridge has a program of its own confined.

@@ -110,6 +110,8 @@ export interface components {
             repeatable?: boolean | Record<string, unknown>;
             /** @enum {unknown} */
             runs?: "instance" | "hub";
+            /** @description What it is to every app that has such a thing. */
+            role?: string;
             keywords?: string[];
         };
         /** @description A JSON Schema (2020-12). These are the members that a form is made from. */

@@ -18,7 +18,7 @@ from window import profile_environment
 FOLDER = "kapelle"
 EXTENSION = "bl_ext.user_default." + FOLDER
 RUN_S = 120
-CLEAN = ("KAPELLE_HOME", "KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_ROOTS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME")
+CLEAN = ("KAPELLE_HOME", "KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_FOLDERS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME")
 INSTALL = """
 import bpy
 if %(module)r.startswith("bl_ext."):

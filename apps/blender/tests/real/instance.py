@@ -40,7 +40,7 @@ class Program:
 
     def environment(self, home):
         told = dict(os.environ, KAPELLE_HOME=str(home), PYTHONUNBUFFERED="1")
-        for name in ("KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_ROOTS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME"):
+        for name in ("KAPELLE_LAUNCH", "KAPELLE_NAME", "KAPELLE_FOLDERS", "KAPELLE_CHILD", "PYTHONPATH", "PYTHONHOME"):
             told.pop(name, None)
         if self.kind == "blender":
             # A distribution's Blender takes its Python's libraries from the first python3 on PATH.
@@ -57,9 +57,11 @@ class Instance:
     # Whether the process has ended.
     _ended = False
 
-    def __init__(self, program, package, options=(), environment=None):
+    def __init__(self, program, package, options=(), environment=None, roots=()):
         self.program = program
-        self.hub = FakeHub(heartbeat_ms=200).listen()
+        self.hub = FakeHub(heartbeat_ms=200)
+        self.hub.roots = list(roots)
+        self.hub.listen()
         self.home = self.hub.home
         self._count = 0
         self.output = []

@@ -92,8 +92,7 @@ def test_a_file_that_cannot_be_opened(program, package, tmp_path):
 def test_folders_of_the_config_are_allowed(program, package, tmp_path):
     more = tmp_path / "more"
     more.mkdir()
-    roots = os.pathsep.join([str(tmp_path / "none"), str(more)])
-    with Instance(program, package, environment={"KAPELLE_ROOTS": roots}) as mine:
+    with Instance(program, package, roots=[str(tmp_path / "none"), str(more)]) as mine:
         plain = ("read", "write")
         assert mine.call("file.export", {"path": str(more / "x.obj")}, scopes=plain)["status"] == "succeeded"
         told = mine.problem("file.export", {"path": str(tmp_path / "x.obj")}, scopes=plain)

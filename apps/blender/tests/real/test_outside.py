@@ -242,13 +242,16 @@ def test_what_a_confined_child_brings_leads_nowhere(blender, proj, out):
     with open(os.path.join(proj, "m.fbx"), "w") as model:
         model.write("a child reads it")
     blender.eval(
-        "import kapelle_blender.confined as c; c.kept = c.why_not, c.import_packed\n"
-        "c.why_not = lambda: None; c.import_packed = lambda call, path, format, options: %r" % packed
+        "import kapelle_blender.confined as c, kapelle_blender.confined_import as i; c.kept = c.why_not, i.import_packed\n"
+        "c.why_not = lambda: None; i.import_packed = lambda call, path, format, options: %r" % packed
     )
     try:
         outcome = blender.call("file.import", {"path": os.path.join(proj, "m.fbx")}, scopes=PLAIN)
     finally:
-        blender.eval("import kapelle_blender.confined as c; c.why_not, c.import_packed = c.kept")
+        blender.eval(
+            "import kapelle_blender.confined as c, kapelle_blender.confined_import as i\n"
+            "c.why_not, i.import_packed = c.kept"
+        )
     assert len(blender.value(outcome)["objects"]) == 3 and not os.path.exists(packed)
     assert blender.eval("[bpy.data.images['Theirs'].filepath, len(bpy.data.libraries)]") == ["", 0]
     assert any(str(out) in one["text"] for one in outcome["output"]["logs"])

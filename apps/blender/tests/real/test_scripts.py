@@ -228,7 +228,7 @@ def test_the_folders_of_others_do_not_move_with_the_environment(blender, tmp_pat
     outside = tmp_path / "outside.obj"
     outside.write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     blender.eval("import os; before = dict(os.environ)")
-    blender.eval("os.environ.update(KAPELLE_HOME='/', KAPELLE_ROOTS='/', HOME='/')")
+    blender.eval("os.environ.update(KAPELLE_HOME='/', KAPELLE_FOLDERS='{\"allowed\": [\"/\"]}', HOME='/')")
     try:
         told = blender.problem("file.import", {"path": str(outside)}, scopes=PLAIN)
         assert told["code"] == "path_refused" and told["details"]["path"] == str(outside)

@@ -3,6 +3,7 @@ use serde_json::Map;
 use terminal::answer::Answered;
 use terminal::calling::{self, CallOptions};
 use terminal::session::Session;
+use wire::command::role;
 
 use crate::keyvalue::read_text;
 
@@ -78,6 +79,7 @@ impl Code {
             args.insert("undo".into(), undo.as_str().into());
         }
         let client = session.hub_or_start()?;
-        calling::call(session, &client, &self.options, &self.app, "code.run", args)
+        let command = calling::command_for(&client, &self.app, role::CODE)?;
+        calling::call(session, &client, &self.options, &self.app, &command, args)
     }
 }

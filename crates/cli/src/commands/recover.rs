@@ -10,6 +10,7 @@ use terminal::calling::{self, CallOptions};
 use terminal::session::Session;
 use terminal::table::{Cell, Table};
 use terminal::ui::NAME;
+use wire::command::role;
 use wire::{Code, Problem};
 
 use crate::names;
@@ -94,14 +95,9 @@ impl Recover {
         let args = [("path".to_owned(), Value::from(path.to_string_lossy()))]
             .into_iter()
             .collect();
-        calling::call(
-            session,
-            client,
-            &options,
-            instance.app.as_str(),
-            "file.open",
-            args,
-        )
+        let app = instance.app.as_str();
+        let command = calling::command_for(client, app, role::OPEN)?;
+        calling::call(session, client, &options, app, &command, args)
     }
 }
 

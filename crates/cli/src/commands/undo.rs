@@ -4,12 +4,13 @@ use clap::Args;
 use client::{Client, problems, segment, typed};
 use serde_json::{Map, Value, json};
 use terminal::answer::{Answer, Answered};
-use terminal::calling::confirm;
+use terminal::calling::{command_for, confirm};
 use terminal::outcome;
 use terminal::screen::Out;
 use terminal::session::Session;
 use terminal::ui::{FAINT, Ui};
 use wire::call::CallView;
+use wire::command::role;
 use wire::{Code, InstanceView, Status};
 
 use crate::pick;
@@ -68,21 +69,22 @@ struct Steps {
 
 impl Undo {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        self.steps.take(session, "history.undo", "undone")
+        self.steps.take(session, role::UNDO, "undone")
     }
 }
 
 impl Redo {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        self.steps.take(session, "history.redo", "redone")
+        self.steps.take(session, role::REDO, "redone")
     }
 }
 
 impl Steps {
-    fn take(self, session: &Session, command: &str, list: &'static str) -> Answered {
+    fn take(self, session: &Session, role: &str, list: &'static str) -> Answered {
         let client = session.hub()?;
         let name = pick::instance(&client, self.instance.as_deref())?;
         let instance: InstanceView = typed(&client.get(&format!("/v1/instances/{name}"))?)?;
+        let command = command_for(&client, instance.app.as_str(), role)?;
         let mut args = Map::from_iter([("steps".to_owned(), json!(self.steps))]);
         if self.through {
             args.insert("through".into(), true.into());
@@ -109,8 +111,9 @@ impl Revert {
         if self.through {
             args.insert("through".into(), true.into());
         }
+        let command = command_for(&client, call.app.as_str(), role::REVERT)?;
         let asked = json!({
-            "app": call.app, "instance": call.instance, "command": "history.revert", "args": args
+            "app": call.app, "instance": call.instance, "command": command, "args": args
         });
         ask(session, &client, asked, self.yes, "undone")
     }

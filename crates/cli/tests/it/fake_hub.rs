@@ -67,6 +67,15 @@ impl FakeHub {
     }
 }
 
+/// What the commands of a role are called.
+const NAMES: [(&str, &str); 5] = [
+    ("code", "code.run"),
+    ("undo", "history.undo"),
+    ("redo", "history.redo"),
+    ("revert", "history.revert"),
+    ("open", "file.open"),
+];
+
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &Answer) {
     let Some(request) = read(&stream) else {
         return;
@@ -74,6 +83,11 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &Answer) {
     if request.line == "GET /healthz" {
         let health = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "uptime_ms": 61_000});
         return send_json(&mut stream, 200, &health);
+    }
+    if let Some((_, role)) = request.line.split_once("/commands?role=") {
+        let name = NAMES.iter().find(|(known, _)| *known == role);
+        let (_, name) = name.expect("a role that the terminal asks for");
+        return send_json(&mut stream, 200, &json!({"commands": [{"name": name}]}));
     }
     let bearer = format!("authorization: bearer {TOKEN}");
     let reply = if request.head.to_lowercase().contains(&bearer) {

@@ -10,14 +10,11 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 use wire::call::{Changes, Item, OutcomeBody};
+use wire::command::role;
 use wire::{CallView, Code, Door, Effect, Problem, Status};
 
 use super::{Mcp, cut, images, resources};
 use crate::limits;
-
-/// Tools whose next steps are told, by the command that they run.
-const SCREENSHOT: &str = "viewport.screenshot";
-const UNDO: &str = "history.undo";
 
 /// A result with text and the same for programs.
 pub(crate) fn plain(text: impl Into<String>, structured: Value) -> CallToolResult {
@@ -274,16 +271,22 @@ fn items_text(items: &[Item]) -> String {
 
 /// The step that is most often useful now.
 fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
-    let command = |name: &str| mcp.hub.command(&view.app, name).ok();
-    let effect = command(&view.command).map(|spec| spec.effect);
+    let can = |role: &str| {
+        let able = mcp
+            .hub
+            .command_for(&view.app, Some(&view.instance), role, &[]);
+        able.is_ok()
+    };
+    let spec = mcp.hub.command(&view.app, &view.command).ok();
+    let effect = spec.map(|spec| spec.effect);
     if !outcome.changes.is_empty() {
         let mut steps = Vec::new();
-        if command(SCREENSHOT).is_some() {
+        if can(role::LOOK) {
             steps.push("screenshot {} shows it".to_owned());
         }
         match &outcome.changes.cannot_undo {
             Some(why) => steps.push(format!("it cannot be undone: {why}")),
-            None if command(UNDO).is_some() => steps.push("undo {} takes it back".to_owned()),
+            None if can(role::UNDO) => steps.push("undo {} takes it back".to_owned()),
             None => {}
         }
         if !steps.is_empty() {

@@ -4,19 +4,20 @@
 
 use hub::Hub;
 use hub::app::LaunchRequest;
-use wire::{AppId, Code, InstanceName, InstanceView, Problem};
+use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 
 use super::asking::Asking;
+use super::work::What;
 
-/// The app of a call, by what was said: the app, the instance, or that only one has the command.
+/// The app of a call, by what was said: the app, the instance, or that only one has the command or the role.
 ///
 /// # Errors
-/// `instance_unknown`, `command_unknown`, or `arguments_invalid` naming the apps that would do.
+/// `instance_unknown`, `command_unknown`, `not_supported`, or `arguments_invalid` naming the apps that would do.
 pub(crate) fn app(
     hub: &Hub,
     said: Option<&AppId>,
     instance: Option<&InstanceName>,
-    command: &str,
+    what: &What,
 ) -> Result<AppId, Problem> {
     if let Some(app) = said {
         return Ok(app.clone());
@@ -27,7 +28,10 @@ pub(crate) fn app(
     let all = hub.apps();
     let able: Vec<_> = all
         .iter()
-        .filter(|(app, _)| app.command(command).is_ok())
+        .filter(|(app, _)| match what {
+            What::Command(name) => app.command(name).is_ok(),
+            What::Role(role) => app.command_for(role, &[]).is_ok(),
+        })
         .collect();
     let running: Vec<_> = able
         .iter()
@@ -38,18 +42,46 @@ pub(crate) fn app(
         // With one app alone its own words say best what it has instead.
         ([], _) => match all.as_slice() {
             [(only, _)] => Ok(only.id.clone()),
-            _ => Err(Problem::new(
-                Code::COMMAND_UNKNOWN,
-                format!("No app has a command `{command}`."),
-            )
-            .hint("To find one: find {\"query\": \"what you want, in plain words\"}")),
+            _ => Err(no_app_has(what)),
         },
         _ => {
             let names: Vec<&str> = able.iter().map(|(app, _)| app.id.as_str()).collect();
-            let message = format!("Several apps have `{command}`: {}.", names.join(", "));
+            let message = match what {
+                What::Command(name) => format!("Several apps have `{name}`: {}.", names.join(", ")),
+                What::Role(_) => format!("Several apps can do that: {}.", names.join(", ")),
+            };
             Err(Problem::new(Code::ARGUMENTS_INVALID, message).hint("Name one as `app`."))
         }
     }
+}
+
+/// The command of a role; as its instance describes it, where one is named.
+///
+/// # Errors
+/// `not_supported`, with the roles that the app has.
+pub(crate) fn command_for(
+    hub: &Hub,
+    app: &AppId,
+    instance: Option<&InstanceName>,
+    role: &str,
+    args: &[&str],
+) -> Result<CommandSpec, Problem> {
+    let one = instance.filter(|name| name.as_str() != "*");
+    hub.command_for(app, one, role, args)
+}
+
+fn no_app_has(what: &What) -> Problem {
+    let problem = match what {
+        What::Command(name) => Problem::new(
+            Code::COMMAND_UNKNOWN,
+            format!("No app has a command `{name}`."),
+        ),
+        What::Role(role) => Problem::new(
+            Code::NOT_SUPPORTED,
+            format!("No app has a command with the role `{role}`."),
+        ),
+    };
+    problem.hint("To find one: find {\"query\": \"what you want, in plain words\"}")
 }
 
 /// Starts a copy in the background, where none is known and the app can be started; nothing otherwise.

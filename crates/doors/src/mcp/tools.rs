@@ -1,7 +1,7 @@
 //! The stable tools of `/mcp`: few, the same for everybody, in the order of their names.
 //!
 //! Their descriptions are in `tools.json`. Those that do something in an app become a call; the others
-//! read what the hub knows and never wait for an app. No app is named here, only commands.
+//! read what the hub knows and never wait for an app. No app is named here and no command, only roles.
 
 mod calls;
 mod jobs;
@@ -15,6 +15,7 @@ use rmcp::model::Tool;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use wire::command::role;
 use wire::{AppId, Code, InstanceName, Problem};
 
 pub(crate) use looks::page;
@@ -22,7 +23,7 @@ pub(crate) use looks::page;
 use super::answer;
 use super::asking::{Answered, Asking};
 use super::target;
-use super::work::{self, Wish};
+use super::work::{self, What, Wish};
 use crate::forms;
 
 /// The tool's own arguments as they were asked.
@@ -100,7 +101,7 @@ async fn run(asking: &Asking<'_>) -> Answered {
     let wish = Wish {
         app: said.app,
         instance: said.instance,
-        command: said.command,
+        what: What::Command(said.command),
         args: said.args,
         timeout_ms: said.timeout_ms,
         check_only: said.check_only,
@@ -133,7 +134,7 @@ async fn code(asking: &Asking<'_>) -> Answered {
     let wish = Wish {
         app: said.app,
         instance: said.instance,
-        command: "code.run".to_owned(),
+        what: What::Role(role::CODE),
         args,
         timeout_ms: said.timeout_ms,
         confirm: said.confirm,
@@ -155,9 +156,9 @@ struct Docs {
 
 async fn docs(asking: &Asking<'_>) -> Answered {
     let said: Docs = self::said(asking)?;
-    let (command, args) = match (said.query, said.name) {
-        (Some(query), None) => ("docs.search", json!({ "query": query })),
-        (None, Some(name)) => ("docs.get", json!({ "name": name })),
+    let args = match (said.query, said.name) {
+        (Some(query), None) => json!({ "query": query }),
+        (None, Some(name)) => json!({ "name": name }),
         _ => {
             let problem = Problem::new(
                 Code::ARGUMENTS_INVALID,
@@ -171,7 +172,7 @@ async fn docs(asking: &Asking<'_>) -> Answered {
     let wish = Wish {
         app: said.app,
         instance: said.instance,
-        command: command.to_owned(),
+        what: What::Role(role::DOCS),
         args: object(args),
         starts: true,
         ..Wish::default()
@@ -192,7 +193,7 @@ struct Undo {
 
 async fn undo(asking: &Asking<'_>) -> Answered {
     let said: Undo = self::said(asking)?;
-    let (command, args) = match (said.call, said.steps) {
+    let (role, args) = match (said.call, said.steps) {
         (Some(_), Some(_)) => {
             let problem = Problem::new(
                 Code::ARGUMENTS_INVALID,
@@ -201,15 +202,16 @@ async fn undo(asking: &Asking<'_>) -> Answered {
             return Err(problem.hint("To undo the last step: undo {}").into());
         }
         (Some(call), None) => match said.through {
-            Some(through) => ("history.revert", json!({ "id": call, "through": through })),
-            None => ("history.revert", json!({ "id": call })),
+            Some(through) => (role::REVERT, json!({ "id": call, "through": through })),
+            None => (role::REVERT, json!({ "id": call })),
         },
-        (None, steps) => ("history.undo", json!({ "steps": steps.unwrap_or(1) })),
+        (None, Some(steps)) => (role::UNDO, json!({ "steps": steps })),
+        (None, None) => (role::UNDO, json!({})),
     };
     let wish = Wish {
         app: said.app,
         instance: said.instance,
-        command: command.to_owned(),
+        what: What::Role(role),
         args: object(args),
         confirm: said.confirm,
         ..Wish::default()
@@ -229,24 +231,24 @@ struct Screenshot {
     instance: Option<InstanceName>,
 }
 
-/// One view by the app's screenshot, several by its sheet; what a command has no argument for is refused by
+/// One view by the app's `look`, several by its `sheet`; what a command has no argument for is refused by
 /// the command's own check.
 async fn screenshot(asking: &Asking<'_>) -> Answered {
     let said: Screenshot = self::said(asking)?;
     let views = said.views.unwrap_or_default();
-    let command = if views.len() > 1 {
-        "viewport.sheet"
+    let role = if views.len() > 1 {
+        role::SHEET
     } else {
-        "viewport.screenshot"
+        role::LOOK
     };
     let hub = &asking.mcp.hub;
-    let app = target::app(hub, said.app.as_ref(), said.instance.as_ref(), command)?;
-    let spec = hub.command(&app, command)?;
-    let has = |name: &str| spec.properties().any(|(own, _)| own == name);
+    let instance = said.instance.as_ref();
+    let app = target::app(hub, said.app.as_ref(), instance, &What::Role(role))?;
+    let spec = target::command_for(hub, &app, instance, role, &["width", "height"])?;
     let mut args = said.options;
     match views.as_slice() {
         [] => {}
-        [only] if !has("views") => drop(args.insert("view".into(), only.as_str().into())),
+        [only] if !spec.takes("views") => drop(args.insert("view".into(), only.as_str().into())),
         several => drop(args.insert("views".into(), json!(several))),
     }
     for (name, pixels) in [("width", said.width), ("height", said.height)] {
@@ -257,7 +259,7 @@ async fn screenshot(asking: &Asking<'_>) -> Answered {
     let wish = Wish {
         app: Some(app),
         instance: said.instance,
-        command: command.to_owned(),
+        what: What::Command(spec.name),
         args,
         ..Wish::default()
     };

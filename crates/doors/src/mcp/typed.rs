@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec, Effect, InstanceName, Problem};
 
 use super::asking::{Answered, Asking};
-use super::work::{self, Wish};
+use super::work::{self, What, Wish};
 use super::{answer, cut, schema};
 use crate::{forms, limits};
 
@@ -69,7 +69,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         instance: said.instance,
         timeout_ms: said.timeout_ms,
         confirm: said.confirm,
-        command: spec.name.clone(),
+        what: What::Command(spec.name.clone()),
         args,
         check_only: false,
         starts: true,

@@ -24,12 +24,25 @@ use super::progress::Teller;
 use super::{answer, confirm, target, tasks};
 use crate::limits;
 
+/// Which command a tool means.
+pub(crate) enum What {
+    Command(String),
+    /// The one that has this role in the app; of several the one that takes the arguments.
+    Role(&'static str),
+}
+
+impl Default for What {
+    fn default() -> Self {
+        Self::Command(String::new())
+    }
+}
+
 /// What a tool wants done.
 #[derive(Default)]
 pub(crate) struct Wish {
     pub(crate) app: Option<AppId>,
     pub(crate) instance: Option<InstanceName>,
-    pub(crate) command: String,
+    pub(crate) what: What,
     pub(crate) args: Map<String, Value>,
     pub(crate) timeout_ms: Option<u64>,
     pub(crate) check_only: bool,
@@ -44,12 +57,14 @@ pub(crate) struct Wish {
 /// Does it, as far as it gets within the time that a client waits.
 pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
     let hub = &asking.mcp.hub;
-    let app = target::app(
-        hub,
-        wish.app.as_ref(),
-        wish.instance.as_ref(),
-        &wish.command,
-    )?;
+    let app = target::app(hub, wish.app.as_ref(), wish.instance.as_ref(), &wish.what)?;
+    let command = match wish.what {
+        What::Command(name) => name,
+        What::Role(role) => {
+            let args: Vec<&str> = wish.args.keys().map(String::as_str).collect();
+            target::command_for(hub, &app, wish.instance.as_ref(), role, &args)?.name
+        }
+    };
     let given = confirm::given(asking)?;
     let may_start = wish.starts && !wish.check_only;
     let request = CallRequest {
@@ -59,7 +74,7 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
         check_only: wish.check_only,
         confirm: given.or(wish.confirm),
         durable: wish.durable.then(Durability::default),
-        ..CallRequest::new(app, wish.command, wish.args)
+        ..CallRequest::new(app, command, wish.args)
     };
     // Before the call can tell anything, so that nothing is missed.
     let mut teller = Teller::of(asking);

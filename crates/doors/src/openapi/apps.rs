@@ -22,7 +22,7 @@ fn apps() -> Map<String, Value> {
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
             "concurrent": {"type": "boolean"},
             "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."},
-            "runs": {"enum": ["instance", "hub"]}, "keywords": {"type": "array", "items": {"type": "string"}}}},
+            "runs": {"enum": ["instance", "hub"]}, "role": {"type": "string", "description": "What it is to every app that has such a thing."}, "keywords": {"type": "array", "items": {"type": "string"}}}},
         "ArgumentSchema": argument_schema(),
         "Commands": list("commands", "Command"),
         "Hits": {"type": "object", "required": ["query", "found"], "properties": {

@@ -77,7 +77,10 @@ pub(super) fn paths() -> Map<String, Value> {
             "responses": with_problems(json!({"200": json_of("Apps", "All of them.")}), &["401"])}},
         "/v1/apps/{app}/commands": {"parameters": [path("app")], "get": {
             "operationId": "commands", "summary": "What an app can do",
-            "responses": with_problems(json!({"200": json_of("Commands", "With schemas.")}), &["401", "404"])}},
+            "parameters": [
+                query("role", json!({"type": "string", "description": "Only the commands that have this role."}))
+            ],
+            "responses": with_problems(json!({"200": json_of("Commands", "With schemas.")}), &["400", "401", "404"])}},
         "/v1/apps/{app}/commands/{name}": {"parameters": [path("app"), path("name")], "get": {
             "operationId": "command", "summary": "One command",
             "responses": with_problems(json!({"200": json_of("Command", "With its schema.")}), &["401", "404"])}},

@@ -501,7 +501,7 @@ async fn a_picture_is_taken_once_for_all_who_look_and_never_of_a_busy_program() 
     let house = House::open().await;
     let specs = CommandSpec::from_toml(
         "viewport",
-        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\n[screenshot.args.width]\ntype='integer'\n",
+        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\nrole='look'\n[screenshot.args.width]\ntype='integer'\n",
     );
     let mut lens = Dial::new(&house.hub)
         .app("lens")
@@ -562,7 +562,7 @@ async fn a_picture_is_taken_once_for_all_who_look_and_never_of_a_busy_program() 
         answer.json()["message"]
             .as_str()
             .unwrap()
-            .contains("viewport.screenshot")
+            .contains("`look`")
     );
     bridge.round_trip().await;
     assert!(bridge.calls().is_empty());

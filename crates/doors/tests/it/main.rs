@@ -24,6 +24,7 @@ mod mcp_sessions;
 mod mcp_time;
 mod openapi;
 mod rights;
+mod roles;
 mod scopes;
 mod seeing;
 mod socket;

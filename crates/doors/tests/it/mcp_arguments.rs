@@ -204,7 +204,7 @@ async fn remarks_beside_the_arguments_do_no_harm() {
 #[tokio::test]
 async fn undo_of_a_call_says_so_in_the_apps_words() {
     let house = House::open().await;
-    let spec = json!({"name": "history.revert", "summary": "Reverts.", "effect": "write",
+    let spec = json!({"name": "history.revert", "summary": "Reverts.", "effect": "write", "role": "revert",
         "args": {"type": "object", "additionalProperties": false, "required": ["id"],
             "properties": {"id": {"type": "string"}, "through": {"type": "boolean"}}}});
     let dial = testkit::Dial::new(&house.hub)

@@ -70,7 +70,7 @@ async fn without_an_instance_one_is_started_and_told() {
 #[tokio::test]
 async fn several_apps_are_not_picked_from_in_silence() {
     let house = House::open().await;
-    let command = json!({"name": "code.run", "summary": "Runs.", "effect": "code",
+    let command = json!({"name": "code.run", "summary": "Runs.", "effect": "code", "role": "code",
         "args": {"type": "object", "properties": {"code": {"type": "string"}}}});
     let command = serde_json::from_value(command).expect("a description");
     let dial = testkit::Dial::new(&house.hub).app("other").name("other-1");

@@ -78,7 +78,7 @@ async fn looking_costs_little_and_tells_the_next_step() {
     );
     let nothing = client.tool("docs", json!({"query": "x"})).await;
     assert_eq!(
-        nothing["structuredContent"]["problem"]["code"], "command_unknown",
+        nothing["structuredContent"]["problem"]["code"], "not_supported",
         "this app has no docs"
     );
     for tool in ["docs", "undo"] {
@@ -115,7 +115,7 @@ async fn a_start_by_tool_says_what_is_wrong() {
         .tool("screenshot", json!({"views": ["front", "top"]}))
         .await;
     assert_eq!(
-        refused["structuredContent"]["problem"]["code"], "command_unknown",
+        refused["structuredContent"]["problem"]["code"], "not_supported",
         "{refused}"
     );
 }

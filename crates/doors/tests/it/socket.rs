@@ -161,6 +161,22 @@ impl Socket {
         }
     }
 
+    /// Reads to the end; gives how the hub closed it, where it waited for a reader with that, and how many frames of
+    /// text came before.
+    pub(crate) async fn until_dropped(&mut self) -> (Option<Closed>, usize) {
+        let mut frames = 0;
+        loop {
+            match capped("the end", self.stream.next()).await {
+                Some(Ok(Message::Close(Some(close)))) => {
+                    return (Some((close.code.into(), close.reason.to_string())), frames);
+                }
+                Some(Ok(Message::Text(_))) => frames += 1,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return (None, frames),
+            }
+        }
+    }
+
     /// Reads to the end; gives how the hub closed it, and the frames before that.
     pub(crate) async fn until_closed(&mut self) -> (Closed, Vec<Value>) {
         let mut before = Vec::new();

@@ -97,6 +97,24 @@ fn check_spec(spec: &CommandSpec) -> Result<(), Problem> {
         )
         .hint("A bridge announces what its own program runs."));
     }
+    if let Some(role) = spec
+        .role
+        .as_deref()
+        .filter(|role| !wire::id::is_plain_name(role))
+    {
+        return Err(Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!(
+                "The role `{}` of `{}` cannot be taken.",
+                role.escape_debug(),
+                spec.name
+            ),
+        )
+        .hint(format!(
+            "A role is one word, for example {}.",
+            wire::command::role::KNOWN.join(", ")
+        )));
+    }
     schema::stands_alone(spec)
 }
 

@@ -8,7 +8,7 @@ use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 use super::Hub;
 use crate::app::Program;
 use crate::callers::{Caller, Scope};
-use crate::catalog::AppEntry;
+use crate::catalog::{AppEntry, Command};
 use crate::find::{self, Found};
 use crate::policy;
 
@@ -35,19 +35,45 @@ impl Hub {
     /// # Errors
     /// `app_unknown`.
     pub fn commands(&self, app: &AppId) -> Result<Vec<CommandSpec>, Problem> {
-        Ok(self
-            .0
-            .catalog
-            .app(app)?
-            .commands()
-            .map(|command| command.spec.clone())
-            .collect())
+        Ok(specs(self.0.catalog.app(app)?.commands()))
+    }
+
+    /// The commands that have a role, at least one.
+    ///
+    /// # Errors
+    /// `app_unknown`; `not_supported`, with the roles that the app has.
+    pub fn commands_for(&self, app: &AppId, role: &str) -> Result<Vec<CommandSpec>, Problem> {
+        let entry = self.0.catalog.app(app)?;
+        entry.command_for(role, &[])?;
+        Ok(specs(
+            entry
+                .commands()
+                .filter(|command| command.spec.has_role(role)),
+        ))
     }
 
     /// # Errors
     /// `app_unknown`, `command_unknown`.
     pub fn command(&self, app: &AppId, name: &str) -> Result<CommandSpec, Problem> {
         Ok(self.0.catalog.app(app)?.command(name)?.spec.clone())
+    }
+
+    /// The command that has a role in an app: of several the one that takes most of these arguments.
+    ///
+    /// # Errors
+    /// `app_unknown`; `not_supported`, with the roles that the app has.
+    pub fn command_for(
+        &self,
+        app: &AppId,
+        instance: Option<&InstanceName>,
+        role: &str,
+        args: &[&str],
+    ) -> Result<CommandSpec, Problem> {
+        let entry = match instance {
+            Some(name) => self.0.catalog.app_of(app, name)?,
+            None => self.0.catalog.app(app)?,
+        };
+        Ok(entry.command_for(role, args)?.spec.clone())
     }
 
     /// Commands that fit somebody's words, best first, in the bounds of [`crate::find`].
@@ -134,4 +160,8 @@ async fn blocking<T: Send + 'static>(
         tracing::error!(%error, "what an app was asked for panicked");
         Problem::new(Code::INTERNAL, "The hub's part of the app failed.")
     })
+}
+
+fn specs<'a>(commands: impl Iterator<Item = &'a Arc<Command>>) -> Vec<CommandSpec> {
+    commands.map(|command| command.spec.clone()).collect()
 }

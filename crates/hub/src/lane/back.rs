@@ -123,15 +123,20 @@ impl Lane {
     }
 
     fn remake(&self, known: &KnownCall) -> Call {
+        // What it may do is not known here.
+        let (correlation_id, effect) = pictures::kept(known)
+            .map_or((None, wire::Effect::Write), |(id, effect)| {
+                (Some(id), effect)
+            });
         let call = Call::with_id(
             known.id.clone(),
             CallParts {
-                correlation_id: pictures::correlation_of(known),
+                correlation_id,
                 parent_id: None,
                 app: self.app.clone(),
                 instance: self.instance.clone(),
                 command: known.command.clone(),
-                effect: wire::Effect::Write,
+                effect,
                 concurrent: false,
                 caller: Caller::known_as(
                     known

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use wire::command::role;
 use wire::{CallId, Event, InstanceName, Outcome, Problem, Status};
 
 use crate::allowance::Allowances;
 use crate::call::Call;
+use crate::catalog::Catalog;
 use crate::feed::Feed;
 use crate::history::History;
 use crate::jobs::{Jobs, Ran};
@@ -18,6 +20,7 @@ use crate::seal::Seal;
 /// What all lanes share.
 #[derive(Clone)]
 pub(crate) struct Records {
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
@@ -52,16 +55,21 @@ impl Records {
 
 impl Records {
     /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of a command
-    /// `history.…` says which: `undone` or `redone`, a list of steps, each with its `call`.
+    /// with such a role says which: `undone` or `redone`, a list of steps, each with its `call`.
     fn note_undone(&self, call: &Arc<Call>) {
-        if !call.command.starts_with("history.") {
-            return;
-        }
         let stage = call.stage();
         let (Status::Succeeded, Some(outcome)) = (stage.status, stage.outcome) else {
             return;
         };
-        for (list, by) in [("undone", Some(&call.id)), ("redone", None)] {
+        let lists = [("undone", Some(&call.id)), ("redone", None)];
+        if lists
+            .iter()
+            .all(|(list, _)| outcome.value.get(list).is_none())
+            || !self.is_step(call)
+        {
+            return;
+        }
+        for (list, by) in lists {
             let steps = outcome.value.get(list).and_then(Value::as_array);
             let ids: Vec<CallId> = steps
                 .into_iter()
@@ -77,6 +85,15 @@ impl Records {
                 self.history.undone(ids, by.cloned());
             }
         }
+    }
+
+    fn is_step(&self, call: &Call) -> bool {
+        let app = self.catalog.app_of(&call.app, &call.instance());
+        let steps = [role::UNDO, role::REDO, role::REVERT];
+        app.is_ok_and(|app| {
+            let command = app.command(&call.command);
+            command.is_ok_and(|command| steps.iter().any(|role| command.spec.has_role(role)))
+        })
     }
 
     /// A call that a lane took.

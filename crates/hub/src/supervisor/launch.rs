@@ -20,6 +20,7 @@ use crate::app::{App, Launch, LaunchRequest};
 use crate::home::{create_private, write_private};
 use crate::hub::Inner as Hub;
 use crate::limits;
+use crate::places;
 use crate::roster::{Instance, birth};
 
 impl Supervisor {
@@ -156,12 +157,12 @@ async fn spawn(
     let err = out
         .try_clone()
         .map_err(|e| cannot("The log cannot be shared", &e))?;
-    let roots = std::env::join_paths(&hub.config.files.roots).unwrap_or_default();
+    let folders = serde_json::to_string(&places::folders(hub)).unwrap_or_default();
     let env = [
         ("KAPELLE_HOME", hub.home.root().into()),
         ("KAPELLE_LAUNCH", launch_id.into()),
         ("KAPELLE_NAME", name.as_str().into()),
-        ("KAPELLE_ROOTS", roots),
+        ("KAPELLE_FOLDERS", folders.into()),
     ];
     let (mut command, plan) = match walls {
         Some(walls) => {

@@ -131,7 +131,7 @@ async fn killed_while_looking(keeps_marks: bool) -> (TestHub, FakeBridge, CallId
     let old = TestHub::start_killable(apps()).await;
     let specs = CommandSpec::from_toml(
         "viewport",
-        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\n",
+        "summary='Looks'\n[screenshot]\nsummary='Looks.'\neffect='read'\nrole='look'\n",
     );
     let lens = Dial::new(&old)
         .app("lens")

@@ -39,6 +39,7 @@ struct Verb {
     repeatable: Repeatable,
     #[serde(default)]
     runs: Runs,
+    role: Option<String>,
     #[serde(default)]
     keywords: Vec<String>,
     example: Option<Map<String, Value>>,
@@ -144,6 +145,7 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
         timeout_ms: verb.timeout_ms,
         concurrent: verb.concurrent,
         runs: verb.runs,
+        role: verb.role,
     })
 }
 

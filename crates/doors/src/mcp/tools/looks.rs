@@ -10,6 +10,7 @@ use wire::{
 };
 
 use crate::mcp::asking::{Answered, Asking};
+use crate::mcp::work::What;
 use crate::mcp::{answer, target};
 
 /// Calls in one answer of `history`.
@@ -76,7 +77,8 @@ pub(crate) fn describe(asking: &Asking<'_>) -> Answered {
     let said: Describe = super::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(name) = said.command {
-        let app = target::app(hub, said.app.as_ref(), None, &name)?;
+        let what = What::Command(name.clone());
+        let app = target::app(hub, said.app.as_ref(), None, &what)?;
         let spec = hub.command(&app, &name)?;
         let text = format!(
             "{}\nNext: run {{\"command\": \"{}\", \"args\": …}}",

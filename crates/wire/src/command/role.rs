@@ -1,0 +1,40 @@
+//! Roles: what a command is to every app that has such a thing.
+//!
+//! A description says `role = "undo"`; then the terminal's `undo`, the tool of that name and the page's button call
+//! that command, whatever its own name is. What a role takes and answers is in `docs/reference/command-format.md`.
+//! Roles that nobody here knows are kept and told: a later door, or somebody's own client, may ask for them.
+
+/// Takes a picture: `view`, `width`, `height`; the value has an `image`.
+pub const LOOK: &str = "look";
+/// Several views in one picture: `views`, `width`, `height`; the value has an `image`.
+pub const SHEET: &str = "sheet";
+/// Takes back the last changes: `steps`, `through`; the value lists them as `undone`.
+pub const UNDO: &str = "undo";
+/// Brings back what was taken back: `steps`, `through`; the value lists it as `redone`.
+pub const REDO: &str = "redo";
+/// Takes back what one call changed: `id`, `through`; the value lists it as `undone`.
+pub const REVERT: &str = "revert";
+/// Lists the steps that can be undone and redone.
+pub const STEPS: &str = "steps";
+/// Runs code: `code`, `namespace`, `reset`, `undo`.
+pub const CODE: &str = "code";
+/// The app's own documentation: `query` searches, `name` reads.
+pub const DOCS: &str = "docs";
+/// Opens a file: `path`.
+pub const OPEN: &str = "open";
+/// Saves what is open: `path`.
+pub const SAVE: &str = "save";
+/// Brings a file into what is open: `path`.
+pub const IMPORT: &str = "import";
+/// Writes what is open in another format: `path`.
+pub const EXPORT: &str = "export";
+/// Makes finished pictures, a film or sound.
+pub const RENDER: &str = "render";
+/// Plays, stops, moves the playhead.
+pub const TRANSPORT: &str = "transport";
+
+/// All that a door of ours asks for, or that is agreed between apps.
+pub const KNOWN: [&str; 14] = [
+    LOOK, SHEET, UNDO, REDO, REVERT, STEPS, CODE, DOCS, OPEN, SAVE, IMPORT, EXPORT, RENDER,
+    TRANSPORT,
+];
