@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hub::home::Home;
 
+use super::environment::environment;
 use super::wheel;
 use crate::running::run_within;
 
@@ -113,7 +114,7 @@ pub fn version_of(found: &Found) -> Option<String> {
         ],
     };
     let mut command = Command::new(&found.path);
-    command.args(args).envs(super::environment(&found.path));
+    command.args(args).envs(environment(&found.path));
     let ended = run_within(&mut command, VERSION_LIMIT).ok()?;
     let mut lines = ended.output.lines();
     let line = lines.find(|line| line.starts_with("Blender "))?;

@@ -13,6 +13,7 @@ use wire::Step;
 use wire::{Code, InstanceView, Problem};
 
 use super::addon::addon_zip;
+use super::environment::environment;
 use super::find::{self, Found, Kind};
 use crate::running::{end, run_within, set_apart};
 
@@ -161,7 +162,7 @@ pub fn verify<E: From<Problem>>(
 }
 
 fn of_this_build(view: InstanceView) -> Result<InstanceView, Problem> {
-    let ours = super::bridge_version();
+    let ours = super::addon::bridge_version();
     if view.bridge_version.as_deref() == Some(ours) {
         return Ok(view);
     }
@@ -298,7 +299,7 @@ fn command(found: &Found, script: &std::path::Path, words: &[&str]) -> Command {
         .arg(script)
         .arg("--")
         .args(words)
-        .envs(super::environment(&found.path))
+        .envs(environment(&found.path))
         .env_remove("KAPELLE_LAUNCH")
         .env_remove("KAPELLE_NAME")
         .env_remove("KAPELLE_ADDON_DIAL");

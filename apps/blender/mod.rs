@@ -14,13 +14,23 @@ use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 use crate::bridge_files;
 use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
 
+use environment::environment;
+use manifest::MANIFEST;
+
 mod addon;
+mod environment;
 mod farm;
 mod find;
 mod install;
+mod manifest;
 mod places;
+mod probe;
 mod pythons;
+mod verbs;
 mod wheel;
+
+#[cfg(fuzzing)]
+pub use probe::fuzzing;
 
 pub use addon::{Addon, addon_zip, addons, bridge_version};
 pub use find::{Found, Kind, find, find_all, programs, version_of};
@@ -32,16 +42,13 @@ pub use wheel::{Step, WHEELS, Wheel, set_up_wheel};
 #[derive(Debug)]
 pub struct Blender;
 
-/// The name of the Python package that the bridge is at run time.
-const PACKAGE: &str = "kapelle_blender";
-
 impl App for Blender {
     fn id(&self) -> AppId {
-        AppId::new("blender")
+        AppId::new(&MANIFEST.id)
     }
 
     fn title(&self) -> &str {
-        "Blender"
+        &MANIFEST.title
     }
 
     fn commands(&self) -> Vec<CommandSpec> {
@@ -128,7 +135,7 @@ impl App for Blender {
 /// # Errors
 /// When it cannot be written.
 pub fn lay_out_bridge(home: &Home) -> Result<PathBuf, Problem> {
-    bridge_files::lay_out(home, PACKAGE, BLENDER_BRIDGE)
+    bridge_files::lay_out(home, &MANIFEST.bridge.package, BLENDER_BRIDGE)
 }
 
 /// The described commands.
@@ -271,19 +278,6 @@ fn module(python: &Path, package: &Path, request: &LaunchRequest, file: Option<P
         mode: Mode::Module,
         places,
     }
-}
-
-/// A Blender from the system's packages uses the system's Python and takes its folder from the first
-/// `python3.x` on PATH: another one there hides its modules.
-fn environment(program: &Path) -> Vec<(String, OsString)> {
-    let of_the_system = program.starts_with("/usr/bin") || program.starts_with("/bin");
-    if !of_the_system {
-        return Vec::new();
-    }
-    vec![(
-        "PATH".into(),
-        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into(),
-    )]
 }
 
 #[cfg(test)]

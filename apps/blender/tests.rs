@@ -49,7 +49,7 @@ fn every_description_can_be_used_and_says_enough() {
 fn the_bridge_is_laid_out_once_and_whole() {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::open(dir.path()).unwrap();
-    let package = bridge_files::lay_out(&home, PACKAGE, BLENDER_BRIDGE).unwrap();
+    let package = bridge_files::lay_out(&home, &MANIFEST.bridge.package, BLENDER_BRIDGE).unwrap();
     for file in [
         "boot.py",
         "__init__.py",
@@ -60,7 +60,7 @@ fn the_bridge_is_laid_out_once_and_whole() {
     }
     assert!(!package.join("bridgekit/tests").exists());
     assert_eq!(
-        bridge_files::lay_out(&home, PACKAGE, BLENDER_BRIDGE).unwrap(),
+        bridge_files::lay_out(&home, &MANIFEST.bridge.package, BLENDER_BRIDGE).unwrap(),
         package
     );
 }

@@ -14,4 +14,5 @@ fuzz_target!(|text: &str| {
     });
     cli::fuzzing::key_values(spec, text);
     cli::fuzzing::words(text);
+    apps::blender::fuzzing(text.as_bytes());
 });

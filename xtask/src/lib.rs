@@ -41,6 +41,15 @@ pub fn root() -> PathBuf {
 
 /// Rust and Python below a folder.
 pub(crate) fn below(dir: &Path) -> Vec<PathBuf> {
+    let is_source = |path: &PathBuf| {
+        let extension = path.extension();
+        extension.is_some_and(|extension| extension == "rs" || extension == "py")
+    };
+    files_below(dir).into_iter().filter(is_source).collect()
+}
+
+/// All files below a folder that people wrote.
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(dir)
         .into_iter()
@@ -48,23 +57,14 @@ pub(crate) fn below(dir: &Path) -> Vec<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
     {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if path.is_dir() {
-            if !matches!(
-                name.as_str(),
-                "target" | "__pycache__" | "node_modules" | ".pytest_cache"
-            ) {
-                found.extend(below(&path));
-            }
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "rs" || extension == "py")
-        {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !path.is_dir() {
             found.push(path);
+        } else if !matches!(
+            &*name,
+            "target" | "__pycache__" | "node_modules" | ".pytest_cache"
+        ) {
+            found.extend(files_below(&path));
         }
     }
     found

@@ -1,20 +1,20 @@
-//! The words of the command line: the list of verbs.
+//! The words of the command line.
 //!
 //! Doc comments here and in `commands/` are the help that people read.
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use terminal::options::Global;
 
-use crate::commands;
+use crate::built_in;
+use crate::commands::Verb;
 
-/// Run commands and code in Blender, one call at a time or many at once.
-///
-/// Data goes to stdout, everything else to stderr. `kapelle` on its own shows the status.
 #[derive(Parser, Debug)]
 #[command(
     name = "kapelle",
     bin_name = "kapelle",
     version,
+    about = about(),
+    long_about = format!("{}.\n\n{ABOUT_STREAMS}", about()),
     max_term_width = 100,
     disable_help_subcommand = true,
     subcommand_value_name = "VERB",
@@ -28,6 +28,9 @@ pub struct Cli {
     pub verb: Option<Verb>,
 }
 
+const ABOUT_STREAMS: &str =
+    "Data goes to stdout, everything else to stderr. `kapelle` on its own shows the status.";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -39,43 +42,11 @@ Exit codes:
   70   a fault of Kapelle's own
   130  ended by Ctrl-C";
 
-/// What can be done; each has its file in `commands/`.
-#[derive(Subcommand, Debug)]
-pub enum Verb {
-    Serve(commands::serve::Serve),
-    Start(commands::start::Start),
-    Stop(commands::stop::Stop),
-    Code(commands::code::Code),
-    Run(commands::run::Run),
-    Batch(commands::batch::Batch),
-    Render(Box<commands::render::Render>),
-    Status(commands::status::Status),
-    Apps(commands::apps::Apps),
-    Commands(commands::commands::Commands),
-    Find(commands::find::Find),
-    Describe(commands::describe::Describe),
-    State(commands::state::State),
-    History(commands::history::History),
-    Undo(commands::undo::Undo),
-    Redo(commands::undo::Redo),
-    Revert(commands::undo::Revert),
-    Watch(commands::watch::Watch),
-    Jobs(commands::jobs::Jobs),
-    Cancel(commands::cancel::Cancel),
-    Recover(commands::recover::Recover),
-    Dashboard(commands::dashboard::Dashboard),
-    Token(commands::token::Token),
-    Blob(commands::blob::Blob),
-    Install(commands::install::Install),
-    Uninstall(commands::uninstall::Uninstall),
-    Mcp(commands::mcp::Mcp),
-    Doctor(commands::doctor::Doctor),
-    Demo(commands::demo::Demo),
-    Debug(commands::debug::Debug),
-    Adopt(commands::adopt::Adopt),
-    Completions(commands::completions::Completions),
-    #[command(hide = true)]
-    Confined(commands::confined::Confined),
+fn about() -> String {
+    format!(
+        "Run commands and code in {}, one call at a time or many at once",
+        built_in::titles()
+    )
 }
 
 #[cfg(test)]

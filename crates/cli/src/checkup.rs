@@ -6,20 +6,15 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use apps::blender::Addon;
 use client::Client;
 use client::home::mode_open_to_others;
 use client::run_file::RunFile;
-use serde::Serialize;
 use terminal::ago::{short, size};
+use terminal::finding::Finding;
 use terminal::launch::DEFAULT_LISTEN;
 use terminal::session::Session;
 
-use crate::neighbours::{Dialect, PORTS, look};
-use crate::serve;
-
-/// Under this much room, in bytes, a set-up of the `bpy` wheel (about 900 MB) would fail.
-const ROOM_BYTES_WANTED: u64 = 3_000_000_000;
+use crate::built_in;
 
 /// Under this much, in bytes, recovery copies and logs fail soon.
 const ROOM_BYTES_NEEDED: u64 = 200_000_000;
@@ -30,61 +25,15 @@ pub(crate) const DISK_FULL: &str = "no room is left on the disk of the home: cal
 /// A port of this machine answers at once or not at all.
 const PORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Health {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// What one check found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) name: &'static str,
-    #[serde(rename = "status")]
-    pub(crate) health: Health,
-    pub(crate) says: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fix: Option<String>,
-}
-
-impl Finding {
-    fn ok(name: &'static str, says: impl Into<String>) -> Self {
-        Self {
-            name,
-            health: Health::Ok,
-            says: says.into(),
-            fix: None,
-        }
-    }
-
-    fn warn(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            name,
-            health: Health::Warn,
-            says: says.into(),
-            fix: Some(fix.into()),
-        }
-    }
-
-    fn fail(name: &'static str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            health: Health::Fail,
-            ..Self::warn(name, says, fix)
-        }
-    }
-}
-
 pub(crate) fn all(session: &Session) -> Vec<Finding> {
     let mut findings = vec![home(session.home.path())];
     findings.extend(tokens(&session.home.tokens_dir()));
     findings.extend(room(session.home.path()));
     findings.extend(hub(session));
     findings.push(confinement());
-    findings.extend(blender(session.home.path()));
-    findings.extend(apps::blender::addons().iter().map(addon));
-    findings.extend(neighbours());
+    for app in built_in::all() {
+        findings.extend(app.checks(&session.home));
+    }
     findings
 }
 
@@ -102,30 +51,6 @@ fn confinement() -> Finding {
             "callers without the scope `code` import glTF, OBJ and .blend only; it needs Linux 6.2 or newer with Landlock",
         ),
     }
-}
-
-/// Who listens on the ports that other programs of this field use; all asked at once.
-fn neighbours() -> Vec<Finding> {
-    const NAME: &str = "neighbours";
-    let asked: Vec<_> = PORTS
-        .iter()
-        .map(|(port, usual)| (port, usual, std::thread::spawn(move || look(*port))))
-        .collect();
-    let found = asked.into_iter().filter_map(|(port, usual, look)| {
-        let dialect = look.join().ok().flatten()?;
-        let says = format!(
-            "port {port}: {} (the usual place of {usual})",
-            dialect.says()
-        );
-        Some(match dialect {
-            Dialect::Typed { .. } | Dialect::Execute => Finding::ok(
-                NAME,
-                format!("{says}; take its Blender over: kapelle adopt {port}"),
-            ),
-            _ => Finding::ok(NAME, says),
-        })
-    });
-    found.collect()
 }
 
 fn home(path: &Path) -> Finding {
@@ -195,11 +120,15 @@ fn room(home: &Path) -> Option<Finding> {
             says,
             "make room, or set KAPELLE_HOME to a folder on another disk",
         )
-    } else if free < ROOM_BYTES_WANTED {
+    } else if let Some(app) = built_in::all()
+        .iter()
+        .find(|app| free < app.room_bytes_wanted())
+    {
+        let title = app.title();
         Finding::warn(
             NAME,
             says,
-            "enough to work, too little to set up a Blender of its own",
+            format!("enough to work, too little to set up a {title} of its own"),
         )
     } else {
         Finding::ok(NAME, says)
@@ -322,77 +251,11 @@ fn default_port() -> Finding {
     )
 }
 
-/// Blender, and where there is none a Python for its wheel.
-fn blender(home: &Path) -> Vec<Finding> {
-    const NAME: &str = "Blender";
-    match serve::find_blender(home) {
-        Err(problem) => vec![Finding::warn(
-            NAME,
-            "not looked for: the home folder is not usable",
-            problem.message,
-        )],
-        Ok(Some((found, Some(version)))) => {
-            vec![Finding::ok(
-                NAME,
-                format!("{version}, {} ({})", found.path.display(), found.from),
-            )]
-        }
-        Ok(Some((found, None))) => vec![Finding::fail(
-            NAME,
-            format!("{} ({}) does not run", found.path.display(), found.from),
-            "set KAPELLE_BLENDER to a Blender that runs",
-        )],
-        Ok(None) => vec![
-            Finding::warn(
-                NAME,
-                "none found",
-                "install Blender, set KAPELLE_BLENDER to its program, or let `kapelle demo` set up its wheel",
-            ),
-            python(),
-        ],
-    }
-}
-
-/// A copy of the add-on in a folder of Blender's.
-fn addon(found: &Addon) -> Finding {
-    const NAME: &str = "add-on";
-    const FIX: &str = "kapelle install blender";
-    let ours = apps::blender::bridge_version();
-    let version = found.version.as_deref().unwrap_or("of unknown version");
-    let of = found
-        .blender
-        .as_deref()
-        .map_or_else(String::new, |blender| format!(" for Blender {blender}"));
-    let says = format!("{version}{of}, {}", found.path.display());
-    if found.version.as_deref() != Some(ours) {
-        return Finding::warn(NAME, format!("{says}; this Kapelle brings {ours}"), FIX);
-    }
-    if !found.current {
-        return Finding::warn(
-            NAME,
-            format!("{says}; some of its files are not those of this Kapelle"),
-            FIX,
-        );
-    }
-    Finding::ok(NAME, says)
-}
-
-fn python() -> Finding {
-    const NAME: &str = "Python";
-    let pythons = serve::pythons_for_wheel();
-    match pythons.first() {
-        Some(python) => Finding::ok(NAME, format!("{python}, good for Blender's wheel")),
-        None => Finding::warn(
-            NAME,
-            "none for which a wheel of Blender exists",
-            "install Python 3.13 or 3.11, for example with pyenv",
-        ),
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use terminal::finding::Health;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use terminal::{amount, calling};
 use wire::CommandSpec;
 
-use crate::{keyvalue, mcp_clients, neighbours, pipe};
+use crate::{keyvalue, mcp_clients, pipe};
 
 /// A stream of events: the same ones however the bytes are split.
 pub fn events(data: &[u8]) {
@@ -63,7 +63,7 @@ pub fn key_values(spec: &CommandSpec, text: &str) {
     }
 }
 
-/// Sizes, times and what a neighbour on a port answers.
+/// Sizes and times.
 pub fn words(text: &str) {
     for amount in [amount::megabytes(text), amount::seconds(text)] {
         match amount {
@@ -74,7 +74,6 @@ pub fn words(text: &str) {
     if let Ok(limit) = calling::seconds(text) {
         assert!(limit.as_secs_f64() > 0.0);
     }
-    assert!(neighbours::object(text.as_bytes()).is_none_or(|told| told.is_object()));
 }
 
 /// An MCP client's own configuration: it is refused, or our entry is in it once and a second time changes

@@ -176,7 +176,7 @@ fn example_of(kind: Option<&str>) -> &'static str {
     }
 }
 
-/// The hub and the app run in other folders. Blender's `//` (beside the open file) is absolute already.
+/// The hub and the app run in other folders. A path that an app reads in a way of its own (`//`: beside the open file) is absolute already.
 fn absolute(text: &str) -> Result<Value, Box<Problem>> {
     if text.starts_with("//") {
         return Ok(text.into());
@@ -190,6 +190,27 @@ fn absolute(text: &str) -> Result<Value, Box<Problem>> {
             "Rename the folder or file.",
         )),
     }
+}
+
+/// `--args`: a JSON object, or `@file` with one.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
+    let read;
+    let json = match text.strip_prefix('@') {
+        Some(file) => {
+            read = read_text(file)?;
+            &read
+        }
+        None => text,
+    };
+    serde_json::from_str(json).map_err(|error| {
+        problems::usage(
+            format!("--args is not a JSON object: {error}."),
+            "For example: --args '{\"kind\": \"cube\"}'",
+        )
+    })
 }
 
 /// A text file, or stdin for `-`.

@@ -7,26 +7,22 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`args`] | the list of verbs |
-//! | `commands` | one file per verb |
+//! | [`args`] | the words of the command line |
+//! | `commands` | the list of verbs, and one file per verb |
+//! | `built_in` | the apps of this build: their verbs beside ours, their names in our words |
 //! | `watching` | the feed of the hub as lines |
 //! | `keyvalue`, `page` | `key=value` by a command's schema; a command's page for people |
-//! | `addon` | the add-on in the Blenders of this machine |
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
-//! | `farm_live` | a render farm as it happens |
-//! | `demo` | the first run: a scene, a picture, a file |
 //! | `log` | the hub's log: one line for each event, files that only their owner reads |
 //! | `serve` | the composition root: hub, doors and apps put together |
 
 use std::process::ExitCode;
 
-mod addon;
 pub mod args;
+mod built_in;
 mod checkup;
 mod commands;
-mod demo;
-mod farm_live;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod keyvalue;
@@ -34,18 +30,18 @@ mod log;
 mod log_quota;
 mod mcp_clients;
 mod names;
-mod neighbours;
 mod page;
 mod pick;
 mod pipe;
 mod reference;
 
 mod serve;
+mod subject;
 mod watching;
 
 pub use reference::reference;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use client::problems;
 use terminal::answer::{self, Answered};
 use terminal::session::Session;
@@ -68,8 +64,11 @@ fn run() -> u8 {
         Err(error) => return refuse_words(&error),
     };
     let ui = Ui::new(&cli.global);
-    match Session::new(&cli.global, ui) {
-        Ok(session) => finish(ui, commands::run(&session, cli.verb)),
+    match Session::new(&cli.global, ui, built_in::example_name()) {
+        Ok(session) => finish(
+            ui,
+            commands::run(&session, cli.verb, &mut args::Cli::command()),
+        ),
         Err(problem) => finish(ui, Err(problem)),
     }
 }

@@ -31,9 +31,9 @@ use table::{Client, Form};
 
 /// What is to become of a client's entry.
 #[derive(Clone, Debug)]
-pub(crate) enum Wish {
+pub(crate) enum Edit {
     Put(Entry),
-    TakeOut,
+    Remove,
 }
 
 /// What a client's file holds and what it shall hold.
@@ -62,18 +62,18 @@ pub(crate) struct Done {
 pub(crate) fn plan(
     machine: &Machine<'_>,
     client: &'static Client,
-    wish: &Wish,
+    edit: &Edit,
 ) -> Result<Plan, Box<Problem>> {
     let path = machine.config(client);
     let before =
         file::read(&path).map_err(|error| problems::file(&path, "cannot be read", &error))?;
     let text = before.as_deref().unwrap_or_default();
-    let after = match (wish, client.form) {
-        (Wish::Put(entry), Form::Toml) => toml::put(text, entry),
-        (Wish::Put(entry), form) => json::put(text, form, entry),
-        (Wish::TakeOut, _) if before.is_none() => Ok(String::new()),
-        (Wish::TakeOut, Form::Toml) => toml::take_out(text),
-        (Wish::TakeOut, form) => json::take_out(text, form),
+    let after = match (edit, client.form) {
+        (Edit::Put(entry), Form::Toml) => toml::put(text, entry),
+        (Edit::Put(entry), form) => json::put(text, form, entry),
+        (Edit::Remove, _) if before.is_none() => Ok(String::new()),
+        (Edit::Remove, Form::Toml) => toml::take_out(text),
+        (Edit::Remove, form) => json::take_out(text, form),
     };
     Ok(Plan {
         client,

@@ -159,7 +159,12 @@ pub(crate) fn example(app: &str, spec: &CommandSpec) -> String {
             ""
         };
         line.push(' ');
-        line.push_str(&quoted(&format!("{key}={at}{text}")));
+        let word = format!("{key}={at}{text}");
+        // The `=` is of ours, and needs no quotes by itself.
+        match shell_words::quote(&text) {
+            Cow::Borrowed(_) => line.push_str(&word),
+            Cow::Owned(_) => line.push_str(&shell_words::quote(&word)),
+        }
     }
     line
 }
@@ -186,15 +191,6 @@ fn word(schema: &Value, value: &Value) -> String {
 fn plain_number(number: &Value) -> String {
     let text = number.to_string();
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
-
-/// Safe in a POSIX shell.
-fn quoted(text: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "_-./:,=@%+".contains(c);
-    if text.chars().all(harmless) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -229,7 +225,7 @@ mod tests {
     fn page(at: usize) -> String {
         let spec = &CommandSpec::from_toml("object", NOUN).unwrap()[at];
         let mut bytes = Vec::new();
-        write(&mut bytes, "blender", spec).unwrap();
+        write(&mut bytes, "toy-app", spec).unwrap();
         terminal::screen::plain(std::str::from_utf8(&bytes).unwrap()).to_string()
     }
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 use terminal::session::Session;
 use wire::{Code, CommandSpec, InstanceView, Problem};
 
+use crate::built_in;
 use crate::names;
-use crate::serve;
 
 pub(crate) fn instances(client: &Client) -> Result<(Value, Vec<InstanceView>), Box<Problem>> {
     let document = client.get("/v1/instances")?;
@@ -28,7 +28,7 @@ pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, B
         (None, []) => Err(problems::new(
             Code::NO_INSTANCE,
             "No instance is running.",
-            "Start one: kapelle start blender",
+            format!("Start one: kapelle start {}", built_in::example()),
         )),
         (None, [reserved]) => Err(problems::new(
             Code::NO_INSTANCE,
@@ -68,9 +68,9 @@ pub(crate) fn commands(
 ) -> Result<(Value, Vec<CommandSpec>), Box<Problem>> {
     match session.try_find()? {
         Some(found) => commands_of_hub(&found.client, app),
-        None => match serve::built_in_commands(app) {
+        None => match built_in::commands(app) {
             Some(specs) => Ok((serde_json::json!({ "commands": specs }), specs)),
-            None => Err(problems::no_hub(session.home.path())),
+            None => Err(session.no_hub()),
         },
     }
 }

@@ -6,12 +6,9 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 
-use apps::blender::Found;
 use client::problems;
 use hub::Hub;
-use hub::app::{App as _, Launch, LaunchRequest};
 use hub::home::Home;
 use serde_json::json;
 use store::Store;
@@ -19,19 +16,27 @@ use terminal::screen;
 use terminal::session::Session;
 use terminal::ui::Ui;
 use tokio::net::TcpListener;
-use wire::{Code, CommandSpec, Mode, Problem};
+use wire::{Code, Problem};
 
-use crate::commands::serve::Serve;
 use crate::log;
 
 /// Threads for the hub's tasks, at most: some ten thousand calls a second each.
 const WORKERS_MAX: usize = 4;
 
+/// How the hub is wanted.
+pub(crate) struct Wanted {
+    pub(crate) listen: SocketAddr,
+    /// Where that port is taken, a free one.
+    pub(crate) any_port: bool,
+    /// MCP has what the official conformance suite asks for.
+    pub(crate) conformance_fixtures: bool,
+}
+
 /// Runs a hub in this process until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> {
+pub(crate) fn run(session: &Session, wanted: &Wanted) -> Result<(), Box<Problem>> {
     let home = Home::open(session.home.path())?;
     let _lock = home.lock_hub()?;
     let quota = log::write_logs(&home, session.ui);
@@ -46,7 +51,7 @@ pub(crate) fn run(session: &Session, words: &Serve) -> Result<(), Box<Problem>> 
         .build()
         .map_err(|error| our_fault("the runtime cannot be started", &error))?;
     runtime.spawn(quota.tell());
-    runtime.block_on(serve(home, words, session.ui))
+    runtime.block_on(serve(home, wanted, session.ui))
 }
 
 /// Threads for the hub's tasks. A call is a chain of short steps: to hand each to another thread costs more than the step
@@ -56,11 +61,11 @@ fn workers() -> usize {
     (cores / 4).clamp(1, WORKERS_MAX)
 }
 
-async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
-    let http = match bind(words.listen).await {
-        Err(problem) if words.any_port => {
+async fn serve(home: Home, wanted: &Wanted, ui: Ui) -> Result<(), Box<Problem>> {
+    let http = match bind(wanted.listen).await {
+        Err(problem) if wanted.any_port => {
             ui.say(format_args!("{} Taking a free port.", problem.message));
-            bind((words.listen.ip(), 0).into()).await?
+            bind((wanted.listen.ip(), 0).into()).await?
         }
         bound => bound?,
     };
@@ -80,7 +85,7 @@ async fn serve(home: Home, words: &Serve, ui: Ui) -> Result<(), Box<Problem>> {
         async move { hub.serve_bridges(bridges).await }
     });
     let mut settings = doors::Settings::default();
-    settings.mcp.conformance_fixtures = words.conformance_fixtures;
+    settings.mcp.conformance_fixtures = wanted.conformance_fixtures;
     let mut http_door = tokio::spawn(doors::serve_with(hub.clone(), http, settings));
     say_ready(ui, &ready);
     tracing::info!(url = %ready.url, "ready");
@@ -252,87 +257,4 @@ fn our_fault(what: &str, error: &dyn std::fmt::Display) -> Box<Problem> {
         format!("The hub failed: {what}: {error}."),
         "This is a fault in Kapelle; please report it.",
     )
-}
-
-/// The commands of an app that is built in, for pages that need no hub.
-pub(crate) fn built_in_commands(app: &str) -> Option<Vec<CommandSpec>> {
-    let app = apps::all()
-        .into_iter()
-        .find(|one| one.id().as_str() == app)?;
-    Some(app.commands())
-}
-
-/// The Blender that `start` would take: what it is, where it is from, and its version if it runs.
-pub(crate) fn find_blender(home: &Path) -> Result<Option<(Found, Option<String>)>, Box<Problem>> {
-    let home = Home::open(home)?;
-    Ok(apps::blender::find(&home).map(|found| {
-        let version = apps::blender::version_of(&found);
-        (found, version)
-    }))
-}
-
-/// How a Blender is started, for a verb that stays with it itself.
-///
-/// # Errors
-/// `start_failed` when none is found.
-pub(crate) fn blender_launch(
-    home: &Path,
-    has_window: bool,
-    program: Option<PathBuf>,
-    python: Option<PathBuf>,
-    file: Option<PathBuf>,
-) -> Result<Launch, Box<Problem>> {
-    let request = LaunchRequest {
-        app: apps::blender::Blender.id(),
-        mode: if has_window {
-            Mode::Gui
-        } else {
-            Mode::Background
-        },
-        name: None,
-        program,
-        python,
-        file,
-        memory_mb: None,
-        time_s: None,
-        labels: Vec::new(),
-        threads: None,
-        scripts: false,
-        display: None,
-        confined: None,
-        reserved_for: None,
-    };
-    Ok(apps::blender::Blender.launch(&Home::open(home)?, &request)?)
-}
-
-/// The folder of the bridge, laid out for a Blender that runs already.
-///
-/// # Errors
-/// When it cannot be written.
-pub(crate) fn blender_bridge(home: &Path) -> Result<PathBuf, Box<Problem>> {
-    Ok(apps::blender::lay_out_bridge(&Home::open(home)?)?)
-}
-
-/// Pythons that Blender's wheel can be set up for, the best first.
-pub(crate) fn pythons_for_wheel() -> Vec<String> {
-    let found = apps::blender::WHEELS
-        .iter()
-        .flat_map(|wheel| apps::blender::pythons(wheel.python));
-    found
-        .map(|python| python.path.display().to_string())
-        .collect()
-}
-
-/// Whether `start` would find a Blender.
-pub(crate) fn has_blender(home: &Path) -> Result<bool, Box<Problem>> {
-    Ok(apps::blender::find(&Home::open(home)?).is_some())
-}
-
-/// Sets up Blender's wheel in the home folder, telling how far it is.
-pub(crate) fn set_up_blender(
-    home: &Path,
-    tell: &mut dyn FnMut(apps::blender::Step),
-) -> Result<(), Box<Problem>> {
-    apps::blender::set_up_wheel(&Home::open(home)?, tell)?;
-    Ok(())
 }

@@ -16,8 +16,6 @@ use terminal::ui::FAINT;
 use wire::event::{Position, Resync, Told, Topic};
 use wire::{Code, Problem};
 
-use crate::commands::watch::Watch;
-
 mod lines;
 
 use lines::{Filter, Lines};
@@ -29,11 +27,20 @@ const RETRY_MAX: Duration = Duration::from_secs(3);
 /// How long a hub may be away: an update or a restart of the machine's services, not a night.
 const AWAY_MAX: Duration = Duration::from_secs(600);
 
+/// What of the feed is wanted.
+pub(crate) struct Wanted {
+    pub(crate) app: Option<String>,
+    pub(crate) instance: Option<String>,
+    pub(crate) topics: Vec<String>,
+    /// The end, after so many events.
+    pub(crate) limit: Option<u64>,
+}
+
 /// Watches until it is ended, the limit is reached, or the hub stays away.
 ///
 /// # Errors
 /// When there is no hub, or it refuses to tell.
-pub(crate) fn watch(session: &Session, words: &Watch) -> Answered {
+pub(crate) fn watch(session: &Session, words: &Wanted) -> Answered {
     if let Some(wrong) = words
         .topics
         .iter()
@@ -177,6 +184,6 @@ fn come_back(session: &Session) -> Result<Client, Box<Problem>> {
             "The hub has been away for {} minutes.",
             AWAY_MAX.as_secs() / 60
         ),
-        problems::HOW_TO_START,
+        session.how_to_start(),
     ))
 }

@@ -6,14 +6,11 @@ use std::path::Path;
 
 use wire::{Code, Hint, Problem};
 
-pub const HOW_TO_START: &str =
-    "Start one with `kapelle serve`, or start one together with a Blender: kapelle start blender";
-
-pub fn no_hub(home: &Path) -> Box<Problem> {
+pub fn no_hub(home: &Path, how_to_start: impl Into<Hint>) -> Box<Problem> {
     new(
         Code::HUB_UNREACHABLE,
         format!("No hub is running for the home folder {}.", home.display()),
-        HOW_TO_START,
+        how_to_start,
     )
 }
 

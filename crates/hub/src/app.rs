@@ -14,7 +14,7 @@ use crate::home::Home;
 /// A kind of program that can be conducted.
 pub trait App: Send + Sync {
     fn id(&self) -> AppId;
-    /// The name that people use, for example `Blender`.
+    /// The name that people use, for example `Toy`.
     fn title(&self) -> &str;
     fn commands(&self) -> Vec<CommandSpec>;
     /// The version of the bridge that this build brings; one that dials with another is told of.
@@ -124,6 +124,29 @@ pub struct LaunchRequest {
     /// The work that it is started for, as a plain name: it gets no call that does not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_for: Option<String>,
+}
+
+impl LaunchRequest {
+    /// A copy in the background, all else as the app has it.
+    #[must_use]
+    pub fn new(app: AppId) -> Self {
+        Self {
+            app,
+            mode: background(),
+            name: None,
+            program: None,
+            python: None,
+            file: None,
+            memory_mb: None,
+            time_s: None,
+            labels: Vec::new(),
+            threads: None,
+            scripts: false,
+            display: None,
+            confined: None,
+            reserved_for: None,
+        }
+    }
 }
 
 /// A display of the X Window System or Wayland, as the environment names it.

@@ -174,7 +174,7 @@ pub const BLOBS_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 pub const BLOB_DRAFTS_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Blobs that one call's arguments may name.
 pub const CALL_BLOBS_MAX: usize = 64;
-/// From launch to handshake: a cold Blender on a busy machine needs tens of seconds.
+/// From launch to handshake: a cold application on a busy machine needs tens of seconds.
 pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a background instance may take to leave when asked, before it is killed.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);

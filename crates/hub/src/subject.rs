@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn code_is_told_by_its_first_line_and_the_open_file_stands_in() {
-        let code = "\n# a comment\nimport bpy / 2\nmore()";
+        let code = "\n# a comment\nimport toy / 2\nmore()";
         assert_eq!(
             about(json!({ "file": code })).as_deref(),
-            Some("import bpy / 2")
+            Some("import toy / 2")
         );
         assert_eq!(
             of_file(&masking(), Some("/x/shot.blend")).as_deref(),

@@ -1,7 +1,8 @@
-//! Times and durations as people say them.
+//! Times, durations and sizes as people say them.
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -63,21 +64,7 @@ fn millis(ms: f64) -> String {
 
 /// `1.4 MB`; powers of 1000.
 pub fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in ["kB", "MB", "GB", "TB"] {
-        if value < 999.5 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    if unit == "B" || value >= 99.95 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
+    ByteSize::b(bytes).display().si().to_string()
 }
 
 #[cfg(test)]
@@ -112,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_three_digits_at_most() {
+    fn sizes_have_one_decimal() {
         let cases = [
             (0, "0 B"),
             (999, "999 B"),
             (1_449, "1.4 kB"),
-            (999_600, "1.0 MB"),
-            (123_456_789, "123 MB"),
+            (999_600, "999.6 kB"),
+            (123_456_789, "123.5 MB"),
         ];
         for (bytes, text) in cases {
             assert_eq!(size(bytes), text);

@@ -15,7 +15,7 @@ use wire::{CallRequest, Code, JobStatus, JobView, Problem};
 
 use crate::answer::{Answer, Answered, Shown};
 use crate::interrupt::{Interrupt, Target};
-use crate::job_words::JobOptions;
+use crate::job_options::JobOptions;
 use crate::live::Live;
 use crate::outcome;
 use crate::pretty::Pretty;

@@ -9,16 +9,19 @@
 //! | [`session`], [`launch`] | which hub is asked, and how one is started |
 //! | [`screen`] | the one way to the terminal: nothing foreign steers it |
 //! | [`answer`], [`ui`], [`table`], [`pretty`] | how answers look, for people and as JSON |
+//! | [`app`], [`finding`] | what an app brings: verbs and checks |
 //! | [`ago`], [`amount`], [`ids`] | times, sizes and ids as people read and type them |
-//! | [`calling`], [`job_words`], [`live`], [`interrupt`], [`outcome`] | a call from its asking to its end, Ctrl-C included |
+//! | [`calling`], [`job_options`], [`live`], [`interrupt`], [`outcome`] | a call from its asking to its end, Ctrl-C included |
 
 pub mod ago;
 pub mod amount;
 pub mod answer;
+pub mod app;
 pub mod calling;
+pub mod finding;
 pub mod ids;
 pub mod interrupt;
-pub mod job_words;
+pub mod job_options;
 pub mod launch;
 pub mod live;
 pub mod options;

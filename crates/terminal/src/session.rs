@@ -19,6 +19,14 @@ pub struct Session {
     pub home: Home,
     url: Option<String>,
     token: Option<String>,
+    app: Option<AppName>,
+}
+
+/// The app that hints name where any would do.
+#[derive(Clone, Debug)]
+pub struct AppName {
+    pub id: String,
+    pub title: String,
 }
 
 /// A hub that answered.
@@ -29,14 +37,31 @@ pub struct Found {
 }
 
 impl Session {
-    pub fn new(global: &Global, ui: Ui) -> Result<Self, Box<Problem>> {
+    pub fn new(global: &Global, ui: Ui, app: Option<AppName>) -> Result<Self, Box<Problem>> {
         let full = |text: &String| !text.is_empty();
         Ok(Self {
             ui,
+            app,
             home: Home::new(global.home.as_deref())?,
             url: global.url.clone().filter(full),
             token: std::env::var("KAPELLE_TOKEN").ok().filter(full),
         })
+    }
+
+    /// What to do where no hub is running.
+    pub fn how_to_start(&self) -> String {
+        match &self.app {
+            Some(app) => format!(
+                "Start one with `kapelle serve`, or start one together with a {}: kapelle start {}",
+                app.title, app.id
+            ),
+            None => "Start one with `kapelle serve`.".to_owned(),
+        }
+    }
+
+    /// The problem of those that need a running hub.
+    pub fn no_hub(&self) -> Box<Problem> {
+        problems::no_hub(self.home.path(), self.how_to_start())
     }
 
     /// Whether the hub was named by its address, and so may be on another machine.
@@ -62,8 +87,7 @@ impl Session {
     }
 
     pub fn find(&self) -> Result<Found, Box<Problem>> {
-        self.try_find()?
-            .ok_or_else(|| problems::no_hub(self.home.path()))
+        self.try_find()?.ok_or_else(|| self.no_hub())
     }
 
     /// A hub that answers, or nothing when none runs for this home folder.

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn the_document_has_the_members_of_http() {
-        let document = problem_document(&problems::no_hub(std::path::Path::new("/h")));
+        let document =
+            problem_document(&problems::no_hub(std::path::Path::new("/h"), "Start one."));
         assert_eq!(document["status"], 503);
         assert_eq!(document["code"], "hub_unreachable");
         assert_eq!(document["detail"], document["message"]);

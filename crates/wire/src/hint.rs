@@ -1,7 +1,7 @@
 //! The next thing to do, in the language of whoever reads it.
 //!
 //! In come the parts of a hint: plain text, and steps such as "start an instance" or "set the time limit". Out comes
-//! one text for each door: `-t` and `kapelle start blender` in the terminal, `timeout_ms` and a route over HTTP, a tool
+//! one text for each door: `-t` and `kapelle start toy` in the terminal, `timeout_ms` and a route over HTTP, a tool
 //! with its arguments over MCP. The parts travel with a problem, so that a call that one door asked for can be read
 //! through another. Nothing here knows which steps make sense; whoever makes the problem does.
 
@@ -576,13 +576,13 @@ mod tests {
 
     #[test]
     fn each_door_is_spoken_to_in_its_own_words() {
-        let blender = AppId::from("blender");
+        let toy = AppId::from("toy");
         assert_eq!(
-            at_all(&hint!["Start one: ", Step::start(&blender)]),
+            at_all(&hint!["Start one: ", Step::start(&toy)]),
             [
-                "Start one: kapelle start blender",
-                "Start one: POST /v1/instances {\"app\": \"blender\"}",
-                "Start one: start {\"app\": \"blender\"}"
+                "Start one: kapelle start toy",
+                "Start one: POST /v1/instances {\"app\": \"toy\"}",
+                "Start one: start {\"app\": \"toy\"}"
             ]
         );
         assert_eq!(

@@ -57,11 +57,11 @@ name_type! {
     CallId
 }
 name_type! {
-    /// A kind of program, for example `blender`.
+    /// A kind of program, for example `toy`.
     AppId
 }
 name_type! {
-    /// One running copy, for example `blender-2`. Given by the hub, kept over reconnects.
+    /// One running copy, for example `toy-2`. Given by the hub, kept over reconnects.
     InstanceName
 }
 name_type! {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn plain_names_are_safe_in_paths_and_tables() {
-        for good in ["blender", "blender-2", "shot_010.v3", "A"] {
+        for good in ["toy", "toy-2", "shot_010.v3", "A"] {
             assert!(is_plain_name(good), "{good}");
         }
         for bad in [

@@ -19,7 +19,7 @@ pub enum Mode {
     Background,
     /// The program with its window.
     Gui,
-    /// The program as a module in another one (the `bpy` wheel).
+    /// The program as a module in another one.
     Module,
 }
 

@@ -92,7 +92,13 @@ def test_a_second_time_is_quick_and_tells_people_what_it_did(place, first):
     assert demo["name"] == "demo" and demo["reserved_for"].startswith("demo")
     refused = place.document("code", "blender", "-c", "1", code=3)
     assert refused["code"] == "no_instance", "no call lands there that does not name it"
-    assert place.document("code", "blender", "-i", "demo", "-c", "1")["value"] == 1
+    in_demo = ("code", "blender", "-i", "demo", "-c")
+    assert place.document(*in_demo, "1")["value"] == 1
+    # Nothing is left of the first time: one scene, and three lights and a camera beside the forms.
+    assert place.document(*in_demo, "[scene.name for scene in bpy.data.scenes]")["value"] == ["Kapelle Demo"]
+    (forms,) = [step for step in first[0].json["steps"] if step["title"] == "forms"]
+    assert place.document(*in_demo, "len(bpy.context.scene.objects)")["value"] == forms["calls"] + 4
+    assert demo["pid"] == first[0].json["instance"]["pid"], "the same instance"
 
 
 @pytest.mark.one_blender

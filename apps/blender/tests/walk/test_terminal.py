@@ -308,3 +308,11 @@ def test_stop_and_start_at_the_terminal(stage):
         "start", "blender", "--name", "blender", stage.program.option, stage.program.path, "--file", path
     )
     assert told["file"] == str(path)
+
+
+@pytest.mark.one_blender
+def test_plain_words_find_a_command(stage):
+    done = stage.kapelle("find", "make", "a", "cube")
+    assert done.code == 0, done
+    assert done.out.splitlines()[1].startswith("object.create"), done
+    assert "kapelle run blender object.create kind=cube" in done.out, done

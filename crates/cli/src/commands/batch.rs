@@ -13,19 +13,17 @@ use wire::batch::{BatchOutcome, BatchStatus};
 use wire::problem::exit;
 use wire::{BatchView, CallView, Door, Problem};
 
-use crate::commands::jobs::about;
+use crate::built_in;
 use crate::keyvalue::read_text;
+use crate::subject::about;
 
 /// A value that is shown beside its call; a longer one is in the history.
 const VALUE_CHARS_MAX: usize = 60;
 
-/// Run several calls as one
-///
-/// FILE holds a JSON array of calls, or one call per line, in the form that `POST /v1/calls` takes:
-/// `{"app": "blender", "command": "object.create", "args": {"kind": "cube"}}`. All are checked before the
-/// first one runs. They run one after the other, and their changes in an app become a single undo step.
 #[derive(Args, Debug)]
 #[command(
+    about = ABOUT,
+    long_about = long_about(),
     after_help = "Example:\n  kapelle batch scene.jsonl --on-error continue\n  jq -c '.[]' shots.json | kapelle batch - --job"
 )]
 pub struct Batch {
@@ -41,6 +39,21 @@ pub struct Batch {
     /// Print the ids and return without waiting for the end.
     #[arg(long)]
     pub no_wait: bool,
+}
+
+const ABOUT: &str = "Run several calls as one";
+
+fn long_about() -> String {
+    let call = built_in::lines("batch").join("");
+    let form = match call.as_str() {
+        "" => String::new(),
+        call => format!(": `{call}`"),
+    };
+    format!(
+        "{ABOUT}\n\nFILE holds a JSON array of calls, or one call per line, in the form that `POST /v1/calls` takes{form}. \
+         All are checked before the first one runs. They run one after the other, and their changes in an app become a \
+         single undo step."
+    )
 }
 
 impl Batch {

@@ -5,6 +5,7 @@ use terminal::calling::{self, CallOptions};
 use terminal::session::Session;
 use wire::command::role;
 
+use crate::built_in;
 use crate::keyvalue::read_text;
 
 /// Run Python in an app
@@ -13,10 +14,10 @@ use crate::keyvalue::read_text;
 /// Variables stay for your next call. Ctrl-C cancels the call.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  kapelle code blender -c 'len(bpy.data.objects)'\n  kapelle code blender script.py --timeout 60\n  cat script.py | kapelle code blender -"
+    after_help = built_in::examples("code")
 )]
 pub struct Code {
-    /// The app, for example `blender`.
+    #[arg(help = built_in::app_help())]
     pub app: String,
     /// The file with the code; `-` for stdin.
     #[arg(value_hint = ValueHint::FilePath, required_unless_present_any = ["code", "reset"])]

@@ -1,10 +1,7 @@
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use serde_json::json;
 use terminal::answer::{Answered, Shown};
-use terminal::session::Session;
-
-use crate::args::Cli;
 
 /// Print shell completions
 #[derive(Args, Debug)]
@@ -17,9 +14,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, _session: &Session) -> Answered {
+    pub(crate) fn run(self, cli: &mut Command) -> Answered {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "kapelle", &mut script);
+        clap_complete::generate(self.shell, cli, "kapelle", &mut script);
         let document =
             json!({ "shell": self.shell.to_string(), "script": String::from_utf8_lossy(&script) });
         Ok(Shown::boxed(document, move |out| out.write_all(&script)))

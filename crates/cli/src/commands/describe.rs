@@ -3,12 +3,13 @@ use serde_json::json;
 use terminal::answer::{Answered, Shown};
 use terminal::session::Session;
 
+use crate::built_in;
 use crate::{page, pick};
 
 /// Show what a command does and takes, with an example
 #[derive(Args, Debug)]
 pub struct Describe {
-    /// The app, for example `blender`.
+    #[arg(help = built_in::app_help())]
     pub app: String,
     /// The command, as noun.verb.
     pub command: String,

@@ -3,13 +3,14 @@ use std::io;
 use clap::Args;
 use serde_json::{Value, json};
 use terminal::answer::{Answer, Answered};
+use terminal::finding::{Finding, Health};
 use terminal::screen::Out;
 use terminal::session::Session;
 use terminal::table::{Cell, Table};
 use terminal::ui::{BAD, CAREFUL, FAINT, GOOD};
 use wire::problem::exit;
 
-use crate::checkup::{self, Finding, Health};
+use crate::checkup;
 
 /// Check everything Kapelle needs, and say how to fix what is wrong
 ///

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wire::call::CallView;
 
-use crate::commands::jobs::about;
+use crate::subject::about;
 
 /// Show past calls, newest first, or one call in full
 ///

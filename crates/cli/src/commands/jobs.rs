@@ -4,19 +4,18 @@ use serde_json::{Value, json};
 use terminal::answer::{Answered, Shown};
 use terminal::calling::confirm;
 use terminal::ids;
-use terminal::job_words::{self, labels};
+use terminal::job_options::{self, labels};
 use terminal::session::Session;
 use terminal::ui::Ui;
 use wire::job::{Place, Retry};
 use wire::{Code, JobChange, JobPage, JobStatus, JobView, Problem};
 
-use crate::commands::run::object;
-use crate::commands::{batch, watch};
-use crate::watching;
+use crate::commands::batch;
+use crate::keyvalue;
+use crate::watching::{self, Wanted};
 
 mod shown;
 
-pub(super) use shown::about;
 use shown::{Listed, words_of, write_one};
 
 /// Show and change jobs and their queues
@@ -65,7 +64,7 @@ struct List {
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
     /// Only those with this label.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = job_options::label)]
     label: Option<(String, String)>,
     /// How many to show.
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
@@ -129,16 +128,16 @@ struct Edit {
     #[arg(long, value_name = "0-9", value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: Option<u8>,
     /// Run it no earlier than this; `none` removes it.
-    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    #[arg(long, value_name = "TIME", value_parser = job_options::time_or_none)]
     not_before: Option<String>,
     /// Run it no later than this; `none` removes it.
-    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    #[arg(long, value_name = "TIME", value_parser = job_options::time_or_none)]
     deadline: Option<String>,
     /// How often to try again after a failure, and how long to wait first.
-    #[arg(long, value_name = "MAX[:WAIT]", value_parser = job_words::retry)]
+    #[arg(long, value_name = "MAX[:WAIT]", value_parser = job_options::retry)]
     retry: Option<Retry>,
     /// Replace its labels with these.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = job_words::label)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = job_options::label)]
     label: Vec<(String, String)>,
     /// Use these arguments instead: a JSON object, `@file` or `@-`.
     #[arg(long, value_name = "JSON")]
@@ -202,7 +201,7 @@ impl Jobs {
             What::Retry(words) => {
                 let change = JobChange {
                     status: Some(JobStatus::Queued),
-                    args: words.args.as_deref().map(object).transpose()?,
+                    args: words.args.as_deref().map(keyvalue::object).transpose()?,
                     ..JobChange::default()
                 };
                 each(&words.jobs, |id| {
@@ -259,13 +258,13 @@ impl List {
 impl Watch {
     fn run(&self, session: &Session) -> Answered {
         let Some(id) = &self.job else {
-            let words = watch::Watch {
+            let wanted = Wanted {
                 app: None,
                 instance: None,
                 topics: vec!["jobs".to_owned()],
                 limit: self.limit,
             };
-            return watching::watch(session, &words);
+            return watching::watch(session, &wanted);
         };
         terminal::calling::follow_job(session, id)
     }
@@ -279,7 +278,7 @@ impl Edit {
             deadline: self.deadline,
             retry: self.retry,
             labels: (!self.label.is_empty()).then(|| labels(&self.label)),
-            args: self.args.as_deref().map(object).transpose()?,
+            args: self.args.as_deref().map(keyvalue::object).transpose()?,
             ..JobChange::default()
         };
         if change == JobChange::default() {

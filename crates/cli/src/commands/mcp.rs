@@ -13,7 +13,7 @@ use wire::{Code, Problem};
 use crate::mcp_clients::entry::Entry;
 use crate::mcp_clients::machine::{Machine, this_system};
 use crate::mcp_clients::table::{CLIENTS, Client, named};
-use crate::mcp_clients::{Done, Plan, Wish, plan};
+use crate::mcp_clients::{Done, Edit, Plan, plan};
 
 /// Serve the Model Context Protocol, and set up its clients
 ///
@@ -85,8 +85,8 @@ impl Install {
         let clients = self.clients.chosen(session.ui, machine, self.print)?;
         let elsewhere = (!session.home.is_usual()).then(|| session.home.path());
         let entry = Entry::new(&this_program()?, self.app.as_deref(), elsewhere);
-        let wish = Wish::Put(entry);
-        let plans = plans(machine, &clients, &wish)?;
+        let edit = Edit::Put(entry);
+        let plans = plans(machine, &clients, &edit)?;
         if self.print {
             return Ok(printed(plans));
         }
@@ -102,7 +102,7 @@ impl Clients {
         } else {
             self.named()
         };
-        let plans = plans(machine, &clients, &Wish::TakeOut)?;
+        let plans = plans(machine, &clients, &Edit::Remove)?;
         Ok(Box::new(Report(carried_out(plans)?)))
     }
 
@@ -163,11 +163,11 @@ fn list(clients: &[&Client]) -> String {
 fn plans(
     machine: &Machine<'_>,
     clients: &[&'static Client],
-    wish: &Wish,
+    edit: &Edit,
 ) -> Result<Vec<Plan>, Box<Problem>> {
     clients
         .iter()
-        .map(|client| plan(machine, client, wish))
+        .map(|client| plan(machine, client, edit))
         .collect()
 }
 

@@ -13,6 +13,7 @@ use terminal::ui::NAME;
 use wire::command::role;
 use wire::{Code, Problem};
 
+use crate::built_in;
 use crate::names;
 
 /// List recovery copies, or restore one
@@ -83,7 +84,8 @@ impl Recover {
                 Code::INSTANCE_UNKNOWN,
                 format!("`{name}` does not run."),
                 format!(
-                    "Start it with the copy: kapelle start blender --name {name} --file {}",
+                    "Start it with the copy: kapelle start {} --name {name} --file {}",
+                    built_in::example(),
                     path.display()
                 ),
             ));

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use client::{Client, problems};
 use serde_json::{Map, Value};
 use terminal::answer::{Answered, Shown};
@@ -8,9 +8,8 @@ use terminal::calling::{self, CallOptions};
 use terminal::session::Session;
 use wire::{Code, CommandSpec, Problem};
 
-use crate::args::Cli;
 use crate::commands::describe;
-use crate::{keyvalue, pick};
+use crate::{built_in, keyvalue, pick};
 
 /// Run a command of an app
 ///
@@ -21,11 +20,10 @@ use crate::{keyvalue, pick};
 #[command(
     disable_help_flag = true,
     override_usage = "kapelle run [OPTIONS] <APP> <COMMAND> [KEY=VALUE]...",
-    after_help = "Examples:\n  kapelle run blender object.create kind=cube location=0,0,1\n  kapelle run blender object.create --help"
+    after_help = built_in::examples("run")
 )]
 pub struct Run {
-    /// The app, for example `blender`.
-    #[arg(required_unless_present = "help")]
+    #[arg(help = built_in::app_help(), required_unless_present = "help")]
     pub app: Option<String>,
     /// The command, as noun.verb.
     #[arg(required_unless_present = "help")]
@@ -44,9 +42,9 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(crate) fn run(self, session: &Session, cli: &mut Command) -> Answered {
         let (Some(app), Some(command)) = (&self.app, &self.command) else {
-            return Ok(own_help());
+            return Ok(own_help(cli));
         };
         if self.help {
             return describe::page_of(session, app, command);
@@ -63,30 +61,13 @@ impl Run {
         spec: &CommandSpec,
     ) -> Result<Map<String, Value>, Box<Problem>> {
         let mut args = match &self.args {
-            Some(text) => object(text)?,
+            Some(text) => keyvalue::object(text)?,
             None => Map::new(),
         };
         let upload = |path: &Path| upload(client, path);
         args.extend(keyvalue::arguments(spec, &self.arguments, &upload)?);
         Ok(args)
     }
-}
-
-pub(crate) fn object(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
-    let read;
-    let json = match text.strip_prefix('@') {
-        Some(file) => {
-            read = keyvalue::read_text(file)?;
-            &read
-        }
-        None => text,
-    };
-    serde_json::from_str(json).map_err(|error| {
-        problems::usage(
-            format!("--args is not a JSON object: {error}."),
-            "For example: --args '{\"kind\": \"cube\"}'",
-        )
-    })
 }
 
 fn upload(client: &Client, path: &Path) -> Result<Value, Box<Problem>> {
@@ -103,8 +84,7 @@ fn upload(client: &Client, path: &Path) -> Result<Value, Box<Problem>> {
 }
 
 /// What clap would have printed.
-fn own_help() -> Box<dyn terminal::answer::Answer> {
-    let mut cli = Cli::command();
+fn own_help(cli: &mut Command) -> Box<dyn terminal::answer::Answer> {
     cli.build();
     let text = cli
         .find_subcommand_mut("run")

@@ -3,6 +3,8 @@ use terminal::answer::{Answered, Spoken};
 use terminal::launch::DEFAULT_LISTEN;
 use terminal::session::Session;
 
+use crate::serve::{self, Wanted};
+
 /// Run the hub in this terminal
 ///
 /// Prints its address when it is ready, and runs until Ctrl-C, SIGTERM or `kapelle stop --hub`. With
@@ -23,7 +25,12 @@ pub struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        crate::serve::run(session, &self)?;
+        let wanted = Wanted {
+            listen: self.listen,
+            any_port: self.any_port,
+            conformance_fixtures: self.conformance_fixtures,
+        };
+        serve::run(session, &wanted)?;
         Ok(Box::new(Spoken))
     }
 }

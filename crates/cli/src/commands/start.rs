@@ -9,13 +9,12 @@ use terminal::answer::{Answered, Shown};
 use terminal::session::Session;
 use wire::{InstanceView, Mode, Problem};
 
-/// Start an instance of an app and wait until it is connected
-///
-/// If an instance with that --name is already running, this shows it and starts nothing. Unless you name a
-/// program, Kapelle looks for one in `KAPELLE_BLENDER`, on the PATH and in the usual places.
+use crate::built_in;
+
 #[derive(Args, Debug)]
+#[command(about = ABOUT, long_about = long_about())]
 pub struct Start {
-    /// The app, for example `blender`.
+    #[arg(help = built_in::app_help())]
     pub app: String,
     /// Run without a window [default]
     #[arg(long, conflicts_with = "gui")]
@@ -26,12 +25,8 @@ pub struct Start {
     /// A name for the instance [default: the app's name, numbered if it is taken]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The program to start.
-    #[arg(long, value_name = "PATH", visible_alias = "program", value_hint = ValueHint::ExecutablePath)]
-    pub blender: Option<PathBuf>,
-    /// A Python that has the app installed as a module (the `bpy` wheel).
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["blender", "gui"], value_hint = ValueHint::ExecutablePath)]
-    pub python: Option<PathBuf>,
+    #[command(flatten)]
+    pub of_app: built_in::StartOptions,
     /// The file to open.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
@@ -47,6 +42,16 @@ pub struct Start {
     /// A label that jobs can select it by; can be repeated.
     #[arg(long, value_name = "WORD")]
     pub label: Vec<String>,
+}
+
+const ABOUT: &str = "Start an instance of an app and wait until it is connected";
+
+fn long_about() -> String {
+    format!(
+        "{ABOUT}\n\nIf an instance with that --name is already running, this shows it and starts nothing. Unless \
+         you name a program, Kapelle looks for one in `KAPELLE_{}`, on the PATH and in the usual places.",
+        built_in::example().to_uppercase()
+    )
 }
 
 impl Start {
@@ -68,15 +73,9 @@ impl Start {
         if let Some(name) = self.name {
             body.insert("name".into(), name.into());
         }
-        let paths = [
-            ("program", self.blender),
-            ("python", self.python),
-            ("file", self.file),
-        ];
-        for (key, path) in paths {
-            if let Some(path) = path {
-                body.insert(key.into(), full_path(&path)?);
-            }
+        body.extend(self.of_app.request()?);
+        if let Some(file) = self.file {
+            body.insert("file".into(), full_path(&file)?);
         }
         for (key, limit) in [("memory_mb", self.memory), ("time_s", self.time)] {
             if let Some(limit) = limit {
@@ -99,10 +98,6 @@ impl Start {
 
 /// The hub runs in another folder.
 fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
-    // A bare word is a program on the PATH, which the hub looks for.
-    if path.components().count() == 1 && !path.exists() {
-        return Ok(path.to_string_lossy().into());
-    }
     let path = std::path::absolute(path)
         .map_err(|error| problems::file(path, "is not a usable path", &error))?;
     Ok(path.to_string_lossy().into())

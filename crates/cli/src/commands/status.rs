@@ -11,7 +11,8 @@ use terminal::table::{Cell, Table};
 use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING};
 use wire::{InstanceState, InstanceView, Mode};
 
-use crate::commands::jobs::about;
+use crate::built_in;
+use crate::subject::about;
 use crate::{checkup, pick};
 
 /// Show the hub, the instances and what they are doing
@@ -48,7 +49,8 @@ impl Status {
             if instances.is_empty() {
                 return writeln!(
                     out,
-                    "{FAINT}no instance is running; start one: kapelle start blender{FAINT:#}"
+                    "{FAINT}no instance is running; start one: kapelle start {}{FAINT:#}",
+                    built_in::example()
                 );
             }
             writeln!(out)?;

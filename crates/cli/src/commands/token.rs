@@ -3,7 +3,7 @@ use client::{segment, typed};
 use serde::Deserialize;
 use serde_json::json;
 use terminal::answer::{Answered, Shown};
-use terminal::job_words;
+use terminal::job_options;
 use terminal::session::Session;
 use terminal::table::{Cell, Table};
 use terminal::ui::NAME;
@@ -46,7 +46,7 @@ pub struct Create {
     #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     ask: Vec<String>,
     /// Until when it is good: a time, or from now on, for example 7d.
-    #[arg(long, value_name = "TIME", value_parser = job_words::time)]
+    #[arg(long, value_name = "TIME", value_parser = job_options::time)]
     expires: Option<String>,
 }
 
@@ -64,7 +64,7 @@ pub struct Change {
     #[arg(long, value_delimiter = ',', value_name = "SCOPE")]
     ask: Option<Vec<String>>,
     /// Until when it is good: a time, or from now on, for example 7d; `none` for ever.
-    #[arg(long, value_name = "TIME", value_parser = job_words::time_or_none)]
+    #[arg(long, value_name = "TIME", value_parser = job_options::time_or_none)]
     expires: Option<String>,
 }
 

@@ -2,7 +2,7 @@ use clap::Args;
 use terminal::answer::Answered;
 use terminal::session::Session;
 
-use crate::watching;
+use crate::watching::{self, Wanted};
 
 /// Watch what happens, live
 ///
@@ -32,6 +32,12 @@ pub struct Watch {
 
 impl Watch {
     pub(crate) fn run(self, session: &Session) -> Answered {
-        watching::watch(session, &self)
+        let wanted = Wanted {
+            app: self.app,
+            instance: self.instance,
+            topics: self.topics,
+            limit: self.limit,
+        };
+        watching::watch(session, &wanted)
     }
 }

@@ -6,26 +6,24 @@ use terminal::session::Session;
 use terminal::table::{Cell, Table};
 use terminal::ui::{FAINT, HEADING, NAME};
 
-/// The first steps, in the order in which most people want them.
-const STEPS: [(&str, &str); 3] = [
-    (
-        "kapelle demo",
-        "see it work: build, render and export a scene",
-    ),
-    (
-        "kapelle start blender",
-        "start a Blender of your own to work with",
-    ),
-    (
+use crate::built_in;
+
+/// What to do first, in the order in which most people want it: what the apps are for, then ours.
+fn steps() -> Vec<(&'static str, &'static str)> {
+    let apps = built_in::all();
+    let of_apps = apps.iter().flat_map(|app| app.first_steps()).copied();
+    let ours = (
         "kapelle mcp install",
         "connect your agent (Claude, Cursor, VS Code and others)",
-    ),
-];
+    );
+    of_apps.chain([ours]).collect()
+}
 
 pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
     let home = session.home.path().display().to_string();
     let is_new = !session.home.owner_token().exists();
-    let next: Vec<_> = STEPS
+    let steps = steps();
+    let next: Vec<_> = steps
         .iter()
         .map(|(line, why)| json!({"run": line, "what": why}))
         .collect();
@@ -34,7 +32,8 @@ pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
         if is_new {
             writeln!(
                 out,
-                "{HEADING}Welcome to Kapelle.{HEADING:#} It runs commands and code in Blender, for you and your agents."
+                "{HEADING}Welcome to Kapelle.{HEADING:#} It runs commands and code in {}, for you and your agents.",
+                built_in::titles()
             )?;
         } else {
             writeln!(
@@ -44,8 +43,8 @@ pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
         }
         writeln!(out, "\nNext:")?;
         let mut table = Table::indented(2);
-        for (line, why) in STEPS {
-            table.row([Cell::styled(line, NAME), why.into()]);
+        for (line, why) in &steps {
+            table.row([Cell::styled(*line, NAME), (*why).into()]);
         }
         table.write(out)?;
         writeln!(out, "\n{FAINT}All verbs: kapelle --help{FAINT:#}")

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::environment::{Environment, Ran};
 use crate::fake_hub::{FakeHub, Reply, Request, call, ended, later, problem};
 
-const CODE: &[&str] = &["code", "blender", "-c", "1+1"];
+const CODE: &[&str] = &["code", "toy-app", "-c", "1+1"];
 
 /// A hub that answers every call with these events.
 fn hub_with(environment: &Environment, events: Vec<(&'static str, Value)>) -> FakeHub {
@@ -61,7 +61,7 @@ fn as_json_the_call_is_the_only_document() {
             ("ended", ended("succeeded", json!({"a": 1}))),
         ],
     );
-    let ran = environment.run(&["code", "blender", "-c", "x", "--json"]);
+    let ran = environment.run(&["code", "toy-app", "-c", "x", "--json"]);
     assert_eq!(ran.exit, Some(0));
     assert_eq!(ran.document(), ended("succeeded", json!({"a": 1})));
 }
@@ -123,7 +123,7 @@ fn who_has_to_wait_is_told_for_whom() {
         .unwrap();
     assert_eq!(
         note,
-        "waiting on blender for 2 calls ahead of it and `render.still` by anna, running for 1 min 12 s\n"
+        "waiting on toy-app for 2 calls ahead of it and `render.still` by anna, running for 1 min 12 s\n"
     );
     send.send(("started", json!({"call_id": "call_01J"})))
         .unwrap();
@@ -214,7 +214,7 @@ fn problems_are_passed_on_with_their_exit_code() {
             (ran.out.as_str(), ran.err.as_str()),
             ("", &*format!("error: No.\nhint: {hint}\n"))
         );
-        let json = environment.run(&["code", "blender", "-c", "1", "--json"]);
+        let json = environment.run(&["code", "toy-app", "-c", "1", "--json"]);
         assert_eq!(json.exit, Some(exit));
         assert_eq!(json.document()["code"], code);
         assert_eq!(json.err, "");
@@ -227,20 +227,20 @@ fn what_is_not_waited_for_prints_its_id() {
     let hub = FakeHub::start(&environment, |_| Reply::Json(202, call("queued")));
     let ran = environment.run(&[
         "code",
-        "blender",
+        "toy-app",
         "-c",
         "1",
         "--no-wait",
         "--timeout",
         "2.5",
         "-i",
-        "blender-2",
+        "toy-app-2",
     ]);
     assert_eq!((ran.exit, ran.out.as_str()), (Some(0), "call_01J\n"));
     let asked = hub.requests()[0].json();
     assert_eq!(asked["wait"], false);
     assert_eq!(asked["timeout_ms"], 2500);
-    assert_eq!(asked["instance"], "blender-2");
+    assert_eq!(asked["instance"], "toy-app-2");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn all_instances_give_an_outcome_each() {
     let environment = Environment::new();
     let hub = FakeHub::start(&environment, |_| {
         let mut other = ended("failed", json!(null));
-        other["instance"] = json!("blender-2");
+        other["instance"] = json!("toy-app-2");
         other["output"]["stdout"] = json!("hi\n");
         other["problem"] = json!({"code": "code_raised", "message": "Boom.", "severity": "error", "retryable": false});
         Reply::Json(
@@ -256,7 +256,7 @@ fn all_instances_give_an_outcome_each() {
             json!({"outcomes": [ended("succeeded", json!(4)), other]}),
         )
     });
-    let ran = environment.run(&["code", "blender", "-c", "2+2", "-i", "*"]);
+    let ran = environment.run(&["code", "toy-app", "-c", "2+2", "-i", "*"]);
     assert_snapshot!(ran.shown());
     assert!(
         hub.requests()[0].json()["correlation_id"]
@@ -280,7 +280,7 @@ fn described(request: &Request) -> Reply {
         image = { type = "blob" }
     "#;
     match request.line.as_str() {
-        "GET /v1/apps/blender/commands/object.create" => Reply::Json(
+        "GET /v1/apps/toy-app/commands/object.create" => Reply::Json(
             200,
             json!(wire::CommandSpec::from_toml("object", noun).unwrap()[0]),
         ),
@@ -313,7 +313,7 @@ fn arguments_follow_the_description() {
     environment.write("picture.png", "PNG");
     let ran = environment.run(&[
         "run",
-        "blender",
+        "toy-app",
         "object.create",
         "kind=sphere",
         "location=1,2,-3.5",
@@ -336,11 +336,11 @@ fn arguments_follow_the_description() {
 fn an_unknown_argument_runs_nothing() {
     let environment = Environment::new();
     let hub = FakeHub::start(&environment, described);
-    let ran = environment.run(&["run", "blender", "object.create", "locaton=1,2,3"]);
+    let ran = environment.run(&["run", "toy-app", "object.create", "locaton=1,2,3"]);
     assert_snapshot!(ran.shown());
     assert_eq!(hub.requests().len(), 1);
     assert_eq!(
-        environment.run(&["run", "blender", "object.craete"]).exit,
+        environment.run(&["run", "toy-app", "object.craete"]).exit,
         Some(2)
     );
 }
@@ -349,11 +349,11 @@ fn an_unknown_argument_runs_nothing() {
 fn a_command_has_its_page() {
     let environment = Environment::new();
     let _hub = FakeHub::start(&environment, described);
-    let page = environment.run(&["run", "blender", "object.create", "--help"]);
+    let page = environment.run(&["run", "toy-app", "object.create", "--help"]);
     assert_snapshot!(page.shown());
     assert_eq!(
         environment
-            .run(&["describe", "blender", "object.create"])
+            .run(&["describe", "toy-app", "object.create"])
             .out,
         page.out
     );
@@ -378,7 +378,7 @@ fn a_confirmation_is_given_only_when_somebody_says_yes() {
     assert_eq!(ran.exit, Some(4));
     assert!(ran.err.contains("--yes"), "{}", ran.err);
     assert_eq!(hub.requests().len(), 1);
-    let ran = environment.run(&["code", "blender", "-c", "1", "--yes"]);
+    let ran = environment.run(&["code", "toy-app", "-c", "1", "--yes"]);
     assert_eq!((ran.exit, ran.out.as_str()), (Some(0), "true\n"));
 }
 
@@ -541,7 +541,7 @@ fn a_call_to_all_instances_can_be_cancelled_by_its_mark() {
         }
     });
     let child = environment
-        .command(&["code", "blender", "-c", "1", "-i", "*"])
+        .command(&["code", "toy-app", "-c", "1", "-i", "*"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

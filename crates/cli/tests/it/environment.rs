@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use hub::app::App;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -62,6 +64,18 @@ impl Environment {
     }
 }
 
+/// The app of this build that examples name.
+pub(crate) fn an_app() -> Arc<dyn App> {
+    apps::all().swap_remove(0)
+}
+
+/// Its id, and the same with a letter missing.
+pub(crate) fn its_id() -> (String, String) {
+    let id = an_app().id().to_string();
+    let wrong = id[..id.len() - 1].to_owned();
+    (id, wrong)
+}
+
 /// What came of it, with paths of this run made alike.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -91,9 +105,12 @@ impl Ran {
         let exit = self
             .exit
             .map_or("signal".to_owned(), |exit| exit.to_string());
+        let app = an_app();
         format!(
             "{}------- stderr -------\n{}------- exit {exit}\n",
             self.out, self.err
         )
+        .replace(app.id().as_str(), "[app]")
+        .replace(app.title(), "[App]")
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn problem(code: &str, message: &str, hint: Option<&str>) -> Value {
 /// A call that waits or runs.
 pub(crate) fn call(status: &str) -> Value {
     json!({
-        "call_id": "call_01J", "correlation_id": null, "app": "blender", "instance": "blender", "command": "code.run",
+        "call_id": "call_01J", "correlation_id": null, "app": "toy-app", "instance": "toy-app", "command": "code.run",
         "caller": "owner", "status": status, "asked_at": "2030-01-01T00:00:00Z"
     })
 }

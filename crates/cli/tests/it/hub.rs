@@ -1,11 +1,11 @@
-//! The real hub, started by verbs that need one and by `serve`. No Blender is needed here.
+//! The real hub, started by verbs that need one and by `serve`. No app is started here.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::environment::{Environment, Ran};
+use crate::environment::{Environment, Ran, an_app, its_id};
 
 /// Ends the hub of an environment, whatever became of the test.
 pub(crate) struct HubEnds<'a>(pub(crate) &'a Environment);
@@ -169,45 +169,42 @@ fn an_unsafe_home_keeps_the_hub_from_starting_and_says_why() {
 fn without_an_instance_the_next_step_is_told() {
     let environment = Environment::new();
     let _ends = HubEnds(&environment);
-    let ran = environment.run(&["code", "blender", "-c", "1"]);
+    let (app, wrong) = its_id();
+    let ran = environment.run(&["code", &app, "-c", "1"]);
     assert_eq!(ran.exit, Some(3), "{ran:?}");
     assert!(
         ran.err
-            .ends_with("hint: Start one: kapelle start blender\n"),
+            .ends_with(&format!("hint: Start one: kapelle start {app}\n")),
         "{}",
         ran.err
     );
-    let ran = environment.run(&["code", "blendr", "-c", "1"]);
+    let ran = environment.run(&["code", &wrong, "-c", "1"]);
     assert_eq!(ran.exit, Some(2), "{ran:?}");
-    assert!(ran.err.contains("blender"), "{}", ran.err);
-    let ran = environment.run(&["start", "blender", "--blender", "missing-blender"]);
+    assert!(ran.err.contains(&app), "{}", ran.err);
+    let ran = environment.run(&["start", &app, "--file", "missing"]);
     assert_ne!(ran.exit, Some(0), "{ran:?}");
 }
 
 #[test]
 fn descriptions_need_no_hub() {
     let environment = Environment::new();
-    let page = environment.run(&["describe", "blender", "object.create"]);
+    let app = an_app();
+    let (id, commands) = (app.id(), app.commands());
+    let (id, name) = (id.as_str(), commands[0].name.as_str());
+    let page = environment.run(&["describe", id, name]);
     assert_eq!((page.exit, page.err.as_str()), (Some(0), ""));
     assert!(
-        page.out.contains("kapelle run blender object.create kind="),
+        page.out.contains(&format!("kapelle run {id} {name}")),
         "{}",
         page.out
     );
-    assert_eq!(
-        environment
-            .run(&["run", "blender", "object.create", "--help"])
-            .out,
-        page.out
-    );
-    let list = environment
-        .run(&["commands", "blender", "--json"])
-        .document();
-    assert!(list["commands"].as_array().unwrap().len() > 10);
-    let ran = environment.run(&["describe", "blender", "object.craete"]);
+    assert_eq!(environment.run(&["run", id, name, "--help"]).out, page.out);
+    let list = environment.run(&["commands", id, "--json"]).document();
+    assert_eq!(list["commands"].as_array().unwrap().len(), commands.len());
+    let ran = environment.run(&["describe", id, &format!("{name}x")]);
     assert_eq!(ran.exit, Some(2));
     assert!(
-        ran.err.contains("Did you mean `object.create`?"),
+        ran.err.contains(&format!("Did you mean `{name}`?")),
         "{}",
         ran.err
     );
@@ -235,23 +232,19 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
 fn plain_words_find_a_command() {
     let environment = Environment::new();
     let _ends = HubEnds(&environment);
-    let ran = environment.run(&["find", "make", "a", "cube"]);
+    let name = an_app().commands()[0].name.clone();
+    let words: Vec<&str> = name.split('.').collect();
+    let ran = environment.run(&[&["find"], words.as_slice()].concat());
     assert_eq!(ran.exit, Some(0), "{ran:?}");
-    let first = ran.out.lines().nth(1).unwrap_or_default();
-    assert!(first.starts_with("object.create"), "{}", ran.out);
-    assert!(
-        ran.out
-            .contains("kapelle run blender object.create kind=cube"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains(&name), "{}", ran.out);
     let found = environment
         .run(&["find", "undo", "--limit", "1", "--json"])
         .document();
     assert_eq!(found["found"].as_array().unwrap().len(), 1);
-    let unknown = environment.run(&["find", "undo", "--app", "blendr"]);
+    let (app, wrong) = its_id();
+    let unknown = environment.run(&["find", "undo", "--app", &wrong]);
     assert_eq!(unknown.exit, Some(2), "{unknown:?}");
-    assert!(unknown.err.contains("blender"), "{}", unknown.err);
+    assert!(unknown.err.contains(&app), "{}", unknown.err);
 }
 
 fn stop(environment: &Environment, child: &mut Child) {

@@ -8,7 +8,7 @@ use crate::fake_hub::{FakeHub, Reply, Request, call, ended, problem};
 
 fn instance(name: &str, state: &str) -> Value {
     json!({
-        "name": name, "app": "blender", "state": state, "since": "2030-01-01T00:00:00Z", "pid": 4711, "version": "4.5.15",
+        "name": name, "app": "toy-app", "state": state, "since": "2030-01-01T00:00:00Z", "pid": 4711, "version": "4.5.15",
         "bridge_version": "0.1.0", "mode": "background", "file": null, "started_by_hub": true, "queued": 0, "heard_ms_ago": 12, "restarts": 0
     })
 }
@@ -17,17 +17,17 @@ fn answers(request: &Request) -> Reply {
     let path = request.line.split(' ').nth(1).unwrap();
     let document = match (path, request.line.starts_with("GET")) {
         ("/v1/instances", true) => {
-            let mut busy = instance("blender-2", "busy");
+            let mut busy = instance("toy-app-2", "busy");
             busy["queued"] = json!(3);
             busy["file"] = json!("/film/shot_010.blend");
             busy["running"] = json!({"call_id": "call_1", "command": "render.still", "caller": "anna", "running_ms": 72_000});
-            json!({"instances": [instance("blender", "idle"), busy]})
+            json!({"instances": [instance("toy-app", "idle"), busy]})
         }
         ("/v1/apps", true) => json!({"apps": [
-            {"app": "blender", "title": "Blender", "commands": 24, "instances": ["blender", "blender-2"], "announced": false}
+            {"app": "toy-app", "title": "Toy-App", "commands": 24, "instances": ["toy-app", "toy-app-2"], "announced": false}
         ]}),
-        ("/v1/instances/blender-2/state", true) => json!({
-            "instance": "blender-2", "revision": 12, "as_of": "2030-01-01T00:00:00Z", "age_ms": 1500, "connected": true,
+        ("/v1/instances/toy-app-2/state", true) => json!({
+            "instance": "toy-app-2", "revision": 12, "as_of": "2030-01-01T00:00:00Z", "age_ms": 1500, "connected": true,
             "state": {"file": "/film/shot_010.blend", "dirty": true}
         }),
         ("/v1/calls/call_01J", true) => {
@@ -39,14 +39,14 @@ fn answers(request: &Request) -> Reply {
         }
         ("/v1/calls?limit=2&status=failed", true) => {
             let mut done = ended("succeeded", json!(1));
-            done["args"] = json!({"code": "import bpy; print(len(bpy.data.objects))"});
-            done["subject"] = json!("import bpy; print(len(bpy.data.objects))");
+            done["args"] = json!({"code": "import toy; print(len(toy.data.objects))"});
+            done["subject"] = json!("import toy; print(len(toy.data.objects))");
             done["undone_by"] = json!("call_02K");
             json!({"since": "2030-01-01T00:00:00Z", "left_out": 3, "calls": [call("running"), done]})
         }
         ("/v1/recovery", true) => json!({"copies": [
-            {"instance": "blender", "path": "/copies/b.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 1_234_567, "file": null},
-            {"instance": "blender", "path": "/copies/a.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 99, "file": "/film/a.blend"}
+            {"instance": "toy-app", "path": "/copies/b.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 1_234_567, "file": null},
+            {"instance": "toy-app", "path": "/copies/a.blend", "taken": "2030-01-01T00:00:00Z", "bytes": 99, "file": "/film/a.blend"}
         ]}),
         ("/v1/tokens", true) => {
             json!({"tokens": [{"name": "agent", "scopes": ["read", "write"], "ask": ["destructive"]}]})
@@ -57,8 +57,8 @@ fn answers(request: &Request) -> Reply {
         (path, false) if path.starts_with("/v1/calls?before=20") => {
             json!({"calls": 12, "jobs": 1, "blobs": 0})
         }
-        ("/v1/instances/blender-2?force=true", false) => {
-            json!({"stopped": "blender-2", "how": "killed"})
+        ("/v1/instances/toy-app-2?force=true", false) => {
+            json!({"stopped": "toy-app-2", "how": "killed"})
         }
         _ => return Reply::Json(404, problem("route_unknown", &format!("no {path}"), None)),
     };
@@ -73,7 +73,7 @@ fn tables_for_people() {
     let cases: [(&str, &[&str]); 11] = [
         ("status", &[]),
         ("apps", &["apps"]),
-        ("state", &["state", "blender-2"]),
+        ("state", &["state", "toy-app-2"]),
         ("call", &["history", "call_01J"]),
         ("history", &["history", "-n", "2", "--status", "failed"]),
         ("purge", &["history", "purge", "--older-than", "30d"]),
@@ -84,7 +84,7 @@ fn tables_for_people() {
             "token-create",
             &["token", "create", "agent", "--scope", "read"],
         ),
-        ("stop", &["stop", "blender-2", "--force"]),
+        ("stop", &["stop", "toy-app-2", "--force"]),
     ];
     for (name, words) in cases {
         let ran = environment.run(words);
@@ -112,7 +112,7 @@ fn json_is_what_the_hub_said() {
     assert_eq!(status["instances"][1]["running"]["command"], "render.still");
     assert_eq!(
         environment.run(&["apps", "--json"]).document()["apps"][0]["title"],
-        "Blender"
+        "Toy-App"
     );
 }
 
@@ -144,16 +144,16 @@ fn of_several_instances_the_one_named_like_its_app_is_meant() {
     let environment = Environment::new();
     let _hub = FakeHub::start(&environment, |request| {
         match request.line.split(' ').nth(1).unwrap() {
-            "/v1/instances/blender/state" => Reply::Json(
+            "/v1/instances/toy-app/state" => Reply::Json(
                 200,
-                json!({"instance": "blender", "revision": 1, "as_of": "2030-01-01T00:00:00Z", "age_ms": 5,
+                json!({"instance": "toy-app", "revision": 1, "as_of": "2030-01-01T00:00:00Z", "age_ms": 5,
                 "connected": true, "state": {}}),
             ),
             _ => answers(request),
         }
     });
     let state = environment.run(&["state", "--json"]).document();
-    assert_eq!(state["instance"], "blender");
+    assert_eq!(state["instance"], "toy-app");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn quiet_leaves_only_the_data() {
 #[test]
 fn a_copy_is_never_written_over_something() {
     let environment = Environment::new();
-    let source = environment.write("copies/c.blend", "BLENDER");
+    let source = environment.write("copies/c.blend", "A COPY");
     let _hub = FakeHub::start(&environment, move |_| {
         let copy = json!({"instance": "shot", "path": source, "taken": "2030-01-01T00:00:00Z", "bytes": 7, "file": null});
         Reply::Json(200, json!({"copies": [copy]}))
@@ -198,7 +198,7 @@ fn a_copy_is_never_written_over_something() {
     );
     assert_eq!(
         std::fs::read(environment.path().join("mine.blend")).unwrap(),
-        b"BLENDER"
+        b"A COPY"
     );
     let ran = environment.run(&["recover", "shot", "--out", "mine.blend"]);
     assert_eq!(ran.exit, Some(1));

@@ -9,7 +9,6 @@ mod looks;
 mod mcp;
 mod mcp_install;
 mod no_hub;
-mod real;
 mod walk;
 mod watch;
 mod words;

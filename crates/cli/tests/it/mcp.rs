@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, its_id};
 use crate::hub::HubEnds;
 
 struct Pipe {
@@ -160,8 +160,9 @@ fn without_a_hub_at_the_address_nothing_is_said_on_stdout() {
 fn an_unknown_app_is_named_at_once() {
     let environment = Environment::new();
     let _ends = HubEnds(&environment);
-    let ran = environment.run(&["mcp", "--app", "blendr"]);
+    let (app, wrong) = its_id();
+    let ran = environment.run(&["mcp", "--app", &wrong]);
     assert_eq!(ran.exit, Some(2), "{ran:?}");
-    assert!(ran.err.contains("blender"), "{}", ran.err);
+    assert!(ran.err.contains(&app), "{}", ran.err);
     assert_eq!(ran.out, "");
 }

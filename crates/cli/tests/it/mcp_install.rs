@@ -88,13 +88,13 @@ fn every_client_gets_its_entry_and_loses_it_again() {
 #[test]
 fn the_usual_home_is_not_named_and_the_command_is_this_program() {
     let environment = Environment::new();
-    let mut command = environment.command(&["mcp", "install", "cursor", "--app", "blender"]);
+    let mut command = environment.command(&["mcp", "install", "cursor", "--app", "toy-app"]);
     command.env_remove("KAPELLE_HOME");
     assert!(command.status().unwrap().success());
     let entry = &json(&environment.path().join(".cursor/mcp.json"))["mcpServers"]["kapelle"];
     assert_eq!(
         entry["args"],
-        serde_json::json!(["mcp", "--app", "blender"])
+        serde_json::json!(["mcp", "--app", "toy-app"])
     );
     assert_eq!(entry.get("env"), None);
     let command = Path::new(entry["command"].as_str().unwrap());

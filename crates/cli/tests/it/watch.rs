@@ -16,7 +16,7 @@ fn at(seq: u64, mut event: Value) -> Value {
 
 fn instance(state: &str) -> Value {
     json!({
-        "name": "blender", "app": "blender", "state": state, "since": "2030-01-01T00:00:00Z", "pid": 1,
+        "name": "toy-app", "app": "toy-app", "state": state, "since": "2030-01-01T00:00:00Z", "pid": 1,
         "version": "5.2.3", "bridge_version": "0.1.0", "mode": "gui", "file": null, "started_by_hub": false,
         "queued": 0
     })
@@ -37,13 +37,13 @@ fn story() -> Vec<Told> {
     let changes = json!({"since": 6, "by": "artist", "changed": [{"type": "object", "name": "Light"}], "added": [], "removed": []});
     let events = [
         json!({"event": "call_queued", "call": call("queued")}),
-        json!({"event": "call_started", "call_id": "call_01J", "instance": "blender"}),
+        json!({"event": "call_started", "call_id": "call_01J", "instance": "toy-app"}),
         json!({"event": "instance", "instance": instance("busy")}),
         json!({"event": "call_output", "call_id": "call_01J", "stream": "stdout", "text": "one\ntwo\n"}),
         json!({"event": "call_progress", "call_id": "call_01J", "progress": {"fraction": 0.5, "text": "half"}}),
         json!({"event": "call_ended", "call": end_of_render}),
         json!({"event": "instance", "instance": instance("idle")}),
-        json!({"event": "state", "instance": "blender", "revision": 7, "changes": changes}),
+        json!({"event": "state", "instance": "toy-app", "revision": 7, "changes": changes}),
         json!({"event": "call_ended", "call": end}),
         json!({"event": "instance", "instance": instance("wedged")}),
     ];
@@ -103,7 +103,7 @@ fn only_what_was_wanted() {
     // Without the calls, instances tell that they work.
     let ran = watch(
         &environment,
-        &["--topics", "instances", "--limit", "3", "--app", "blender"],
+        &["--topics", "instances", "--limit", "3", "--app", "toy-app"],
     );
     assert!(ran.out.contains("busy") && ran.exit == Some(0), "{ran:?}");
     let ran = watch(&environment, &["--topics", "cals"]);

@@ -8,14 +8,14 @@ fn wrong_words_exit_with_2() {
     let cases: [&[&str]; 10] = [
         &["frobnicate"],
         &["run"],
-        &["run", "blender"],
-        &["code", "blender"],
-        &["code", "blender", "x.py", "-c", "1"],
-        &["start", "blender", "--gui", "--background"],
-        &["code", "blender", "-c", "1", "--timeout", "0"],
+        &["run", "toy-app"],
+        &["code", "toy-app"],
+        &["code", "toy-app", "x.py", "-c", "1"],
+        &["start", "toy-app", "--gui", "--background"],
+        &["code", "toy-app", "-c", "1", "--timeout", "0"],
         &["stop", "a", "--all"],
         &["token", "create", "x", "--scope", "everything"],
-        &["demo", "--samples", "0"],
+        &["watch", "--limit", "-1"],
     ];
     for words in cases {
         let ran = environment.run(words);
@@ -27,7 +27,7 @@ fn wrong_words_exit_with_2() {
 
 #[test]
 fn wrong_words_are_a_problem_as_json() {
-    let ran = Environment::new().run(&["run", "blender", "--json"]);
+    let ran = Environment::new().run(&["run", "toy-app", "--json"]);
     assert_eq!(ran.exit, Some(2));
     let document = ran.document();
     assert_eq!(document["code"], "arguments_invalid");
@@ -74,7 +74,7 @@ fn completions_know_the_verbs() {
 
 #[test]
 fn files_that_are_not_there_are_named() {
-    let ran = Environment::new().run(&["code", "blender", "missing.py"]);
+    let ran = Environment::new().run(&["code", "toy-app", "missing.py"]);
     assert_eq!(ran.exit, Some(1));
     assert!(ran.err.contains("missing.py cannot be read"), "{}", ran.err);
 }

@@ -284,7 +284,7 @@ mod tests {
                 "ann/.kapelle/renders",
                 "ann/.kapelle/recovery/stage",
                 "ann/.kapelle/bridges/kapelle_toy-1",
-                "ann/.kapelle/toy/bpy-4.5",
+                "ann/.kapelle/toy/own-4.5",
             ] {
                 std::fs::create_dir_all(place.at(folder)).unwrap();
             }
@@ -357,7 +357,7 @@ mod tests {
                 PathBuf::from("/proc/1"),
                 place.at("ann/is/not/there"),
             ];
-            plan.write = vec![place.at("ann/.kapelle/toy/bpy-4.5")];
+            plan.write = vec![place.at("ann/.kapelle/toy/own-4.5")];
         });
         let paths: Vec<_> = rules.keys().map(String::as_str).collect();
         assert_eq!(paths, ["ann/.kapelle/run/confined/1"]);
@@ -369,7 +369,7 @@ mod tests {
         let rules = place.rules(|plan| {
             plan.run = vec![
                 place.at("ann/.kapelle/bridges/kapelle_toy-1"),
-                place.at("ann/.kapelle/toy/bpy-4.5"),
+                place.at("ann/.kapelle/toy/own-4.5"),
             ];
             plan.write = vec![place.at("ann/.kapelle/recovery/stage")];
         });
@@ -377,7 +377,7 @@ mod tests {
             rules.get("ann/.kapelle/bridges/kapelle_toy-1"),
             Some(&May::Run)
         );
-        assert_eq!(rules.get("ann/.kapelle/toy/bpy-4.5"), Some(&May::Run));
+        assert_eq!(rules.get("ann/.kapelle/toy/own-4.5"), Some(&May::Run));
         assert_eq!(rules.get("ann/.kapelle/recovery/stage"), Some(&May::Write));
         let all = of(&Plan::default(), None).unwrap();
         let of_path = |path: &str| {

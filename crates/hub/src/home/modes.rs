@@ -155,11 +155,11 @@ mod tests {
         let files = [
             "config.toml",
             "logs/kapelle.2026-01-01.log",
-            "logs/blender.log",
+            "logs/toy.log",
             "store/history.db",
             "store/history.db-wal",
             "run/hub.json",
-            "run/instances/blender.json",
+            "run/instances/toy.json",
         ];
         for file in files {
             put(&root.join(file), 0o644);

@@ -51,7 +51,7 @@ fn known_forms_are_masked_and_ordinary_texts_are_not() {
     );
     let hash = "0123456789abcdef".repeat(4);
     for plain in [
-        "bpy.ops.mesh.primitive_cube_add(location=(0, 0, 1))",
+        "toy.ops.mesh.primitive_cube_add(location=(0, 0, 1))",
         "the bearer of bad news",
         "task-force-of-many-words-in-one-line",
         "http://127.0.0.1:7420/v1/calls",

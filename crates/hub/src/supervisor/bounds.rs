@@ -3,7 +3,7 @@
 //! Memory is looked at every [`limits::MEMORY_LOOK`]: on Linux by the hub itself, which also sees a process
 //! whose interpreter is held by native code, elsewhere by what the bridge says in its beats. A process can
 //! take more than its limit for as long as one look; the system's own limit on address space is no help,
-//! because a Blender reserves several times what it holds. Children of the process (renders) count by
+//! because an app may reserve several times what it holds. Children of the process (renders) count by
 //! themselves, which is to say not.
 
 use std::time::Duration;

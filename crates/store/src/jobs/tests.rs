@@ -1,5 +1,5 @@
 //! A full disk, made by a bound on the pages of the file: SQLite says the same then. The real thing is in
-//! `apps/blender/tests/walk/test_full_disk.py`.
+//! `test_full_disk.py`, beside the app.
 
 use std::sync::Arc;
 

@@ -12,6 +12,8 @@ use terminal::table::{Cell, Table};
 use terminal::ui::{BAD, CAREFUL, FAINT, GOOD, HEADING, Ui};
 use wire::{JobPage, JobStatus, JobView};
 
+use crate::subject::about;
+
 pub(super) struct Listed {
     pub(super) document: Value,
     pub(super) page: JobPage,
@@ -170,12 +172,7 @@ pub(super) fn write_one(out: &mut dyn Out, job: &JobView) -> io::Result<()> {
     }
 }
 
-/// ` (shot.blend)`
-pub(in crate::commands) fn about(subject: Option<&str>) -> String {
-    subject.map_or_else(String::new, |subject| format!(" ({subject})"))
-}
-
-/// `queued: waiting for an instance of blender is free`
+/// `queued: waiting until an instance is free`
 pub(super) fn words_of(job: &JobView) -> String {
     let style = style_of(job.status);
     let reason = why(job);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// A port, and who is known to use it by default.
-pub(crate) const PORTS: &[(u16, &str)] = &[
+pub(super) const PORTS: &[(u16, &str)] = &[
     (7777, "Kapelle's direct mode"),
     (9876, "mcp-for-blender, Blender Lab's MCP add-on and others"),
     (6688, "blender-remote"),
@@ -36,7 +36,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// What listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "speaks", rename_all = "snake_case")]
-pub(crate) enum Dialect {
+pub(super) enum Dialect {
     /// Kapelle's direct mode.
     Direct,
     /// `{type, params}` as bare JSON; who it says it is, where it says so.
@@ -52,7 +52,7 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// For people.
-    pub(crate) fn says(&self) -> String {
+    pub(super) fn says(&self) -> String {
         match self {
             Self::Direct => "Kapelle's direct mode".to_owned(),
             Self::Typed { name: Some(name) } => format!("{name} ({{type, params}} as bare JSON)"),
@@ -64,10 +64,15 @@ impl Dialect {
             Self::Unknown => "something that answers none of the known dialects".to_owned(),
         }
     }
+
+    /// Whether it runs code that loads our bridge.
+    pub(super) fn is_adoptable(&self) -> bool {
+        matches!(self, Self::Typed { .. } | Self::Execute)
+    }
 }
 
 /// What listens there, if anything.
-pub(crate) fn look(port: u16) -> Option<Dialect> {
+pub(super) fn look(port: u16) -> Option<Dialect> {
     connect(port)?;
     let pong = ask(port, b"{\"type\": \"ping\", \"params\": {}}");
     if let Some(told) = object(&pong) {
@@ -92,7 +97,7 @@ pub(crate) fn look(port: u16) -> Option<Dialect> {
 }
 
 /// Has the add-on there run code in its Blender. Gives what it answered.
-pub(crate) fn run(port: u16, dialect: &Dialect, code: &str) -> Option<Value> {
+pub(super) fn run(port: u16, dialect: &Dialect, code: &str) -> Option<Value> {
     let message = match dialect {
         Dialect::Execute => {
             serde_json::json!({"type": "execute", "code": code, "strict_json": false}).to_string()
@@ -155,7 +160,7 @@ fn ask_for(port: u16, message: &[u8], within: Duration) -> Vec<u8> {
     heard
 }
 
-pub(crate) fn object(bytes: &[u8]) -> Option<Value> {
+pub(super) fn object(bytes: &[u8]) -> Option<Value> {
     let end = bytes
         .iter()
         .rposition(|byte| !matches!(byte, 0 | b'\n'))
@@ -163,6 +168,12 @@ pub(crate) fn object(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(&bytes[..end])
         .ok()
         .filter(Value::is_object)
+}
+
+/// For the fuzzer: what a neighbour answers is an object or nothing.
+#[cfg(fuzzing)]
+pub fn fuzzing(bytes: &[u8]) {
+    assert!(object(bytes).is_none_or(|told| told.is_object()));
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use wire::Progress;
 /// Workers with a line of their own; a terminal is not much higher.
 const LINES_MAX: usize = 16;
 
-pub(crate) struct FarmLive {
+pub(super) struct FarmLive {
     ui: Ui,
     plain: Live,
     drawn: Option<Drawn>,
@@ -28,7 +28,7 @@ struct Drawn {
 }
 
 impl FarmLive {
-    pub(crate) fn new(ui: Ui) -> Self {
+    pub(super) fn new(ui: Ui) -> Self {
         Self {
             ui,
             plain: Live::without_output(ui),
@@ -37,7 +37,7 @@ impl FarmLive {
     }
 
     /// Takes the bars away.
-    pub(crate) fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if let Some(drawn) = self.drawn.take() {
             drawn.all.clear().ok();
         }

@@ -244,7 +244,7 @@ mod tests {
     /// Every call of any plan passes the checks that the hub makes of names and forms.
     #[test]
     fn every_step_is_a_described_command_with_described_arguments() {
-        let commands = crate::serve::built_in_commands("blender").unwrap();
+        let commands = crate::blender::commands();
         for seed in 0..60 {
             let plan = plan(seed, 32);
             for step in steps(&plan) {

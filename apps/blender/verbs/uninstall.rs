@@ -5,12 +5,12 @@ use hub::home::Home;
 use terminal::answer::Answered;
 use terminal::session::Session;
 
-use crate::addon;
-use crate::commands::install::{App, Report};
+use super::addons;
+use super::install::{App, Report};
 
 /// Remove Kapelle's add-on from the Blenders on this machine
 #[derive(Args, Debug)]
-pub struct Uninstall {
+pub(super) struct Uninstall {
     /// The app.
     #[arg(ignore_case = true)]
     pub app: App,
@@ -23,10 +23,10 @@ pub struct Uninstall {
 }
 
 impl Uninstall {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(super) fn run(self, session: &Session) -> Answered {
         let App::Blender = self.app;
         let home = Home::open(session.home.path())?;
-        let candidates = addon::chosen(session, &home, self.blender, self.all)?;
+        let candidates = addons::chosen(session, &home, self.blender, self.all)?;
         let all = candidates
             .iter()
             .map(|candidate| {

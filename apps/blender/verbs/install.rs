@@ -11,7 +11,8 @@ use terminal::session::Session;
 use terminal::ui::{BAD, FAINT, GOOD, NAME};
 use wire::problem::exit;
 
-use crate::addon::{self, Became};
+use super::addons::{self, Became};
+use crate::blender;
 
 /// Install Kapelle's add-on in the Blenders on this machine
 ///
@@ -19,7 +20,7 @@ use crate::addon::{self, Became};
 /// reaches the hub. An open Blender picks it up after a restart. Instances from `kapelle start` do not need
 /// it: they bring their own bridge.
 #[derive(Args, Debug)]
-pub struct Install {
+pub(super) struct Install {
     /// The app.
     #[arg(ignore_case = true)]
     pub app: App,
@@ -39,18 +40,18 @@ pub struct Install {
 
 /// Apps that have something to be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum App {
+pub(super) enum App {
     Blender,
 }
 
 impl Install {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(super) fn run(self, session: &Session) -> Answered {
         let App::Blender = self.app;
         if let Some(path) = self.zip {
             return write_zip(path);
         }
         let home = Home::open(session.home.path())?;
-        let candidates = addon::chosen(session, &home, self.blender, self.all)?;
+        let candidates = addons::chosen(session, &home, self.blender, self.all)?;
         let client = match self.no_verify {
             true => None,
             false => Some(session.hub_or_start()?),
@@ -79,13 +80,13 @@ impl Install {
 }
 
 fn write_zip(path: PathBuf) -> Answered {
-    let bytes = apps::blender::addon_zip()?;
+    let bytes = blender::addon_zip()?;
     std::fs::write(&path, &bytes)
         .map_err(|error| problems::file(&path, "cannot be written", &error))?;
     let document = json!({
         "path": std::path::absolute(&path).unwrap_or_else(|_| path.clone()),
         "bytes": bytes.len(),
-        "version": apps::blender::bridge_version(),
+        "version": blender::bridge_version(),
     });
     Ok(Shown::boxed(document, move |out| {
         writeln!(out, "{}", path.display())
@@ -93,9 +94,9 @@ fn write_zip(path: PathBuf) -> Answered {
 }
 
 /// What became of each Blender.
-pub(crate) struct Report {
-    pub(crate) title: &'static str,
-    pub(crate) all: Vec<Became>,
+pub(super) struct Report {
+    pub(super) title: &'static str,
+    pub(super) all: Vec<Became>,
 }
 
 impl Answer for Report {

@@ -1,7 +1,4 @@
-//! `kapelle demo`: the first run, as any client would do it, through the hub over HTTP.
-//!
-//! Finds or sets up a Blender, starts an instance, walks through the [`scene`]'s plan, renders, exports and
-//! saves. The instance stays, so that the next time takes seconds and the scene can be played with.
+//! Where the demo plays: the hub, its instance, and what was done so far.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,80 +6,31 @@ use std::time::Instant;
 use client::follow::follow;
 use client::{Client, INSTANCE_TIMEOUT, problems, typed};
 use serde_json::{Value, json};
-use terminal::answer::Answered;
 use terminal::interrupt::{Interrupt, Target};
 use terminal::live::Live;
 use terminal::session::Session;
 use terminal::ui::Ui;
 use wire::{CallRequest, InstanceView, Problem, Status};
 
-use crate::commands::demo::Demo;
-
-mod forms;
-mod palette;
-mod random;
-mod report;
-mod scene;
-mod set_up;
-
-use report::{Done, FileMade, Report};
-use scene::{Chapter, Step};
-
-/// Samples per pixel where the picture is denoised, and where Blender was built without that. One takes
-/// about 1.3 s of one processor, so two processors need some 10 and 20 s.
-const SAMPLES_DENOISED: u32 = 16;
-const SAMPLES_NOISY: u32 = 32;
-/// How long the picture may be sampled, in seconds: on a slow or busy machine it gets fewer samples, not minutes.
-const PICTURE_SECONDS: u32 = 25;
+use super::report::{self, Done, FileMade};
+use super::scene::{Chapter, Step};
+use super::set_up;
 
 const APP: &str = "blender";
 const INSTANCE: &str = "demo";
 
-pub(crate) fn run(session: &Session, words: &Demo) -> Answered {
-    let began = Instant::now();
-    let out = words.out.clone().unwrap_or_else(|| session.home.demo_dir());
-    let out = std::path::absolute(&out)
-        .map_err(|error| problems::file(&out, "is not a usable path", &error))?;
-    client::home::make_private_dir(&out)
-        .map_err(|error| problems::file(&out, "cannot be made", &error))?;
-    let mut stage = Stage::open(session)?;
-    let plan = scene::plan(words.seed, words.samples.unwrap_or(SAMPLES_DENOISED));
-    session
-        .ui
-        .say(format_args!("scene {}: {}", words.seed, plan.title));
-    for chapter in &plan.chapters {
-        stage.play(chapter)?;
-    }
-    let samples = words.samples.unwrap_or(if stage.denoises {
-        SAMPLES_DENOISED
-    } else {
-        SAMPLES_NOISY
-    });
-    // Who names the samples wants them all, however long it takes.
-    let seconds = words.samples.is_none().then_some(PICTURE_SECONDS);
-    let files = stage.make_files(&out, words.seed, samples, seconds)?;
-    Ok(Box::new(Report {
-        seed: words.seed,
-        title: plan.title,
-        instance: stage.instance,
-        files,
-        done: stage.done,
-        total: began.elapsed(),
-    }))
-}
-
 /// Where the demo plays: the hub, the instance, and what was done so far.
-struct Stage {
+pub(super) struct Stage {
     ui: Ui,
     client: Client,
     interrupt: Interrupt,
-    instance: InstanceView,
-    denoises: bool,
-    done: Vec<Done>,
+    pub(super) instance: InstanceView,
+    pub(super) denoises: bool,
+    pub(super) done: Vec<Done>,
 }
 
 impl Stage {
-    fn open(session: &Session) -> Result<Self, Box<Problem>> {
+    pub(super) fn open(session: &Session) -> Result<Self, Box<Problem>> {
         let mut done = Vec::new();
         set_up::blender(session, &mut done)?;
         let client = session.hub_or_start()?;
@@ -105,7 +53,7 @@ impl Stage {
     }
 
     /// Runs the calls of a chapter, one after the other.
-    fn play(&mut self, chapter: &Chapter) -> Result<(), Box<Problem>> {
+    pub(super) fn play(&mut self, chapter: &Chapter) -> Result<(), Box<Problem>> {
         let began = Instant::now();
         for step in &chapter.steps {
             let value = self.call(step)?;
@@ -125,7 +73,7 @@ impl Stage {
         Ok(())
     }
 
-    fn make_files(
+    pub(super) fn make_files(
         &mut self,
         out: &Path,
         seed: u64,

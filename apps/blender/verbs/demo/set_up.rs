@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use apps::blender::Step;
+use hub::home::Home;
 use indicatif::{ProgressBar, ProgressStyle};
 use terminal::ago::size;
 use terminal::session::Session;
@@ -10,7 +10,7 @@ use terminal::ui::Ui;
 use wire::Problem;
 
 use super::report::{self, Done};
-use crate::serve;
+use crate::blender::{self, Step};
 
 const MB: u64 = 1_000_000;
 
@@ -19,12 +19,14 @@ const MB: u64 = 1_000_000;
 /// # Errors
 /// `start_failed` when there is neither a Blender nor a Python that its wheel exists for.
 pub(super) fn blender(session: &Session, done: &mut Vec<Done>) -> Result<(), Box<Problem>> {
-    if session.has_address() || serve::has_blender(session.home.path())? {
+    if session.has_address() || blender::find(&Home::open(session.home.path())?).is_some() {
         return Ok(());
     }
     let began = Instant::now();
     let mut telling = Telling::new(session.ui);
-    serve::set_up_blender(session.home.path(), &mut |step| telling.tell(step))?;
+    blender::set_up_wheel(&Home::open(session.home.path())?, &mut |step| {
+        telling.tell(step)
+    })?;
     telling.end();
     report::tell(
         session.ui,

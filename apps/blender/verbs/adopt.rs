@@ -2,13 +2,14 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::{Client, problems, typed};
+use hub::home::Home;
 use serde_json::Value;
 use terminal::answer::{Answered, Shown};
 use terminal::session::Session;
 use wire::{Code, InstanceState, InstanceView, Problem};
 
-use crate::neighbours::{Dialect, PORTS, look, run};
-use crate::{pick, serve};
+use crate::blender::lay_out_bridge;
+use crate::blender::probe::{Dialect, PORTS, look, run};
 
 /// How long the adopted Blender may take to connect: a window may be busy drawing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// that once, to load its own bridge beside them. The Blender then becomes an instance like any other, and
 /// the other add-on keeps working.
 #[derive(Args, Debug)]
-pub struct Adopt {
+pub(super) struct Adopt {
     /// The port the other add-on listens on [default: try the known ports]
     pub port: Option<u16>,
     /// A name for the instance [default: blender, numbered if it is taken]
@@ -32,12 +33,12 @@ pub struct Adopt {
 }
 
 impl Adopt {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(super) fn run(self, session: &Session) -> Answered {
         let (port, dialect) = match self.port {
             Some(port) => (port, look_patiently(port).ok_or_else(|| nobody(&[port]))?),
             None => find().ok_or_else(|| nobody(&known_ports()))?,
         };
-        if !matches!(dialect, Dialect::Typed { .. } | Dialect::Execute) {
+        if !dialect.is_adoptable() {
             return Err(problems::new(
                 Code::NOT_SUPPORTED,
                 format!(
@@ -49,7 +50,7 @@ impl Adopt {
         }
         let client = session.hub_or_start()?;
         let before = names(&client)?;
-        let package = serve::blender_bridge(session.home.path())?;
+        let package = lay_out_bridge(&Home::open(session.home.path())?)?;
         session
             .ui
             .say(format_args!("port {port}: {}", dialect.says()));
@@ -95,7 +96,7 @@ fn find() -> Option<(u16, Dialect)> {
         .filter_map(|(port, _)| Some((*port, look(*port)?)));
     found
         .into_iter()
-        .find(|(_, dialect)| matches!(dialect, Dialect::Typed { .. } | Dialect::Execute))
+        .find(|(_, dialect)| dialect.is_adoptable())
 }
 
 fn known_ports() -> Vec<u16> {
@@ -146,7 +147,7 @@ fn loader(package: &std::path::Path, home: &std::path::Path, name: Option<&str>)
 }
 
 fn names(client: &Client) -> Result<Vec<String>, Box<Problem>> {
-    let (_, instances) = pick::instances(client)?;
+    let instances: Vec<InstanceView> = typed(&client.get("/v1/instances")?["instances"])?;
     Ok(instances.iter().map(|one| one.name.to_string()).collect())
 }
 

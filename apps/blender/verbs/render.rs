@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use client::follow::{self, Ended, follow};
-use client::{Client, problems, typed};
+use client::{Client, typed};
 use serde_json::{Map, Value, json};
 use terminal::ago::short;
 use terminal::answer::{Answer, Answered, Shown};
@@ -19,7 +19,8 @@ use terminal::{amount, ids, outcome};
 use wire::call::{CallView, Wait};
 use wire::{CallId, CallRequest, Durability, Problem};
 
-use crate::farm_live::FarmLive;
+use super::farm_live::FarmLive;
+use super::paths::full;
 
 /// Render the frames of a .blend with several Blenders
 ///
@@ -31,7 +32,7 @@ use crate::farm_live::FarmLive;
 #[command(
     after_help = "Examples:\n  kapelle render shot.blend\n  kapelle render shot.blend --frames 1-250x10,250 --workers 4 --samples 64 --film"
 )]
-pub struct Render {
+pub(super) struct Render {
     /// The .blend file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
@@ -130,7 +131,7 @@ const COMMAND: &str = "render.farm";
 const LABEL: &str = "render";
 
 impl Render {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(super) fn run(self, session: &Session) -> Answered {
         let args = self.args()?;
         let client = session.hub_or_start()?;
         if self.check {
@@ -186,7 +187,7 @@ impl Render {
 
     fn args(&self) -> Result<Map<String, Value>, Box<Problem>> {
         let mut args = Map::new();
-        args.insert("file".into(), full_path(&self.file)?);
+        args.insert("file".into(), full(&self.file)?);
         let paths = [
             ("out", &self.out),
             ("program", &self.blender),
@@ -194,7 +195,7 @@ impl Render {
         ];
         for (key, path) in paths {
             if let Some(path) = path {
-                args.insert(key.into(), full_path(path)?);
+                args.insert(key.into(), full(path)?);
             }
         }
         let given = [
@@ -255,13 +256,6 @@ fn open_job(client: &Client, mark: &str) -> Result<Option<CallId>, Box<Problem>>
     let found = client.get(&path)?;
     let id = found["jobs"][0]["call_id"].as_str();
     Ok(id.map(|id| CallId::from(id.to_owned())))
-}
-
-/// The hub runs in another folder.
-fn full_path(path: &Path) -> Result<Value, Box<Problem>> {
-    let path = std::path::absolute(path)
-        .map_err(|error| problems::file(path, "is not a usable path", &error))?;
-    Ok(path.to_string_lossy().into())
 }
 
 /// A farm that came to its end.

@@ -8,41 +8,42 @@
 use std::io;
 use std::path::PathBuf;
 
-use apps::blender::{self, Found};
 use client::{Client, problems, typed};
 use hub::home::Home;
 use serde::Serialize;
 use terminal::session::Session;
 use wire::{Code, Problem};
 
+use crate::blender::{self, Found};
+
 /// What became of one Blender.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Became {
-    pub(crate) program: PathBuf,
-    pub(crate) blender: String,
+pub(super) struct Became {
+    pub(super) program: PathBuf,
+    pub(super) blender: String,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) module: String,
+    pub(super) module: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) removed: Option<bool>,
+    pub(super) removed: Option<bool>,
     /// What the hub saw of it; nothing when nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) problem: Option<Problem>,
+    pub(super) problem: Option<Problem>,
 }
 
 /// The add-on as the hub saw it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Seen {
-    pub(crate) version: Option<String>,
-    pub(crate) bridge_version: Option<String>,
+pub(super) struct Seen {
+    pub(super) version: Option<String>,
+    pub(super) bridge_version: Option<String>,
 }
 
 /// A Blender and what it says of its version.
 #[derive(Debug)]
-pub(crate) struct Candidate {
+pub(super) struct Candidate {
     found: Found,
     version: Option<String>,
 }
@@ -52,7 +53,7 @@ pub(crate) struct Candidate {
 ///
 /// # Errors
 /// When there is none, and when there are several and nobody can be asked.
-pub(crate) fn chosen(
+pub(super) fn chosen(
     session: &Session,
     home: &Home,
     paths: Vec<PathBuf>,
@@ -108,7 +109,7 @@ fn candidate(found: Found) -> Candidate {
 }
 
 impl Candidate {
-    pub(crate) fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         let version = self.version.as_deref().unwrap_or("that does not run");
         format!("Blender {version} ({})", self.found.path.display())
     }
@@ -132,11 +133,11 @@ impl Candidate {
         }
     }
 
-    pub(crate) fn install(&self, home: &Home, its_home: Option<&str>) -> Became {
+    pub(super) fn install(&self, home: &Home, its_home: Option<&str>) -> Became {
         self.became(blender::install(home, &self.found, its_home))
     }
 
-    pub(crate) fn remove(&self, home: &Home) -> Became {
+    pub(super) fn remove(&self, home: &Home) -> Became {
         let done = blender::remove(home, &self.found);
         let removed = done.as_ref().ok().map(|told| told.removed);
         Became {
@@ -149,7 +150,7 @@ impl Candidate {
     ///
     /// # Errors
     /// What Blender said when the add-on is not switched on; `start_failed` when it does not reach the hub.
-    pub(crate) fn verify(&self, home: &Home, client: &Client) -> Result<Seen, Box<Problem>> {
+    pub(super) fn verify(&self, home: &Home, client: &Client) -> Result<Seen, Box<Problem>> {
         let look = |name: &str| match client.get(&format!("/v1/instances/{name}")) {
             Ok(document) => typed(&document).map(Some),
             Err(problem) if problem.code == Code::INSTANCE_UNKNOWN => Ok(None),

@@ -5,15 +5,17 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand, ValueHint};
 use client::problems;
+use hub::app::{App as _, LaunchRequest};
+use hub::home::Home;
 use serde_json::json;
 use terminal::answer::{Answered, Shown};
 use terminal::screen;
 use terminal::session::Session;
 use terminal::ui::Ui;
-use wire::{Code, Problem};
+use wire::{Code, Mode, Problem};
 
-use crate::commands::install::{App, Install};
-use crate::serve;
+use super::install::{App, Install};
+use crate::blender::Blender;
 
 /// How the bridge says where it listens.
 const GREETING: &str = "the direct mode listens on ";
@@ -25,13 +27,13 @@ const PORT: u16 = 7777;
 
 /// Let clients of other Blender add-ons drive a Blender without a hub
 #[derive(Args, Debug)]
-pub struct Debug {
+pub(super) struct Debug {
     #[command(subcommand)]
     pub verb: DebugVerb,
 }
 
 #[derive(Subcommand, Debug)]
-pub enum DebugVerb {
+pub(super) enum DebugVerb {
     Install(DebugInstall),
     Start(DebugStart),
 }
@@ -40,7 +42,7 @@ pub enum DebugVerb {
 ///
 /// The same as `kapelle install blender`.
 #[derive(Args, Debug)]
-pub struct DebugInstall {
+pub(super) struct DebugInstall {
     /// In this Blender; can be repeated.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     pub blender: Vec<PathBuf>,
@@ -56,7 +58,7 @@ pub struct DebugInstall {
 /// program on this machine that connects can run code. It listens on loopback only. With `--port` or
 /// `--python` Blender runs in the background, otherwise with a window.
 #[derive(Args, Debug)]
-pub struct DebugStart {
+pub(super) struct DebugStart {
     /// Without a window.
     #[arg(long)]
     pub background: bool,
@@ -82,7 +84,7 @@ pub struct DebugStart {
 }
 
 impl Debug {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(super) fn run(self, session: &Session) -> Answered {
         match self.verb {
             DebugVerb::Install(words) => Install {
                 app: App::Blender,
@@ -100,13 +102,18 @@ impl Debug {
 impl DebugStart {
     fn run(self, session: &Session) -> Answered {
         let (with_window, port) = (!self.is_background(), self.port()?);
-        let launch = serve::blender_launch(
-            session.home.path(),
-            with_window,
-            self.blender,
-            self.python,
-            self.file,
-        )?;
+        let request = LaunchRequest {
+            mode: if with_window {
+                Mode::Gui
+            } else {
+                Mode::Background
+            },
+            program: self.blender,
+            python: self.python,
+            file: self.file,
+            ..LaunchRequest::new(Blender.id())
+        };
+        let launch = Blender.launch(&Home::open(session.home.path())?, &request)?;
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.args)
