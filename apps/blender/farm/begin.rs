@@ -8,8 +8,8 @@ use super::folder::Counts;
 use super::frames::{self, Frame};
 use super::manifest::{self, Manifest, Plan};
 use super::pool::Pool;
+use super::state::{Farm, RANGES_TOLD_MAX};
 use super::wish::{Existing, Wish};
-use super::{Farm, RANGES_TOLD_MAX};
 
 /// Missing files that the problem names.
 const MISSING_TOLD_MAX: usize = 8;

@@ -2,8 +2,8 @@
 
 use wire::{Code, Problem};
 
-use super::Farm;
 use super::manifest::Manifest;
+use super::state::Farm;
 
 impl Farm {
     /// Moves what came since the last time into the manifest.

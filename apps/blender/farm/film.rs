@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::process::Command;
 use wire::{Code, InstanceName, Problem};
 
-use super::Farm;
+use super::state::Farm;
 use super::worker::told_to_end;
 
 /// Bytes of ffmpeg's last words that a problem quotes.

@@ -12,8 +12,8 @@ use wire::{Code, InstanceName, InstanceView, Problem};
 use super::board::Doing;
 use super::frames::{self, Frame};
 use super::report::report;
+use super::state::{Farm, RANGES_TOLD_MAX};
 use super::worker::told_to_end;
-use super::{Farm, RANGES_TOLD_MAX};
 
 /// Pictures on a sheet; of more frames, these many at equal distances.
 const SHEET_PICTURES_MAX: usize = 100;

@@ -14,19 +14,20 @@
 //! |---|---|
 //! | [`wish`] | the arguments, read and looked at |
 //! | [`frames`], [`pool`], [`estimate`], [`watch`], [`board`], [`machine`] | pure: which frames, who is given which, how long it takes, when a worker is given up, what is told, how many workers |
+//! | [`state`] | one farm while it works |
 //! | [`folder`], [`manifest`] | what is there, and what made it |
 //! | [`begin`] | before the first frame: what is missing, what counts as done |
 //! | [`worker`] | one worker, and how it is replaced |
 //! | [`books`] | what is written down while frames come |
 //! | [`finish`], [`film`], [`report`] | the sheet, the film, and what is said in the end |
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub::conduct::{Conducted, Conducting, Podium};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use wire::{Code, InstanceView, Problem};
 
 mod begin;
@@ -41,17 +42,15 @@ mod machine;
 mod manifest;
 mod pool;
 mod report;
+mod state;
 mod watch;
 mod wish;
 mod worker;
 
-use board::{Board, Doing};
 use folder::{Counts, Folder};
-use frames::Frame;
-use machine::Machine;
-use manifest::{Made, Manifest};
-use pool::Pool;
+use manifest::Manifest;
 use report::already_done;
+use state::Farm;
 use wish::Wish;
 use worker::told_to_end;
 
@@ -61,32 +60,6 @@ static TURN: Semaphore = Semaphore::const_new(1);
 const TELL: Duration = Duration::from_millis(200);
 /// How often the manifest is written while frames come: what is lost with a crash is only how long they took.
 const SAVE: Duration = Duration::from_secs(5);
-/// Failed frames that the problem names one by one, as ranges.
-const RANGES_TOLD_MAX: usize = 20;
-
-/// One farm at work.
-struct Farm {
-    podium: Podium,
-    wish: Wish,
-    machine: Machine,
-    began: Instant,
-    counts: OnceLock<Counts>,
-    state: Mutex<State>,
-    /// Turns when frames are done, come back or fail.
-    news: Notify,
-}
-
-struct State {
-    pool: Pool,
-    board: Board,
-    workers: usize,
-    replaced: usize,
-    /// Something that no worker can change: nothing more is handed out.
-    broken: bool,
-    made: std::collections::BTreeMap<Frame, Made>,
-    manifest: Option<Manifest>,
-}
-
 /// Conducts `render.farm`.
 pub(super) fn conduct(podium: Podium) -> Conducting {
     Box::pin(async move {
@@ -165,39 +138,6 @@ async fn end_leftovers(podium: &Podium, mark: &str) {
 }
 
 impl Farm {
-    fn new(podium: Podium, wish: Wish, before: Option<&Manifest>) -> Self {
-        let machine = Machine::look();
-        // With fewer frames than workers the cores are shared among fewer.
-        let known = wish.frames.as_ref().map(Vec::len).or_else(|| {
-            let plan = &before.filter(|before| before.source == wish.source)?.plan;
-            let frames = frames::of_scene(plan.start, plan.end, plan.step);
-            frames.ok().map(|frames| frames.len())
-        });
-        let card = before.is_some_and(|before| before.plan.graphics_card);
-        let workers = wish
-            .workers
-            .unwrap_or_else(|| machine.workers(wish.memory_mb, card))
-            .min(known.unwrap_or(usize::MAX))
-            .max(1);
-        Self {
-            podium,
-            machine,
-            began: Instant::now(),
-            counts: OnceLock::new(),
-            state: Mutex::new(State {
-                pool: Pool::new(Vec::new(), wish.chunk),
-                board: Board::new(),
-                workers,
-                replaced: 0,
-                broken: false,
-                made: std::collections::BTreeMap::new(),
-                manifest: None,
-            }),
-            news: Notify::new(),
-            wish,
-        }
-    }
-
     async fn render_all(self: Arc<Self>, before: Option<Manifest>) -> Result<Conducted, Problem> {
         let first = self.start(0, 1).await?;
         let plan = self.preflight(&first).await?;
@@ -275,48 +215,5 @@ impl Farm {
                 Ok(kept)
             }
         }
-    }
-
-    fn tell(&self) {
-        let mut state = self.state();
-        if state.board.has_news() {
-            let progress = state.board.progress(&state.pool, self.began.elapsed());
-            drop(state);
-            self.podium.progress(progress);
-        }
-    }
-
-    fn set(&self, number: usize, doing: Doing) {
-        let name = self.name_of(number);
-        self.state().board.set(number, &name, doing);
-    }
-
-    fn name_of(&self, number: usize) -> String {
-        format!("{}-{}", self.wish.mark, number + 1)
-    }
-
-    fn threads(&self) -> u32 {
-        let workers = self.state().workers;
-        self.wish
-            .threads
-            .unwrap_or_else(|| self.machine.threads(workers))
-    }
-
-    /// Known once the first worker has told the format.
-    fn counts(&self) -> Counts {
-        self.counts
-            .get()
-            .cloned()
-            .unwrap_or_else(|| Counts::new(&self.wish.out, "", 0))
-    }
-
-    fn is_told_to_end(&self) -> bool {
-        self.podium.ends().is_cancelled()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use wire::{Code, Problem};
 
-use super::Farm;
 use super::folder::Counts;
 use super::frames;
 use super::manifest::{self, Manifest};
+use super::state::Farm;
 use super::wish::{Existing, Wish};
 
 /// The answer when nothing is left to do, for which no Blender is needed.

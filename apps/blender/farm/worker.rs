@@ -20,9 +20,10 @@ use wire::{CallRequest, Code, InstanceName, InstanceView, Problem, Status};
 
 use super::board::Doing;
 use super::frames::Frame;
+use super::manifest;
 use super::pool::{Blamed, TRIES_MAX};
+use super::state::Farm;
 use super::watch::Watch;
-use super::{Farm, manifest};
 
 /// Starts of a worker's Blender in a row that may fail.
 const STARTS_MAX: u32 = 3;
