@@ -7,9 +7,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Apps with a folder that has `commands/` and `bridge/`.
-const APPS: &[&str] = &["blender"];
-
 /// The name of the licence that a bridge of another licence brings along.
 const LICENCE: &str = "LICENSE-GPL";
 
@@ -18,22 +15,36 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     let mut text = String::new();
     write_list(&mut text, "BRIDGEKIT", &here.join("bridgekit"), &["py"])?;
-    for app in APPS {
+    for app in apps(&here)? {
         let name = app.to_uppercase();
         write_list(
             &mut text,
             &format!("{name}_COMMANDS"),
-            &here.join(app).join("commands"),
+            &here.join(&app).join("commands"),
             &["toml"],
         )?;
         write_list(
             &mut text,
             &format!("{name}_BRIDGE"),
-            &here.join(app).join("bridge"),
+            &here.join(&app).join("bridge"),
             &["py", "toml", LICENCE],
         )?;
     }
     fs::write(out.join("embedded.rs"), text)
+}
+
+/// The folders with an `app.toml`. A new one is seen when it gets its line in `lib.rs`.
+fn apps(here: &Path) -> io::Result<Vec<String>> {
+    println!("cargo::rerun-if-changed={}", here.join("lib.rs").display());
+    let mut apps = Vec::new();
+    for entry in fs::read_dir(here)? {
+        let entry = entry?;
+        if entry.path().join("app.toml").is_file() {
+            apps.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    apps.sort();
+    Ok(apps)
 }
 
 /// `kinds`: endings of names, or whole names.
