@@ -6,10 +6,9 @@ address and a secret that is good for this launch alone, read anew at every dial
 its own address into the same file. 0: confined, and nobody's bridge (a child).
 """
 
-import json
 import os
 
-from .home import HomeError
+from .home import HomeError, said
 
 # Once: a caller's code may change the environment.
 _TOLD = os.environ.get("KAPELLE_CONFINED")
@@ -34,9 +33,8 @@ def find():
         descriptor = int(_TOLD)
         if os.get_inheritable(descriptor):
             os.set_inheritable(descriptor, False)  # children have no use for it
-        told = json.loads(os.pread(descriptor, _FILE_BYTES_MAX, 0).decode("utf-8"))
-        host, port = str(told["bridge"]).rsplit(":", 1)
-        return host.strip("[]"), int(port), told["secret"].encode("ascii"), str(told["launch"])
+        told, host, port = said(os.pread(descriptor, _FILE_BYTES_MAX, 0).decode("utf-8"))
+        return host, port, told["secret"].encode("ascii"), str(told["launch"])
     except OSError as error:
         raise HomeError(f"the hub's address cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):

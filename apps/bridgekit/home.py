@@ -25,16 +25,27 @@ def find(home=None):
     where = folder(home)
     path = os.path.join(where, "run", "hub.json")
     try:
-        told = json.loads(_read(path))
-        host, port = str(told["bridge"]).rsplit(":", 1)
-        address = (host.strip("[]"), int(port))
+        told, host, port = said(_read(path))
     except FileNotFoundError:
         raise HomeError(f"no hub runs: there is no {path}") from None
     except OSError as error:
         raise HomeError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         raise HomeError(f"{path} does not name the hub's address for bridges") from None
-    return address[0], address[1], secret(where), str(told.get("url", ""))
+    return host, port, secret(where), str(told.get("url", ""))
+
+
+def said(text):
+    """(what a hub wrote, its host, its port for bridges). Raises ValueError."""
+    try:
+        told = json.loads(text)
+        host, port = str(told["bridge"]).rsplit(":", 1)
+        port = int(port)
+    except (KeyError, TypeError, RecursionError):
+        raise ValueError("it names no hub") from None
+    if not isinstance(told, dict) or not 0 <= port <= 65535:
+        raise ValueError("it names no hub")
+    return told, host.strip("[]"), port
 
 
 def secret(where):

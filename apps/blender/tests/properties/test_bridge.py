@@ -7,6 +7,7 @@ import json
 import os
 
 import bridgekit.call
+import bridgekit.confined
 import bridgekit.home
 from bridgekit import static_check
 from bridgekit.blobs import Incoming
@@ -63,6 +64,36 @@ def test_any_run_file_names_a_hub_or_is_refused(tmp_path_factory, told, token):
         return
     assert isinstance(host, str) and isinstance(port, int) and secret and isinstance(url, str)
     assert 0 <= port <= 65535, "a number that no socket takes"
+
+
+told_by_hubs = st.one_of(
+    st.binary(max_size=100),
+    st.integers(1, 4000).map(lambda deep: b"[" * deep),
+    st.builds(lambda one: json.dumps(one).encode(), st.one_of(json_values, keyed(("bridge", "secret", "launch")))),
+    st.builds(
+        lambda host, port, secret: json.dumps({"bridge": "%s:%s" % (host, port), "secret": secret, "launch": "x"}).encode(),
+        st.sampled_from(["127.0.0.1", "[::1]", "", "a:b"]),
+        st.one_of(st.integers(-5, 99999), texts),
+        texts,
+    ),
+)
+
+
+@given(told_by_hubs)
+def test_any_link_file_of_a_confined_process_names_a_hub_or_is_refused(tmp_path_factory, told):
+    path = tmp_path_factory.getbasetemp() / "launch.link"
+    path.write_bytes(told)
+    descriptor, before = os.open(str(path), os.O_RDONLY), bridgekit.confined._TOLD
+    bridgekit.confined._TOLD = str(descriptor)
+    try:
+        host, port, secret, launch = bridgekit.confined.find()
+    except bridgekit.home.HomeError as error:
+        assert str(error)
+        return
+    finally:
+        bridgekit.confined._TOLD = before
+        os.close(descriptor)
+    assert isinstance(host, str) and 0 <= port <= 65535 and isinstance(secret, bytes) and isinstance(launch, str)
 
 
 # Sources: this repository's own, with pieces taken out, doubled and mixed, and names that matter put in.
