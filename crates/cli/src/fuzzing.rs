@@ -82,6 +82,11 @@ pub fn client_config(text: &str) {
     mcp_clients::fuzzing(text);
 }
 
+/// Foreign text and JSON on their way to a terminal.
+pub fn terminal(data: &[u8]) {
+    terminal::screen::fuzzing(data);
+}
+
 /// Lines that pass through the pipe of `kapelle mcp`, from both sides, in turns.
 pub fn pipe_lines(data: &[u8]) {
     pipe::fuzzing(data);

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use wire::event::Position;
 
 use crate::mcp::fuzzing as mcp;
-use crate::{blobs, envelope, guard, ws};
+use crate::{blobs, envelope, forms, guard, limits, texts, ws};
 
 /// A text frame of the WebSocket: read, or refused with a sentence under the asker's own id.
 pub fn ws_text(text: &str) {
@@ -40,6 +40,43 @@ pub fn envelope(text: &str) {
     };
     let told = envelope::tell("pong", &origin, json!({}));
     assert_eq!(told.as_object().map(serde_json::Map::len), Some(3));
+}
+
+/// The body of a request: looked through before it is read, and then read, or refused with a sentence.
+pub fn body(text: &[u8]) {
+    for form in [texts::Form::Request, texts::Form::Mcp] {
+        match texts::check(form, text) {
+            Err(problem) => assert!(!problem.message.is_empty()),
+            Ok(()) => {
+                if let Ok(Value::Object(body)) = serde_json::from_slice(text) {
+                    let ways = ["args", "calls", "change", "payload", "params"];
+                    let short = body
+                        .iter()
+                        .filter(|(name, _)| !ways.contains(&name.as_str()));
+                    short.for_each(|(_, value)| assert!(is_short(value)));
+                }
+            }
+        }
+    }
+    let refused = [
+        forms::read::<wire::CallRequest>(text).err(),
+        forms::read::<wire::BatchRequest>(text).err(),
+        forms::read::<wire::JobChange>(text).err(),
+        forms::read::<hub::app::LaunchRequest>(text).err(),
+        forms::read::<hub::callers::TokenChange>(text).err(),
+    ];
+    for unfit in refused.into_iter().flatten() {
+        assert!(!unfit.message.is_empty());
+    }
+}
+
+fn is_short(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() <= limits::TEXT_BYTES_MAX,
+        Value::Array(items) => items.iter().all(is_short),
+        Value::Object(map) => map.values().all(is_short),
+        _ => true,
+    }
 }
 
 /// A frame of bytes: a piece inside its blob, or refused with a sentence; what is written is read again.

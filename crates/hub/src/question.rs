@@ -273,5 +273,17 @@ fn is_unseen(c: char) -> bool {
         | 0x1_D173..=0x1_D17A | 0xE_0000..=0xE_0FFF)
 }
 
+/// Every argument is named, on one line, and nothing in it shows as something else.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing(args: &Map<String, Value>) {
+    let words = listed(args);
+    for name in args.keys() {
+        assert!(words.contains(&format!("{} = ", plain(name))));
+    }
+    assert!(!words.contains(|c: char| c.is_control() || is_unseen(c) || c == '`'));
+    let quotes = words.replace("\\\\", "").replace("\\\"", "");
+    assert_eq!(quotes.matches('"').count() % 2, 0, "{words}");
+}
+
 #[cfg(test)]
 mod tests;

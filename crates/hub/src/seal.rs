@@ -101,6 +101,27 @@ pub(crate) fn note(mark: &str) -> &str {
     mark.split_once(NOTE).map_or("", |(_, note)| note)
 }
 
+/// Only what was sealed has a seal, and its note is the one that was sealed.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing_claim(app: &AppId, known: &KnownCall) {
+    let seal = Seal {
+        key: "k".repeat(64).into(),
+    };
+    let owner = known
+        .owner_id
+        .as_ref()
+        .map_or(&*known.owner, |id| id.as_str());
+    let note = known.mark.as_deref().map_or("", note);
+    let right = seal.over(app, &known.id, &known.command, owner, note);
+    let is_right = |mark: &str| mark.split(NOTE).next() == Some(right.as_str());
+    assert!(!seal.is_of(app, known) || known.mark.as_deref().is_some_and(is_right));
+    let sealed = KnownCall {
+        mark: Some(right.clone()),
+        ..known.clone()
+    };
+    assert_eq!(seal.is_of(app, &sealed), note.is_empty());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -230,6 +230,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A file of sessions is read, or signs everybody out.
+#[cfg(fuzzing)]
+pub(crate) fn fuzzing_kept(bytes: &[u8]) {
+    if let Ok(kept) = serde_json::from_slice::<VecDeque<Kept>>(bytes) {
+        let text = serde_json::to_vec(&kept).expect("sessions are JSON");
+        let again = serde_json::from_slice::<VecDeque<Kept>>(&text).expect("and can be read");
+        assert_eq!(kept.len(), again.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

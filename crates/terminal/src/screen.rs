@@ -377,5 +377,40 @@ pub fn tell_panics() {
     }));
 }
 
+/// Nothing steers a terminal, however a text comes in pieces; JSON means the same.
+#[cfg(fuzzing)]
+pub fn fuzzing(data: &[u8]) {
+    let Some((&step, data)) = data.split_first() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(data);
+    let (mut whole, mut pieces) = (String::new(), String::new());
+    Cleaner::default().clean(&text, &mut whole);
+    let mut cleaner = Cleaner::default();
+    // As it is written: line by line, and long lines in pieces that no sequence spans.
+    for line in text.split_inclusive('\n') {
+        cleaner.clean(line, &mut pieces);
+    }
+    assert_eq!(whole, pieces);
+    let steers = |c: char| c != '\x1b' && instead_of(c).is_some();
+    let line = one_line(&text);
+    for shown in [whole.as_str(), &line] {
+        assert!(!shown.contains(steers), "{shown:?}");
+        let mut rest = shown;
+        while let Some((_, after)) = rest.split_once('\x1b') {
+            rest = after_colour(after).expect("only colours");
+        }
+    }
+    assert!(!line.contains(['\n', '\t', '\x1b']));
+    let letters = whole_letters(&data[..data.len().min(usize::from(step))]);
+    assert!(letters <= data.len());
+    if let Ok(value) = serde_json::from_slice::<Value>(data) {
+        let json = value.to_string();
+        let shown = json_text(&json);
+        assert!(!shown.contains(|c: char| instead_of(c).is_some()));
+        assert_eq!(serde_json::from_str::<Value>(&shown).expect("JSON"), value);
+    }
+}
+
 #[cfg(test)]
 mod tests;
