@@ -389,7 +389,7 @@ impl Instance {
             heard_ms_ago: lane.heard_ms_ago,
             restarts: facts.restarts,
             rss_mb: facts.rss_mb,
-            limits: hub.supervisor.limits_of(&self.name),
+            limits: hub.supervisor.limits_of(&self.name, &hub.config),
             reserved_for: self.reserved_for.clone(),
             confined: self.confined,
             confinement: self.why_unconfined(facts.mode, hub),

@@ -116,7 +116,7 @@ impl Supervisor {
         request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
         let app = app_of(hub, &request)?;
-        let request = bounds::settled(request, &hub.config)?;
+        bounds::check(&request, &hub.config)?;
         check_labels(&request.labels)?;
         let launch_id = random_hex(16)?;
         let (instance, ours) = match self.place(hub, &request, &launch_id)? {

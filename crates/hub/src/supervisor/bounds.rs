@@ -25,14 +25,11 @@ pub(super) enum Over {
     Time(Problem),
 }
 
-/// The request with the limits that hold: its own, else those of the configuration.
+/// Whether the limits of a request make sense, with those of the configuration.
 ///
 /// # Errors
-/// `arguments_invalid` when a limit makes no sense.
-pub(super) fn settled(
-    mut request: LaunchRequest,
-    config: &Config,
-) -> Result<LaunchRequest, Problem> {
+/// `arguments_invalid` when they do not.
+pub(super) fn check(request: &LaunchRequest, config: &Config) -> Result<(), Problem> {
     let asked = request.memory_mb.is_some() || request.time_s.is_some();
     if request.mode == Mode::Gui {
         if asked {
@@ -42,19 +39,35 @@ pub(super) fn settled(
             )
             .hint("Start it in the background, or leave out the limits."));
         }
-        return Ok(request);
+        return Ok(());
     }
-    let of_app = config.apps.get(request.app.as_str());
-    request.memory_mb = request.memory_mb.or(of_app.and_then(|app| app.memory_mb));
-    request.time_s = request.time_s.or(of_app.and_then(|app| app.time_s));
+    let Limits { memory_mb, time_s } = limits_of(request, config);
     let in_range = |value: Option<u64>, max: u64| value.is_none_or(|it| (1..=max).contains(&it));
-    if !in_range(request.memory_mb, limits::PROCESS_MEMORY_MAX_MB) {
+    if !in_range(memory_mb, limits::PROCESS_MEMORY_MAX_MB) {
         return Err(out_of_range("memory_mb", limits::PROCESS_MEMORY_MAX_MB));
     }
-    if !in_range(request.time_s, limits::PROCESS_LIFE_MAX.as_secs()) {
+    if !in_range(time_s, limits::PROCESS_LIFE_MAX.as_secs()) {
         return Err(out_of_range("time_s", limits::PROCESS_LIFE_MAX.as_secs()));
     }
-    Ok(request)
+    Ok(())
+}
+
+struct Limits {
+    memory_mb: Option<u64>,
+    time_s: Option<u64>,
+}
+
+/// The limits that hold: the request's own, else those of the configuration. Looked up whenever they are needed: the
+/// configuration of a later hub counts for processes that have outlived the one which started them.
+fn limits_of(request: &LaunchRequest, config: &Config) -> Limits {
+    let of_app = config.apps.get(request.app.as_str());
+    let of_app = of_app.filter(|_| request.mode != Mode::Gui);
+    Limits {
+        memory_mb: request
+            .memory_mb
+            .or_else(|| of_app.and_then(|app| app.memory_mb)),
+        time_s: request.time_s.or_else(|| of_app.and_then(|app| app.time_s)),
+    }
 }
 
 fn out_of_range(name: &str, max: u64) -> Problem {
@@ -67,7 +80,7 @@ fn out_of_range(name: &str, max: u64) -> Problem {
 
 /// Resolves when the process that lives now is over one of its bounds; never, when it has none.
 pub(super) async fn over(hub: &Hub, instance: &Instance) -> Over {
-    let Some(bounds) = hub.supervisor.bounds_of(&instance.name) else {
+    let Some(bounds) = hub.supervisor.bounds_of(&instance.name, &hub.config) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -145,10 +158,10 @@ fn too_long(instance: &Instance, time_s: u64) -> Problem {
 
 impl Supervisor {
     /// What an instance may use, for its view.
-    pub(crate) fn limits_of(&self, name: &InstanceName) -> Option<InstanceLimits> {
+    pub(crate) fn limits_of(&self, name: &InstanceName, config: &Config) -> Option<InstanceLimits> {
         let all = self.lock();
         let owned = all.get(name)?;
-        let (memory_mb, time_s) = (owned.request.memory_mb, owned.request.time_s);
+        let Limits { memory_mb, time_s } = limits_of(&owned.request, config);
         (memory_mb.is_some() || time_s.is_some()).then(|| InstanceLimits {
             memory_mb,
             time_s,
@@ -156,14 +169,15 @@ impl Supervisor {
         })
     }
 
-    fn bounds_of(&self, name: &InstanceName) -> Option<Bounds> {
+    fn bounds_of(&self, name: &InstanceName, config: &Config) -> Option<Bounds> {
         let all = self.lock();
         let owned = all.get(name)?;
-        let life = owned.request.time_s.map(Duration::from_secs);
+        let Limits { memory_mb, time_s } = limits_of(&owned.request, config);
+        let life = time_s.map(Duration::from_secs);
         let launched = owned.launched.unwrap_or_else(Instant::now);
         Some(Bounds {
-            memory_mb: owned.request.memory_mb,
-            time_s: owned.request.time_s,
+            memory_mb,
+            time_s,
             ends_at: life.map(|life| launched + life),
         })
     }

@@ -287,6 +287,34 @@ async fn a_new_hub_goes_on_counting() {
 }
 
 #[tokio::test]
+async fn a_process_that_outlived_a_hub_has_the_limits_of_todays_configuration() {
+    let apps = || -> Vec<Arc<dyn hub::app::App>> {
+        vec![Arc::new(Toy::with_program(PROGRAM, Behaviour::Serves))]
+    };
+    let old = TestHub::start_killable(apps()).await;
+    let asked = wanted(None, Some(3600));
+    let view = old.start_instance(asked).await.unwrap().0;
+    assert_eq!(view.limits.unwrap().memory_mb, None);
+    let home = old.kill();
+    let text = "[apps.toy]\nmemory_mb = 3000\ntime_s = 60\n";
+    std::fs::write(home.path().join("home/config.toml"), text).unwrap();
+    let new = TestHub::killable_in(home, apps()).await;
+    new.until_state(&name(), InstanceState::Idle).await;
+    let found = new.hub.instance(&name()).unwrap();
+    assert_eq!(found.pid, view.pid);
+    let limits = found.limits.unwrap();
+    assert_eq!(
+        (limits.memory_mb, limits.time_s),
+        (Some(3000), Some(3600)),
+        "what the start itself asked for stays"
+    );
+    new.hub
+        .stop_instance(&Caller::owner(), &name(), true)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn limits_that_make_no_sense_are_refused() {
     let hub = serving().await;
     let window = LaunchRequest {
