@@ -169,10 +169,12 @@ fn change(session: &Session, words: &Change) -> Answered {
     let path = format!("/v1/tokens/{}", segment("name of a token", &words.name)?);
     let document = session.hub_or_start()?.patch(&path, &body)?;
     let token: Listed = typed(&document)?;
+    let until = token.expires_at.map(|at| format!(" until {at}"));
     session.ui.say(format_args!(
-        "token `{}` may {} from now on",
+        "token `{}` may {} from now on{}",
         token.name,
-        token.scopes.join(", ")
+        token.scopes.join(", "),
+        until.unwrap_or_default()
     ));
     Ok(Shown::boxed(document, |_| Ok(())))
 }
