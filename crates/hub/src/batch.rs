@@ -116,8 +116,8 @@ pub(crate) async fn begin(
             tell.send_modify(|stage| stage.ended = true);
         });
     } else {
-        let weight = allowed.iter().map(weight).sum();
-        let waits = hub.records.waiting.take(&caller.id, weight);
+        let weight: usize = allowed.iter().map(weight).sum();
+        let waits = hub.records.waiting.take(&caller.id, weight as u64);
         let waits = waits.map_err(|full| too_heavy(full, &caller.name))?;
         tell.send_modify(|stage| stage.waiting = allowed.len());
         hub.batches.begin(&id, &caller.id, stage.clone())?;

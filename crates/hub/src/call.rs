@@ -221,7 +221,11 @@ impl Call {
     /// Whether its first instruction ran, as far as the hub knows.
     #[must_use]
     pub fn has_started(&self) -> bool {
-        self.stage.borrow().started.is_some()
+        self.started_at().is_some()
+    }
+
+    pub(crate) fn started_at(&self) -> Option<Instant> {
+        self.stage.borrow().started
     }
 
     /// Where it stands, from now on.

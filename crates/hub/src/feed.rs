@@ -30,8 +30,10 @@ use crate::call::rfc3339;
 use crate::limits;
 use crate::secrets::Masking;
 
+mod bell;
 mod light;
 
+use bell::Bell;
 pub(crate) use light::{bounded_changes, is_small};
 
 /// The way from the rooms to the listeners.
@@ -42,8 +44,8 @@ pub struct Feed {
     /// Whether events go into the window; read without its lock on the way of every call.
     kept: AtomicBool,
     window: Mutex<Window>,
-    /// The newest `seq`, for those who wait.
-    newest: watch::Sender<u64>,
+    /// For those who wait.
+    bell: Arc<Bell>,
     masking: Option<Arc<Masking>>,
 }
 
@@ -103,7 +105,7 @@ impl Feed {
                 subscriptions: 0,
                 alone_since: Instant::now(),
             }),
-            newest: watch::Sender::new(0),
+            bell: Arc::default(),
         }
     }
 
@@ -121,6 +123,11 @@ impl Feed {
             // It fails only when the last listener left meanwhile.
             self.sender.send(light::without_outcome(event)).ok();
         }
+    }
+
+    /// Wakes who waits, for as long as there is a feed.
+    pub(crate) fn ring(&self) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(&self.bell).ring()
     }
 
     #[must_use]
@@ -142,7 +149,7 @@ impl Feed {
             // What happened while nothing was kept has no number: one is left out, so that nobody
             // believes to have heard it.
             window.newest += 1;
-            self.newest.send_replace(window.newest);
+            self.bell.tell(window.newest);
         }
         let (at, why) = match since {
             None => (window.newest, Some(Why::Start)),
@@ -154,7 +161,7 @@ impl Feed {
             feed: Arc::clone(self),
             topics,
             at,
-            newest: self.newest.subscribe(),
+            rung: self.bell.hear(),
         };
         (subscription, why)
     }
@@ -198,7 +205,7 @@ impl Feed {
             // Held twice as soon as somebody reads it: as it is, for the topics, and as JSON, for all who read.
             bytes: 2 * bytes,
         });
-        self.newest.send_replace(window.newest);
+        self.bell.tell(window.newest);
     }
 
     fn lock(&self) -> MutexGuard<'_, Window> {
@@ -238,12 +245,18 @@ impl Window {
     }
 }
 
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.bell.end();
+    }
+}
+
 /// A reader of the window.
 pub struct Subscription {
     feed: Arc<Feed>,
     topics: Vec<Topic>,
     at: u64,
-    newest: watch::Receiver<u64>,
+    rung: watch::Receiver<u64>,
 }
 
 impl Subscription {
@@ -273,7 +286,7 @@ impl Subscription {
     /// Whether there is something that it has not looked at.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        *self.newest.borrow() > self.at
+        self.feed.bell.newest() > self.at
     }
 
     /// Whether the window has moved past it.
@@ -286,7 +299,7 @@ impl Subscription {
     pub async fn news(&mut self) {
         let at = self.at;
         // The sender lives in the feed, which this holds.
-        self.newest.wait_for(|newest| *newest > at).await.ok();
+        self.rung.wait_for(|rung| *rung > at).await.ok();
     }
 
     /// One look under the lock; short, because lanes wait for it.
@@ -308,6 +321,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        self.feed.bell.leave();
         let mut window = self.feed.lock();
         window.subscriptions -= 1;
         window.alone_since = Instant::now();

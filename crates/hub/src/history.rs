@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 use wire::call::OutcomeBody;
 use wire::{CallId, Code, Problem};
 
-use crate::allowance::{Allowance, Allowances};
 use crate::blobs::Blobs;
 use crate::call::Call;
 use crate::limits;
 use crate::secrets::{Marked, Masking};
+use crate::shares::{Bound, Share, Shares};
 use crate::store::{CallRecord, HistoryStore};
 
 mod bounds;
@@ -40,8 +40,8 @@ struct Shared {
     masking: Arc<Masking>,
     blobs: Arc<Blobs>,
     /// Who has how many calls waiting, and how many bytes, roughly: a flood of one caller's leaves out its own.
-    places: Allowances,
-    bytes: Allowances,
+    places: Arc<Shares>,
+    bytes: Arc<Shares>,
     left_out: AtomicU64,
 }
 
@@ -53,14 +53,14 @@ enum News {
 
 /// A waiting call's part of the room.
 struct Place {
-    _one: Allowance,
-    _bytes: Allowance,
+    _one: Share,
+    _bytes: Share,
 }
 
 impl Shared {
     /// Nothing when there is no room. A single call always has some, however large it is.
     fn place_for(&self, call: &Call) -> Option<Place> {
-        let (caller, bytes) = (&call.caller.id, bounds::weight_of(call));
+        let (caller, bytes) = (&call.caller.id, bounds::weight_of(call) as u64);
         let one = self.places.take(caller, 1).ok()?;
         let bytes = match self.bytes.is_empty() {
             true => self.bytes.take_anyway(caller, bytes),
@@ -87,11 +87,14 @@ impl History {
             store,
             masking,
             blobs,
-            places: Allowances::new(limits::HISTORY_WAITING_MAX, limits::HISTORY_WAITING_ALL_MAX),
-            bytes: Allowances::new(
+            places: Shares::new(Bound::alike(
+                limits::HISTORY_WAITING_MAX,
+                limits::HISTORY_WAITING_ALL_MAX,
+            )),
+            bytes: Shares::new(Bound::alike(
                 limits::HISTORY_WAITING_BYTES_MAX,
                 limits::HISTORY_WAITING_ALL_BYTES_MAX,
-            ),
+            )),
             left_out: AtomicU64::new(0),
         });
         let (writes, news) = (Arc::clone(&shared), Arc::clone(&queue));

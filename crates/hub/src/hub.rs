@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{Code, Event, Position, Problem, Resync, Topic};
 
-use crate::allowance::Allowances;
 use crate::app::App;
 use crate::batch::Batches;
 use crate::blobs::Blobs;
@@ -37,6 +36,7 @@ use crate::roster::Roster;
 use crate::seal::Seal;
 use crate::secrets::Masking;
 use crate::sessions::Sessions;
+use crate::shares::{Bound, Shares};
 use crate::snapshot;
 use crate::store::Stores;
 use crate::supervisor::Supervisor;
@@ -131,7 +131,10 @@ impl Hub {
                 history,
                 feed: Arc::clone(&feed),
                 jobs: Arc::new(jobs),
-                waiting: Allowances::new(limits::WAITING_BYTES_MAX, limits::WAITING_ALL_BYTES_MAX),
+                waiting: Shares::new(Bound::alike(
+                    limits::WAITING_BYTES_MAX,
+                    limits::WAITING_ALL_BYTES_MAX,
+                )),
                 seal: Seal::open(&home)?,
             },
             feed,
@@ -149,6 +152,7 @@ impl Hub {
         };
         let hub = Self(Arc::new(inner));
         hub.0.supervisor.adopt(&hub.0);
+        tokio::spawn(hub.0.feed.ring());
         tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
         tokio::spawn(Self::keep_times(Arc::downgrade(&hub.0)));

@@ -28,7 +28,6 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{AppId, CallId, CallerId, Event, InstanceName, JobStatus, Outcome, Problem};
 
-use crate::allowance::Allowances;
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
 use crate::feed::Feed;
@@ -37,6 +36,7 @@ use crate::hub::Inner as Hub;
 use crate::journal::Journal;
 use crate::limits;
 use crate::secrets::Masking;
+use crate::shares::{Bound, Shares};
 use crate::store::{self, Attempt, JobChange, JobEnd, JobStore, JobWrite};
 
 mod again;
@@ -102,8 +102,8 @@ pub(crate) struct Jobs {
     /// A change of some job has ended: others may wait for their turn.
     changed: Notify,
     /// Who has how many jobs open, and how much they hold.
-    places: Allowances,
-    bytes: Allowances,
+    places: Arc<Shares>,
+    bytes: Arc<Shares>,
     /// Held while a job is placed before another.
     placing: tokio::sync::Mutex<()>,
 }
@@ -157,8 +157,14 @@ impl Jobs {
             wanted: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             changed: Notify::new(),
-            places: Allowances::new(limits::JOBS_OPEN_MAX, limits::JOBS_OPEN_ALL_MAX),
-            bytes: Allowances::new(limits::JOBS_BYTES_MAX, limits::JOBS_ALL_BYTES_MAX),
+            places: Shares::new(Bound::alike(
+                limits::JOBS_OPEN_MAX,
+                limits::JOBS_OPEN_ALL_MAX,
+            )),
+            bytes: Shares::new(Bound::alike(
+                limits::JOBS_BYTES_MAX,
+                limits::JOBS_ALL_BYTES_MAX,
+            )),
             placing: tokio::sync::Mutex::default(),
         };
         jobs.recover(known)?;

@@ -1,9 +1,10 @@
 //! What was done: every call, from the moment it was taken.
 //!
-//! [`Memory`] is the bounded memory of this run of the hub, and it says since when it remembers. What earlier
+//! [`Memory`] is the bounded memory of this run of the hub, and it says since when it remembers. Whoever asked most
+//! forgets first. What earlier
 //! runs did is in the store ([`crate::history`]). It decides nothing and runs nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use time::OffsetDateTime;
@@ -11,6 +12,7 @@ use wire::{AppId, CallId, InstanceName, Status};
 
 use crate::call::Call;
 use crate::history::weight_up_to;
+use crate::recent::Recent;
 use crate::store::Like;
 use crate::{limits, weigh};
 
@@ -60,9 +62,8 @@ pub struct Memory {
 
 struct Kept {
     calls: HashMap<CallId, Arc<Call>>,
-    /// Ended calls in the order of their ends, with the size of what they hold.
-    ended: VecDeque<(CallId, usize)>,
-    bytes: usize,
+    /// Ended calls with the size of what they hold.
+    ended: Recent<CallId>,
     since: OffsetDateTime,
 }
 
@@ -71,8 +72,7 @@ impl Default for Memory {
         Self {
             kept: Mutex::new(Kept {
                 calls: HashMap::new(),
-                ended: VecDeque::new(),
-                bytes: 0,
+                ended: Recent::default(),
                 since: OffsetDateTime::now_utc(),
             }),
         }
@@ -98,15 +98,11 @@ impl Journal for Memory {
         let kept = args.filter(|args| weight_up_to(args, limits::HISTORY_ARGS_BYTES_MAX).is_some());
         let bytes = weigh::of_call(call) + kept.map_or(0, |args| weigh::of_map(&args));
         let mut kept = self.lock();
-        kept.bytes += bytes;
-        kept.ended.push_back((call.id.clone(), bytes));
-        while kept.ended.len() > limits::JOURNAL_CALLS_MAX
-            || (kept.bytes > limits::JOURNAL_BYTES_MAX && kept.ended.len() > 1)
+        kept.ended.push(&call.caller.id, call.id.clone(), bytes);
+        while let Some(oldest) = kept
+            .ended
+            .over(limits::JOURNAL_CALLS_MAX, limits::JOURNAL_BYTES_MAX)
         {
-            let Some((oldest, bytes)) = kept.ended.pop_front() else {
-                break;
-            };
-            kept.bytes -= bytes;
             if let Some(call) = kept.calls.remove(&oldest) {
                 kept.since = kept.since.max(call.asked_at);
             }
@@ -146,20 +142,19 @@ impl Journal for Memory {
     }
 
     fn forget(&self, before: Option<OffsetDateTime>) -> Vec<CallId> {
-        let mut kept = self.lock();
-        let ended = std::mem::take(&mut kept.ended);
-        let (gone, stay): (VecDeque<_>, VecDeque<_>) = ended.into_iter().partition(|(id, _)| {
-            let asked_at = kept.calls.get(id).map(|call| call.asked_at);
-            before.is_none_or(|before| asked_at.is_none_or(|asked_at| asked_at < before))
+        let mut guard = self.lock();
+        let kept = &mut *guard;
+        let calls = &kept.calls;
+        let gone = kept.ended.retain(|id| {
+            let asked_at = calls.get(id).map(|call| call.asked_at);
+            before.is_some_and(|before| asked_at.is_some_and(|asked_at| asked_at >= before))
         });
-        kept.ended = stay;
         let now = OffsetDateTime::now_utc();
         kept.since = kept.since.max(before.unwrap_or(now).min(now));
-        for (id, bytes) in &gone {
-            kept.bytes -= bytes;
+        for id in &gone {
             kept.calls.remove(id);
         }
-        gone.into_iter().map(|(id, _)| id).collect()
+        gone
     }
 }
 
@@ -173,6 +168,10 @@ mod tests {
     use crate::callers::Caller;
 
     fn call() -> Arc<Call> {
+        call_of(Caller::owner())
+    }
+
+    fn call_of(caller: Caller) -> Arc<Call> {
         Arc::new(Call::new(CallParts {
             correlation_id: None,
             parent_id: None,
@@ -181,7 +180,7 @@ mod tests {
             command: "toy.echo".to_owned(),
             effect: Effect::Read,
             concurrent: false,
-            caller: Caller::owner(),
+            caller,
             timeout: std::time::Duration::from_secs(1),
             args: Arc::default(),
             revision: None,
@@ -191,7 +190,11 @@ mod tests {
     }
 
     fn run(memory: &Memory, value: serde_json::Value) -> Arc<Call> {
-        let call = call();
+        run_as(memory, Caller::owner(), value)
+    }
+
+    fn run_as(memory: &Memory, caller: Caller, value: serde_json::Value) -> Arc<Call> {
+        let call = call_of(caller);
         memory.asked(&call);
         let mut outcome =
             Outcome::without_value(Status::Succeeded, Problem::new(wire::Code::INTERNAL, ""));
@@ -237,6 +240,26 @@ mod tests {
         );
         assert!(memory.since() > before);
         keeps_its_word(&memory, &asked);
+    }
+
+    #[test]
+    fn a_flood_of_one_caller_pushes_out_its_own_calls() {
+        let memory = Memory::default();
+        let asked: Vec<_> = (0..100).map(|_| run(&memory, json!(1))).collect();
+        let flood = || Caller {
+            id: "flood#1".into(),
+            ..Caller::owner()
+        };
+        for _ in 0..limits::JOURNAL_CALLS_MAX + 500 {
+            run_as(&memory, flood(), json!(2));
+        }
+        assert_eq!(remembered(&memory).len(), limits::JOURNAL_CALLS_MAX);
+        assert!(asked.iter().all(|call| memory.get(&call.id).is_some()));
+        let megabyte = "x".repeat(1 << 20);
+        for _ in 0..2 * (limits::JOURNAL_BYTES_MAX >> 20) {
+            run_as(&memory, flood(), json!([megabyte]));
+        }
+        assert!(asked.iter().all(|call| memory.get(&call.id).is_some()));
     }
 
     #[test]

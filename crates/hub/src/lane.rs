@@ -22,11 +22,11 @@ use tokio::time::Instant;
 use wire::link::{CancelReason, KnownCall};
 use wire::{AppId, CallId, InstanceName, Outcome, Problem};
 
-use crate::allowance::{Allowance, Allowances};
 use crate::call::Call;
 use crate::driver::Driver;
 use crate::jobs::Ran;
 use crate::limits;
+use crate::shares::{Bound, Share, Shares};
 
 mod back;
 mod clock;
@@ -39,11 +39,13 @@ mod taking;
 mod turn;
 mod view;
 mod wedge;
+mod window;
 
 use order::Order;
 pub(crate) use records::Records;
 pub(crate) use taking::too_heavy;
 use turn::Turn;
+use window::Window;
 
 /// The lane of one instance.
 pub(crate) struct Lane {
@@ -51,7 +53,7 @@ pub(crate) struct Lane {
     instance: InstanceName,
     records: Records,
     /// Who has how many calls waiting here.
-    places: Allowances,
+    places: Arc<Shares>,
     inner: Mutex<Inner>,
     /// Wakes the clock when a nearer deadline was set.
     nearer: Arc<Notify>,
@@ -70,6 +72,7 @@ struct Inner {
     /// Why the process was asked to leave: what its calls are told that end now.
     leaving: Option<Problem>,
     turn: Turn,
+    window: Window,
     /// The deadline that the clock sleeps to.
     clock: Option<Instant>,
 }
@@ -89,8 +92,8 @@ struct InLane {
 
 /// What a waiting call takes of its caller's part: a place in this lane, and bytes in all of them.
 struct Waits {
-    _place: Allowance,
-    _bytes: Allowance,
+    _place: Share,
+    _bytes: Share,
 }
 
 /// A call that was told to end and goes on. While it does the lane takes nothing.
@@ -122,7 +125,10 @@ impl Lane {
             app,
             instance,
             records,
-            places: Allowances::new(limits::LANE_WAITING_MAX, limits::LANE_WAITING_ALL_MAX),
+            places: Shares::new(Bound::alike(
+                limits::LANE_WAITING_MAX,
+                limits::LANE_WAITING_ALL_MAX,
+            )),
             inner: Mutex::new(Inner {
                 order: Order::default(),
                 calls: HashMap::new(),
@@ -132,6 +138,7 @@ impl Lane {
                 wedged: None,
                 leaving: None,
                 turn: Turn::default(),
+                window: Window::default(),
                 clock: None,
             }),
             nearer: Arc::new(Notify::new()),

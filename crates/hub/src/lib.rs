@@ -6,7 +6,6 @@
 //! It knows no HTTP, no MCP and no app by name: doors come in through [`Hub`], apps stand behind
 //! [`app::App`] and [`driver::Driver`]. Read `desk.rs` first, then `lane.rs`.
 
-mod allowance;
 pub mod app;
 mod aside;
 pub mod batch;
@@ -38,6 +37,7 @@ mod places;
 pub mod policy;
 mod prefix;
 mod question;
+mod recent;
 pub mod recovery;
 mod room;
 mod roster;

@@ -22,9 +22,12 @@ pub const WAITING_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const WAITING_ALL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// As how many bytes a call counts beside its arguments while it waits.
 pub const WAITING_CALL_BYTES: usize = 2 * 1024;
-/// Calls handed to a bridge ahead of their turn, so that it never idles for a round trip. Small, so
-/// that a cancel or a better priority is not far behind.
+/// Calls handed to a bridge ahead of their turn while they are quick, so that it never idles for a round trip.
 pub const LANE_WINDOW: usize = 32;
+/// The same while they are not: what a bridge has cannot be passed, so whoever comes now waits for it.
+pub const LANE_WINDOW_MIN: usize = 2;
+/// A call that ran no longer is quick; a full window of them takes a third of a second.
+pub const LANE_QUICK: Duration = Duration::from_millis(10);
 /// The whole handshake of a bridge.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first message of a stranger, in bytes: a greeting is a hundred.
@@ -97,7 +100,9 @@ pub const JOURNAL_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const HISTORY_KEEP_DAYS: u32 = 30;
 /// Room for ended calls when nobody says otherwise, in MB of 1,000,000 bytes: some hundred thousand calls.
 pub const HISTORY_KEEP_MB: u64 = 512;
-/// How often it is looked whether the history keeps its bounds.
+/// How often it is looked whether calls and jobs have their room: a flood fills a disk in less than an hour.
+pub const HISTORY_SIZE_LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked whether the history is too old.
 pub const HISTORY_LOOK: Duration = Duration::from_secs(3600);
 /// Ended calls of one caller that wait to be written down: a second of the liveliest work; beyond it they are counted.
 pub const HISTORY_WAITING_MAX: usize = 8_192;
@@ -142,6 +147,10 @@ pub const FEED_LIST_MAX: usize = 50;
 pub const FEED_LOOK_EVENTS: usize = 1_000;
 /// How long events are kept when nobody subscribes: who lost the connection is back by then.
 pub const FEED_KEPT_ALONE: Duration = Duration::from_secs(600);
+/// How long the feed pauses for each of its readers when it has woken them: four hundred are woken 25 times a second.
+pub const FEED_READER_PAUSE: Duration = Duration::from_micros(100);
+/// The longest pause: nobody waits longer for an event, however many read.
+pub const FEED_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// Topics of one subscription.
 pub const FEED_TOPICS_MAX: usize = 64;
 /// Calls under way that a subscriber is told at its start; there may be more in 256 full lanes.

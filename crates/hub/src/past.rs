@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use wire::{CallId, CallView, Event, Problem};
 
 use crate::call::Call;
@@ -146,43 +147,60 @@ impl Hub {
 
     /// Keeps the bounds of the configuration, now and then, for as long as the hub lives.
     pub(crate) async fn keep_bounds(inner: Weak<Inner>) {
+        let mut aged = None;
         while let Some(hub) = inner.upgrade().map(Self) {
             let stopping = hub.0.stopping.clone();
-            if let Err(problem) = hub.forget_old().await {
+            let mut kept = hub.forget_most().await;
+            if aged.is_none_or(|at: Instant| at.elapsed() >= limits::HISTORY_LOOK) {
+                aged = Some(Instant::now());
+                kept = kept.and(hub.forget_old().await);
+            }
+            if let Err(problem) = kept {
                 tracing::warn!(%problem, "the history is not kept in its bounds");
             }
             drop(hub);
             tokio::select! {
-                () = tokio::time::sleep(limits::HISTORY_LOOK) => {}
+                () = tokio::time::sleep(limits::HISTORY_SIZE_LOOK) => {}
                 () = stopping.cancelled() => return,
             }
         }
     }
 
+    /// Keeps what is stored in its room; whoever has most forgets first.
+    async fn forget_most(&self) -> Result<(), Problem> {
+        let bytes_max = self.0.config.history.keep_mb.saturating_mul(1_000_000);
+        let purged = self.0.records.history.store().shrink(bytes_max).await?;
+        self.remove_blobs(purged.blobs).await;
+        let jobs = self.0.stores.jobs.shrink(bytes_max).await?;
+        if purged.calls + jobs > 0 {
+            let calls = purged.calls;
+            tracing::info!(calls, jobs, "what has no room was forgotten");
+        }
+        Ok(())
+    }
+
     async fn forget_old(&self) -> Result<(), Problem> {
         let bounds = &self.0.config.history;
         let store = self.0.records.history.store();
-        let mut purged = store
-            .shrink(bounds.keep_mb.saturating_mul(1_000_000))
-            .await?;
         // A clock that jumps ahead makes everything old. It is believed when two looks have seen it there.
         let now = OffsetDateTime::now_utc();
         let now = now.min(store.looked_at(now).await?);
         let kept = time::Duration::days(bounds.keep_days.into());
         if let Some(before) = now.checked_sub(kept) {
-            let old = store.purge(Some(before)).await?;
-            purged.calls += old.calls;
-            purged.blobs.extend(old.blobs);
+            let purged = store.purge(Some(before)).await?;
             let jobs = self.0.stores.jobs.forget_ended(before, false).await?;
             if purged.calls + jobs > 0 {
                 tracing::info!(calls = purged.calls, jobs, "what is old was forgotten");
             }
+            self.remove_blobs(purged.blobs).await;
         }
-        self.remove_blobs(purged.blobs).await;
         Ok(())
     }
 
     async fn remove_blobs(&self, names: Vec<String>) -> u64 {
+        if names.is_empty() {
+            return 0;
+        }
         let blobs = Arc::clone(&self.0.blobs);
         let removing = tokio::task::spawn_blocking(move || {
             names.iter().filter(|name| blobs.remove(name)).count()

@@ -1,8 +1,8 @@
 //! How much of something callers hold at once: each for itself, and all together.
 //!
-//! In comes a wish (a connection, a megabyte of a body); out comes a share that is given back when it is dropped, or
-//! who is at its bound. A part of the whole is kept for those who administer the hub, so that no number of
-//! other tokens can shut them out; they themselves have only the bound of all. It waits for nobody and
+//! In comes a wish (a connection, a megabyte of a body, a place in a lane); out comes a share that is given back when it
+//! is dropped, or who is at its bound. A part of the whole can be kept for those who administer the hub, so that no number
+//! of other tokens can shut them out; they themselves have only the bound of all. It waits for nobody and
 //! knows nothing of what it counts.
 
 use std::collections::HashMap;
@@ -21,6 +21,43 @@ pub struct Bound {
     pub each: u64,
     /// Of all, only for callers that administer.
     pub kept: u64,
+}
+
+impl Bound {
+    /// The same for everybody, whether they administer or not: nothing is kept.
+    pub(crate) const fn alike(each: usize, all: usize) -> Self {
+        Self {
+            all: all as u64,
+            each: each as u64,
+            kept: 0,
+        }
+    }
+}
+
+/// Who holds a share.
+#[derive(Clone)]
+pub struct Holder {
+    caller: CallerId,
+    administers: bool,
+}
+
+impl From<&Caller> for Holder {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            caller: caller.id.clone(),
+            administers: caller.scopes.has(Scope::Admin),
+        }
+    }
+}
+
+/// By its id alone everybody has a bound of his own: what waits or is stored may outlive the rights it was asked with.
+impl From<&CallerId> for Holder {
+    fn from(caller: &CallerId) -> Self {
+        Self {
+            caller: caller.clone(),
+            administers: false,
+        }
+    }
 }
 
 /// What is held of one thing.
@@ -49,8 +86,7 @@ pub enum Full {
 /// A part of it, for as long as this lives.
 pub struct Share {
     shares: Arc<Shares>,
-    caller: CallerId,
-    administers: bool,
+    holder: Holder,
     amount: u64,
 }
 
@@ -65,21 +101,32 @@ impl Shares {
 
     /// # Errors
     /// Whose bound is reached.
-    pub fn take(self: &Arc<Self>, caller: &Caller, amount: u64) -> Result<Share, Full> {
-        let mut share = self.nothing(caller);
+    pub fn take(self: &Arc<Self>, holder: impl Into<Holder>, amount: u64) -> Result<Share, Full> {
+        let mut share = self.nothing(holder);
         share.grow(amount)?;
         Ok(share)
     }
 
+    /// For what is there already: beyond the bounds, if need be.
+    pub(crate) fn take_anyway(self: &Arc<Self>, holder: impl Into<Holder>, amount: u64) -> Share {
+        let mut share = self.nothing(holder);
+        share.hold(&mut self.lock(), amount);
+        share
+    }
+
     /// A share that is to grow.
     #[must_use]
-    pub fn nothing(self: &Arc<Self>, caller: &Caller) -> Share {
+    pub fn nothing(self: &Arc<Self>, holder: impl Into<Holder>) -> Share {
         Share {
             shares: Arc::clone(self),
-            caller: caller.id.clone(),
-            administers: caller.scopes.has(Scope::Admin),
+            holder: holder.into(),
             amount: 0,
         }
+    }
+
+    /// Whether nobody holds any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().all == 0
     }
 
     #[must_use]
@@ -98,26 +145,31 @@ impl Share {
     /// # Errors
     /// Whose bound is reached; then it is as large as before.
     pub fn grow(&mut self, more: u64) -> Result<(), Full> {
-        let bound = self.shares.bound;
-        let mut held = self.shares.lock();
-        let own = held.each.get(&self.caller).copied().unwrap_or(0);
-        if !self.administers && own.saturating_add(more) > bound.each {
+        let shares = Arc::clone(&self.shares);
+        let (bound, administers) = (shares.bound, self.holder.administers);
+        let mut held = shares.lock();
+        let own = held.each.get(&self.holder.caller).copied().unwrap_or(0);
+        if !administers && own.saturating_add(more) > bound.each {
             return Err(Full::Own);
         }
         let for_others = bound.all.saturating_sub(bound.kept);
-        let is_others_full = !self.administers && held.others.saturating_add(more) > for_others;
+        let is_others_full = !administers && held.others.saturating_add(more) > for_others;
         if is_others_full || held.all.saturating_add(more) > bound.all {
             return Err(Full::All);
         }
+        self.hold(&mut held, more);
+        Ok(())
+    }
+
+    fn hold(&mut self, held: &mut Held, more: u64) {
         held.all += more;
-        if !self.administers {
+        if !self.holder.administers {
             held.others += more;
         }
         if more > 0 {
-            *held.each.entry(self.caller.clone()).or_default() += more;
+            *held.each.entry(self.holder.caller.clone()).or_default() += more;
         }
         self.amount += more;
-        Ok(())
     }
 
     /// Gives all of it back, and stays.
@@ -128,26 +180,26 @@ impl Share {
         }
         let mut held = self.shares.lock();
         held.all -= amount;
-        if !self.administers {
+        if !self.holder.administers {
             held.others -= amount;
         }
-        if let Some(own) = held.each.get_mut(&self.caller) {
+        if let Some(own) = held.each.get_mut(&self.holder.caller) {
             *own -= amount;
             if *own == 0 {
-                held.each.remove(&self.caller);
+                held.each.remove(&self.holder.caller);
             }
         }
     }
 
     #[must_use]
     pub fn caller(&self) -> &CallerId {
-        &self.caller
+        &self.holder.caller
     }
 
     /// Whether it is of one who administers.
     #[must_use]
     pub fn administers(&self) -> bool {
-        self.administers
+        self.holder.administers
     }
 }
 
@@ -197,5 +249,28 @@ mod tests {
             shares.lock().each.is_empty(),
             "nobody who holds nothing is kept"
         );
+    }
+
+    #[test]
+    fn what_is_there_already_counts_beyond_the_bounds() {
+        let shares = Shares::new(Bound::alike(10, 25));
+        let (ann, ben): (CallerId, CallerId) = ("ann#1".into(), "ben#2".into());
+        let first = shares.take(&ann, 6).unwrap();
+        let over = shares.take_anyway(&ann, 100);
+        assert_eq!(shares.take(&ann, 1).err(), Some(Full::Own));
+        assert_eq!(shares.take(&ben, 1).err(), Some(Full::All));
+        drop(over);
+        let second = shares.take(&ben, 10).unwrap();
+        assert!(shares.take(&ann, 4).is_ok() && !shares.is_empty());
+        drop((first, second));
+        assert!(shares.is_empty() && shares.lock().each.is_empty());
+    }
+
+    #[test]
+    fn by_its_id_alone_the_owner_has_a_bound_of_his_own() {
+        let shares = Shares::new(Bound::alike(10, 25));
+        let owner = Caller::owner();
+        assert_eq!(shares.take(&owner.id, 11).err(), Some(Full::Own));
+        assert!(shares.take(&owner, 11).is_ok());
     }
 }

@@ -102,6 +102,10 @@ pub trait JobStore: Send + Sync {
     /// Forgets jobs that ended before that time, and how they went; gives how many. Without
     /// `with_dead`, those that wait for a person's decision stay.
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64>;
+
+    /// Forgets jobs that have ended, of whoever holds most of them and the oldest first, until the store holds no more
+    /// than that; gives how many. Those that wait for a person's decision go last.
+    fn shrink(&self, bytes_max: u64) -> Reading<u64>;
 }
 
 /// Remembers calls that have ended. What is handed over is masked and bounded already ([`crate::history`]).

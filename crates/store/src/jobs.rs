@@ -100,6 +100,22 @@ impl Jobs {
     }
 }
 
+impl Jobs {
+    /// Has the writer's connection for itself, and gives how many rows went.
+    fn forget(
+        &self,
+        rows: impl FnOnce(&Connection) -> rusqlite::Result<u64> + Send + 'static,
+    ) -> Reading<u64> {
+        let (sender, answer) = oneshot::channel();
+        let path = self.path.clone();
+        self.writer.task(move |connection| {
+            let forgotten = rows(connection).map_err(|error| problems::failed(&path, &error));
+            sender.send(forgotten).ok();
+        });
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(problems::closed())) })
+    }
+}
+
 impl JobStore for Jobs {
     fn write(&self, writes: Vec<JobWrite>, durability: Durability) -> Stored {
         let (acknowledge, stored) = Stored::pair();
@@ -244,14 +260,11 @@ impl JobStore for Jobs {
     }
 
     fn forget_ended(&self, before: OffsetDateTime, with_dead: bool) -> Reading<u64> {
-        let (sender, answer) = oneshot::channel();
-        let path = self.path.clone();
-        self.writer.task(move |connection| {
-            let forgotten = write::forget_ended(connection, before, with_dead);
-            let forgotten = forgotten.map_err(|error| problems::failed(&path, &error));
-            sender.send(forgotten).ok();
-        });
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(problems::closed())) })
+        self.forget(move |connection| write::forget_ended(connection, before, with_dead))
+    }
+
+    fn shrink(&self, bytes_max: u64) -> Reading<u64> {
+        self.forget(move |connection| write::down_to(connection, bytes_max))
     }
 }
 

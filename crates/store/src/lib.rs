@@ -23,6 +23,7 @@ mod history;
 mod jobs;
 mod like;
 mod limits;
+mod most;
 mod problems;
 mod queue;
 mod readers;

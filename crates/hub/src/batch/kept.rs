@@ -2,9 +2,9 @@
 //!
 //! In come batches that begin and end; out comes how one stands, step by step. Batches of jobs are in the store and
 //! outlive the hub; those of other calls are here, in memory, as ids of their calls: what a call gave is the
-//! journal's. Bounded by their steps: the oldest that have ended are forgotten first.
+//! journal's. Bounded by their steps: whoever has most of them forgets first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
@@ -12,25 +12,29 @@ use wire::batch::{BatchOutcome, BatchStatus};
 use wire::{BatchView, CallId, CallerId, Code, Problem};
 
 use super::{Stage, status_of};
-use crate::allowance::{Allowance, Allowances, Full};
 use crate::call::Call;
 use crate::callers::Caller;
 use crate::hub::Hub;
 use crate::limits;
 use crate::policy::{Seen, may_see};
+use crate::recent::Recent;
+use crate::shares::{Bound, Full, Share, Shares};
 use crate::store::Like;
 
 /// The batches of calls that are no jobs.
 pub(crate) struct Batches {
     room: Mutex<Room>,
-    places: Allowances,
+    places: Arc<Shares>,
 }
 
 impl Default for Batches {
     fn default() -> Self {
         Self {
             room: Mutex::default(),
-            places: Allowances::new(limits::BATCHES_RUNNING_MAX, limits::BATCHES_RUNNING_ALL_MAX),
+            places: Shares::new(Bound::alike(
+                limits::BATCHES_RUNNING_MAX,
+                limits::BATCHES_RUNNING_ALL_MAX,
+            )),
         }
     }
 }
@@ -38,16 +42,14 @@ impl Default for Batches {
 #[derive(Default)]
 struct Room {
     running: HashMap<String, Running>,
-    /// The oldest first.
-    ended: VecDeque<Ended>,
-    /// Steps of all that have ended.
-    steps: usize,
+    /// With their steps.
+    ended: Recent<Ended>,
 }
 
 struct Running {
     caller: CallerId,
     /// Its part of what its caller may have running.
-    _place: Allowance,
+    _place: Share,
     stage: watch::Receiver<Stage>,
 }
 
@@ -104,13 +106,10 @@ impl Batches {
             not_run: stage.not_run,
             asked: stage.asked.into_iter().map(id_of).collect(),
         };
-        room.steps += ended.asked.len();
-        room.ended.push_back(ended);
-        while room.steps > limits::BATCH_STEPS_KEPT_MAX
-            && let Some(oldest) = room.ended.pop_front()
-        {
-            room.steps -= oldest.asked.len();
-        }
+        let (caller, steps) = (ended.caller.clone(), ended.asked.len());
+        room.ended.push(&caller, ended, steps);
+        let max = limits::BATCH_STEPS_KEPT_MAX;
+        while room.ended.over(max, max).is_some() {}
     }
 
     /// Ids that begin so.
@@ -170,7 +169,7 @@ impl Hub {
                 let stage = running.stage.borrow().clone();
                 return Ok(Found::Running(running.caller.clone(), stage));
             }
-            if let Some(ended) = room.ended.iter().rev().find(|ended| ended.id == id) {
+            if let Some(ended) = room.ended.iter().find(|ended| ended.id == id) {
                 return Ok(Found::Ended(ended.clone()));
             }
         }

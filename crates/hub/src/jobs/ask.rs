@@ -18,7 +18,6 @@ use wire::{Opt, Step};
 use super::order::Millis;
 use super::record::{Notes, Open, Place, millis_of, now_millis};
 use super::{Jobs, ended_front, front_of};
-use crate::allowance::Full;
 use crate::call::{Call, fresh_id};
 use crate::conduct::HUB;
 use crate::desk::CheckedCall;
@@ -26,6 +25,7 @@ use crate::history::weight_up_to;
 use crate::limits;
 use crate::prefix;
 use crate::secrets::Marked;
+use crate::shares::Full;
 use crate::store::{Job, JobWrite, Key, Parts};
 
 /// What a call asks for as a job, in bounds.
@@ -505,12 +505,12 @@ impl Jobs {
 }
 
 /// Roughly what a job holds, in memory and on the disk.
-fn weight(args: Option<&Map<String, Value>>, request: &Map<String, Value>) -> usize {
+fn weight(args: Option<&Map<String, Value>>, request: &Map<String, Value>) -> u64 {
     let of = |map: &Map<String, Value>| {
         let max = limits::JOBS_BYTES_MAX;
         weight_up_to(map, max).unwrap_or(max)
     };
-    limits::JOB_BYTES + args.map_or(0, of) + of(request)
+    (limits::JOB_BYTES + args.map_or(0, of) + of(request)) as u64
 }
 
 /// The caller's own name for it, with what tells whether it is asked for again.

@@ -11,9 +11,9 @@ use wire::link::Group;
 use wire::{CallId, CallerName, Code, InstanceName, Problem};
 
 use super::order::{Entry, Millis, Needs};
-use crate::allowance::Allowance;
 use crate::call::Call;
 use crate::conduct::HUB;
+use crate::shares::Share;
 use crate::store::{Job, Lease};
 
 /// The rest of what was asked and the queue's own notes; the store keeps it as one object.
@@ -124,8 +124,8 @@ pub(crate) struct Open {
 
 /// A job's part of what its caller may have open: a place, and what it holds.
 pub(crate) struct Place {
-    pub(crate) _one: Allowance,
-    pub(crate) _bytes: Allowance,
+    pub(crate) _one: Share,
+    pub(crate) _bytes: Share,
 }
 
 impl Open {

@@ -106,7 +106,8 @@ impl Lane {
                 must_end = Some(latest);
                 self.arm(inner, latest);
             }
-            inner.order.adopt(known.id.clone(), started);
+            let turn_of = (!is_job).then(|| call.caller.id.clone());
+            inner.order.adopt(known.id.clone(), turn_of, started);
             if !is_job {
                 self.records.journal.asked(&call);
             }

@@ -105,6 +105,11 @@ impl Lane {
             .get(id)
             .map(|entry| entry.call.front().is_some());
         if is_job.is_some() {
+            if let Some(entry) = inner.calls.get(id)
+                && let Some(began) = entry.call.started_at()
+            {
+                inner.window.ended(began.elapsed());
+            }
             self.settle(inner, id, outcome);
         } else {
             tracing::info!(call = %id, status = outcome.status.as_str(), "a late outcome of a call that was settled before");

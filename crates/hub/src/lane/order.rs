@@ -1,5 +1,9 @@
 //! Who is next in one lane: a pure state machine without clock, locks or I/O.
 //!
+//! Callers take turns: each has a line of its own, in the order of its calls, and one call of each line is next in turn. So
+//! who asks for one call waits for at most one of everybody else, however many those have waiting. Jobs have a line
+//! together: whose job is next is decided where they are queued.
+//!
 //! ```text
 //! admit ─> waiting ─ next ─> sent ─ started ─> started
 //!             └──── end ──────┴────── end ───────┴──> out
@@ -7,14 +11,24 @@
 
 use std::collections::VecDeque;
 
-use wire::CallId;
 use wire::link::KnownCalls;
+use wire::{CallId, CallerId};
 
 /// Calls of one lane in their order. Each id is in at most one place.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    waiting: VecDeque<Waiting>,
+    /// None is empty; the first has the turn.
+    lines: VecDeque<Line>,
     sent: Vec<Sent>,
+}
+
+/// In whose turn a call runs: a caller's, or that of the jobs.
+pub(crate) type TurnOf = Option<CallerId>;
+
+#[derive(Debug)]
+struct Line {
+    of: TurnOf,
+    waiting: VecDeque<Waiting>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +40,7 @@ struct Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sent {
     id: CallId,
+    of: TurnOf,
     concurrent: bool,
     started: bool,
 }
@@ -43,24 +58,43 @@ pub(crate) enum Place {
 pub(crate) struct Full;
 
 impl Order {
-    pub(crate) fn admit(&mut self, id: CallId, concurrent: bool, max: usize) -> Result<(), Full> {
-        if self.waiting.len() >= max {
+    pub(crate) fn admit(
+        &mut self,
+        id: CallId,
+        of: TurnOf,
+        concurrent: bool,
+        max: usize,
+    ) -> Result<(), Full> {
+        if self.waiting() >= max {
             return Err(Full);
         }
-        self.waiting.push_back(Waiting { id, concurrent });
+        let waiting = Waiting { id, concurrent };
+        match self.lines.iter_mut().find(|line| line.of == of) {
+            Some(line) => line.waiting.push_back(waiting),
+            None => self.lines.push_back(Line {
+                of,
+                waiting: VecDeque::from([waiting]),
+            }),
+        }
         Ok(())
     }
 
     /// The call to hand over now. A concurrent one passes a full window.
     pub(crate) fn next(&mut self, window: usize) -> Option<CallId> {
-        let at = if self.sent.len() < window {
-            0
+        let (line, at) = if self.sent.len() < window {
+            (0, 0)
         } else {
-            self.waiting.iter().position(|call| call.concurrent)?
+            self.find(|call| call.concurrent)?
         };
-        let Waiting { id, concurrent } = self.waiting.remove(at)?;
+        let mut line = self.lines.remove(line)?;
+        let Waiting { id, concurrent } = line.waiting.remove(at)?;
+        let of = line.of.clone();
+        if !line.waiting.is_empty() {
+            self.lines.push_back(line);
+        }
         self.sent.push(Sent {
             id: id.clone(),
+            of,
             concurrent,
             started: false,
         });
@@ -68,10 +102,11 @@ impl Order {
     }
 
     /// A call that the other side knows and we had forgotten.
-    pub(crate) fn adopt(&mut self, id: CallId, started: bool) {
+    pub(crate) fn adopt(&mut self, id: CallId, of: TurnOf, started: bool) {
         if self.place(&id).is_none() {
             self.sent.push(Sent {
                 id,
+                of,
                 concurrent: false,
                 started,
             });
@@ -93,8 +128,11 @@ impl Order {
 
     /// Takes a call out; nothing when it is not here (any more).
     pub(crate) fn end(&mut self, id: &CallId) -> Option<Place> {
-        if let Some(at) = self.waiting.iter().position(|call| call.id == *id) {
-            self.waiting.remove(at);
+        if let Some((line, at)) = self.find(|call| call.id == *id) {
+            self.lines[line].waiting.remove(at);
+            if self.lines[line].waiting.is_empty() {
+                self.lines.remove(line);
+            }
             return Some(Place::Waiting);
         }
         let at = self.sent.iter().position(|call| call.id == *id)?;
@@ -107,7 +145,7 @@ impl Order {
     }
 
     pub(crate) fn place(&self, id: &CallId) -> Option<Place> {
-        if self.waiting.iter().any(|call| call.id == *id) {
+        if self.find(|call| call.id == *id).is_some() {
             return Some(Place::Waiting);
         }
         let sent = self.sent.iter().find(|call| call.id == *id)?;
@@ -156,19 +194,24 @@ impl Order {
 
     fn put_back(&mut self, calls: Vec<Sent>) {
         for call in calls.into_iter().rev() {
-            self.waiting.push_front(Waiting {
+            let at = self.lines.iter().position(|line| line.of == call.of);
+            let mut line = at
+                .and_then(|at| self.lines.remove(at))
+                .unwrap_or_else(|| Line {
+                    of: call.of,
+                    waiting: VecDeque::new(),
+                });
+            line.waiting.push_front(Waiting {
                 id: call.id,
                 concurrent: call.concurrent,
             });
+            self.lines.push_front(line);
         }
     }
 
     /// Takes out all that did not start: those that wait and those handed over, in this order.
     pub(crate) fn take_unstarted(&mut self) -> (Vec<CallId>, Vec<CallId>) {
-        let waiting = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .map(|call| call.id)
-            .collect();
+        let waiting = self.take_waiting();
         let (started, sent): (Vec<Sent>, Vec<Sent>) = std::mem::take(&mut self.sent)
             .into_iter()
             .partition(|call| call.started);
@@ -180,22 +223,41 @@ impl Order {
         let sent = std::mem::take(&mut self.sent)
             .into_iter()
             .map(|call| call.id);
-        sent.chain(
-            std::mem::take(&mut self.waiting)
-                .into_iter()
-                .map(|call| call.id),
-        )
-        .collect()
+        sent.chain(self.take_waiting()).collect()
     }
 
-    /// How many calls come before this one; the one that runs counts.
+    fn take_waiting(&mut self) -> Vec<CallId> {
+        let lines = std::mem::take(&mut self.lines).into_iter();
+        lines
+            .flat_map(|line| line.waiting)
+            .map(|call| call.id)
+            .collect()
+    }
+
+    fn waiting(&self) -> usize {
+        self.lines.iter().map(|line| line.waiting.len()).sum()
+    }
+
+    /// Line and place of the first waiting call that fits.
+    fn find(&self, fits: impl Fn(&Waiting) -> bool) -> Option<(usize, usize)> {
+        let lines = self.lines.iter().enumerate();
+        lines
+            .filter_map(|(n, line)| Some((n, line.waiting.iter().position(&fits)?)))
+            .next()
+    }
+
+    /// How many calls come before this one, if no other caller comes; the one that runs counts.
     pub(crate) fn position(&self, id: &CallId) -> Option<usize> {
-        let ids = self
-            .sent
-            .iter()
-            .map(|call| &call.id)
-            .chain(self.waiting.iter().map(|c| &c.id));
-        ids.into_iter().position(|other| other == id)
+        if let Some(sent) = self.sent.iter().position(|call| call.id == *id) {
+            return Some(sent);
+        }
+        let (own, place) = self.find(|call| call.id == *id)?;
+        let before = self.lines.iter().enumerate().map(|(n, line)| {
+            // Lines that have the turn before its own have one call more before it.
+            let turns = place + usize::from(n < own);
+            line.waiting.len().min(turns)
+        });
+        Some(self.sent.len() + before.sum::<usize>())
     }
 
     /// The call that was started last and has not ended: a call that went on beside the main thread
@@ -217,12 +279,12 @@ impl Order {
 
     /// Calls that have not started.
     pub(crate) fn queued(&self) -> usize {
-        self.waiting.len() + self.sent.iter().filter(|call| !call.started).count()
+        self.waiting() + self.sent.iter().filter(|call| !call.started).count()
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.sent.is_empty()
+        self.lines.is_empty() && self.sent.is_empty()
     }
 }
 

@@ -8,7 +8,6 @@ use serde_json::Value;
 use wire::command::role;
 use wire::{CallId, Event, InstanceName, Outcome, Problem, Status};
 
-use crate::allowance::Allowances;
 use crate::call::Call;
 use crate::catalog::Catalog;
 use crate::feed::Feed;
@@ -16,6 +15,7 @@ use crate::history::History;
 use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
 use crate::seal::Seal;
+use crate::shares::Shares;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Records {
     pub(crate) feed: Arc<Feed>,
     pub(crate) jobs: Arc<Jobs>,
     /// The bytes of what has not begun.
-    pub(crate) waiting: Allowances,
+    pub(crate) waiting: Arc<Shares>,
     pub(crate) seal: Seal,
 }
 

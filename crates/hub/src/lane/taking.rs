@@ -13,10 +13,10 @@ use wire::{CallId, CallerName, Code, Outcome, Problem, Status};
 
 use super::order::Place;
 use super::{Connection, InLane, Inner, Lane, Waits, ends};
-use crate::allowance::Full;
 use crate::call::{Call, millis};
 use crate::history::weight_up_to;
 use crate::limits;
+use crate::shares::Full;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
@@ -34,7 +34,8 @@ impl Lane {
         let id = call.id.clone();
         // A job has one place more, or a lane that calls keep full would never have room for it.
         let waiting_max = limits::LANE_WAITING_ALL_MAX + usize::from(is_job);
-        let admitted = inner.order.admit(id, call.concurrent, waiting_max);
+        let turn_of = (!is_job).then(|| call.caller.id.clone());
+        let admitted = inner.order.admit(id, turn_of, call.concurrent, waiting_max);
         if admitted.is_err() {
             return Err(self.full(limits::LANE_WAITING_ALL_MAX, "calls"));
         }
@@ -66,7 +67,7 @@ impl Lane {
             ),
             Full::All => self.full(limits::LANE_WAITING_ALL_MAX, "calls"),
         })?;
-        let weight = bytes + limits::WAITING_CALL_BYTES;
+        let weight = (bytes + limits::WAITING_CALL_BYTES) as u64;
         let bytes = self.records.waiting.take(&caller.id, weight);
         Ok(Waits {
             _place: place,
@@ -203,7 +204,7 @@ impl Lane {
         if inner.wedged.is_some() {
             return;
         }
-        while let Some(id) = inner.order.next(limits::LANE_WINDOW) {
+        while let Some(id) = inner.order.next(inner.window.size()) {
             let Some(entry) = inner.calls.get_mut(&id) else {
                 continue;
             };

@@ -1,10 +1,11 @@
 //! Order, window, places in the queue.
 
+use hub::callers::Scope;
 use serde_json::json;
 use testkit::{Dial, Ended as _, TestHub, request};
 use wire::{Code, Status};
 
-const WINDOW: usize = hub::limits::LANE_WINDOW;
+const WINDOW: usize = hub::limits::LANE_WINDOW_MIN;
 
 #[tokio::test]
 async fn calls_run_in_the_order_in_which_they_were_asked() {
@@ -25,7 +26,7 @@ async fn calls_run_in_the_order_in_which_they_were_asked() {
 async fn no_more_than_the_window_is_handed_over() {
     let hub = TestHub::start().await;
     let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
-    let calls: Vec<_> = (0..WINDOW + 3)
+    let calls: Vec<_> = (0..4 * WINDOW)
         .map(|_| hub.ask("toy.echo", json!({})))
         .collect();
     bridge.round_trip().await;
@@ -34,7 +35,32 @@ async fn no_more_than_the_window_is_handed_over() {
     bridge.answer(&first, json!(null)).await;
     hub.end_of(&calls[0]).await;
     bridge.round_trip().await;
-    assert_eq!(bridge.calls().len(), WINDOW + 1);
+    let sent = bridge.calls().len();
+    // It opens when the call was quick, which a busy machine may not have seen.
+    assert!(sent == WINDOW + 1 || sent == 2 * WINDOW + 1, "{sent}");
+}
+
+#[tokio::test]
+async fn one_callers_many_calls_do_not_hold_up_anothers() {
+    let hub = TestHub::start().await;
+    let mut bridge = Dial::new(&hub).by_hand().await.unwrap();
+    let other = hub.token("other", &[Scope::Read, Scope::Write], &[]);
+    let _many: Vec<_> = (0..100)
+        .map(|_| hub.ask("toy.sleep", json!({"ms": 1})))
+        .collect();
+    let one = hub.try_ask(&other, request("toy.echo", json!({}))).unwrap();
+    assert_eq!(
+        hub.hub.view(&one).position,
+        Some(WINDOW + 1),
+        "behind what the bridge has, and one of the others"
+    );
+    for _ in 0..=WINDOW {
+        let id = bridge.next_call().await.id;
+        bridge.answer(&id, json!(null)).await;
+    }
+    while bridge.next_call().await.id != one.id {}
+    let before = bridge.calls().iter().position(|call| call.id == one.id);
+    assert_eq!(before, Some(WINDOW + 1));
 }
 
 #[tokio::test]

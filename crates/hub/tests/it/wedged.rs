@@ -100,7 +100,7 @@ impl Held {
             .await;
         assert_eq!(
             self.bridge.calls().len(),
-            hub::limits::LANE_WINDOW,
+            hub::limits::LANE_WINDOW_MIN,
             "the others stayed in the hub"
         );
         let next = self.hub.ask("toy.echo", json!({"text": "next"}));
@@ -125,7 +125,7 @@ async fn a_cancel_that_cannot_be_obeyed_is_told_within_a_second() {
         cancelled.elapsed()
     );
     // Those that wait at the bridge are not to run there later.
-    for call in &held.waiting[..hub::limits::LANE_WINDOW - 1] {
+    for call in &held.waiting[..hub::limits::LANE_WINDOW_MIN - 1] {
         held.bridge.cancel_of(&call.id).await;
     }
     held.and_free_again().await;

@@ -1,16 +1,18 @@
-//! Calls that are forgotten: those of before a time, or the oldest ones until the file is small enough.
+//! Calls that are forgotten: those of before a time, or the oldest of those who have most until the file is small enough.
 //!
 //! In steps, each a transaction of its own. With the rows goes what the file says of itself: from when on it has
 //! everything.
 
+use std::collections::HashMap;
+
 use hub::store::Purged;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, ToSql, params};
 use time::OffsetDateTime;
 
 use super::fact;
 use crate::jobs::row::ms;
-use crate::jobs::write::give_room_back;
 use crate::limits;
+use crate::most::{self, Amount, give_room_back};
 
 pub(super) struct Removed {
     pub(super) purged: Purged,
@@ -37,43 +39,51 @@ pub(super) fn before(connection: &Connection, before: Option<i64>) -> rusqlite::
     Ok(removed)
 }
 
-/// Down to nine tenths of the bound, so that not every look has something to do.
+/// Whoever holds most forgets first.
 pub(super) fn down_to(connection: &Connection, bytes_max: u64) -> rusqlite::Result<Removed> {
     let mut removed = Removed {
         purged: Purged::default(),
         since: since(connection)?,
     };
-    if bytes(connection)? <= bytes_max {
-        return Ok(removed);
-    }
-    while bytes(connection)? > bytes_max / 10 * 9 {
-        let oldest: Option<i64> = connection
-            .prepare_cached("SELECT asked_at FROM calls ORDER BY asked_at LIMIT 1 OFFSET ?1")?
-            .query_row([limits::PURGE_ROWS], |row| row.get(0))
-            .optional()?;
-        let until = oldest.unwrap_or(i64::MAX - 1).saturating_add(1);
-        let newest_gone: Option<i64> = connection.query_row(
-            "SELECT max(asked_at) FROM calls WHERE asked_at < ?1",
-            [until],
-            |row| row.get(0),
-        )?;
-        let Some(newest_gone) = newest_gone else {
-            break;
+    let held = || {
+        let sql =
+            format!("SELECT caller_id, count(*), sum({WEIGHT}) FROM calls GROUP BY caller_id");
+        most::by_caller(connection, &sql)
+    };
+    // Up to where each caller's oldest are gone, so that no step looks there again.
+    let mut gone_to: HashMap<String, i64> = HashMap::new();
+    let forget = |caller: &str, rows: usize| {
+        let from = gone_to.get(caller).copied().unwrap_or(i64::MIN);
+        let newest: Option<i64> = connection
+            .prepare_cached(&format!("SELECT max(asked_at) FROM ({OLDEST})"))?
+            .query_row(params![caller, from, rows], |row| row.get(0))?;
+        let Some(newest) = newest else {
+            return Ok(Amount::default());
         };
-        removed.since = removed.since.max(newest_gone.saturating_add(1));
+        gone_to.insert(caller.to_owned(), newest);
+        removed.since = removed.since.max(newest.saturating_add(1));
+        // Before they go: it never says more than is true.
         say(connection, "since", removed.since)?;
-        while step(connection, until, &mut removed)? {}
-    }
-    give_room_back(connection)?;
+        let sql = format!(
+            "DELETE FROM calls WHERE seq IN (SELECT seq FROM ({OLDEST}))
+            RETURNING args_blob, {WEIGHT}"
+        );
+        delete(
+            connection,
+            &sql,
+            params![caller, from, rows],
+            &mut removed.purged,
+        )
+    };
+    most::down_to(connection, bytes_max, held, forget)?;
     Ok(removed)
 }
 
-/// What the rows need, without the pages that wait to be given back.
-fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
-    let ask = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0));
-    let pages = ask("PRAGMA page_count")?.saturating_sub(ask("PRAGMA freelist_count")?);
-    Ok(pages * ask("PRAGMA page_size")?)
-}
+/// What a row weighs, about: its texts, and what every row has.
+const WEIGHT: &str = "512 + length(outcome) + coalesce(length(args), 0)";
+
+/// A caller's oldest rows, from a time on.
+const OLDEST: &str = "SELECT seq, asked_at FROM calls WHERE caller_id = ?1 AND asked_at >= ?2 ORDER BY asked_at LIMIT ?3";
 
 /// Another number for a name that the table of facts has.
 pub(super) fn say(connection: &Connection, name: &str, number: i64) -> rusqlite::Result<()> {
@@ -84,23 +94,41 @@ pub(super) fn say(connection: &Connection, name: &str, number: i64) -> rusqlite:
     Ok(())
 }
 
-/// Some rows; `false` when there are no more. A blob that other calls name as well stays.
+/// Some rows; `false` when there are no more.
 fn step(connection: &Connection, before: i64, removed: &mut Removed) -> rusqlite::Result<bool> {
-    let mut blobs = Vec::new();
-    let mut gone = 0;
+    let sql = format!(
+        "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE asked_at < ?1 LIMIT ?2)
+         RETURNING args_blob, {WEIGHT}"
+    );
+    let purged = &mut removed.purged;
+    let gone = delete(
+        connection,
+        &sql,
+        params![before, limits::PURGE_ROWS],
+        purged,
+    )?;
+    Ok(gone.rows == limits::PURGE_ROWS)
+}
+
+/// Rows go, and the blobs with their arguments; one that other calls name as well stays.
+fn delete(
+    connection: &Connection,
+    sql: &str,
+    which: &[&dyn ToSql],
+    purged: &mut Purged,
+) -> rusqlite::Result<Amount> {
+    let mut blobs = std::mem::take(&mut purged.blobs);
+    let mut gone = Amount::default();
     {
-        let mut statement = connection.prepare_cached(
-            "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE asked_at < ?1 LIMIT ?2)
-             RETURNING args_blob",
-        )?;
-        let mut rows = statement.query(params![before, limits::PURGE_ROWS])?;
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(which)?;
         while let Some(row) = rows.next()? {
-            gone += 1;
+            gone.rows += 1;
+            gone.bytes += row.get::<_, u64>(1)?;
             blobs.extend(row.get::<_, Option<String>>(0)?);
         }
     }
-    removed.purged.calls += gone as u64;
-    blobs.extend(std::mem::take(&mut removed.purged.blobs));
+    purged.calls += gone.rows as u64;
     blobs.sort();
     blobs.dedup();
     for blob in blobs {
@@ -108,8 +136,8 @@ fn step(connection: &Connection, before: i64, removed: &mut Removed) -> rusqlite
             .prepare_cached("SELECT EXISTS(SELECT 1 FROM calls WHERE args_blob = ?1)")?
             .query_row([&blob], |row| row.get(0))?;
         if !is_named {
-            removed.purged.blobs.push(blob);
+            purged.blobs.push(blob);
         }
     }
-    Ok(gone == limits::PURGE_ROWS)
+    Ok(gone)
 }

@@ -10,6 +10,7 @@ use wire::{CallId, CallerId, Code, JobStatus, Problem};
 
 use super::row::{durability_text, ms, written};
 use crate::limits;
+use crate::most::{self, Amount, give_room_back};
 use crate::writer::Fault;
 
 pub(super) fn apply(connection: &Connection, write: &JobWrite) -> Result<(), Fault> {
@@ -106,13 +107,42 @@ pub(super) fn forget_ended(
     Ok(forgotten)
 }
 
-/// Pages that hold nothing any more go back to the disk.
-pub(crate) fn give_room_back(connection: &Connection) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
-    let mut rows = statement.query([])?;
-    while rows.next()?.is_some() {}
-    Ok(())
+/// Jobs that have ended, of whoever holds most of them; those that wait for a person's decision last.
+pub(super) fn down_to(connection: &Connection, bytes_max: u64) -> rusqlite::Result<u64> {
+    let mut forgotten = 0;
+    let held = || {
+        let sql = format!(
+            "SELECT caller_id, count(*), sum({WEIGHT}) FROM jobs WHERE {ENDED} GROUP BY caller_id"
+        );
+        most::by_caller(connection, &sql)
+    };
+    let forget = |caller: &str, rows: usize| {
+        let oldest = format!(
+            "SELECT seq, {WEIGHT} AS weight FROM jobs WHERE caller_id = ?1 AND {ENDED}
+             ORDER BY status = 'dead', ended_at LIMIT ?2"
+        );
+        // Arguments and outcomes go with their job, so they are weighed before.
+        let bytes = connection
+            .prepare_cached(&format!("SELECT coalesce(sum(weight), 0) FROM ({oldest})"))?
+            .query_row(params![caller, rows], |row| row.get(0))?;
+        let rows = connection
+            .prepare_cached(&format!(
+                "DELETE FROM jobs WHERE seq IN (SELECT seq FROM ({oldest}))"
+            ))?
+            .execute(params![caller, rows])?;
+        forgotten += rows as u64;
+        Ok(Amount { rows, bytes })
+    };
+    most::down_to(connection, bytes_max, held, forget)?;
+    Ok(forgotten)
 }
+
+const ENDED: &str = "ended_at IS NOT NULL AND status NOT IN ('queued', 'leased', 'running')";
+
+/// What a job weighs, about: its texts, and what every job has.
+const WEIGHT: &str = "1024 + length(request)
+    + coalesce((SELECT length(args) FROM args WHERE args.seq = jobs.seq), 0)
+    + coalesce((SELECT length(outcome) FROM outcomes WHERE outcomes.seq = jobs.seq), 0)";
 
 fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
     let end = job.end.as_ref();

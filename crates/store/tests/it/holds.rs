@@ -1,7 +1,7 @@
 //! Both implementations hold the same; what only files can show is here too.
 
 use hub::home::Home;
-use hub::store::{HistoryStore as _, JobStore as _, JobWrite, Parts};
+use hub::store::{HistoryStore as _, JobEnd, JobStore as _, JobWrite, Parts};
 use kapelle_store::{History, Jobs, Store};
 use serde_json::json;
 use testkit::MemoryStore;
@@ -75,6 +75,102 @@ async fn a_history_over_its_bound_loses_its_oldest_calls() {
     assert!(
         kapelle_store::bytes_on_disk(&path) < before,
         "the disk has its room back"
+    );
+}
+
+#[tokio::test]
+async fn whoever_has_most_loses_its_oldest_calls_and_nobody_elses() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = History::open(&dir.path().join("history.db")).unwrap();
+    let born = history.since();
+    let keep = |id: String, caller: &str, n: u64| {
+        let mut one = record(&id, born + std::time::Duration::from_secs(n));
+        one.caller = caller.into();
+        one.view.outcome = Some(outcome(json!("x".repeat(500))));
+        history.keep(Box::new(one));
+    };
+    for n in 0..300 {
+        keep(format!("call_a{n:05}"), "calm#1", n);
+    }
+    for n in 0..6_000 {
+        keep(format!("call_b{n:05}"), "busy#2", 1_000 + n);
+    }
+    history.flush().await.unwrap();
+    let purged = history.shrink(3_000_000).await.unwrap();
+    assert!(purged.calls > 1_000, "{}", purged.calls);
+    for n in 0..300 {
+        let id = format!("call_a{n:05}");
+        assert!(
+            history.get(&id.as_str().into()).await.unwrap().is_some(),
+            "{id}"
+        );
+    }
+    assert!(history.get(&"call_b00000".into()).await.unwrap().is_none());
+    assert!(history.get(&"call_b05999".into()).await.unwrap().is_some());
+    let gone_until = born + std::time::Duration::from_secs(1_000 + purged.calls - 1);
+    assert!(
+        history.since() > gone_until,
+        "it says since when it is whole"
+    );
+}
+
+#[tokio::test]
+async fn ended_jobs_have_a_room_and_open_ones_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let jobs = Jobs::open(&dir.path().join("jobs.db")).unwrap();
+    let stored = |id: &str, caller: &str, status: JobStatus, ended: i64| {
+        let mut one = job(id);
+        one.caller = caller.into();
+        one.args = Some(std::sync::Arc::new(
+            json!({"data": "x".repeat(2_000)})
+                .as_object()
+                .unwrap()
+                .clone(),
+        ));
+        one.status = status;
+        one.end = (status != JobStatus::Queued).then(|| JobEnd {
+            at: at(ended),
+            duration_ms: 1.0,
+            problem: None,
+        });
+        JobWrite::Insert(Box::new(one))
+    };
+    let mut writes: Vec<JobWrite> = (0..1_500)
+        .map(|n| stored(&format!("busy-{n}"), "busy#2", JobStatus::Succeeded, n))
+        .collect();
+    writes.push(stored("open", "busy#2", JobStatus::Queued, 0));
+    writes.push(stored("dead", "busy#2", JobStatus::Dead, 0));
+    let calm = |n| stored(&format!("calm-{n}"), "calm#1", JobStatus::Succeeded, n);
+    writes.extend((0..50).map(calm));
+    for part in writes.chunks(100) {
+        let stored = jobs.write(part.to_vec(), Durability::Journal).await;
+        stored.unwrap();
+    }
+    assert_eq!(jobs.shrink(1 << 30).await, Ok(0));
+    let gone = jobs.shrink(2_000_000).await.unwrap();
+    assert!(gone > 300 && gone < 1_500, "{gone}");
+    for id in ["open", "dead", "calm-0", "calm-49", "busy-1499"] {
+        let found = jobs.job(&id.into(), Parts::default()).await.unwrap();
+        assert!(found.is_some(), "{id}");
+    }
+    assert!(
+        jobs.job(&"busy-0".into(), Parts::default())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(jobs.shrink(1).await.unwrap() > 100, "all that have ended");
+    assert!(
+        jobs.job(&"open".into(), Parts::default())
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        jobs.job(&"dead".into(), Parts::default())
+            .await
+            .unwrap()
+            .is_none()
     );
 }
 
