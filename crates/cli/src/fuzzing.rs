@@ -30,7 +30,7 @@ fn all(reader: impl BufRead) -> (Vec<sse::SseEvent>, bool) {
     let mut events = sse::Events::new(reader);
     let mut told = Vec::new();
     loop {
-        match events.next() {
+        match events.next_event() {
             Ok(Some(event)) => told.push(event),
             Ok(None) => return (told, true),
             Err(_) => return (told, false),

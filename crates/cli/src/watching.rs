@@ -100,7 +100,7 @@ impl Watching<'_> {
             if self.limit == Some(0) {
                 return Ok(Ended::Enough);
             }
-            let Ok(Some(event)) = events.next() else {
+            let Ok(Some(event)) = events.next_event() else {
                 return Ok(Ended::HubWentAway);
             };
             match self.take(&event)? {

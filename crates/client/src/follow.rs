@@ -52,7 +52,7 @@ pub fn rest(events: Box<dyn BufRead>, watcher: &mut dyn Watcher) -> Result<Ended
     let mut events = Events::new(events);
     let mut id: Option<CallId> = None;
     loop {
-        let Ok(Some(event)) = events.next() else {
+        let Ok(Some(event)) = events.next_event() else {
             return Err(problems::hub_went_away(id.as_ref().map(CallId::as_str)));
         };
         match read(&event)? {

@@ -44,7 +44,7 @@ impl<R: BufRead> Events<R> {
     ///
     /// # Errors
     /// When the connection breaks or a line is over the bound.
-    pub fn next(&mut self) -> io::Result<Option<SseEvent>> {
+    pub fn next_event(&mut self) -> io::Result<Option<SseEvent>> {
         let mut name = String::new();
         let mut data: Option<String> = None;
         while let Some(line) = self.line()? {
@@ -103,7 +103,7 @@ mod tests {
 
     fn all(text: &str) -> Vec<(String, String)> {
         let mut events = Events::new(text.as_bytes());
-        std::iter::from_fn(|| events.next().unwrap())
+        std::iter::from_fn(|| events.next_event().unwrap())
             .map(|event| (event.name, event.data))
             .collect()
     }

@@ -4,6 +4,7 @@
 //! to itself: no script, style, picture or connection but this hub's own, no frame around it, no word to
 //! other sites. What its scripts may ask is decided where they ask it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -11,15 +12,17 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
+use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 use wire::{Code, Problem};
 
 use crate::problem::Refused;
 
-mod embedded {
-    //! `FILES: &[(&str, &[u8])]`, written by `build.rs`.
-    include!(concat!(env!("OUT_DIR"), "/page.rs"));
-}
+/// A build makes names of their own for what it changes, and `index.html` has those names: whenever something is new
+/// here, a file that was known is other than before, and cargo sees it.
+#[derive(RustEmbed)]
+#[folder = "../../dashboard/dist"]
+struct Dist;
 
 /// What the page may load: its own. Nothing inline, nothing made from text, no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -30,7 +33,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const CODINGS: [(&str, &str); 2] = [(".br", "br"), (".gz", "gzip")];
 
 struct File {
-    bytes: &'static [u8],
+    bytes: Cow<'static, [u8]>,
     etag: HeaderValue,
 }
 
@@ -80,7 +83,7 @@ fn send(name: &str, asked: &HeaderMap, caching: &'static str) -> Option<Response
         });
     let mut response = match is_known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Response::new(Body::from(file.bytes)),
+        false => Response::new(Body::from(file.bytes.clone())),
     };
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 8] = [
@@ -137,13 +140,14 @@ fn takes(asked: &HeaderMap, coding: &str) -> bool {
         })
 }
 
-fn files() -> &'static BTreeMap<&'static str, File> {
-    static FILES: OnceLock<BTreeMap<&'static str, File>> = OnceLock::new();
+fn files() -> &'static BTreeMap<Cow<'static, str>, File> {
+    static FILES: OnceLock<BTreeMap<Cow<'static, str>, File>> = OnceLock::new();
     FILES.get_or_init(|| {
-        let all = embedded::FILES.iter().filter_map(|(name, bytes)| {
-            let hash = hex::encode(&Sha256::digest(bytes)[..12]);
+        let all = Dist::iter().filter_map(|name| {
+            let bytes = Dist::get(&name)?.data;
+            let hash = hex::encode(&Sha256::digest(&bytes)[..12]);
             let etag = HeaderValue::from_str(&format!("\"{hash}\"")).ok()?;
-            Some((*name, File { bytes, etag }))
+            Some((name, File { bytes, etag }))
         });
         all.collect()
     })

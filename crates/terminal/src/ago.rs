@@ -1,4 +1,6 @@
 //! Times, durations and sizes as people say them.
+//!
+//! Sizes are of `bytesize`. No crate writes durations in two units with a space (`5 min 10 s`), or takes an age from RFC 3339.
 
 use std::time::Duration;
 

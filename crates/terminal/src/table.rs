@@ -1,4 +1,7 @@
 //! Columns that line up, also with wide letters and colours.
+//!
+//! Table crates count or write escape sequences; here a colour is a mark of [`crate::screen`] that must be neither counted nor cleaned away,
+//! which is why these few lines are ours.
 
 use std::io::{self, Write};
 

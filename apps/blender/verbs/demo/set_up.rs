@@ -25,7 +25,7 @@ pub(super) fn blender(session: &Session, done: &mut Vec<Done>) -> Result<(), Box
     let began = Instant::now();
     let mut telling = Telling::new(session.ui);
     blender::set_up_wheel(&Home::open(session.home.path())?, &mut |step| {
-        telling.tell(step)
+        telling.tell(step);
     })?;
     telling.end();
     report::tell(
