@@ -15,7 +15,10 @@
 //! | `mcp_clients` | the entry for this Kapelle in the configuration of MCP clients |
 //! | `pipe` | MCP on stdin and stdout, as a pipe to the hub |
 //! | `log` | the hub's log: one line for each event, files that only their owner reads |
-//! | `serve` | the composition root: hub, doors and apps put together |
+//! | `serve`, `signals` | the composition root: hub, doors and apps put together; what ends them |
+//! | `checkup` | the checks of `doctor` that are of no app |
+//! | `pick`, `names`, `subject` | which instance or command is meant; names that do not exist; what a call is about |
+//! | `reference` | all help in one page |
 
 use std::process::ExitCode;
 
@@ -34,8 +37,8 @@ mod page;
 mod pick;
 mod pipe;
 mod reference;
-
 mod serve;
+mod signals;
 mod subject;
 mod watching;
 

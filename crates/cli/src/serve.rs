@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use wire::{Code, Problem};
 
 use crate::log;
+use crate::signals::Signals;
 
 /// Threads for the hub's tasks, at most: some ten thousand calls a second each.
 const WORKERS_MAX: usize = 4;
@@ -196,59 +197,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Box<Problem>> {
             "Choose another port; --listen 127.0.0.1:0 picks a free one.",
         )
     })
-}
-
-/// Ctrl-C, or the system's wish that we end. Made before the hub says that it is ready: whoever reads
-/// that line may want it to end at once, and a signal before that ends the process without a word.
-struct Signals {
-    #[cfg(unix)]
-    kinds: Vec<tokio::signal::unix::Signal>,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ];
-        let kinds = kinds
-            .into_iter()
-            .filter_map(|kind| signal(kind).ok())
-            .collect();
-        Self { kinds }
-    }
-
-    /// The next of them.
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        std::future::poll_fn(|context| {
-            let came = self
-                .kinds
-                .iter_mut()
-                .any(|signal| signal.poll_recv(context).is_ready());
-            if came {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
-        })
-        .await;
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Self {
-        Self {}
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 fn our_fault(what: &str, error: &dyn std::fmt::Display) -> Box<Problem> {
