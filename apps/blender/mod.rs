@@ -6,9 +6,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hub::app::{App, Display, Launch, LaunchRequest, Program};
-use hub::conduct::{Conducting, Podium};
+use hub::app::{App, Program};
+use hub::command_context::{Conducting, Context};
 use hub::home::Home;
+use hub::launch::{Display, Launch, LaunchRequest};
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
 use crate::bridge_files;
@@ -116,9 +117,9 @@ impl App for Blender {
         }
     }
 
-    fn conduct(&self, podium: Podium) -> Conducting {
-        match podium.command() {
-            "render.farm" => farm::conduct(podium),
+    fn conduct(&self, context: Context) -> Conducting {
+        match context.command() {
+            "render.farm" => farm::conduct(context),
             other => {
                 let unknown = Problem::new(
                     Code::NOT_SUPPORTED,

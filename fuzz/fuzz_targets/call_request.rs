@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hub::app::{App, Launch, LaunchRequest};
+use hub::app::App;
+use hub::launch::{Launch, LaunchRequest};
 use hub::catalog::Catalog;
 use hub::home::Home;
 use libfuzzer_sys::fuzz_target;

@@ -32,10 +32,10 @@ impl Farm {
         };
         let missing = named("missing");
         for one in &missing {
-            self.podium.log("warning", format!("Missing: {one}"));
+            self.context.log("warning", format!("Missing: {one}"));
         }
         for one in named("unbaked") {
-            self.podium.log(
+            self.context.log(
                 "warning",
                 format!(
                     "Not baked: {one}. A worker that starts in the middle of it will show it differently."
@@ -100,7 +100,7 @@ impl Farm {
                 }
                 let told = frames::words(&there, RANGES_TOLD_MAX);
                 if before.is_none() {
-                    self.podium.log(
+                    self.context.log(
                         "info",
                         format!("These frames were already there and are kept, though what made them is unknown: {told}."),
                     );

@@ -30,7 +30,7 @@ impl Farm {
             Some(program) => {
                 let made = tokio::select! {
                     made = by_ffmpeg(&program, pictures, fps, &path) => made,
-                    () = self.podium.ends().cancelled() => return Err(told_to_end()),
+                    () = self.context.ends().cancelled() => return Err(told_to_end()),
                 };
                 match made {
                     Ok(()) => return Ok(path),
@@ -38,7 +38,7 @@ impl Farm {
                 }
             }
         };
-        self.podium.log(
+        self.context.log(
             "info",
             format!("The film is made by Blender's own FFMPEG: {why_not}."),
         );

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use hub::conduct::Conducted;
+use hub::command_context::Conducted;
 use serde_json::json;
 use wire::{Code, InstanceName, InstanceView, Problem};
 
@@ -55,7 +55,7 @@ impl Farm {
             match worker {
                 Ok(worker) => self.extras(&worker, &pictures, sheet, film, fps).await,
                 Err(problem) => self
-                    .podium
+                    .context
                     .log("warning", format!("No sheet and no film: {problem}")),
             }
         }
@@ -104,7 +104,7 @@ impl Farm {
         fps: f64,
     ) {
         let warn = |what: &str, problem: &Problem| {
-            self.podium.log(
+            self.context.log(
                 "warning",
                 format!("There is no {what}: {}", problem.message),
             );

@@ -24,7 +24,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::conduct::{Conducted, Conducting, Podium};
+use hub::command_context::{Conducted, Conducting, Context};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -61,27 +61,27 @@ const TELL: Duration = Duration::from_millis(200);
 /// How often the manifest is written while frames come: what is lost with a crash is only how long they took.
 const SAVE: Duration = Duration::from_secs(5);
 /// Conducts `render.farm`.
-pub(super) fn conduct(podium: Podium) -> Conducting {
+pub(super) fn conduct(context: Context) -> Conducting {
     Box::pin(async move {
-        run(podium)
+        run(context)
             .await
             .unwrap_or_else(|problem| Err(problem).into())
     })
 }
 
-async fn run(podium: Podium) -> Result<Conducted, Problem> {
-    let wish = Wish::of(&podium)?;
-    let _turn = turn(&podium).await?;
+async fn run(context: Context) -> Result<Conducted, Problem> {
+    let wish = Wish::of(&context)?;
+    let _turn = turn(&context).await?;
     let folder = Folder::open(&wish.out)?;
-    end_leftovers(&podium, &wish.mark).await;
+    end_leftovers(&context, &wish.mark).await;
     folder.clear_parts();
     let before = Manifest::read(folder.path());
     begin::refuse_early(&wish, before.as_ref())?;
     if let Some(done) = already_done(&wish, before.as_ref()) {
-        podium.log("info", "Every frame is already there.");
+        context.log("info", "Every frame is already there.");
         return Ok(Ok(done).into());
     }
-    let farm = Arc::new(Farm::new(podium, wish, before.as_ref()));
+    let farm = Arc::new(Farm::new(context, wish, before.as_ref()));
     let work = Arc::clone(&farm).render_all(before);
     tokio::pin!(work);
     let mut tells = tokio::time::interval(TELL);
@@ -104,35 +104,35 @@ async fn run(podium: Podium) -> Result<Conducted, Problem> {
 }
 
 /// Waits until no other farm renders.
-async fn turn(podium: &Podium) -> Result<tokio::sync::SemaphorePermit<'static>, Problem> {
+async fn turn(context: &Context) -> Result<tokio::sync::SemaphorePermit<'static>, Problem> {
     if let Ok(turn) = TURN.try_acquire() {
         return Ok(turn);
     }
-    podium.progress(wire::Progress {
+    context.progress(wire::Progress {
         fraction: None,
         text: "waiting for another render to end".to_owned(),
         details: None,
     });
     tokio::select! {
         turn = TURN.acquire() => turn.map_err(|_| told_to_end()),
-        () = podium.ends().cancelled() => Err(told_to_end()),
+        () = context.ends().cancelled() => Err(told_to_end()),
     }
 }
 
 /// Workers of the same farm under a hub that was killed go on by themselves: two would write one frame.
-async fn end_leftovers(podium: &Podium, mark: &str) {
-    let left = podium.reserved_for(mark);
-    let stops = left.iter().map(|view| podium.stop(view, true));
+async fn end_leftovers(context: &Context, mark: &str) {
+    let left = context.reserved_for(mark);
+    let stops = left.iter().map(|view| context.stop(view, true));
     for (view, stopped) in left.iter().zip(futures_util::future::join_all(stops).await) {
         match stopped {
-            Ok(()) => podium.log(
+            Ok(()) => context.log(
                 "info",
                 format!(
                     "`{}` was left over from an earlier run and was ended.",
                     view.name
                 ),
             ),
-            Err(problem) => podium.log("warning", format!("`{}`: {problem}", view.name)),
+            Err(problem) => context.log("warning", format!("`{}`: {problem}", view.name)),
         }
     }
 }
@@ -185,7 +185,7 @@ impl Farm {
                 Ok(Err(problem)) => {
                     self.state().broken = worker::is_everybody_s(&problem);
                     self.news.notify_waiters();
-                    self.podium
+                    self.context
                         .log("error", format!("A worker ended: {}", problem.message));
                     why = Some(problem);
                 }
@@ -210,7 +210,7 @@ impl Farm {
             }
             _ => {
                 let kept = living.pop();
-                let others = living.iter().map(|view| self.podium.stop(view, true));
+                let others = living.iter().map(|view| self.context.stop(view, true));
                 futures_util::future::join_all(others).await;
                 Ok(kept)
             }

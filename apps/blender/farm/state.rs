@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
-use hub::conduct::Podium;
+use hub::command_context::Context;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ pub(super) const RANGES_TOLD_MAX: usize = 20;
 
 /// One farm at work.
 pub(super) struct Farm {
-    pub(super) podium: Podium,
+    pub(super) context: Context,
     pub(super) wish: Wish,
     pub(super) machine: Machine,
     pub(super) began: Instant,
@@ -42,7 +42,7 @@ pub(super) struct State {
 }
 
 impl Farm {
-    pub(super) fn new(podium: Podium, wish: Wish, before: Option<&Manifest>) -> Self {
+    pub(super) fn new(context: Context, wish: Wish, before: Option<&Manifest>) -> Self {
         let machine = Machine::look();
         // With fewer frames than workers the cores are shared among fewer.
         let known = wish.frames.as_ref().map(Vec::len).or_else(|| {
@@ -57,7 +57,7 @@ impl Farm {
             .min(known.unwrap_or(usize::MAX))
             .max(1);
         Self {
-            podium,
+            context,
             machine,
             began: Instant::now(),
             counts: OnceLock::new(),
@@ -80,7 +80,7 @@ impl Farm {
         if state.board.has_news() {
             let progress = state.board.progress(&state.pool, self.began.elapsed());
             drop(state);
-            self.podium.progress(progress);
+            self.context.progress(progress);
         }
     }
 
@@ -109,7 +109,7 @@ impl Farm {
     }
 
     pub(super) fn is_told_to_end(&self) -> bool {
-        self.podium.ends().is_cancelled()
+        self.context.ends().is_cancelled()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use hub::callers::Scope;
-use hub::conduct::Podium;
+use hub::command_context::Context;
 use hub::policy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -106,10 +106,10 @@ pub(super) struct Source {
 impl Wish {
     /// # Errors
     /// `file_not_found`, `path_refused`, `forbidden`, `arguments_invalid`.
-    pub(super) fn of(podium: &Podium) -> Result<Self, Problem> {
-        let args: Args = Args::deserialize(Value::Object(podium.args().clone()))
+    pub(super) fn of(context: &Context) -> Result<Self, Problem> {
+        let args: Args = Args::deserialize(Value::Object(context.args().clone()))
             .map_err(|error| Problem::new(Code::ARGUMENTS_INVALID, format!("{error}.")))?;
-        let caller = podium.caller();
+        let caller = context.caller();
         if args.scripts {
             policy::require(caller, Scope::Code, || {
                 "run scripts inside a file".to_owned()
@@ -120,8 +120,8 @@ impl Wish {
                 "start a program by its path".to_owned()
             })?;
         }
-        let file = podium.may_read(&args.file)?;
-        let settings: Map<String, Value> = podium
+        let file = context.may_read(&args.file)?;
+        let settings: Map<String, Value> = context
             .args()
             .iter()
             .filter(|(key, value)| SETTINGS.contains(&key.as_str()) && !value.is_null())
@@ -134,7 +134,7 @@ impl Wish {
             name.push("-frames");
             file.with_file_name(name)
         });
-        let out = podium.may_write(&out)?;
+        let out = context.may_write(&out)?;
         let seconds = |seconds: f64| {
             Duration::try_from_secs_f64(seconds)
                 .map_err(|error| Problem::new(Code::ARGUMENTS_INVALID, format!("{error}.")))

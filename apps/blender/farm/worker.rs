@@ -112,7 +112,7 @@ impl Farm {
                     if let Some(frame) = left.first() {
                         self.blame(*frame, &left, &problem);
                     }
-                    self.podium.stop(&worker, true).await.ok();
+                    self.context.stop(&worker, true).await.ok();
                     self.replaced(&worker.name, &problem);
                 }
             }
@@ -126,12 +126,12 @@ impl Farm {
         let request = serde_json::from_value(self.wish.launch(&name, self.threads()))
             .map_err(|error| Problem::new(Code::INTERNAL, error.to_string()))?;
         tokio::select! {
-            started = self.podium.start(request) => {
+            started = self.context.start(request) => {
                 let view = started?;
                 self.set(number, Doing::Waiting);
                 Ok(view)
             }
-            () = self.podium.ends().cancelled() => Err(told_to_end()),
+            () = self.context.ends().cancelled() => Err(told_to_end()),
         }
     }
 
@@ -142,10 +142,10 @@ impl Farm {
         command: &str,
         args: Value,
     ) -> Result<Value, Problem> {
-        let call = self.podium.ask(request(worker, command, args)?)?;
+        let call = self.context.ask(request(worker, command, args)?)?;
         tokio::select! {
             _ = call.ended(None) => {}
-            () = self.podium.ends().cancelled() => return Err(told_to_end()),
+            () = self.context.ends().cancelled() => return Err(told_to_end()),
         }
         outcome(&call)
     }
@@ -158,7 +158,7 @@ impl Farm {
         args["dedicated"] = json!(true);
         // What lies at its place and does not count is in the way: older, or not whole.
         args["overwrite"] = json!(true);
-        let asked = request(worker, "render.frames", args).and_then(|it| self.podium.ask(it));
+        let asked = request(worker, "render.frames", args).and_then(|it| self.context.ask(it));
         let call = match asked {
             Ok(call) => call,
             Err(problem) if is_everybody_s(&problem) => return End::Failed(None, problem),
@@ -181,7 +181,7 @@ impl Farm {
                         return End::Lost(why);
                     }
                 }
-                () = self.podium.ends().cancelled() => return End::Told,
+                () = self.context.ends().cancelled() => return End::Told,
             }
         }
         end_of(&call, outcome(&call))
@@ -218,7 +218,7 @@ impl Farm {
     /// Why a worker that runs is given up.
     fn is_stuck(&self, worker: &InstanceName, watch: &Watch) -> Option<Problem> {
         let heard = self
-            .podium
+            .context
             .instance(worker)
             .ok()
             .and_then(|view| view.heard_ms_ago);
@@ -266,14 +266,14 @@ impl Farm {
         };
         self.news.notify_waiters();
         match blamed {
-            Blamed::Again(tries) => self.podium.log(
+            Blamed::Again(tries) => self.context.log(
                 "warning",
                 format!(
                     "Rendering frame {frame} again, after {tries} of {TRIES_MAX} tries failed: {}",
                     why.message
                 ),
             ),
-            Blamed::GivenUp => self.podium.log(
+            Blamed::GivenUp => self.context.log(
                 "error",
                 format!("Giving up on frame {frame}: {}", why.message),
             ),
@@ -282,7 +282,7 @@ impl Farm {
 
     fn replaced(&self, worker: &InstanceName, why: &Problem) {
         self.state().replaced += 1;
-        self.podium.log(
+        self.context.log(
             "warning",
             format!("Replacing worker `{worker}`: {}", why.message),
         );
@@ -317,7 +317,7 @@ impl Farm {
             self.set(number, Doing::Waiting);
             tokio::select! {
                 () = news => {}
-                () = self.podium.ends().cancelled() => return None,
+                () = self.context.ends().cancelled() => return None,
             }
         }
     }

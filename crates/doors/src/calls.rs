@@ -11,8 +11,8 @@ use bytes::Bytes;
 use hub::Asked;
 use hub::call::Call;
 use hub::callers::Caller;
-use hub::journal::Wanted;
 use hub::policy::{Seen, may_see};
+use hub::store::CallsWanted;
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -127,7 +127,7 @@ pub(crate) async fn history(
         Some(before) => Some(door.hub.call_id(&caller, before).await?),
         None => None,
     };
-    let wanted = Wanted {
+    let wanted = CallsWanted {
         limit: query.limit.unwrap_or(50).min(limits::HISTORY_MAX),
         app: query.app.map(Into::into),
         instance: query.instance.map(Into::into),
@@ -138,7 +138,7 @@ pub(crate) async fn history(
     let calls = remembered.calls.iter();
     let calls: Vec<CallView> = calls.map(|call| door.hub.masked_view(call)).collect();
     Ok(Json(json!({
-        "since": hub::call::rfc3339(remembered.since),
+        "since": hub::clock::rfc3339(remembered.since),
         "left_out": remembered.left_out,
         "calls": calls,
     }))

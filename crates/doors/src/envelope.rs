@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hub::Hub;
-use hub::app::LaunchRequest;
 use hub::catalog::{Form, Unfit, near_or_all};
+use hub::launch::LaunchRequest;
 use serde_json::{Map, Value, json};
 use wire::call::Wait;
 use wire::{AppId, CallId, CallRequest, Code, Effect, InstanceName, Problem, Status};

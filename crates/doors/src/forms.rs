@@ -31,7 +31,7 @@ asked! {
     BatchRequest = "BatchRequest";
     JobChange = "JobChange";
     QueueChange = "QueueChange";
-    hub::app::LaunchRequest = "Launch";
+    hub::launch::LaunchRequest = "Launch";
     hub::callers::TokenView = "Token";
     hub::callers::TokenChange = "TokenChange";
     Install = "Install";
@@ -131,7 +131,7 @@ fn form(name: &str) -> Option<&'static Form> {
             BatchRequest::FORM,
             JobChange::FORM,
             QueueChange::FORM,
-            hub::app::LaunchRequest::FORM,
+            hub::launch::LaunchRequest::FORM,
             hub::callers::TokenView::FORM,
             hub::callers::TokenChange::FORM,
             Install::FORM,
@@ -230,7 +230,7 @@ mod tests {
         );
         let queue: QueueChange = read(br#"{"app": "toy", "paused": "false"}"#).unwrap();
         assert_eq!(queue.paused, Some(false));
-        let launch: hub::app::LaunchRequest =
+        let launch: hub::launch::LaunchRequest =
             read(br#"{"app": "toy", "memory_mb": "500", "labels": "night", "mode": null}"#)
                 .unwrap();
         assert_eq!(

@@ -6,8 +6,8 @@ use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use hub::Hub;
-use hub::app::LaunchRequest;
 use hub::callers::Caller;
+use hub::launch::LaunchRequest;
 use hub::policy::{Seen, may_see};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ pub(crate) fn state_of(hub: &Hub, name: &InstanceName) -> Result<Value, Problem>
     Ok(json!({
         "instance": name,
         "revision": known.revision,
-        "as_of": hub::call::rfc3339(known.as_of),
+        "as_of": hub::clock::rfc3339(known.as_of),
         "age_ms": known.age_ms,
         "connected": known.connected,
         "state": known.state,

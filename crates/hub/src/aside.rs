@@ -4,9 +4,9 @@
 //! of JSON must then not hold up the others; their thread takes a leave for so long. It knows no message.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 
-use crate::history;
+use crate::json_size;
 use crate::limits;
 
 /// Does the work at once, or aside where it is about so many bytes.
@@ -27,7 +27,7 @@ pub fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
 pub fn weight(outcome: Option<&OutcomeBody>) -> usize {
     outcome.map_or(0, |outcome| {
         let texts = outcome.output.stdout.len() + outcome.output.stderr.len();
-        let value = history::weight_of_value(&outcome.value, limits::LARGE_MESSAGE_BYTES);
+        let value = json_size::weight_of_value(&outcome.value, limits::LARGE_MESSAGE_BYTES);
         texts + value.unwrap_or(limits::LARGE_MESSAGE_BYTES)
     })
 }

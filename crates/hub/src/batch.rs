@@ -11,38 +11,29 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use wire::batch::{BatchOutcome, BatchStatus, OnError};
+use wire::batch::OnError;
 use wire::frame::FRAME_BYTES_MAX;
 use wire::link::Group;
-use wire::{AppId, BatchRequest, BatchView, CallRequest, Code, Problem, Status};
+use wire::{AppId, BatchRequest, CallRequest, Code, Problem, Status};
 
-use crate::call::Call;
-use crate::callers::{Caller, Scope};
-use crate::desk::{self, AllowedCall, Asked};
-use crate::history::weight_up_to;
+use crate::callers::{Caller, Callers, Scope};
+use crate::corridor::{AllowedCall, Origin};
 use crate::home::random_hex;
-use crate::hub::Inner as Hub;
-use crate::lane::too_heavy;
+use crate::json_size::weight_up_to;
 use crate::limits;
 use crate::policy;
+use crate::tickets::{Asked, Tickets};
 
 mod kept;
+mod stage;
 
-pub(crate) use kept::Batches;
+pub(crate) use kept::{Batches, Ended, Found};
+pub(crate) use stage::{Stage, status_of};
 
 /// A batch that is under way.
 pub struct Batch {
     pub id: String,
-    stage: watch::Receiver<Stage>,
-}
-
-#[derive(Clone, Default)]
-struct Stage {
-    asked: Vec<Result<Arc<Call>, Problem>>,
-    /// Not asked yet.
-    waiting: usize,
-    not_run: usize,
-    ended: bool,
+    pub(crate) stage: watch::Receiver<Stage>,
 }
 
 impl Batch {
@@ -55,90 +46,60 @@ impl Batch {
             Some(within) => tokio::time::timeout(within, end).await.unwrap_or(false),
         }
     }
-
-    /// How it stands, for who asked for it.
-    #[must_use]
-    pub fn view(&self, hub: &crate::Hub, caller: &Caller) -> BatchView {
-        let stage = self.stage.borrow().clone();
-        stage.view(hub, caller, &self.id)
-    }
 }
 
-impl Stage {
-    fn view(self, hub: &crate::Hub, caller: &Caller, id: &str) -> BatchView {
-        let status = status_of(&self);
-        let outcomes = self.asked.into_iter().map(|asked| match asked {
-            Ok(call) => BatchOutcome::Call(Box::new(hub.view_for(caller, &call))),
-            Err(problem) => BatchOutcome::Refused { problem },
-        });
-        BatchView {
-            batch_id: id.to_owned(),
-            status,
-            outcomes: outcomes.collect(),
-            waiting: self.waiting,
-            not_run: self.not_run,
-        }
-    }
-}
-
-fn status_of(stage: &Stage) -> BatchStatus {
-    let is_well = |asked: &Result<Arc<Call>, Problem>| {
-        asked
-            .as_ref()
-            .is_ok_and(|call| call.status() == Status::Succeeded)
-    };
-    match stage.ended {
-        false => BatchStatus::Running,
-        true if stage.not_run == 0 && stage.asked.iter().all(is_well) => BatchStatus::Succeeded,
-        true => BatchStatus::Failed,
-    }
+/// What a batch goes on with when its asker has left.
+pub(crate) struct Means {
+    pub(crate) tickets: Arc<Tickets>,
+    pub(crate) batches: Arc<Batches>,
+    pub(crate) callers: Arc<Callers>,
 }
 
 /// Checks and allows all of it, then begins. Nothing has run when it gives a problem.
 pub(crate) async fn begin(
-    hub: &Arc<Hub>,
+    means: Means,
     caller: &Caller,
     request: BatchRequest,
 ) -> Result<Batch, Problem> {
     let id = format!("batch_{}", random_hex(8)?);
     let stop = request.on_error == OnError::Stop;
     let durable = request.durable.is_some();
-    let allowed = allow_all(hub, caller, request, &id)?;
+    let allowed = allow_all(&means.tickets, caller, request, &id)?;
     let (tell, stage) = watch::channel(Stage::default());
     if durable {
-        let calls = allowed.into_iter().map(AllowedCall::into_checked).collect();
-        let fronts = hub.records.jobs.take_all(&id, caller, calls, stop).await?;
-        tell.send_modify(|stage| stage.asked = fronts.iter().cloned().map(Ok).collect());
+        let jobs = &means.tickets.desk.jobs;
+        let handles = jobs.take_all(&id, caller, allowed, stop).await?;
+        tell.send_modify(|stage| stage.asked = handles.iter().cloned().map(Ok).collect());
         tokio::spawn(async move {
-            for front in fronts {
-                front.ended(None).await;
+            for handle in handles {
+                handle.ended(None).await;
             }
             tell.send_modify(|stage| stage.ended = true);
         });
     } else {
-        let weight: usize = allowed.iter().map(weight).sum();
-        let waits = hub.records.waiting.take(&caller.id, weight as u64);
-        let waits = waits.map_err(|full| too_heavy(full, &caller.name))?;
+        let weight = allowed.iter().map(weight).sum();
+        let waits = means.tickets.records.take_waiting(caller, weight)?;
         tell.send_modify(|stage| stage.waiting = allowed.len());
-        hub.batches.begin(&id, &caller.id, stage.clone())?;
-        let (hub, id) = (Arc::clone(hub), id.clone());
+        means.batches.begin(&id, &caller.id, stage.clone())?;
+        let id = id.clone();
         tokio::spawn(async move {
-            run(&hub, allowed, stop, &tell).await;
+            run(&means, allowed, stop, &tell).await;
             drop(waits);
-            hub.batches.end(&id);
+            means.batches.end(&id);
         });
     }
     Ok(Batch { id, stage })
 }
 
-async fn run(hub: &Arc<Hub>, allowed: Vec<AllowedCall>, stop: bool, tell: &watch::Sender<Stage>) {
+async fn run(means: &Means, allowed: Vec<AllowedCall>, stop: bool, tell: &watch::Sender<Stage>) {
+    let tickets = &means.tickets;
     let mut left = allowed.len();
     for call in allowed {
         left -= 1;
-        let asked = match hub
+        let asked = match tickets
             .refuse_when_stopping()
-            .and_then(|()| may_still(hub, &call))
-            .and_then(|()| desk::go(hub, call))
+            .and_then(|()| may_still(&means.callers, &call))
+            .and_then(|()| tickets.go(call))
         {
             Ok(Asked::One(call)) => Ok(call),
             Ok(_) => Err(Problem::new(
@@ -174,9 +135,9 @@ fn weight(call: &AllowedCall) -> usize {
 }
 
 /// It was allowed when the batch began; its token may have been taken back or narrowed since.
-fn may_still(hub: &Hub, call: &AllowedCall) -> Result<(), Problem> {
+fn may_still(callers: &Callers, call: &AllowedCall) -> Result<(), Problem> {
     let call = call.checked();
-    let today = hub.callers.now(&call.caller)?;
+    let today = callers.now(&call.caller)?;
     let effect = call.command.spec.effect;
     policy::require(&today, Scope::from(effect), || {
         format!("run `{}` any more", call.command.spec.name)
@@ -184,7 +145,7 @@ fn may_still(hub: &Hub, call: &AllowedCall) -> Result<(), Problem> {
 }
 
 fn allow_all(
-    hub: &Hub,
+    tickets: &Tickets,
     caller: &Caller,
     request: BatchRequest,
     id: &str,
@@ -228,7 +189,11 @@ fn allow_all(
             last: last.get(&call.app) == Some(&at),
             stop,
         };
-        match desk::allow(hub, caller, call, None, Some(group)) {
+        let origin = Origin {
+            parent: None,
+            group: Some(group),
+        };
+        match tickets.desk.allow(caller, call, origin) {
             Ok(call) => allowed.push(call),
             Err(problem) if problem.code == Code::CONFIRMATION_REQUIRED => {
                 unconfirmed.push((at, problem));

@@ -10,6 +10,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
 use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
@@ -262,6 +264,21 @@ fn cannot(path: &Path, error: &io::Error) -> Problem {
         format!("{} cannot be written: {error}.", path.display()),
     )
     .hint("Check the permissions of the home folder and the space on its disk.")
+}
+
+/// The `$blob` names in a value, at any depth.
+pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(name)) = map.get("$blob") {
+                names.push(name.clone());
+            } else {
+                map.values().for_each(|value| blob_names(value, names));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|value| blob_names(value, names)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

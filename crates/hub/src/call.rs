@@ -1,21 +1,26 @@
 //! A call on its way: what was asked, who waits for it, how far it is.
 //!
 //! The lane settles a call once; everybody else only looks or waits. Dropping a wait changes nothing.
-//! A job has a call that people wait for, its *front*, and one more for each attempt, which is in a lane.
+//! A job has a call that people wait for, its *handle*, and one more for each attempt, which is in a lane.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wire::call::{Behind, OutcomeBody};
+use wire::instance::Behind;
 use wire::link::Group;
-use wire::{AppId, CallId, CallView, Durability, Effect, InstanceName, Outcome, Progress, Status};
+use wire::outcome::OutcomeBody;
+use wire::{
+    AppId, CallId, CallView, CommandSpec, Durability, Effect, InstanceName, Outcome, Progress,
+    Status,
+};
 
 use crate::callers::Caller;
+use crate::clock::{millis, rfc3339};
+use crate::limits;
 use crate::secrets::{Marked, Masking};
 use crate::store::CallRecord;
 
@@ -35,12 +40,12 @@ pub struct Call {
     pub asked_at: OffsetDateTime,
     /// What it is about, for lists.
     pub subject: Option<String>,
-    /// How durable the job is whose front this is.
+    /// How durable the job is whose handle this is.
     pub durability: Option<Durability>,
     pub(crate) revision: Option<u64>,
     pub(crate) group: Option<Group>,
-    /// Of an attempt: the front of its job.
-    front: Option<Arc<Self>>,
+    /// Of an attempt: the handle of its job.
+    handle: Option<Arc<Self>>,
     pub(crate) marked: Arc<Marked>,
     args: Mutex<Args>,
     stage: watch::Sender<Stage>,
@@ -83,6 +88,52 @@ pub struct CallParts {
     pub group: Option<Group>,
 }
 
+impl CallParts {
+    /// Of a call whose command is described.
+    pub(crate) fn described(
+        app: AppId,
+        instance: InstanceName,
+        spec: &CommandSpec,
+        marked: &Arc<Marked>,
+        caller: Caller,
+        timeout: Duration,
+        args: Arc<Map<String, Value>>,
+    ) -> Self {
+        Self {
+            effect: spec.effect,
+            concurrent: spec.concurrent,
+            timeout,
+            args,
+            marked: Arc::clone(marked),
+            ..Self::unknown(app, instance, spec.name.clone(), caller)
+        }
+    }
+
+    /// Of a call of which no more is known than who runs it for whom: it may have changed something, and may last.
+    pub(crate) fn unknown(
+        app: AppId,
+        instance: InstanceName,
+        command: String,
+        caller: Caller,
+    ) -> Self {
+        Self {
+            correlation_id: None,
+            parent_id: None,
+            app,
+            instance,
+            command,
+            effect: Effect::Write,
+            concurrent: false,
+            caller,
+            timeout: limits::CALL_TIMEOUT_MAX,
+            args: Arc::default(),
+            marked: Arc::default(),
+            revision: None,
+            group: None,
+        }
+    }
+}
+
 impl Call {
     #[must_use]
     pub fn new(parts: CallParts) -> Self {
@@ -120,7 +171,7 @@ impl Call {
             durability: None,
             revision: parts.revision,
             group: parts.group,
-            front: None,
+            handle: None,
             marked: parts.marked,
             args: Mutex::new(Args {
                 given: Some(parts.args),
@@ -158,7 +209,7 @@ impl Call {
             durability: view.durability,
             revision: None,
             group: None,
-            front: None,
+            handle: None,
             marked: Arc::default(),
             args: Mutex::new(Args {
                 given: None,
@@ -175,28 +226,32 @@ impl Call {
         self
     }
 
-    /// The front of a job that was asked for then.
-    pub(crate) fn front_of_job(mut self, durability: Durability, asked_at: OffsetDateTime) -> Self {
+    /// The handle of a job that was asked for then.
+    pub(crate) fn handle_of_job(
+        mut self,
+        durability: Durability,
+        asked_at: OffsetDateTime,
+    ) -> Self {
         self.durability = Some(durability);
         self.asked_at = asked_at;
         self
     }
 
     /// An attempt of a job.
-    pub(crate) fn attempt_of(mut self, front: &Arc<Self>) -> Self {
-        self.asked_at = front.asked_at;
-        self.front = Some(Arc::clone(front));
+    pub(crate) fn attempt_of(mut self, handle: &Arc<Self>) -> Self {
+        self.asked_at = handle.asked_at;
+        self.handle = Some(Arc::clone(handle));
         self
     }
 
-    /// The job's front, when this is an attempt.
-    pub(crate) fn front(&self) -> Option<&Arc<Self>> {
-        self.front.as_ref()
+    /// Whether this is an attempt of a job.
+    pub(crate) fn is_attempt(&self) -> bool {
+        self.handle.is_some()
     }
 
     /// The id that the world knows it by.
     pub(crate) fn public_id(&self) -> &CallId {
-        self.front.as_ref().map_or(&self.id, |front| &front.id)
+        self.handle.as_ref().map_or(&self.id, |handle| &handle.id)
     }
 
     #[must_use]
@@ -277,9 +332,9 @@ impl Call {
             call_id: self.public_id().clone(),
             command: self.command.clone(),
             subject: self
-                .front
+                .handle
                 .as_ref()
-                .map_or_else(|| self.subject.clone(), |front| front.subject.clone()),
+                .map_or_else(|| self.subject.clone(), |handle| handle.subject.clone()),
             caller: self.caller.name.to_string(),
             running_ms: started.map_or(0, |at| millis(at.elapsed())),
         }
@@ -301,7 +356,7 @@ impl Call {
             let args = self.lock_args();
             (args.given.clone(), args.shown.clone())
         };
-        shown.or_else(|| Some(crate::history::shown(masking, &self.marked, &*given?)))
+        shown.or_else(|| Some(crate::shown::shown(masking, &self.marked, &*given?)))
     }
 
     /// From now on only what may be shown is kept.
@@ -314,8 +369,8 @@ impl Call {
             stage.status = Status::Running;
             stage.started.get_or_insert_with(Instant::now);
         });
-        if let Some(front) = &self.front {
-            front.set_started();
+        if let Some(handle) = &self.handle {
+            handle.set_started();
         }
     }
 
@@ -330,8 +385,8 @@ impl Call {
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
-        if let Some(front) = &self.front {
-            front.set_progress(progress.clone());
+        if let Some(handle) = &self.handle {
+            handle.set_progress(progress.clone());
         }
         self.stage
             .send_modify(|stage| stage.progress = Some(progress));
@@ -403,17 +458,6 @@ fn asked_at(id: &CallId) -> Option<OffsetDateTime> {
     let id = ulid::Ulid::from_string(id.as_str().strip_prefix("call_")?).ok()?;
     let nanos = i128::from(id.timestamp_ms()) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
-}
-
-/// A time as the wire shows it.
-#[must_use]
-pub fn rfc3339(time: OffsetDateTime) -> String {
-    let whole = time.replace_millisecond(time.millisecond()).unwrap_or(time);
-    whole.format(&Rfc3339).unwrap_or_default()
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use wire::id::is_reserved_name;
 use wire::{CallerId, CallerName, Code, Problem, Step};
 
-use crate::call::rfc3339;
+use crate::clock::rfc3339;
 use crate::home::{Home, disk_full, fresh_token, is_disk_full, write_private};
 use crate::limits;
 

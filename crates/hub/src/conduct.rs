@@ -1,11 +1,11 @@
 //! Commands that the hub's side of an app runs itself (`runs = "hub"` in their description): work that needs
 //! several instances, or none.
 //!
-//! In comes an allowed call; the app's [`App::conduct`](crate::app::App::conduct) does the work with a
-//! [`Podium`] in its hand; out goes one outcome, by way of journal and feed, like that of any call. It holds no
-//! lane and no instance while it runs. What it starts ends with it, what it asked for and did not wait for is
-//! cancelled. It decides nothing about who may what: the walk of the desk did, and does again for each call that
-//! is asked from here, with the scopes of the caller.
+//! In comes an allowed call; the app's [`App::conduct`] does the work with a [`CommandContext`](crate::command_context)
+//! in its hand; out goes one outcome, by way of journal and feed, like that of any call. It holds no lane and no instance
+//! while it runs. What it starts ends with it, what it asked for and did not wait for is cancelled. It decides nothing
+//! about who may what: the walk of the desk did, and does again for each call that is asked from here, with the scopes of
+//! the caller.
 //!
 //! ```text
 //! taken ─> running ─> ended
@@ -15,59 +15,46 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::{CallId, Code, InstanceName, Outcome, Problem, Status};
-use wire::{Opt, Step};
+use wire::Step;
+use wire::{CallId, Code, Outcome, Output, Problem, Status};
 
-use crate::call::{Call, CallParts};
-use crate::desk::AllowedCall;
-use crate::hub::Inner as Hub;
-use crate::jobs::Ran;
+use crate::app::App;
+use crate::call::Call;
+use crate::catalog::Catalog;
+use crate::command_context::{Conducted, Context};
+use crate::corridor::{CheckedCall, HUB, Ran};
 use crate::limits;
-
-mod podium;
-
-pub use podium::Podium;
-
-/// The name that stands for the hub where the instance of a call is told.
-pub const HUB: &str = "hub";
-
-/// The work of one call.
-pub type Conducting = Pin<Box<dyn Future<Output = Conducted> + Send>>;
-
-/// What came of it. With a problem the call has failed (or was cancelled, when that was asked for); a value may
-/// stand beside it.
-#[derive(Debug)]
-pub struct Conducted {
-    pub value: Value,
-    pub problem: Option<Problem>,
-}
-
-impl From<Result<Value, Problem>> for Conducted {
-    fn from(result: Result<Value, Problem>) -> Self {
-        match result {
-            Ok(value) => Self {
-                value,
-                problem: None,
-            },
-            Err(problem) => Self {
-                value: Value::Null,
-                problem: Some(problem),
-            },
-        }
-    }
-}
+use crate::records::Records;
 
 /// The calls that the hub runs itself.
-#[derive(Default)]
 pub(crate) struct Conductors {
+    catalog: Arc<Catalog>,
+    records: Records,
+    stopping: CancellationToken,
+    contexts: OnceLock<Box<dyn Contexts>>,
     running: Mutex<HashMap<CallId, Running>>,
     tasks: TaskTracker,
+}
+
+/// Who makes the context of a call: it reaches all that a command may use.
+pub(crate) trait Contexts: Send + Sync {
+    /// Nothing when the hub is gone.
+    fn open(&self, call: &Arc<Call>, ends: CancellationToken) -> Option<Arc<dyn Opened>>;
+}
+
+/// A context that was opened for one call, for who runs the call.
+pub(crate) trait Opened: Send + Sync {
+    fn context(self: Arc<Self>) -> Context;
+    /// What it printed.
+    fn output(&self) -> Output;
+    /// Sees that nothing of it goes on when it has ended.
+    fn leave_nothing(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 struct Running {
@@ -84,6 +71,65 @@ enum Told {
 }
 
 impl Conductors {
+    pub(crate) fn new(
+        catalog: Arc<Catalog>,
+        records: Records,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            catalog,
+            records,
+            stopping,
+            contexts: OnceLock::new(),
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Names who makes the contexts, once.
+    pub(crate) fn use_contexts(&self, contexts: Box<dyn Contexts>) {
+        self.contexts.set(contexts).ok();
+    }
+
+    /// Takes the call and lets it run.
+    ///
+    /// # Errors
+    /// `queue_full` when too many of the kind run, `not_supported` when the app's commands are only announced.
+    pub(crate) fn start(self: &Arc<Self>, checked: &CheckedCall) -> Result<Arc<Call>, Problem> {
+        let mut parts = checked.parts(HUB.into());
+        // No app's file is looked at, and it waits for no other call.
+        (parts.revision, parts.concurrent) = (None, true);
+        let call = Arc::new(Call::new(parts).about(checked.subject.clone()));
+        self.begin(&call)?;
+        Ok(call)
+    }
+
+    /// Takes a call that is made, an attempt of a job too, and lets it run.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn begin(self: &Arc<Self>, call: &Arc<Call>) -> Result<(), Problem> {
+        let app = self.app_of(call)?;
+        let ends = CancellationToken::new();
+        self.enter(call, &ends)?;
+        let opened = self
+            .contexts
+            .get()
+            .and_then(|contexts| contexts.open(call, ends.clone()));
+        let Some(opened) = opened else {
+            self.lock().remove(&call.id);
+            return Err(Problem::new(
+                Code::HUB_STOPPING,
+                "The hub is shutting down.",
+            ));
+        };
+        self.records.taken(call);
+        let (conductors, call) = (Arc::clone(self), Arc::clone(call));
+        self.tasks
+            .spawn(async move { conductors.run(call, app, opened, ends).await });
+        Ok(())
+    }
+
     /// Tells a call to end; `false` when the hub does not run it (any more).
     pub(crate) fn cancel(&self, id: &CallId) -> bool {
         let running = self.lock();
@@ -103,72 +149,22 @@ impl Conductors {
         self.tasks.wait().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Running>> {
-        self.running
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn app_of(&self, call: &Call) -> Result<Arc<dyn App>, Problem> {
+        let entry = self.catalog.app(&call.app)?;
+        entry.app.clone().ok_or_else(|| {
+            Problem::new(
+                Code::NOT_SUPPORTED,
+                format!(
+                    "The hub has no part of {} that could run `{}`.",
+                    entry.title, call.command
+                ),
+            )
+        })
     }
-}
 
-/// Refuses an instance where none is needed.
-pub(crate) fn needs_no_instance(
-    command: &str,
-    instance: Option<&InstanceName>,
-) -> Result<(), Problem> {
-    match instance {
-        Some(name) if name.as_str() != HUB => Err(Problem::new(
-            Code::ARGUMENTS_INVALID,
-            format!("`{command}` runs on the hub itself, not on `{name}`."),
-        )
-        .hint(wire::hint!["Leave out ", Opt::Instance, "."])),
-        _ => Ok(()),
-    }
-}
-
-/// Takes the call and lets it run.
-///
-/// # Errors
-/// `queue_full` when too many of the kind run, `not_supported` when the app's commands are only announced.
-pub(crate) fn start(hub: &Arc<Hub>, allowed: &AllowedCall) -> Result<Arc<Call>, Problem> {
-    let checked = allowed.checked();
-    let call = Call::new(CallParts {
-        correlation_id: checked.correlation_id.clone(),
-        parent_id: checked.parent_id.clone(),
-        app: checked.app.id.clone(),
-        instance: HUB.into(),
-        command: checked.command.spec.name.clone(),
-        effect: checked.command.spec.effect,
-        concurrent: true,
-        caller: checked.caller.clone(),
-        timeout: checked.timeout,
-        args: Arc::new(checked.args.clone()),
-        marked: Arc::clone(&checked.command.marked),
-        revision: None,
-        group: checked.group.clone(),
-    });
-    let call = Arc::new(call.about(checked.subject.clone()));
-    begin(hub, &call)?;
-    Ok(call)
-}
-
-/// Takes a call that is made, an attempt of a job too, and lets it run.
-///
-/// # Errors
-/// As [`start`].
-pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
-    let entry = hub.catalog.app(&call.app)?;
-    let app = entry.app.clone().ok_or_else(|| {
-        Problem::new(
-            Code::NOT_SUPPORTED,
-            format!(
-                "The hub has no part of {} that could run `{}`.",
-                entry.title, call.command
-            ),
-        )
-    })?;
-    let ends = CancellationToken::new();
-    {
-        let mut running = hub.conductors.lock();
+    /// A place among those that run.
+    fn enter(&self, call: &Arc<Call>, ends: &CancellationToken) -> Result<(), Problem> {
+        let mut running = self.lock();
         if running.len() >= limits::CONDUCTED_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
@@ -185,9 +181,9 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
         // Jobs have turns of their own.
         let own = running
             .values()
-            .filter(|one| one.call.caller.id == call.caller.id && one.call.front().is_none())
+            .filter(|one| one.call.caller.id == call.caller.id && !one.call.is_attempt())
             .count();
-        if call.front().is_none() && own >= limits::CONDUCTED_PER_CALLER_MAX {
+        if !call.is_attempt() && own >= limits::CONDUCTED_PER_CALLER_MAX {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
@@ -204,46 +200,53 @@ pub(crate) fn begin(hub: &Arc<Hub>, call: &Arc<Call>) -> Result<(), Problem> {
             ends: ends.clone(),
         };
         running.insert(call.id.clone(), one);
+        Ok(())
     }
-    hub.records.taken(call);
-    let podium = Podium::new(hub, call, (*call.args()).clone(), ends);
-    let conductors = hub.conductors.tasks.clone();
-    conductors.spawn(run(Arc::clone(hub), Arc::clone(call), app, podium));
-    Ok(())
-}
 
-async fn run(hub: Arc<Hub>, call: Arc<Call>, app: Arc<dyn crate::app::App>, podium: Podium) {
-    let began = tokio::time::Instant::now();
-    call.set_started();
-    hub.records.started(&call, &HUB.into());
-    let ends = podium.ends.clone();
-    // A task of its own: a fault in it is its own outcome and not the end of this one.
-    let mut work = tokio::spawn(app.conduct(podium.clone()));
-    let told = tokio::select! {
-        done = &mut work => Err(done),
-        () = ends.cancelled() => Ok(Told::Cancelled),
-        () = tokio::time::sleep(call.timeout) => Ok(Told::TimedOut),
-        () = hub.stopping.cancelled() => Ok(Told::Stopping),
-    };
-    let (told, done) = match told {
-        // It may have heard first.
-        Err(done) if hub.stopping.is_cancelled() => (Some(Told::Stopping), Some(done)),
-        Err(done) if ends.is_cancelled() => (Some(Told::Cancelled), Some(done)),
-        Err(done) => (None, Some(done)),
-        Ok(told) => {
-            ends.cancel();
-            (Some(told), ended_in_time(&mut work).await)
-        }
-    };
-    let done = done.map(|done| done.unwrap_or_else(|error| fault(&call, &error)));
-    podium.leave_nothing().await;
-    let outcome = Outcome {
-        output: podium.output(),
-        duration_ms: began.elapsed().as_secs_f64() * 1e3,
-        ..outcome(&call, told, done)
-    };
-    hub.conductors.lock().remove(&call.id);
-    hub.records.settle(&call, outcome, Ran::Yes);
+    async fn run(
+        &self,
+        call: Arc<Call>,
+        app: Arc<dyn App>,
+        opened: Arc<dyn Opened>,
+        ends: CancellationToken,
+    ) {
+        let began = tokio::time::Instant::now();
+        call.set_started();
+        self.records.started(&call, &HUB.into());
+        // A task of its own: a fault in it is its own outcome and not the end of this one.
+        let mut work = tokio::spawn(app.conduct(Arc::clone(&opened).context()));
+        let told = tokio::select! {
+            done = &mut work => Err(done),
+            () = ends.cancelled() => Ok(Told::Cancelled),
+            () = tokio::time::sleep(call.timeout) => Ok(Told::TimedOut),
+            () = self.stopping.cancelled() => Ok(Told::Stopping),
+        };
+        let (told, done) = match told {
+            // It may have heard first.
+            Err(done) if self.stopping.is_cancelled() => (Some(Told::Stopping), Some(done)),
+            Err(done) if ends.is_cancelled() => (Some(Told::Cancelled), Some(done)),
+            Err(done) => (None, Some(done)),
+            Ok(told) => {
+                ends.cancel();
+                (Some(told), ended_in_time(&mut work).await)
+            }
+        };
+        let done = done.map(|done| done.unwrap_or_else(|error| fault(&call, &error)));
+        opened.leave_nothing().await;
+        let outcome = Outcome {
+            output: opened.output(),
+            duration_ms: began.elapsed().as_secs_f64() * 1e3,
+            ..outcome(&call, told, done)
+        };
+        self.lock().remove(&call.id);
+        self.records.settle(&call, outcome, Ran::Yes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Running>> {
+        self.running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// What it came to after it was told to end; nothing when it did not hear.

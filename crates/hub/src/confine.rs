@@ -6,7 +6,7 @@
 //! file with the hub's address and a secret of its own, see [`link_file`].
 //!
 //! It decides what a confined process may reach and nothing else: which caller may name which path is the
-//! business of [`crate::places`] and of the bridges.
+//! business of [`crate::file_access`] and of the bridges.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | [`rules`] | pure: which places a plan opens, without what is private |
 //! | `syscalls` | what the rules on files leave open |
 //! | [`enter`] | gives up the rights and becomes the program |
+//! | `walls` | what was open to a process when it was launched |
 //! | [`link_file`] | the address and the secret of a confined bridge |
 
 use std::net::SocketAddr;
@@ -24,8 +25,8 @@ use std::sync::OnceLock;
 use wire::link::Confine;
 use wire::{Code, Mode, Problem};
 
-use crate::app::LaunchRequest;
 use crate::callers::{Caller, Scope};
+use crate::launch::LaunchRequest;
 use crate::policy;
 
 pub mod enter;
@@ -35,6 +36,7 @@ pub mod plan;
 pub mod rules;
 #[cfg(target_os = "linux")]
 mod syscalls;
+pub(crate) mod walls;
 
 pub use kernel::Kernel;
 pub use plan::Plan;

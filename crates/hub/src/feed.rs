@@ -26,15 +26,15 @@ use tokio::time::Instant;
 use wire::event::{Position, Why};
 use wire::{Event, Told, Topic};
 
-use crate::call::rfc3339;
+use crate::clock::rfc3339;
 use crate::limits;
 use crate::secrets::Masking;
 
 mod bell;
-mod light;
+mod truncate;
 
 use bell::Bell;
-pub(crate) use light::{bounded_changes, is_small};
+pub(crate) use truncate::{bounded_changes, is_small};
 
 /// The way from the rooms to the listeners.
 pub struct Feed {
@@ -121,7 +121,7 @@ impl Feed {
         }
         if is_heard {
             // It fails only when the last listener left meanwhile.
-            self.sender.send(light::without_outcome(event)).ok();
+            self.sender.send(truncate::without_outcome(event)).ok();
         }
     }
 
@@ -180,7 +180,7 @@ impl Feed {
     }
 
     fn keep(&self, event: &Event) {
-        let (mut event, bytes) = light::lighten(event);
+        let (mut event, bytes) = truncate::lighten(event);
         if let Some(masking) = &self.masking {
             masking.event(&mut event);
         }

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{CallId, Code, Problem};
 
 use crate::blobs::Blobs;
 use crate::call::Call;
+use crate::json_size::weight_up_to;
 use crate::limits;
-use crate::secrets::{Marked, Masking};
+use crate::secrets::Masking;
 use crate::shares::{Bound, Share, Shares};
 use crate::store::{CallRecord, HistoryStore};
 
@@ -24,8 +25,6 @@ mod bounds;
 mod waiting;
 
 use waiting::Waiting;
-
-pub(crate) use bounds::{weight_of_value, weight_up_to};
 
 /// Hands ended calls to the store.
 pub(crate) struct History {
@@ -164,18 +163,6 @@ impl Drop for History {
     fn drop(&mut self) {
         self.queue.close();
     }
-}
-
-/// Arguments as everybody may see them, while nothing is written down yet; large ones as a note.
-pub(crate) fn shown(
-    masking: &Masking,
-    marked: &Marked,
-    args: &Map<String, Value>,
-) -> Arc<Map<String, Value>> {
-    if weight_up_to(args, limits::HISTORY_ARGS_BYTES_MAX).is_none() {
-        return Arc::new(bounds::omitted_args());
-    }
-    Arc::new(masking.args(marked, args))
 }
 
 /// The thread's life: until the history is closed.

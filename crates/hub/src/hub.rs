@@ -7,81 +7,87 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::{Code, Event, Position, Problem, Resync, Topic};
+use wire::Problem;
 
 use crate::app::App;
+use crate::attempts::Attempts;
 use crate::batch::Batches;
 use crate::blobs::Blobs;
-use crate::call::Call;
-use crate::callers::{Caller, Callers};
+use crate::callers::Callers;
 use crate::catalog::Catalog;
-use crate::conduct::{self, Conductors};
+use crate::conduct::Conductors;
 use crate::config::Config;
 use crate::confine::Confinement;
-use crate::feed::{Feed, Subscription};
+use crate::desk::Desk;
+use crate::disk_space::DiskSpace;
+use crate::feed::Feed;
 use crate::history::History;
 use crate::home::{Home, random_hex};
-use crate::jobs::{Jobs, Kept};
+use crate::instance::Around;
+use crate::jobs::{Jobs, Kept, Reach};
 use crate::journal::{Journal, Memory};
-use crate::lane::Records;
 use crate::limits;
+use crate::link::Links;
 use crate::pictures::Pictures;
 use crate::policy::Policy;
-use crate::room::Room;
+use crate::records::Records;
 use crate::roster::Roster;
 use crate::seal::Seal;
 use crate::secrets::Masking;
 use crate::sessions::Sessions;
 use crate::shares::{Bound, Shares};
-use crate::snapshot;
 use crate::store::Stores;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Means, Supervisor};
+use crate::tickets::Tickets;
 
 mod apps;
+mod auth;
+mod batches;
 mod calls;
+mod command_context;
+mod events;
+mod history_query;
+mod ids;
 mod instances;
 mod jobs;
-mod life;
-mod people;
+mod lifecycle;
 mod rights;
+
+pub use history_query::{Forgotten, Remembered};
 
 /// A running hub. Clones are handles to the same one.
 #[derive(Clone)]
-pub struct Hub(pub(crate) Arc<Inner>);
+pub struct Hub(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) home: Home,
-    pub(crate) config: Config,
-    pub(crate) confinement: Confinement,
-    pub(crate) callers: Arc<Callers>,
-    pub(crate) sessions: Sessions,
-    pub(crate) bridge_token: String,
-    /// Places of large announcements whose proof has not been seen.
-    pub(crate) large_announcements: Semaphore,
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) policy: Policy,
-    pub(crate) batches: Batches,
-    pub(crate) roster: Roster,
-    pub(crate) supervisor: Supervisor,
-    pub(crate) conductors: Conductors,
-    pub(crate) records: Records,
-    pub(crate) feed: Arc<Feed>,
-    pub(crate) blobs: Arc<Blobs>,
-    pub(crate) pictures: Pictures,
-    pub(crate) masking: Arc<Masking>,
-    pub(crate) stores: Stores,
-    pub(crate) room: Room,
-    pub(crate) stopping: CancellationToken,
-    /// The end of all links, after the last word on them.
-    pub(crate) closing: CancellationToken,
-    /// Turns with every bridge that has connected.
-    pub(crate) joined: Notify,
+struct Inner {
+    home: Home,
+    config: Arc<Config>,
+    confinement: Arc<Confinement>,
+    callers: Arc<Callers>,
+    sessions: Sessions,
+    catalog: Arc<Catalog>,
+    tickets: Arc<Tickets>,
+    batches: Arc<Batches>,
+    roster: Arc<Roster>,
+    supervisor: Arc<Supervisor>,
+    conductors: Arc<Conductors>,
+    jobs: Arc<Jobs>,
+    reach: Arc<Reach>,
+    records: Records,
+    feed: Arc<Feed>,
+    blobs: Arc<Blobs>,
+    pictures: Pictures,
+    masking: Arc<Masking>,
+    stores: Stores,
+    disk_space: Arc<DiskSpace>,
+    stopping: CancellationToken,
     started: Instant,
-    links: TaskTracker,
+    links: Arc<Links>,
+    link_tasks: TaskTracker,
 }
 
 impl Hub {
@@ -90,73 +96,19 @@ impl Hub {
     /// # Errors
     /// `home_unsafe` and the like, or a description that cannot be used.
     pub fn new(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
-        let config = Config::read(&home)?;
-        let callers = Arc::new(Callers::open(&home)?);
-        let bridge_token = home.secret(&home.bridge_token_file())?;
-        let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
-        let feed = Arc::new(Feed::new(&random_hex(8)?, Some(Arc::clone(&masking))));
-        let blobs = Arc::new(Blobs::open(home.join("blobs")));
-        let journal: Arc<dyn Journal> = Arc::new(Memory::default());
-        let history = Arc::new(History::open(
-            Arc::clone(&stores.history),
-            Arc::clone(&masking),
-            Arc::clone(&blobs),
-            config.history.keep_days > 0,
-        )?);
-        let kept = Kept {
-            store: Arc::clone(&stores.jobs),
-            journal: Arc::clone(&journal),
-            history: Arc::clone(&history),
-            masking: Arc::clone(&masking),
-            feed: Arc::clone(&feed),
-        };
-        let jobs = Jobs::open(kept, callers.ids())?;
-        let catalog = Arc::new(Catalog::new(apps)?);
-        let inner = Inner {
-            config,
-            confinement: Confinement::look(),
-            callers,
-            sessions: Sessions::open(&home),
-            bridge_token,
-            large_announcements: Semaphore::new(limits::LARGE_ANNOUNCEMENTS_MAX),
-            catalog: Arc::clone(&catalog),
-            policy: Policy::default(),
-            batches: Batches::default(),
-            roster: Roster::default(),
-            supervisor: Supervisor::default(),
-            conductors: Conductors::default(),
-            records: Records {
-                catalog,
-                journal,
-                history,
-                feed: Arc::clone(&feed),
-                jobs: Arc::new(jobs),
-                waiting: Shares::new(Bound::alike(
-                    limits::WAITING_BYTES_MAX,
-                    limits::WAITING_ALL_BYTES_MAX,
-                )),
-                seal: Seal::open(&home)?,
-            },
-            feed,
-            blobs,
-            pictures: Pictures::default(),
-            masking,
-            stores,
-            room: Room::default(),
-            stopping: CancellationToken::new(),
-            closing: CancellationToken::new(),
-            joined: Notify::new(),
-            started: Instant::now(),
-            links: TaskTracker::new(),
-            home,
-        };
-        let hub = Self(Arc::new(inner));
-        hub.0.supervisor.adopt(&hub.0);
-        tokio::spawn(hub.0.feed.ring());
-        tokio::spawn(Jobs::run(Arc::downgrade(&hub.0)));
-        tokio::spawn(Self::keep_bounds(Arc::downgrade(&hub.0)));
-        tokio::spawn(Self::keep_times(Arc::downgrade(&hub.0)));
-        tokio::spawn(Room::keep_looking(Arc::downgrade(&hub.0)));
+        let hub = Self(Arc::new(Inner::put_together(home, apps, stores)?));
+        let inner = &hub.0;
+        hub.open_contexts();
+        inner.supervisor.adopt();
+        tokio::spawn(inner.feed.ring());
+        tokio::spawn(Arc::clone(&inner.jobs).run(Arc::downgrade(&inner.reach)));
+        tokio::spawn(Self::keep_bounds(Arc::downgrade(inner)));
+        tokio::spawn(Self::keep_times(Arc::downgrade(inner)));
+        tokio::spawn(DiskSpace::keep_looking(
+            Arc::downgrade(&inner.disk_space),
+            inner.home.clone(),
+            inner.stopping.clone(),
+        ));
         Ok(hub)
     }
 
@@ -166,60 +118,147 @@ impl Hub {
     }
 
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.0.feed.listen()
-    }
-
-    /// Hears events by topic, from a position on or from now on. With the subscription comes what is
-    /// known, unless it resumes where an earlier one ended.
-    ///
-    /// # Errors
-    /// `forbidden` for others' calls and states without `read`, `call_unknown`, `arguments_invalid`.
-    pub fn subscribe(
-        &self,
-        caller: &Caller,
-        topics: Vec<Topic>,
-        since: Option<&Position>,
-    ) -> Result<(Subscription, Option<Resync>), Problem> {
-        snapshot::may_hear(self, caller, &topics)?;
-        let (subscription, why) = self.0.feed.subscribe(topics, since);
-        let resync = why.map(|why| snapshot::known(self, caller, &subscription, why));
-        Ok((subscription, resync))
-    }
-
-    /// Where the feed stands now.
-    #[must_use]
-    pub fn feed_position(&self) -> Position {
-        self.0.feed.position()
-    }
-
-    #[must_use]
     pub fn blobs(&self) -> Arc<Blobs> {
         Arc::clone(&self.0.blobs)
     }
 }
 
 impl Inner {
-    /// Tells a call to end, whoever runs it.
-    pub(crate) fn cancel_call(&self, call: &Call) {
-        let instance = call.instance();
-        if instance.as_str() == conduct::HUB && self.conductors.cancel(&call.id) {
-            return;
-        }
-        if let Some(instance) = self.roster.find(&instance) {
-            instance.lane.cancel(&call.id);
-        }
+    /// Every room, the lower ones first: each is given what it needs and no more.
+    fn put_together(home: Home, apps: Vec<Arc<dyn App>>, stores: Stores) -> Result<Self, Problem> {
+        let config = Arc::new(Config::read(&home)?);
+        let callers = Arc::new(Callers::open(&home)?);
+        let bridge_token = home.secret(&home.bridge_token_file())?;
+        let masking = Arc::new(Masking::new(Arc::clone(&callers), bridge_token.clone()));
+        let feed = Arc::new(Feed::new(&random_hex(8)?, Some(Arc::clone(&masking))));
+        let blobs = Arc::new(Blobs::open(home.join("blobs")));
+        let catalog = Arc::new(Catalog::new(apps)?);
+        let confinement = Arc::new(Confinement::look());
+        let policy = Arc::new(Policy::default());
+        let stopping = CancellationToken::new();
+        let (records, jobs) =
+            written_down(&home, &catalog, &config, &stores, &callers, &masking, &feed, &blobs)?;
+        let roster = Arc::new(Roster::new(Around {
+            records: records.clone(),
+            catalog: Arc::clone(&catalog),
+            confinement: Arc::clone(&confinement),
+        }));
+        let supervisor = Arc::new(Supervisor::new(Means {
+            roster: Arc::clone(&roster),
+            catalog: Arc::clone(&catalog),
+            home: home.clone(),
+            config: Arc::clone(&config),
+            confinement: Arc::clone(&confinement),
+            bridge_token: bridge_token.clone(),
+            stopping: stopping.clone(),
+        }));
+        let conductors = Arc::new(Conductors::new(
+            Arc::clone(&catalog),
+            records.clone(),
+            stopping.clone(),
+        ));
+        let reach = Arc::new(Reach {
+            callers: Arc::clone(&callers),
+            catalog: Arc::clone(&catalog),
+            roster: Arc::clone(&roster),
+            conductors: Arc::clone(&conductors),
+            policy: Arc::clone(&policy),
+            stopping: stopping.clone(),
+        });
+        let desk = Desk {
+            catalog: Arc::clone(&catalog),
+            roster: Arc::clone(&roster),
+            policy,
+            jobs: Arc::clone(&jobs),
+            masking: Arc::clone(&masking),
+            blobs: Arc::clone(&blobs),
+        };
+        let tickets = Arc::new(Tickets {
+            desk,
+            conductors: Arc::clone(&conductors),
+            records: records.clone(),
+            stopping: stopping.clone(),
+        });
+        let links = Arc::new(Links {
+            roster: Arc::clone(&roster),
+            catalog: Arc::clone(&catalog),
+            jobs: Arc::clone(&jobs),
+            records: records.clone(),
+            blobs: Arc::clone(&blobs),
+            home: home.clone(),
+            config: Arc::clone(&config),
+            confinement: Arc::clone(&confinement),
+            bridge_token,
+            large_announcements: Semaphore::new(limits::LARGE_ANNOUNCEMENTS_MAX),
+            joined: Notify::new(),
+            closing: CancellationToken::new(),
+        });
+        Ok(Self {
+            sessions: Sessions::open(&home),
+            home,
+            config,
+            confinement,
+            callers,
+            catalog,
+            tickets,
+            batches: Arc::default(),
+            roster,
+            supervisor,
+            conductors,
+            jobs,
+            reach,
+            records,
+            feed,
+            blobs,
+            pictures: Pictures::default(),
+            masking,
+            stores,
+            disk_space: Arc::default(),
+            stopping,
+            started: Instant::now(),
+            links,
+            link_tasks: TaskTracker::new(),
+        })
     }
+}
 
-    pub(crate) fn refuse_when_stopping(&self) -> Result<(), Problem> {
-        if self.stopping.is_cancelled() {
-            return Err(
-                Problem::new(Code::HUB_STOPPING, "The hub is shutting down.").hint(wire::hint![
-                    "Start it again: ",
-                    wire::Step::terminal("serve")
-                ]),
-            );
-        }
-        Ok(())
-    }
+/// Where calls and jobs are written down.
+fn written_down(
+    home: &Home,
+    catalog: &Arc<Catalog>,
+    config: &Config,
+    stores: &Stores,
+    callers: &Callers,
+    masking: &Arc<Masking>,
+    feed: &Arc<Feed>,
+    blobs: &Arc<Blobs>,
+) -> Result<(Records, Arc<Jobs>), Problem> {
+    let journal: Arc<dyn Journal> = Arc::new(Memory::default());
+    let history = Arc::new(History::open(
+        Arc::clone(&stores.history),
+        Arc::clone(masking),
+        Arc::clone(blobs),
+        config.history.keep_days > 0,
+    )?);
+    let kept = Kept {
+        store: Arc::clone(&stores.jobs),
+        journal: Arc::clone(&journal),
+        history: Arc::clone(&history),
+        masking: Arc::clone(masking),
+        feed: Arc::clone(feed),
+    };
+    let jobs = Arc::new(Jobs::open(kept, callers.ids())?);
+    let records = Records {
+        catalog: Arc::clone(catalog),
+        journal,
+        history,
+        feed: Arc::clone(feed),
+        attempts: Arc::clone(&jobs) as Arc<dyn Attempts>,
+        waiting: Shares::new(Bound::alike(
+            limits::WAITING_BYTES_MAX,
+            limits::WAITING_ALL_BYTES_MAX,
+        )),
+        seal: Seal::open(home)?,
+    };
+    Ok((records, jobs))
 }

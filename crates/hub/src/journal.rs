@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use time::OffsetDateTime;
-use wire::{AppId, CallId, InstanceName, Status};
+use wire::CallId;
 
 use crate::call::Call;
-use crate::history::weight_up_to;
+use crate::json_size::weight_up_to;
 use crate::recent::Recent;
-use crate::store::Like;
+use crate::store::{CallsWanted, Like};
 use crate::{limits, weigh};
 
 /// Remembers calls.
@@ -22,7 +22,7 @@ pub trait Journal: Send + Sync {
     fn ended(&self, call: &Arc<Call>);
     fn get(&self, id: &CallId) -> Option<Arc<Call>>;
     /// Newest first.
-    fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>>;
+    fn history(&self, wanted: &CallsWanted) -> Vec<Arc<Call>>;
     /// Ids that begin so.
     fn like(&self, like: &Like) -> Vec<String>;
     /// From when on every call is remembered.
@@ -30,29 +30,6 @@ pub trait Journal: Send + Sync {
     /// Forgets ended calls that were asked before that time; without one, all that have ended. Gives
     /// which.
     fn forget(&self, before: Option<OffsetDateTime>) -> Vec<CallId>;
-}
-
-/// Which calls of the history.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    pub limit: usize,
-    pub app: Option<AppId>,
-    pub instance: Option<InstanceName>,
-    pub status: Option<Status>,
-    /// Only calls that are older than this one.
-    pub before: Option<CallId>,
-}
-
-impl Wanted {
-    fn takes(&self, call: &Call) -> bool {
-        self.app.as_ref().is_none_or(|app| *app == call.app)
-            && self
-                .instance
-                .as_ref()
-                .is_none_or(|name| *name == call.instance())
-            && self.status.is_none_or(|status| status == call.status())
-            && self.before.as_ref().is_none_or(|id| call.id < *id)
-    }
 }
 
 /// A journal in memory, bounded in calls and bytes; calls that have not ended are never dropped.
@@ -113,12 +90,12 @@ impl Journal for Memory {
         self.lock().calls.get(id).cloned()
     }
 
-    fn history(&self, wanted: &Wanted) -> Vec<Arc<Call>> {
+    fn history(&self, wanted: &CallsWanted) -> Vec<Arc<Call>> {
         let mut calls: Vec<Arc<Call>> = self
             .lock()
             .calls
             .values()
-            .filter(|call| wanted.takes(call))
+            .filter(|call| takes(wanted, call))
             .cloned()
             .collect();
         calls.sort_by(|a, b| b.id.cmp(&a.id));
@@ -158,10 +135,21 @@ impl Journal for Memory {
     }
 }
 
+/// Whether it is one of those.
+fn takes(wanted: &CallsWanted, call: &Call) -> bool {
+    wanted.app.as_ref().is_none_or(|app| *app == call.app)
+        && wanted
+            .instance
+            .as_ref()
+            .is_none_or(|name| *name == call.instance())
+        && wanted.status.is_none_or(|status| status == call.status())
+        && wanted.before.as_ref().is_none_or(|id| call.id < *id)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use wire::{Effect, Outcome, Problem};
+    use wire::{Effect, Outcome, Problem, Status};
 
     use super::*;
     use crate::call::CallParts;
@@ -205,9 +193,9 @@ mod tests {
     }
 
     fn remembered(memory: &Memory) -> Vec<Arc<Call>> {
-        memory.history(&Wanted {
+        memory.history(&CallsWanted {
             limit: usize::MAX,
-            ..Wanted::default()
+            ..CallsWanted::default()
         })
     }
 

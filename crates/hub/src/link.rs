@@ -11,37 +11,34 @@
 
 use std::sync::Arc;
 
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Instant;
-use wire::frame::{Decoder, Frame, FrameError};
+use wire::frame::{Frame, FrameError};
 use wire::link::{CancelReason, FromBridge, FromHub};
 use wire::{Code, Outcome, Problem, Progress, Status};
 
-use crate::aside::aside;
+use crate::clock::{millis, until};
 use crate::driver::{Driver as _, DriverEvent};
 use crate::feed::is_small;
-use crate::hub::Inner;
+use crate::instance::Instance;
 use crate::limits;
-use crate::places;
-use crate::roster::Instance;
 use crate::strangers::Stranger;
 
 mod claims;
 mod direct;
 mod handshake;
 mod incoming;
+mod links;
 mod outbox;
+mod reader;
 
 use incoming::Incoming;
-pub(crate) use outbox::{Outbox, blob_names};
-
-/// Read at a time, in bytes: one system call for many small messages, few for a large one.
-const READ_BYTES: usize = 64 * 1024;
+pub(crate) use links::Links;
+use outbox::Outbox;
+use reader::{Ended, Reader};
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger) {
+pub(crate) async fn serve(links: Arc<Links>, stream: TcpStream, stranger: Stranger) {
     let peer = stream
         .peer_addr()
         .map(|addr| addr.to_string())
@@ -49,12 +46,8 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     stream.set_nodelay(true).ok();
     let (read, write) = stream.into_split();
     let outbox = Outbox::new(write);
-    let mut reader = Reader {
-        read,
-        decoder: Decoder::new(),
-        buffer: vec![0; limits::STRANGER_READ_BYTES],
-    };
-    let greeted = handshake::greet(&hub, &mut reader, &outbox, &stranger);
+    let mut reader = Reader::new(read);
+    let greeted = handshake::greet(&links, &mut reader, &outbox, &stranger);
     let greeted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, greeted);
     let greeted = tokio::select! {
         biased;
@@ -78,11 +71,11 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
             return;
         }
     };
-    reader.buffer.resize(READ_BYTES, 0);
+    reader.widen();
     let mut announcement = greeted.announcement;
     let joined = claims::bounded(&announcement).and_then(|()| match greeted.confined {
         Some(instance) => Ok(instance),
-        None => hub.roster.join(&hub, &announcement),
+        None => links.roster.join(&announcement),
     });
     let instance = match joined {
         Ok(instance) => instance,
@@ -94,16 +87,16 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     };
     outbox.send(&FromHub::Welcome {
         instance: instance.name.clone(),
-        heartbeat_ms: crate::call::millis(limits::HEARTBEAT),
+        heartbeat_ms: millis(limits::HEARTBEAT),
         direct: true,
-        folders: places::folders(&hub),
-        confine: hub.confinement.for_bridges(),
+        folders: links.files().folders(),
+        confine: links.confinement.for_bridges(),
     });
-    outbox.use_blobs(Arc::clone(&hub.blobs));
+    outbox.use_blobs(Arc::clone(&links.blobs));
     let complete = announcement.calls.complete;
     // What another session of the same process has heard, this one cannot know.
     announcement.calls.complete &= instance.is_of_session(&announcement.session);
-    let withdrawn = claims::believe(&hub, &instance, &mut announcement).await;
+    let withdrawn = claims::believe(&links, &instance, &mut announcement).await;
     let epoch = instance.lane.up(
         Arc::clone(&outbox) as Arc<dyn crate::driver::Driver>,
         &announcement.calls,
@@ -111,93 +104,33 @@ pub(crate) async fn serve(hub: Arc<Inner>, stream: TcpStream, stranger: Stranger
     for id in &withdrawn {
         outbox.cancel(id, CancelReason::Cancelled);
     }
-    instance.connected(&announcement, &hub);
-    hub.records.jobs.bridge_is_back(&announcement, complete);
-    hub.joined.notify_waiters();
+    instance.connected(&announcement);
+    links.jobs.bridge_is_back(&announcement, complete);
+    links.joined.notify_waiters();
     tracing::info!(instance = %instance.name, peer, pid = announcement.pid, "connected");
-    let why = live(&hub, &instance, epoch, &mut reader, &outbox).await;
+    let why = live(&links, &instance, epoch, &mut reader, &outbox).await;
     outbox.close();
     tracing::info!(instance = %instance.name, why, "disconnected");
     instance.lane.down(epoch);
-    hub.roster.link_ended(&hub, &instance);
-}
-
-/// Bytes in, frames out.
-pub(crate) struct Reader {
-    read: OwnedReadHalf,
-    decoder: Decoder,
-    buffer: Vec<u8>,
-}
-
-/// Why there is no further frame.
-pub(crate) enum Ended {
-    Closed,
-    Malformed(FrameError),
-}
-
-impl Reader {
-    /// From the next frame on, at most this many bytes.
-    pub(crate) fn allow(&mut self, bytes_max: usize) {
-        self.decoder.allow(bytes_max);
-    }
-
-    /// The next one; `part` is told of each part of it that has come.
-    pub(crate) async fn frame(&mut self, part: impl Fn()) -> Result<Frame, Ended> {
-        let mut has_part = false;
-        loop {
-            let decoder = &mut self.decoder;
-            let frame = aside(decoder.due(), || decoder.next_frame());
-            if let Some(frame) = frame.map_err(Ended::Malformed)? {
-                return Ok(frame);
-            }
-            if has_part {
-                part();
-            }
-            self.more().await?;
-            has_part = true;
-        }
-    }
-
-    /// Reads once.
-    async fn more(&mut self) -> Result<(), Ended> {
-        match self.read.read(&mut self.buffer).await {
-            Ok(0) | Err(_) => Err(Ended::Closed),
-            Ok(count) => {
-                self.decoder.push(&self.buffer[..count]);
-                Ok(())
-            }
-        }
-    }
-
-    /// What has come of the next frame.
-    pub(crate) fn begun(&self) -> &[u8] {
-        self.decoder.begun()
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
+    links.roster.link_ended(&instance);
 }
 
 /// Passes messages on until the connection ends; says why it did.
 async fn live(
-    hub: &Arc<Inner>,
+    links: &Links,
     instance: &Arc<Instance>,
     epoch: u64,
     reader: &mut Reader,
     outbox: &Arc<Outbox>,
 ) -> String {
-    let mut incoming = Incoming::new(hub);
+    let mut incoming = Incoming::new(links);
     // A process that died may have said something first (that a call had started, its outcome): it is
     // heard, though nothing can be written any more.
     let mut last_words: Option<Instant> = None;
     loop {
         let frame = tokio::select! {
             biased;
-            () = hub.closing.cancelled() => return "the hub has stopped".to_owned(),
+            () = links.closing.cancelled() => return "the hub has stopped".to_owned(),
             frame = reader.frame(|| instance.lane.hear(epoch)) => frame,
             () = outbox.closed(), if last_words.is_none() => {
                 last_words = Some(Instant::now() + limits::LAST_WORDS_TIMEOUT);
@@ -216,7 +149,7 @@ async fn live(
             Ok(Frame::Message(value)) => match serde_json::from_value::<FromBridge>(value) {
                 Ok(mut message) => {
                     incoming.tell_of_lost(&mut message);
-                    take(hub, instance, epoch, outbox, message)
+                    take(links, instance, epoch, outbox, message)
                 }
                 Err(error) => Err(Problem::new(
                     Code::FRAME_MALFORMED,
@@ -258,7 +191,7 @@ fn not_sent(why: &FrameError) -> Outcome {
 }
 
 fn take(
-    hub: &Inner,
+    links: &Links,
     instance: &Instance,
     epoch: u64,
     outbox: &Outbox,
@@ -305,7 +238,7 @@ fn take(
         FromBridge::Outcome { id, outcome } => {
             DriverEvent::Outcome(id, Box::new(outcome.in_line()))
         }
-        FromBridge::Direct(told) => return direct::told(hub, instance, *told),
+        FromBridge::Direct(told) => return direct::told(links, instance, *told),
         FromBridge::Beat(beat) => {
             outbox.send(&FromHub::Beat);
             if let Some(rss_mb) = beat.rss_mb.filter(|_| instance.lane.is_current(epoch)) {
@@ -315,7 +248,7 @@ fn take(
         }
         FromBridge::State { state, changes } => {
             if instance.lane.is_current(epoch) {
-                instance.set_state(&state, changes, hub);
+                instance.set_state(&state, changes);
             }
             DriverEvent::State(state)
         }
@@ -334,7 +267,7 @@ fn take(
     );
     instance.lane.news(epoch, event);
     if changes_state {
-        instance.tell_if_changed(hub);
+        instance.tell_if_changed();
     }
     Ok(())
 }

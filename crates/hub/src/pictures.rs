@@ -14,31 +14,29 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use wire::command::role::LOOK;
-use wire::link::KnownCall;
 use wire::{
     CallRequest, Code, CommandSpec, Effect, InstanceName, InstanceState, Mode, Problem, Runs,
 };
 
-use crate::call::{Call, rfc3339};
+use crate::call::Call;
 use crate::callers::Caller;
-use crate::desk::{self, Asked};
-use crate::hub::Inner as Hub;
-use crate::{limits, seal};
+use crate::catalog::Catalog;
+use crate::clock::{millis, rfc3339};
+use crate::corridor::Origin;
+use crate::limits;
+use crate::looks::MARK;
+use crate::tickets::{Asked, Tickets};
 
 /// How wide and high a picture is asked for, in pixels: a card on a page, twice as fine.
 const WIDTH: u32 = 720;
 const HEIGHT: u32 = 450;
-
-/// What such calls carry as their caller's mark, so that a page can leave them out of what was done, and as the hub's
-/// own on the way to a bridge.
-const MARK: &str = "picture";
 
 /// The newest picture of each instance.
 #[derive(Default)]
@@ -70,12 +68,13 @@ pub struct Picture {
 
 /// The newest picture, taken now if it is time for one.
 pub(crate) async fn look(
-    hub: &Arc<Hub>,
+    pictures: &Pictures,
+    tickets: &Tickets,
     caller: &Caller,
     name: &InstanceName,
 ) -> Result<Option<Picture>, Problem> {
-    let instance = hub.roster.named(name)?;
-    let app = hub.catalog.app_of(&instance.app, name)?;
+    let instance = tickets.desk.roster.named(name)?;
+    let app = tickets.desk.catalog.app_of(&instance.app, name)?;
     let command = app.command_for(LOOK, &["width", "height"])?;
     // It is taken unasked, so it may do nothing but look.
     if command.spec.effect != Effect::Read {
@@ -87,13 +86,13 @@ pub(crate) async fn look(
             ),
         ));
     }
-    let view = instance.view(hub);
+    let view = instance.view();
     let revision = instance.snapshot().map(|snapshot| snapshot.revision);
     let is_free = view.state == InstanceState::Idle && instance.lane.load() == 0;
-    if is_free && hub.pictures.begin(name, revision) {
+    if is_free && pictures.begin(name, revision) {
         let request = CallRequest {
             instance: Some(name.clone()),
-            timeout_ms: Some(crate::call::millis(limits::PICTURE_TIMEOUT)),
+            timeout_ms: Some(millis(limits::PICTURE_TIMEOUT)),
             correlation_id: Some(MARK.to_owned()),
             ..CallRequest::new(
                 instance.app.clone(),
@@ -101,16 +100,16 @@ pub(crate) async fn look(
                 args(&command.spec, view.mode),
             )
         };
-        let taken = take(hub, caller, request, revision).await;
-        hub.pictures.put(name, taken);
+        let taken = take(tickets, caller, request, revision).await;
+        pictures.put(name, taken);
     }
-    Ok(hub.pictures.newest(name))
+    Ok(pictures.newest(name))
 }
 
 /// The picture file that a call of the hub's own side made last: what its progress names, or in the end its sheet.
 /// Never one that a bridge names: that could be any file.
-pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
-    let app = hub.catalog.app(&call.app)?;
+pub(crate) fn made_by(catalog: &Catalog, call: &Call) -> Result<PathBuf, Problem> {
+    let app = catalog.app(&call.app)?;
     let none = |message: String| Problem::new(Code::NOT_SUPPORTED, message);
     if app.command(&call.command)?.spec.runs != Runs::Hub {
         return Err(none(format!(
@@ -132,30 +131,13 @@ pub(crate) fn made_by(hub: &Hub, call: &Call) -> Result<PathBuf, Problem> {
         .ok_or_else(|| none("No picture is finished yet.".to_owned()))
 }
 
-/// Whether a call is a look, and not a picture that somebody asked for by himself. Nothing that changes something is
-/// one, whatever mark its caller gave it.
-pub(crate) fn is_look(call: &Call) -> bool {
-    call.correlation_id.as_deref() == Some(MARK) && call.effect == Effect::Read
-}
-
-/// What its bridge keeps for the next hub, of a look; nothing of other calls.
-pub(crate) fn note_of(call: &Call) -> &'static str {
-    if is_look(call) { MARK } else { "" }
-}
-
-/// Whether a call that a bridge has kept for this hub is a look: its correlation id and its effect.
-pub(crate) fn kept(known: &KnownCall) -> Option<(String, Effect)> {
-    let is_look = known.mark.as_deref().map(seal::note) == Some(MARK);
-    is_look.then(|| (MARK.to_owned(), Effect::Read))
-}
-
 async fn take(
-    hub: &Arc<Hub>,
+    tickets: &Tickets,
     caller: &Caller,
     request: CallRequest,
     revision: Option<u64>,
 ) -> Option<Picture> {
-    let Ok(Asked::One(call)) = desk::ask(hub, caller, request, None) else {
+    let Ok(Asked::One(call)) = tickets.ask(caller, request, Origin::default()) else {
         return None;
     };
     // The call's own time is over by then; a bridge that says nothing is another's business.

@@ -8,15 +8,13 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
-use wire::{CallerId, Code, Effect, Problem};
+use wire::{CallerId, Code, Effect, InstanceName, Problem};
 use wire::{Opt, Step};
 
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
-use crate::desk::{AllowedCall, CheckedCall};
+use crate::corridor::{AllowedCall, CheckedCall};
 use crate::home::random_hex;
 use crate::limits;
 use crate::question::{Question, Target};
@@ -92,26 +90,29 @@ pub fn may_see(caller: &Caller, what: Seen<'_>) -> Result<(), Problem> {
 }
 
 impl Policy {
-    /// `question`: what a person would be asked about it, if one has to be.
+    /// Of a call that its caller may make ([`Self::may`]): whether now, and whether a person says so. `on`: where it is to
+    /// run. `question`: what a person would be asked about it, if one has to be.
     ///
     /// # Errors
-    /// `forbidden`, `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
+    /// `rate_limited`, or `confirmation_required` with a single-use `confirm` value.
     pub(crate) fn allow(
         &self,
-        mut call: CheckedCall,
-        question: impl FnOnce(&CheckedCall) -> Question,
+        call: CheckedCall,
+        mut on: Vec<InstanceName>,
+        question: impl FnOnce(&CheckedCall, &[InstanceName]) -> Question,
     ) -> Result<AllowedCall, Problem> {
-        Self::may(&call)?;
         self.within_rate(&call.caller)?;
+        let mut confirmed = false;
         if Self::must_ask(&call.caller, call.command.spec.effect) && !call.check_only {
-            let question = question(&call);
+            let question = question(&call, &on);
             self.confirmed(&call.caller, &question, call.confirm.as_deref())?;
-            call.confirmed = true;
+            confirmed = true;
+            // What was agreed to runs where it was agreed to.
             if let Target::These(names) = question.target {
-                call.agreed = Some(names);
+                on = names;
             }
         }
-        Ok(AllowedCall::new(call))
+        Ok(AllowedCall::new(call, confirmed, on))
     }
 
     /// Whether the caller's scopes allow it at all.
@@ -259,49 +260,5 @@ fn plainly(effect: Effect) -> &'static str {
         Effect::Write => "makes changes",
         Effect::Destructive => "is destructive",
         Effect::Code => "runs code",
-    }
-}
-
-/// Equal arguments give equal hashes, whatever the order of their names.
-pub(crate) fn hash(args: &Map<String, Value>) -> [u8; 32] {
-    fn feed(value: &Value, hasher: &mut Sha256) {
-        match value {
-            Value::Object(map) => {
-                let mut names: Vec<&String> = map.keys().collect();
-                names.sort();
-                hasher.update(b"{");
-                for name in names {
-                    hasher.update(Value::from(name.as_str()).to_string());
-                    feed(&map[name], hasher);
-                }
-                hasher.update(b"}");
-            }
-            Value::Array(items) => {
-                hasher.update(b"[");
-                items.iter().for_each(|item| feed(item, hasher));
-                hasher.update(b"]");
-            }
-            other => hasher.update(other.to_string()),
-        }
-        hasher.update(b",");
-    }
-    let mut hasher = Sha256::new();
-    feed(&Value::Object(args.clone()), &mut hasher);
-    hasher.finalize().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_order_of_arguments_does_not_matter_their_values_do() {
-        let map = |value: Value| value.as_object().unwrap().clone();
-        let one = hash(&map(json!({"a": 1, "b": [1, 2]})));
-        assert_eq!(one, hash(&map(json!({"b": [1, 2], "a": 1}))));
-        assert_ne!(one, hash(&map(json!({"b": [12], "a": 1}))));
-        assert_ne!(one, hash(&map(json!({"a": 1, "b": [2, 1]}))));
     }
 }

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use wire::job::{Retry, Select};
 use wire::{AppId, CallId, Durability, Effect, InstanceName};
 
-use crate::desk::CheckedCall;
-use crate::jobs::JobWish;
+use crate::clock::millis;
+use crate::corridor::{CheckedCall, JobSpec, is_all};
 use crate::limits;
 use crate::secrets::Masking;
 
@@ -52,11 +52,11 @@ impl Question {
         let target = match (&call.instance, &call.select) {
             _ if call.is_run_by_hub() => Target::Hub,
             (_, Some(select)) => Target::Any(select.clone()),
-            (Some(name), None) if name.as_str() != "*" => Target::These(vec![name.clone()]),
+            (Some(name), None) if !is_all(name) => Target::These(vec![name.clone()]),
             _ if call.job.is_some() => Target::First,
             _ => Target::These(on.to_vec()),
         };
-        let wish = call.job.as_ref();
+        let spec = call.job.as_ref();
         Self {
             app: call.app.id.clone(),
             target,
@@ -64,15 +64,15 @@ impl Question {
             effect: call.command.spec.effect,
             args: call.args.clone(),
             shown: masking.args(&call.command.marked, &call.args),
-            durable: wish.map(|wish| wish.durability),
-            retry: wish.and_then(|wish| wish.retry),
+            durable: spec.map(|spec| spec.durability),
+            retry: spec.and_then(|spec| spec.retry),
             revision: call.revision,
             job: None,
             more: json!({
-                "timeout_ms": crate::call::millis(call.timeout),
-                "job": wish.map(JobWish::when),
+                "timeout_ms": millis(call.timeout),
+                "job": spec.map(JobSpec::when),
                 // With others or alone, and whether it runs when one before it failed.
-                "batch": call.group.as_ref().map(|group| group.stop),
+                "batch": call.origin.group.as_ref().map(|group| group.stop),
             }),
         }
     }
@@ -91,7 +91,7 @@ impl Question {
         });
         let mut hasher = Sha256::new();
         hasher.update(asked.to_string());
-        hasher.update(crate::policy::hash(&self.args));
+        hasher.update(hash_of(&self.args));
         hasher.finalize().into()
     }
 
@@ -271,6 +271,34 @@ fn is_unseen(c: char) -> bool {
     matches!(u32::from(c),
         0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xFFF9..=0xFFFB
         | 0x1_D173..=0x1_D17A | 0xE_0000..=0xE_0FFF)
+}
+
+/// Equal arguments give equal hashes, whatever the order of their names.
+pub(crate) fn hash_of(args: &Map<String, Value>) -> [u8; 32] {
+    fn feed(value: &Value, hasher: &mut Sha256) {
+        match value {
+            Value::Object(map) => {
+                let mut names: Vec<&String> = map.keys().collect();
+                names.sort();
+                hasher.update(b"{");
+                for name in names {
+                    hasher.update(Value::from(name.as_str()).to_string());
+                    feed(&map[name], hasher);
+                }
+                hasher.update(b"}");
+            }
+            Value::Array(items) => {
+                hasher.update(b"[");
+                items.iter().for_each(|item| feed(item, hasher));
+                hasher.update(b"]");
+            }
+            other => hasher.update(other.to_string()),
+        }
+        hasher.update(b",");
+    }
+    let mut hasher = Sha256::new();
+    feed(&Value::Object(args.clone()), &mut hasher);
+    hasher.finalize().into()
 }
 
 /// Every argument is named, on one line, and nothing in it shows as something else.

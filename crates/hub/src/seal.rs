@@ -12,7 +12,7 @@ use wire::{AppId, CallId, Code, Problem};
 
 use crate::call::Call;
 use crate::home::{Home, fresh_token};
-use crate::pictures;
+use crate::looks;
 
 /// Bytes of a seal: half a SHA-256, so that it fits into a mark with a note.
 const SEAL_BYTES: usize = 16;
@@ -38,7 +38,7 @@ impl Seal {
 
     /// The mark of a call that is handed over.
     pub(crate) fn mark(&self, call: &Call) -> String {
-        let note = pictures::note_of(call);
+        let note = looks::note_of(call);
         let owner = call.caller.id.as_str();
         let seal = self.over(&call.app, &call.id, &call.command, owner, note);
         match note {

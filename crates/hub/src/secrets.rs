@@ -10,17 +10,14 @@ use std::sync::{Arc, LazyLock};
 
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{CallView, CommandSpec, Door, Event, Problem, Progress};
 
 use crate::callers::Callers;
 
 mod marked;
 
-pub use marked::Marked;
-
-/// What stands in the place of a secret.
-pub const MASKED: &str = "[masked]";
+pub use marked::{MASKED, Marked};
 
 /// Forms of tokens. Each has a beginning that nothing else has, so that ordinary texts are left alone.
 static FORMS: LazyLock<Option<Regex>> = LazyLock::new(|| {

@@ -18,9 +18,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use wire::{AppId, CallId, CallerId, Code, Durability, Problem};
-
-use crate::journal::Wanted;
+use wire::{AppId, CallId, CallerId, Code, Durability, InstanceName, Problem, Status};
 
 mod rows;
 
@@ -120,7 +118,7 @@ pub trait HistoryStore: Send + Sync {
     fn get(&self, id: &CallId) -> Reading<Option<CallRecord>>;
 
     /// Newest first.
-    fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>>;
+    fn list(&self, wanted: CallsWanted) -> Reading<Vec<CallRecord>>;
 
     /// Calls whose ids begin so.
     fn like(&self, like: Like) -> Reading<Vec<String>>;
@@ -193,4 +191,15 @@ fn gone() -> Problem {
         "Start it again: ",
         wire::Step::terminal("serve")
     ])
+}
+
+/// Which calls of the history.
+#[derive(Clone, Debug, Default)]
+pub struct CallsWanted {
+    pub limit: usize,
+    pub app: Option<AppId>,
+    pub instance: Option<InstanceName>,
+    pub status: Option<Status>,
+    /// Only calls that are older than this one.
+    pub before: Option<CallId>,
 }

@@ -9,43 +9,32 @@
 //!     └─ exits or too late ─> failed        └─ too often ─> failed
 //! ```
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, InstanceName, InstanceState, InstanceView, Problem};
 
-use crate::app::{App, LaunchRequest};
-use crate::conduct::HUB;
+use crate::corridor::HUB;
 use crate::home::random_hex;
-use crate::hub::Inner as Hub;
+use crate::instance::Instance;
+use crate::launch::LaunchRequest;
 use crate::limits;
-use crate::roster::Instance;
 
 mod bounds;
 mod confined;
-mod launch;
+mod launching;
+mod own;
 mod run_file;
 mod stop;
 mod watch;
 
-use confined::Walls;
-pub use confined::port_of_earlier;
-use launch::{start_failed, stopped_meanwhile};
+use launching::{start_failed, stopped_meanwhile};
+pub(crate) use own::{Means, Supervisor};
 #[cfg(fuzzing)]
 pub(crate) use run_file::fuzzing_run_file;
-use run_file::run_file;
+pub use run_file::port_of_earlier;
 pub use stop::Stopped;
 use watch::Process;
-
-/// The processes of this hub, by the name of their instance.
-#[derive(Default)]
-pub(crate) struct Supervisor {
-    owned: Mutex<HashMap<InstanceName, Owned>>,
-    /// Held while a start finds its place.
-    starts: Mutex<()>,
-}
 
 /// Where a start leads to.
 enum Place {
@@ -55,130 +44,62 @@ enum Place {
     New(Arc<Instance>, CancellationToken),
 }
 
-struct Owned {
-    request: LaunchRequest,
-    /// Of the process that lives now, when it is confined.
-    walls: Option<Walls>,
-    stopping: bool,
-    /// Started by a hub before this one.
-    adopted: bool,
-    restarts: u32,
-    /// When the process that lives now was launched, by the clock that only runs.
-    launched: Option<Instant>,
-    /// The process that was launched; its children are in its group.
-    pid: Option<u32>,
-    /// When the process that lives now connected.
-    since: Option<Instant>,
-    /// Turns with every handshake.
-    connected: Counter,
-    /// Cancelled when this is owned no more: the name may be another one's by then.
-    ours: CancellationToken,
-}
-
-type Counter = tokio::sync::watch::Sender<u64>;
-
 impl Supervisor {
-    pub(crate) fn owns(&self, name: &InstanceName) -> bool {
-        self.lock().contains_key(name)
-    }
-
-    pub(crate) fn owned_names(&self) -> Vec<InstanceName> {
-        self.lock().keys().cloned().collect()
-    }
-
-    /// Whether a process of an earlier hub has not dialled again yet.
-    pub(crate) fn waits_for_adopted(&self, hub: &Hub) -> bool {
-        let names: Vec<InstanceName> = self
-            .lock()
-            .iter()
-            .filter(|(_, o)| o.adopted)
-            .map(|(name, _)| name.clone())
-            .collect();
-        names.iter().any(|name| {
-            hub.roster
-                .find(name)
-                .is_some_and(|found| !found.lane.is_up())
-        })
-    }
-
-    /// A handshake of that instance.
-    pub(crate) fn connected(&self, name: &InstanceName) {
-        if let Some(owned) = self.lock().get_mut(name) {
-            owned.since = Some(Instant::now());
-            owned.connected.send_modify(|count| *count += 1);
-        }
-    }
-
     /// Starts a copy and waits for its handshake. A name that runs already is answered as it is.
     pub(crate) async fn start(
-        &self,
-        hub: &Arc<Hub>,
+        self: &Arc<Self>,
         request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
-        let app = app_of(hub, &request)?;
-        bounds::check(&request, &hub.config)?;
+        let app = self.app_of(&request)?;
+        bounds::check(&request, &self.config)?;
         check_labels(&request.labels)?;
         let launch_id = random_hex(16)?;
-        let (instance, ours) = match self.place(hub, &request, &launch_id)? {
+        let (instance, ours) = match self.place(&request, &launch_id)? {
             Place::Taken(instance) => {
-                let view = self.when_connected(hub, &instance).await?;
+                let view = self.when_connected(&instance).await?;
                 return Ok((view, false));
             }
             Place::New(instance, ours) => (instance, ours),
         };
         let child = self
-            .launch(hub, app, &instance, &request, &launch_id, &ours)
+            .launch(app, &instance, &request, &launch_id, &ours)
             .await;
         let child = match child {
             Ok(child) => child,
             Err(problem) => {
-                self.disown(hub, &instance.name, &ours);
-                hub.roster.forget(hub, &instance);
+                self.disown(&instance, &ours);
+                self.roster.forget(&instance);
                 return Err(problem);
             }
         };
         tokio::spawn(watch::watch(
-            Arc::clone(hub),
+            Arc::clone(self),
             Arc::clone(&instance),
             Process::Child(child),
             ours,
         ));
-        match self.when_connected(hub, &instance).await {
+        match self.when_connected(&instance).await {
             Ok(view) => Ok((view, true)),
             Err(problem) => {
-                stop::end(hub, &instance, true).await;
-                hub.roster.forget(hub, &instance);
+                self.end(&instance, true).await;
+                self.roster.forget(&instance);
                 Err(problem)
             }
         }
     }
 
-    /// Stops one instance: asked first, killed only with `force` or when it does not leave.
-    pub(crate) async fn stop(
-        hub: &Arc<Hub>,
-        name: &InstanceName,
-        force: bool,
-    ) -> Result<Stopped, Problem> {
-        stop::stop(hub, name, force).await
-    }
-
     /// The instance that runs under the wished name already, or a new one's place. One start after the
     /// other: two that wish the same name at once must meet at one instance.
-    fn place(
-        &self,
-        hub: &Arc<Hub>,
-        request: &LaunchRequest,
-        launch_id: &str,
-    ) -> Result<Place, Problem> {
+    fn place(&self, request: &LaunchRequest, launch_id: &str) -> Result<Place, Problem> {
         let _one_at_a_time = self
             .starts
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(name) = &request.name {
             check_name(name)?;
-            if let Some(instance) = hub.roster.find(name) {
+            if let Some(instance) = self.roster.find(name) {
                 let usable = !matches!(
-                    instance.view(hub).state,
+                    instance.view().state,
                     InstanceState::Disconnected | InstanceState::Failed
                 );
                 if usable && instance.app != request.app {
@@ -194,48 +115,49 @@ impl Supervisor {
                 if usable {
                     return Ok(Place::Taken(instance));
                 }
-                hub.roster.forget(hub, &instance);
+                self.roster.forget(&instance);
+                self.let_go(&instance);
             }
         }
-        let instance = hub.roster.reserve(
-            &hub.records,
-            &request.app,
-            request.name.as_ref(),
-            launch_id,
-            request,
-        )?;
+        let instance = self
+            .roster
+            .reserve(request.name.as_ref(), launch_id, request)?;
         instance.set_labels(&request.labels);
-        let ours = self.own(&instance.name, request.clone(), None);
+        let ours = self.own(&instance, request.clone(), None);
         Ok(Place::New(instance, ours))
     }
 
+    /// Another one takes the name of this one, which is just leaving: whoever sees it off must not take that one away.
+    fn let_go(&self, instance: &Instance) {
+        if let Some(before) = instance.owned().take() {
+            before.ours.cancel();
+            self.forget_walls(before.walls);
+        }
+    }
+
     /// Waits for the handshake of an instance that was launched.
-    async fn when_connected(
-        &self,
-        hub: &Arc<Hub>,
-        instance: &Arc<Instance>,
-    ) -> Result<InstanceView, Problem> {
-        let waiter = self
-            .lock()
-            .get(&instance.name)
-            .map(|owned| owned.connected.subscribe());
+    async fn when_connected(&self, instance: &Instance) -> Result<InstanceView, Problem> {
+        let waiter = instance
+            .owned()
+            .as_ref()
+            .map(|owned| owned.connects.subscribe());
         if instance.lane.is_up() {
-            return Ok(instance.view(hub));
+            return Ok(instance.view());
         }
         let Some(mut waiter) = waiter else {
             return Err(stopped_meanwhile(&instance.name));
         };
         let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
         match came {
-            Ok(Ok(())) => Ok(instance.view(hub)),
+            Ok(Ok(())) => Ok(instance.view()),
             // The sender is dropped when the process ended before it connected.
             Ok(Err(_)) => Err(start_failed(
-                hub,
+                &self.log_file(&instance.name),
                 &instance.name,
                 "ended before it connected",
             )),
             Err(_) => Err(start_failed(
-                hub,
+                &self.log_file(&instance.name),
                 &instance.name,
                 &format!(
                     "did not connect within {} s",
@@ -244,60 +166,6 @@ impl Supervisor {
             )),
         }
     }
-
-    /// `adopted`: the process of a hub before this one.
-    fn own(
-        &self,
-        name: &InstanceName,
-        request: LaunchRequest,
-        adopted: Option<(u32, Option<Instant>)>,
-    ) -> CancellationToken {
-        let ours = CancellationToken::new();
-        let owned = Owned {
-            request,
-            walls: None,
-            stopping: false,
-            adopted: adopted.is_some(),
-            restarts: 0,
-            pid: adopted.map(|(pid, _)| pid),
-            launched: adopted.and_then(|(_, launched)| launched),
-            since: None,
-            connected: Counter::new(0),
-            ours: ours.clone(),
-        };
-        if let Some(before) = self.lock().insert(name.clone(), owned) {
-            // It is just leaving: whoever sees it off must not take this one away.
-            before.ours.cancel();
-        }
-        ours
-    }
-
-    fn disown(&self, hub: &Hub, name: &InstanceName, ours: &CancellationToken) {
-        let mut all = self.lock();
-        if !ours.is_cancelled() {
-            ours.cancel();
-            let walls = all.remove(name).and_then(|owned| owned.walls);
-            confined::forget(hub, walls);
-            std::fs::remove_file(run_file(hub, name)).ok();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceName, Owned>> {
-        self.owned
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-fn app_of(hub: &Hub, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
-    let entry = hub.catalog.app(&request.app)?;
-    entry.app.clone().ok_or_else(|| {
-        Problem::new(
-            Code::NOT_SUPPORTED,
-            format!("The hub cannot start {}.", entry.title),
-        )
-        .hint("Start the program yourself; its bridge then connects by itself.")
-    })
 }
 
 fn check_name(name: &InstanceName) -> Result<(), Problem> {

@@ -4,7 +4,7 @@
 //! room's business.
 
 use serde_json::{Map, Value};
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{Changes, Output, Problem};
 
 use crate::call::Call;
@@ -86,7 +86,7 @@ fn of_problem(problem: &Problem) -> usize {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use wire::call::LogRecord;
+    use wire::outcome::LogRecord;
     use wire::{Code, Outcome, Status};
 
     use super::*;
@@ -101,7 +101,7 @@ mod tests {
             outcome.problem = None;
             outcome
         };
-        let item = |kind: String, name: String| wire::call::Item { kind, name };
+        let item = |kind: String, name: String| wire::outcome::Item { kind, name };
         let log = |level: String, source: String, text: String| LogRecord {
             level,
             source,

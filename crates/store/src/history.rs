@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use hub::store::{CallRecord, HistoryStore, Like, Purged, Reading};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::{CallId, Durability, Problem};
@@ -21,8 +21,11 @@ use crate::readers::Readers;
 use crate::writer::{Done, Fault, Table, Writer};
 use crate::{like, limits, problems};
 
+mod facts;
 mod purge;
 mod row;
+
+use facts::fact;
 
 /// The form of the file.
 pub(crate) const FORM: Form = Form {
@@ -136,7 +139,7 @@ impl HistoryStore for History {
             .ask(move |connection| row::by_id(connection, &id))
     }
 
-    fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>> {
+    fn list(&self, wanted: CallsWanted) -> Reading<Vec<CallRecord>> {
         self.readers
             .ask(move |connection| row::list(connection, &wanted))
     }
@@ -194,21 +197,6 @@ fn time_of(ms: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// The number of a name in the table of facts; that one when it has none yet.
-fn fact(connection: &Connection, name: &str, or: i64) -> rusqlite::Result<i64> {
-    // A look first: an insert that changes nothing is a write all the same, and fails where there is no room.
-    let known = connection
-        .query_row("SELECT value FROM facts WHERE name = ?1", [name], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    connection.execute("INSERT INTO facts VALUES (?1, ?2)", params![name, or])?;
-    Ok(or)
-}
-
 #[cfg(test)]
 mod tests {
     use testkit::store_holds::{at, record};
@@ -228,9 +216,9 @@ mod tests {
             history.keep(Box::new(record(&format!("call_{n:04}"), at(n))));
         }
         history.flush().await.unwrap();
-        let all = Wanted {
+        let all = CallsWanted {
             limit: usize::MAX,
-            ..Wanted::default()
+            ..CallsWanted::default()
         };
         let stored = history.list(all).await.unwrap().len() as u64;
         assert!(

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hub::app::{App, LaunchRequest};
+use hub::app::App;
 use hub::call::Call;
 use hub::callers::{Caller, Scope, Scopes, TokenView};
 use hub::home::{Home, write_private};
+use hub::launch::LaunchRequest;
 use hub::{Asked, Hub};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use hub::store::{
     Acknowledge, Attempt, Batch, CallRecord, Counts, HistoryStore, Job, JobStore, JobWrite,
     JobsPage, JobsWanted, Like, Parts, Purged, QueueState, Reading, Stored, Stores,
@@ -260,7 +260,7 @@ impl HistoryStore for MemoryStore {
         now(self.lock().calls.get(id).cloned())
     }
 
-    fn list(&self, wanted: Wanted) -> Reading<Vec<CallRecord>> {
+    fn list(&self, wanted: CallsWanted) -> Reading<Vec<CallRecord>> {
         let inner = self.lock();
         let fits = inner.calls.values().rev().filter(|record| {
             let view = &record.view;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use hub::store::{
     Attempt, Batch, CallRecord, HistoryStore, Job, JobChange, JobEnd, JobStore, JobWrite,
     JobsWanted, Key, Lease, Parts, QueueState,
 };
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{CallId, CallView, Code, Durability, Effect, JobStatus, Outcome, Problem, Status};
 
 /// A job that waits.
@@ -71,7 +71,7 @@ pub fn record(id: &str, asked_at: OffsetDateTime) -> CallRecord {
             undone_by: None,
             caller: "owner".to_owned(),
             status: Status::Failed,
-            asked_at: hub::call::rfc3339(asked_at),
+            asked_at: hub::clock::rfc3339(asked_at),
             args: Some(Arc::new(map(json!({"data": [1, "ä"]})))),
             position: None,
             behind: None,
@@ -456,16 +456,16 @@ pub async fn history_holds(store: &dyn HistoryStore) {
         let told = store.looked_at(at(now)).await.expect("it is noted");
         assert_eq!(told, at(before), "what the clock said at the look before");
     }
-    let ids = |wanted: Wanted| async move {
+    let ids = |wanted: CallsWanted| async move {
         let found = store.list(wanted).await.expect("it reads");
         found
             .iter()
             .map(|record| record.view.call_id.to_string())
             .collect::<Vec<_>>()
     };
-    let wanted = |limit| Wanted {
+    let wanted = |limit| CallsWanted {
         limit,
-        ..Wanted::default()
+        ..CallsWanted::default()
     };
     let base = born - Duration::from_secs(1_000);
     let asked_at = |n: u64| {

@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hub::app::{App, Launch, LaunchRequest};
-use hub::conduct::{Conducting, Podium};
+use hub::app::App;
+use hub::command_context::{Conducting, Context};
 use hub::home::Home;
+use hub::launch::{Launch, LaunchRequest};
 use serde_json::{Map, Value, json};
 use wire::{AppId, Code, CommandSpec, Mode, Problem, Progress};
 
@@ -150,59 +151,59 @@ impl App for Toy {
         (self.launcher)(request)
     }
 
-    fn conduct(&self, podium: Podium) -> Conducting {
-        Box::pin(async move { tour(&podium).await.into() })
+    fn conduct(&self, context: Context) -> Conducting {
+        Box::pin(async move { tour(&context).await.into() })
     }
 }
 
 /// What `toy.tour` does at the hub.
-async fn tour(podium: &Podium) -> Result<Value, Problem> {
-    let way = podium.args()["way"].as_str().unwrap_or_default();
+async fn tour(context: &Context) -> Result<Value, Problem> {
+    let way = context.args()["way"].as_str().unwrap_or_default();
     match way {
-        "answer" => Ok(json!({"args": podium.args(), "caller": podium.caller().name})),
+        "answer" => Ok(json!({"args": context.args(), "caller": context.caller().name})),
         "fail" => Err(Problem::new(Code::NOT_FOUND, "There is no stage.").hint("Build one.")),
         "break" => panic!("a fault on purpose"),
         "wait" => {
             let details = json!({"miles": 3}).as_object().cloned();
-            podium.progress(Progress {
+            context.progress(Progress {
                 fraction: Some(0.5),
                 text: "half the way".to_owned(),
                 details,
             });
-            podium.log("info", "it waits");
-            podium.ends().cancelled().await;
+            context.log("info", "it waits");
+            context.ends().cancelled().await;
             Err(Problem::new(Code::CANCELLED, "The tour was broken off."))
         }
         "ask" => {
             let mut values = Vec::new();
-            for _ in 0..podium.args()["times"].as_u64().unwrap_or_default() {
-                let call = podium.ask(crate::request("toy.echo", json!({"text": "on tour"})))?;
+            for _ in 0..context.args()["times"].as_u64().unwrap_or_default() {
+                let call = context.ask(crate::request("toy.echo", json!({"text": "on tour"})))?;
                 call.ended(None).await;
                 values.push(json!(call.view()));
             }
             Ok(json!(values))
         }
-        "start" => start(podium).await,
+        "start" => start(context).await,
         _ => Err(Problem::new(Code::ARGUMENTS_INVALID, "No such way.")),
     }
 }
 
 /// Starts an instance of its own, asks it something and something longer, and goes without a word.
-async fn start(podium: &Podium) -> Result<Value, Problem> {
+async fn start(context: &Context) -> Result<Value, Problem> {
     let wanted: LaunchRequest =
         serde_json::from_value(json!({"app": APP, "name": "on-tour", "reserved_for": "tour"}))
             .map_err(|error| Problem::new(Code::INTERNAL, error.to_string()))?;
-    let view = podium.start(wanted).await?;
+    let view = context.start(wanted).await?;
     let mut request = crate::request("toy.echo", json!({"text": "on tour"}));
     request.instance = Some(view.name.clone());
-    let call = podium.ask(request.clone())?;
+    let call = context.ask(request.clone())?;
     call.ended(None).await;
     let first = json!(call.view());
     "toy.sleep".clone_into(&mut request.command);
     request.args = Map::from_iter([("ms".to_owned(), json!(60_000))]);
-    let longer = podium.ask(request)?;
+    let longer = context.ask(request)?;
     Ok(
-        json!({"first": first, "longer": longer.id, "view": view, "marked": podium.reserved_for("tour").len()}),
+        json!({"first": first, "longer": longer.id, "view": view, "marked": context.reserved_for("tour").len()}),
     )
 }
 

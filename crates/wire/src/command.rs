@@ -123,14 +123,6 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
-    /// Reads one `commands/<noun>.toml`.
-    ///
-    /// # Errors
-    /// When the text is not TOML of the described form; the message names the command and the key.
-    pub fn from_toml(noun: &str, text: &str) -> Result<Vec<Self>, DescriptionError> {
-        lower::noun(noun, text)
-    }
-
     #[must_use]
     pub fn noun(&self) -> &str {
         self.name.split('.').next().unwrap_or_default()

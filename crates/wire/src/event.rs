@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::call::{CallView, Progress};
+use crate::call::CallView;
 use crate::id::{CallId, InstanceName};
 use crate::instance::InstanceView;
 use crate::job::JobView;
+use crate::outcome::Progress;
 
 /// Everything that a subscriber can hear; a closed list.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,8 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::Behind;
-use crate::id::{AppId, InstanceName};
+use crate::id::{AppId, CallId, InstanceName};
 
 /// How an instance runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,4 +134,15 @@ pub struct InstanceLimits {
     /// How long it has lived, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lived_s: Option<u64>,
+}
+
+/// Who holds the instance while others wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Behind {
+    pub call_id: CallId,
+    pub command: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    pub caller: String,
+    pub running_ms: u64,
 }

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::call::{Changes, Memory, Outcome, Output, Progress, Status};
 use crate::id::{AppId, CallId, InstanceName};
 use crate::instance::Mode;
+use crate::outcome::{Changes, Memory, Outcome, Output, Progress, Status};
 use crate::problem::Problem;
 
 /// The priority of a job that names none; 9 is first, 0 last.

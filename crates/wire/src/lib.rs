@@ -8,7 +8,8 @@
 //! | [`id`] | names and ids as types of their own |
 //! | [`command`] | what an app can do, and how it is described (`commands/*.toml`) |
 //! | [`batch`] | several calls as one |
-//! | [`call`] | a request, its way, its outcome |
+//! | [`call`] | a request, and how it looks on its way |
+//! | [`outcome`] | what came of it |
 //! | [`job`] | a call that is stored before it runs |
 //! | [`problem`] | errors for the person who reads them, and the one table of their codes |
 //! | [`hint`] | the next thing to do, in the language of each door |
@@ -28,16 +29,16 @@ pub mod id;
 pub mod instance;
 pub mod job;
 pub mod link;
+pub mod outcome;
 pub mod problem;
 
 pub use batch::{BatchRequest, BatchView};
-pub use call::{
-    CallRequest, CallView, Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status,
-};
+pub use call::{CallRequest, CallView};
 pub use command::{CommandSpec, Effect, Repeatable, Runs};
 pub use event::{Event, Position, Resync, Told, Topic};
 pub use hint::{Door, Hint, Opt, Step};
 pub use id::{AppId, CallId, CallerId, CallerName, InstanceName};
 pub use instance::{InstanceLimits, InstanceState, InstanceView, Mode};
 pub use job::{Durability, JobChange, JobPage, JobStatus, JobView};
+pub use outcome::{Changes, Item, LogRecord, Memory, Outcome, Output, Progress, Status};
 pub use problem::{Code, Problem, Severity};

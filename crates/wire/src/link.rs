@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::call::Outcome;
 use crate::command::{CommandSpec, Effect};
 use crate::id::{AppId, CallId, CallerId, CallerName, InstanceName};
 use crate::instance::Mode;
+use crate::outcome::Outcome;
 use crate::problem::Problem;
 
 /// The first word of both sides.

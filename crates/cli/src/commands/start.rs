@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use client::{INSTANCE_TIMEOUT, problems, typed};
-use hub::app::Display;
+use hub::launch::Display;
 use serde_json::{Map, Value, json};
 use terminal::amount;
 use terminal::answer::{Answered, Shown};

@@ -4,13 +4,13 @@
 //! Order of the text: what came out, what was printed, what changed, pictures, the call in one line, and
 //! the next useful step. What does not fit is cut in the middle, and the answer says where the rest is.
 
+use hub::Checked;
 use hub::catalog::near_or_all;
-use hub::desk::Checked;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
-use wire::call::{Changes, Item, OutcomeBody};
 use wire::command::role;
+use wire::outcome::{Changes, Item, OutcomeBody};
 use wire::{CallView, Code, Door, Effect, Problem, Status};
 
 use super::{Mcp, cut, images, resources};

@@ -2,7 +2,7 @@
 
 use hub::Hub;
 use hub::callers::Caller;
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use rmcp::ErrorData;
 use rmcp::model::{
     GetPromptRequestParams, GetPromptResult, Prompt, PromptArgument, PromptMessage, Role,
@@ -81,9 +81,9 @@ fn make_a_scene(request: &GetPromptRequestParams) -> Result<String, ErrorData> {
 fn what_went_wrong(hub: &Hub, caller: &Caller) -> String {
     /// Calls that are looked through for one that failed.
     const LOOKED_THROUGH: usize = 100;
-    let wanted = Wanted {
+    let wanted = CallsWanted {
         limit: LOOKED_THROUGH,
-        ..Wanted::default()
+        ..CallsWanted::default()
     };
     let (_, calls) = hub.history(&wanted);
     let failed = calls.iter().find(|call| {

@@ -201,7 +201,7 @@ async fn contents(
             Ok(json(json!({
                 "instance": name,
                 "revision": known.revision,
-                "as_of": hub::call::rfc3339(known.as_of),
+                "as_of": hub::clock::rfc3339(known.as_of),
                 "age_ms": known.age_ms,
                 "connected": known.connected,
                 "state": known.state,

@@ -3,7 +3,7 @@
 //! Never a silent pick among several: where more than one would do, the problem names them.
 
 use hub::Hub;
-use hub::app::LaunchRequest;
+use hub::launch::LaunchRequest;
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 
 use super::asking::Asking;

@@ -3,8 +3,9 @@
 //! A task is a call under its own id: the hub's journal keeps it, so there is no second table to fill up or
 //! to disagree. Tasks with other ids are those of the conformance fixtures.
 
-use hub::call::{Call, rfc3339};
+use hub::call::Call;
 use hub::callers::Caller;
+use hub::clock::rfc3339;
 use rmcp::ErrorData;
 use rmcp::model::{
     CreateTaskResult, DetailedTask, Task, TaskPayload, TaskStatus, UpdateTaskParams,

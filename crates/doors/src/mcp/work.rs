@@ -89,7 +89,7 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
 
 /// What has become of a wish.
 enum Taken {
-    Checked(hub::desk::Checked),
+    Checked(hub::Checked),
     /// Under way, with what was done besides, and from when on the client waits.
     Calls(Vec<Arc<Call>>, Option<String>, Instant),
     Later(Box<CallToolResponse>),

@@ -8,15 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
-use wire::batch::{BatchOutcome, BatchStatus};
-use wire::{BatchView, CallId, CallerId, Code, Problem};
+use wire::batch::BatchStatus;
+use wire::{CallId, CallerId, Code, Problem};
 
-use super::{Stage, status_of};
+use super::stage::{Stage, status_of};
 use crate::call::Call;
-use crate::callers::Caller;
-use crate::hub::Hub;
 use crate::limits;
-use crate::policy::{Seen, may_see};
 use crate::recent::Recent;
 use crate::shares::{Bound, Full, Share, Shares};
 use crate::store::Like;
@@ -54,12 +51,12 @@ struct Running {
 }
 
 #[derive(Clone)]
-struct Ended {
-    id: String,
-    caller: CallerId,
-    status: BatchStatus,
-    asked: Vec<Result<CallId, Problem>>,
-    not_run: usize,
+pub(crate) struct Ended {
+    pub(crate) id: String,
+    pub(crate) caller: CallerId,
+    pub(crate) status: BatchStatus,
+    pub(crate) asked: Vec<Result<CallId, Problem>>,
+    pub(crate) not_run: usize,
 }
 
 impl Batches {
@@ -112,6 +109,17 @@ impl Batches {
         while room.ended.over(max, max).is_some() {}
     }
 
+    /// Where one stands that is not in the store.
+    pub(crate) fn find(&self, id: &str) -> Option<Found> {
+        let room = self.lock();
+        if let Some(running) = room.running.get(id) {
+            let stage = running.stage.borrow().clone();
+            return Some(Found::Running(running.caller.clone(), stage));
+        }
+        let ended = room.ended.iter().find(|ended| ended.id == id);
+        ended.cloned().map(Found::Ended)
+    }
+
     /// Ids that begin so.
     pub(crate) fn like(&self, like: &Like) -> Vec<String> {
         let room = self.lock();
@@ -131,125 +139,17 @@ impl Batches {
 }
 
 /// Where a batch was found.
-enum Found {
+pub(crate) enum Found {
     Running(CallerId, Stage),
     Ended(Ended),
     Stored(CallerId, Vec<CallId>),
 }
 
 impl Found {
-    fn caller(&self) -> &CallerId {
+    pub(crate) fn caller(&self) -> &CallerId {
         match self {
             Self::Running(caller, _) | Self::Stored(caller, _) => caller,
             Self::Ended(ended) => &ended.caller,
         }
     }
-}
-
-impl Hub {
-    /// How a batch stands, step by step. One's own needs no scope.
-    ///
-    /// # Errors
-    /// `batch_unknown`, `forbidden` for others' without `read`, what the store says.
-    pub async fn batch_view(&self, caller: &Caller, id: &str) -> Result<BatchView, Problem> {
-        let id = &self.batch_id(caller, id).await?;
-        let found = self.find_batch(id).await?;
-        may_see(caller, Seen::Batch(found.caller()))?;
-        match found {
-            Found::Running(_, stage) => Ok(stage.view(self, caller, id)),
-            Found::Stored(_, jobs) => self.stored_view(caller, id, jobs).await,
-            Found::Ended(ended) => self.ended_view(caller, ended).await,
-        }
-    }
-
-    async fn find_batch(&self, id: &str) -> Result<Found, Problem> {
-        {
-            let room = self.0.batches.lock();
-            if let Some(running) = room.running.get(id) {
-                let stage = running.stage.borrow().clone();
-                return Ok(Found::Running(running.caller.clone(), stage));
-            }
-            if let Some(ended) = room.ended.iter().find(|ended| ended.id == id) {
-                return Ok(Found::Ended(ended.clone()));
-            }
-        }
-        let stored = self.0.stores.jobs.batch(id).await?;
-        let batch = stored.ok_or_else(|| unknown(id))?;
-        Ok(Found::Stored(batch.caller, batch.jobs))
-    }
-
-    async fn ended_view(&self, caller: &Caller, ended: Ended) -> Result<BatchView, Problem> {
-        let mut outcomes = Vec::with_capacity(ended.asked.len());
-        for asked in ended.asked {
-            outcomes.push(match asked {
-                Ok(id) => self.outcome_of(caller, id).await?,
-                Err(problem) => BatchOutcome::Refused { problem },
-            });
-        }
-        Ok(BatchView {
-            batch_id: ended.id,
-            status: ended.status,
-            outcomes,
-            waiting: 0,
-            not_run: ended.not_run,
-        })
-    }
-
-    async fn stored_view(
-        &self,
-        caller: &Caller,
-        id: &str,
-        jobs: Vec<CallId>,
-    ) -> Result<BatchView, Problem> {
-        let mut outcomes = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            outcomes.push(self.outcome_of(caller, job).await?);
-        }
-        let statuses = || {
-            outcomes.iter().filter_map(|one| match one {
-                BatchOutcome::Call(call) => Some(call.status),
-                _ => None,
-            })
-        };
-        let status = match () {
-            () if statuses().any(|status| !status.is_end()) => BatchStatus::Running,
-            () if statuses().all(|status| status == wire::Status::Succeeded) => {
-                BatchStatus::Succeeded
-            }
-            () => BatchStatus::Failed,
-        };
-        Ok(BatchView {
-            batch_id: id.to_owned(),
-            status,
-            outcomes,
-            waiting: 0,
-            not_run: 0,
-        })
-    }
-
-    /// A call of a batch, wherever it is remembered.
-    async fn outcome_of(&self, caller: &Caller, id: CallId) -> Result<BatchOutcome, Problem> {
-        let found = match self.past_call(&id).await? {
-            Some(call) => Some(call),
-            None => match self.call(&id) {
-                Ok(call) => Some(call),
-                Err(_) => self.0.records.jobs.ended_call(&id).await,
-            },
-        };
-        Ok(match found {
-            Some(call) => BatchOutcome::Call(Box::new(self.view_for(caller, &call))),
-            None => BatchOutcome::Forgotten { call_id: id },
-        })
-    }
-}
-
-fn unknown(id: &str) -> Problem {
-    Problem::new(
-        Code::BATCH_UNKNOWN,
-        format!("There is no batch `{id}`."),
-    )
-    .hint(wire::hint![
-        "A batch of jobs is kept as long as its jobs, any other until the hub stops. Its calls stay in the history: ",
-        wire::Step::history(),
-    ])
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Plan;
+use crate::file_access::{HOME_KEPT, HOME_PRIVATE};
 use crate::limits::CONFINED_RULES_MAX;
-use crate::places::{HOME_KEPT, HOME_PRIVATE};
 
 /// How a place may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

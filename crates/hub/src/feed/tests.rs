@@ -1,5 +1,5 @@
 use serde_json::json;
-use wire::call::Progress;
+use wire::outcome::Progress;
 use wire::{CallView, Outcome, Status};
 
 use super::*;

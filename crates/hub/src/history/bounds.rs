@@ -3,24 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 
 use crate::call::Call;
+use crate::json_size::{fits, take, weight_up_to};
 use crate::limits;
-
-/// Roughly the bytes of arguments; nothing when they are over the bound. Looks no further than that.
-pub(crate) fn weight_up_to(args: &Map<String, Value>, max: usize) -> Option<usize> {
-    let mut left = max;
-    args.iter()
-        .all(|(name, value)| take(&mut left, name.len() + 4) && fits(value, &mut left))
-        .then(|| max - left)
-}
-
-/// The same of a value.
-pub(crate) fn weight_of_value(value: &Value, max: usize) -> Option<usize> {
-    let mut left = max;
-    fits(value, &mut left).then(|| max - left)
-}
+use crate::shown::omitted_args;
 
 /// What a call holds while it waits to be written down. What is large counts flat: the queue holds few of those.
 pub(super) fn weight_of(call: &Call) -> usize {
@@ -37,12 +25,6 @@ pub(super) fn weight_of(call: &Call) -> usize {
     });
     let flat = limits::HISTORY_LARGE_BYTES;
     CALL_BYTES + args.unwrap_or(flat) + value.unwrap_or(flat)
-}
-
-/// In the place of arguments that are too large for memory.
-pub(super) fn omitted_args() -> Map<String, Value> {
-    let why = json!({"why": "the arguments are large and not written down"});
-    Map::from_iter([("$omitted".to_owned(), why)])
 }
 
 /// The memory of this run keeps what is small.
@@ -151,31 +133,4 @@ fn cut_text(text: &str) -> String {
         text.len(),
         limits::HISTORY_TEXT_BYTES_MAX
     )
-}
-
-/// Takes a value's bytes from what is left; `false` as soon as there is not enough.
-fn fits(value: &Value, left: &mut usize) -> bool {
-    match value {
-        Value::String(text) => take(left, text.len() + 3),
-        Value::Array(items) => take(left, 2) && items.iter().all(|item| fits(item, left)),
-        Value::Object(map) => {
-            take(left, 2)
-                && map
-                    .iter()
-                    .all(|(name, value)| take(left, name.len() + 4) && fits(value, left))
-        }
-        Value::Null | Value::Bool(_) => take(left, 5),
-        // The longest numbers have some twenty digits; most are shorter.
-        Value::Number(_) => take(left, 12),
-    }
-}
-
-fn take(left: &mut usize, bytes: usize) -> bool {
-    match left.checked_sub(bytes) {
-        Some(rest) => {
-            *left = rest;
-            true
-        }
-        None => false,
-    }
 }

@@ -7,8 +7,8 @@ use super::*;
 use crate::call::CallParts;
 use crate::callers::{Caller, Callers};
 use crate::home::Home;
-use crate::journal::Wanted;
-use crate::store::{Purged, Reading};
+use crate::secrets::Marked;
+use crate::store::{CallsWanted, Purged, Reading};
 
 /// Keeps what it is given, when it is allowed to.
 struct Slow {
@@ -30,7 +30,7 @@ impl HistoryStore for Slow {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn list(&self, _: Wanted) -> Reading<Vec<CallRecord>> {
+    fn list(&self, _: CallsWanted) -> Reading<Vec<CallRecord>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use wire::{Code, Problem};
 
-use super::{cannot, refuse_others};
+use super::problems::{cannot, refuse_others};
 use crate::limits;
 
 /// Bits of a mode that let others than the owner in.

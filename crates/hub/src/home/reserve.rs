@@ -6,7 +6,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{Home, is_disk_full, write_private};
+use super::problems::is_disk_full;
+use super::{Home, write_private};
 use crate::limits;
 
 impl Home {

@@ -139,7 +139,7 @@ impl Hub {
         let program = program.to_owned();
         let install = move || {
             let mut look =
-                |name: &InstanceName| hub.roster.find(name).map(|instance| instance.view(&hub));
+                |name: &InstanceName| hub.roster.find(name).map(|instance| instance.view());
             match &entry.app {
                 Some(app) => app.install(&hub.home, &program, &mut look),
                 None => Err(Problem::new(

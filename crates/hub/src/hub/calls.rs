@@ -1,21 +1,21 @@
 //! Calls as doors see them: asked, found, looked at, cancelled.
 //!
-//! The walk of a call is [`crate::desk`]'s; what earlier runs of the hub did is [`crate::past`]'s.
+//! The walk of a call is [`crate::desk`]'s; what earlier runs of the hub did is [`super::history_query`]'s.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use wire::Step;
-use wire::{BatchRequest, CallId, CallRequest, CallView, Code, Problem};
+use wire::{CallId, CallRequest, CallView, Code, Problem};
 
 use super::Hub;
-use crate::batch::{self, Batch};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
-use crate::desk::{self, Asked};
-use crate::journal::Wanted;
+use crate::corridor::Origin;
 use crate::limits;
 use crate::policy;
+use crate::store::CallsWanted;
+use crate::tickets::Asked;
 
 impl Hub {
     /// The walk of a call, up to where it is under way.
@@ -23,16 +23,7 @@ impl Hub {
     /// # Errors
     /// When nothing ran: what was wrong, and what to do.
     pub fn ask(&self, caller: &Caller, request: CallRequest) -> Result<Asked, Problem> {
-        desk::ask(&self.0, caller, request, None)
-    }
-
-    /// Several calls as one; see [`crate::batch`].
-    ///
-    /// # Errors
-    /// When nothing ran: which call was wrong, in `details.call`, and why.
-    pub async fn batch(&self, caller: &Caller, request: BatchRequest) -> Result<Batch, Problem> {
-        self.0.refuse_when_stopping()?;
-        batch::begin(&self.0, caller, request).await
+        self.0.tickets.ask(caller, request, Origin::default())
     }
 
     /// A call by its id, from the lanes or the journal.
@@ -40,14 +31,14 @@ impl Hub {
     /// # Errors
     /// `call_unknown`, saying since when the hub remembers.
     pub fn call(&self, id: &CallId) -> Result<Arc<Call>, Problem> {
-        if let Some(front) = self.0.records.jobs.front(id) {
-            return Ok(front);
+        if let Some(handle) = self.0.jobs.handle(id) {
+            return Ok(handle);
         }
         self.0.records.journal.get(id).ok_or_else(|| {
             Problem::new(Code::CALL_UNKNOWN, format!("There is no call `{id}`.")).hint(wire::hint![
                 format!(
                     "The history goes back to {}: ",
-                    crate::call::rfc3339(self.remembers_since())
+                    crate::clock::rfc3339(self.remembers_since())
                 ),
                 Step::history(),
             ])
@@ -64,14 +55,14 @@ impl Hub {
             return Ok(past);
         }
         loop {
-            let joined = self.0.joined.notified();
+            let joined = self.0.links.joined.notified();
             let mut found = self.call(id);
             if found.is_err()
-                && let Some(ended) = self.0.records.jobs.ended_call(id).await
+                && let Some(ended) = self.0.jobs.ended_call(id).await
             {
                 found = Ok(ended);
             }
-            let grace = if self.0.supervisor.waits_for_adopted(&self.0) {
+            let grace = if self.0.supervisor.waits_for_adopted() {
                 limits::RECONNECT_GRACE
             } else {
                 limits::RETURN_GRACE
@@ -93,7 +84,7 @@ impl Hub {
     pub fn view(&self, call: &Call) -> CallView {
         let mut view = call.view();
         if call.durability.is_some() && view.status == wire::Status::Queued {
-            view.position = self.0.records.jobs.place_of(&call.id);
+            view.position = self.0.jobs.place_of(&call.id);
             return view;
         }
         if view.status == wire::Status::Queued
@@ -115,16 +106,16 @@ impl Hub {
                 "cancel somebody else's call".to_owned()
             })?;
         }
-        if let Some(front) = self.0.records.jobs.cancel(&self.0, id) {
-            return Ok(front);
+        if let Some(handle) = self.0.jobs.cancel(&self.0.reach, id) {
+            return Ok(handle);
         }
-        self.0.cancel_call(&call);
+        self.0.tickets.cancel(&call);
         Ok(call)
     }
 
     /// Calls of this run of the hub, newest first, and from when on they are remembered.
     #[must_use]
-    pub fn history(&self, wanted: &Wanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
+    pub fn history(&self, wanted: &CallsWanted) -> (time::OffsetDateTime, Vec<Arc<Call>>) {
         (
             self.0.records.journal.since(),
             self.0.records.journal.history(wanted),

@@ -6,14 +6,14 @@ use wire::Step;
 use wire::{Code, InstanceName, InstanceView, Problem};
 
 use super::Hub;
-use crate::app::LaunchRequest;
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
+use crate::instance::Snapshot;
+use crate::launch::LaunchRequest;
 use crate::pictures::{self, Picture};
 use crate::policy::{self, Seen};
 use crate::recovery;
-use crate::roster::Snapshot;
-use crate::supervisor::{Stopped, Supervisor};
+use crate::supervisor::Stopped;
 
 impl Hub {
     #[must_use]
@@ -22,7 +22,7 @@ impl Hub {
             .roster
             .all()
             .iter()
-            .map(|instance| instance.view(&self.0))
+            .map(|instance| instance.view())
             .collect()
     }
 
@@ -46,7 +46,7 @@ impl Hub {
     /// # Errors
     /// `instance_unknown`.
     pub fn instance(&self, name: &InstanceName) -> Result<InstanceView, Problem> {
-        Ok(self.0.roster.named(name)?.view(&self.0))
+        Ok(self.0.roster.named(name)?.view())
     }
 
     /// What the app last said of itself. Never asks the app.
@@ -71,7 +71,7 @@ impl Hub {
     /// # Errors
     /// `not_supported` when it tells of none.
     pub fn picture_of_call(&self, call: &Call) -> Result<std::path::PathBuf, Problem> {
-        pictures::made_by(&self.0, call)
+        pictures::made_by(&self.0.catalog, call)
     }
 
     /// A picture of what an instance shows, for somebody who looks at it now; see [`pictures`].
@@ -84,7 +84,7 @@ impl Hub {
         name: &InstanceName,
     ) -> Result<Option<Picture>, Problem> {
         policy::may_see(caller, Seen::State)?;
-        pictures::look(&self.0, caller, name).await
+        pictures::look(&self.0.pictures, &self.0.tickets, caller, name).await
     }
 
     /// Starts a copy of an app and waits for its bridge. `true` when it was not there before.
@@ -96,7 +96,7 @@ impl Hub {
         caller: &Caller,
         mut request: LaunchRequest,
     ) -> Result<(InstanceView, bool), Problem> {
-        self.0.refuse_when_stopping()?;
+        self.0.tickets.refuse_when_stopping()?;
         // Never a mark of a command that the hub runs: those have no spaces.
         request.reserved_for = request
             .reserved_for
@@ -122,9 +122,9 @@ impl Hub {
         request.app = self.0.catalog.app(&request.app)?.id.clone();
         let must_be_confined = request.confined == Some(true);
         self.0.confinement.settle(caller, &mut request)?;
-        let hub = Arc::clone(&self.0);
+        let supervisor = Arc::clone(&self.0.supervisor);
         // A task of its own: a caller that goes away leaves no half-started program.
-        let started = tokio::spawn(async move { hub.supervisor.start(&hub, request).await });
+        let started = tokio::spawn(async move { supervisor.start(request).await });
         let (view, is_new) = started.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a start panicked");
             Err(Problem::new(
@@ -154,7 +154,7 @@ impl Hub {
         force: bool,
     ) -> Result<Stopped, Problem> {
         policy::require(caller, Scope::Destructive, || "stop a program".to_owned())?;
-        Supervisor::stop(&self.0, name, force).await
+        self.0.supervisor.stop(name, force).await
     }
 
     #[must_use]

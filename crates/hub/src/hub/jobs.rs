@@ -15,7 +15,7 @@ impl Hub {
     /// `job_unknown`, `forbidden` for others' without `read`.
     pub async fn job(&self, caller: &Caller, id: &CallId) -> Result<JobView, Problem> {
         let id = &self.call_id(caller, id.as_str()).await?;
-        let (job, owner) = self.0.records.jobs.show(&self.0, id).await?;
+        let (job, owner) = self.0.jobs.show(&self.0.reach, id).await?;
         policy::may_see(caller, Seen::Job(&owner))?;
         Ok(job)
     }
@@ -28,7 +28,7 @@ impl Hub {
         if !caller.scopes.has(Scope::Read) {
             asked.owner = Some(caller.id.clone());
         }
-        self.0.records.jobs.list(&self.0, asked).await
+        self.0.jobs.list(&self.0.reach, asked).await
     }
 
     /// Changes what is asked of a job that waits, or has an ended one tried again. One's own need no scope
@@ -47,8 +47,8 @@ impl Hub {
         if let Some(Place::Before(other)) = &mut wanted.place {
             *other = self.call_id(caller, other.as_str()).await?;
         }
-        let jobs = &self.0.records.jobs;
-        jobs.change(&self.0, caller, id, wanted).await
+        let jobs = &self.0.jobs;
+        jobs.change(&self.0.reach, caller, id, wanted).await
     }
 
     /// Pauses or drains an app's queue, or opens it again.
@@ -64,10 +64,10 @@ impl Hub {
             "hold back everybody's jobs".to_owned()
         })?;
         self.0.catalog.app(&wanted.app)?;
-        self.0.records.jobs.change_queue(&wanted).await
+        self.0.jobs.change_queue(&wanted).await
     }
 
     pub(crate) fn job_snapshot(&self) -> Vec<JobView> {
-        self.0.records.jobs.snapshot(&self.0)
+        self.0.jobs.snapshot(&self.0.reach)
     }
 }

@@ -12,6 +12,7 @@ use wire::{CallerId, Effect};
 
 use super::{Hub, Inner};
 use crate::callers::{self, Scope};
+use crate::clock::sleep;
 use crate::limits;
 
 impl Hub {
@@ -67,7 +68,7 @@ impl Inner {
             };
             let is_out = |call: &crate::call::Call| call.caller.id == id && !may(call.effect);
             if today.is_none() {
-                self.records.jobs.end_all_of(self, &id, &why);
+                self.jobs.end_all_of(&self.reach, &id, &why);
             }
             for instance in self.roster.all() {
                 instance.lane.end_where(&is_out, &why);
@@ -75,12 +76,5 @@ impl Inner {
             self.conductors.cancel_where(&is_out);
         }
         self.callers.tell_changed();
-    }
-}
-
-async fn sleep(wait: Option<std::time::Duration>) {
-    match wait {
-        Some(wait) => tokio::time::sleep(wait).await,
-        None => std::future::pending().await,
     }
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use wire::job::{JobChange as Wanted, Place};
 use wire::{JobStatus, JobView, Problem};
 
-use super::Jobs;
-use super::change::{not_open, times};
+use super::change::times;
 use super::may::Allowed;
-use super::record::{Notes, Open, now_millis};
+use super::problems::not_open;
+use super::record::{Notes, Open};
+use super::state::Jobs;
+use crate::clock::now_millis;
 use crate::store::{Job, JobChange, JobWrite};
 
 impl Jobs {

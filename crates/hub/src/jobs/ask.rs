@@ -1,46 +1,31 @@
 //! From an allowed call to a stored job.
 //!
-//! In comes a call that asks to be a job; out comes its front when the store has it, or the job that the
+//! In comes a call that asks to be a job; out comes its handle when the store has it, or the job that the
 //! same caller stored under the same key before. The storing is a task of its own: a caller that goes away
 //! meanwhile leaves no half a job.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use wire::job::{PRIORITY_DEFAULT, PRIORITY_MAX, Retry};
-use wire::{CallId, CallRequest, CallerId, Code, Durability, Event, JobStatus, Problem};
+use wire::{CallId, CallerId, Code, Event, JobStatus, Problem};
 use wire::{Opt, Step};
 
-use super::order::Millis;
-use super::record::{Notes, Open, Place, millis_of, now_millis};
-use super::{Jobs, ended_front, front_of};
+use super::handles::{ended_handle, handle_of};
+use super::record::{Notes, Open, Place};
+use super::state::Jobs;
 use crate::call::{Call, fresh_id};
-use crate::conduct::HUB;
-use crate::desk::CheckedCall;
-use crate::history::weight_up_to;
+use crate::clock::now_millis;
+use crate::corridor::{AllowedCall, CheckedCall, HUB, JobSpec};
+use crate::id_prefix;
+use crate::json_size::weight_up_to;
 use crate::limits;
-use crate::prefix;
+use crate::question;
 use crate::secrets::Marked;
 use crate::shares::Full;
 use crate::store::{Job, JobWrite, Key, Parts};
-
-/// What a call asks for as a job, in bounds.
-#[derive(Clone, Debug)]
-pub(crate) struct JobWish {
-    pub(crate) durability: Durability,
-    priority: u8,
-    not_before: Option<Millis>,
-    deadline: Option<Millis>,
-    pub(crate) retry: Option<Retry>,
-    key: Option<String>,
-    labels: BTreeMap<String, String>,
-    pub(super) after: Vec<CallId>,
-    timeout_ms: Option<u64>,
-}
 
 /// A job that is being stored.
 #[derive(Debug)]
@@ -81,107 +66,6 @@ impl Storing {
     }
 }
 
-impl JobWish {
-    /// What a request says of it; nothing when it is to be no job.
-    pub(crate) fn of(request: &CallRequest) -> Result<Option<Self>, Problem> {
-        let Some(durability) = request.durable else {
-            return match request.first_word_of_a_job() {
-                None => Ok(None),
-                Some(word) => Err(Problem::new(
-                    Code::ARGUMENTS_INVALID,
-                    format!("`{word}` is only for jobs, and this call is not one."),
-                )
-                .hint(wire::hint![
-                    "Make it a job: add ",
-                    Opt::Durable.with(true),
-                    "."
-                ])),
-            };
-        };
-        let time = |name: &str, text: &Option<String>| {
-            text.as_ref().map(|text| millis_of(name, text)).transpose()
-        };
-        let wish = Self {
-            durability,
-            priority: request.priority.unwrap_or(PRIORITY_DEFAULT),
-            not_before: time("not_before", &request.not_before)?,
-            deadline: time("deadline", &request.deadline)?,
-            retry: request.retry,
-            key: request.idempotency_key.clone(),
-            labels: request.labels.clone(),
-            after: request.after.clone(),
-            timeout_ms: request.timeout_ms,
-        };
-        wish.in_bounds()?;
-        Ok(Some(wish))
-    }
-
-    /// When it may run, and after which others.
-    pub(crate) fn when(&self) -> Value {
-        json!({"not_before": self.not_before, "deadline": self.deadline, "after": self.after})
-    }
-
-    fn in_bounds(&self) -> Result<(), Problem> {
-        priority_in_bounds(self.priority)?;
-        labels_in_bounds(&self.labels)?;
-        retry_in_bounds(self.retry)?;
-        if self.deadline.is_some_and(|at| at <= now_millis()) {
-            return Err(invalid("`deadline` has passed already.".to_owned()));
-        }
-        if self.after.len() > limits::JOB_AFTER_MAX {
-            return Err(invalid(format!(
-                "`after` names {} jobs; {} is the most.",
-                self.after.len(),
-                limits::JOB_AFTER_MAX
-            )));
-        }
-        let key = self.key.as_deref().unwrap_or("key");
-        if key.is_empty() || key.len() > limits::WORD_BYTES_MAX {
-            return Err(invalid(format!(
-                "`idempotency_key` has 1 to {} bytes.",
-                limits::WORD_BYTES_MAX
-            )));
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn priority_in_bounds(priority: u8) -> Result<(), Problem> {
-    if priority > PRIORITY_MAX {
-        return Err(invalid(format!(
-            "`priority` is from 0 to {PRIORITY_MAX}; {PRIORITY_MAX} is first."
-        )));
-    }
-    Ok(())
-}
-
-pub(super) fn retry_in_bounds(retry: Option<Retry>) -> Result<(), Problem> {
-    let retry = retry.unwrap_or_default();
-    let backoff_max = crate::call::millis(limits::JOB_BACKOFF_MAX);
-    if retry.max > limits::JOB_RETRIES_MAX || retry.backoff_ms.is_some_and(|ms| ms > backoff_max) {
-        return Err(invalid(format!(
-            "`retry.max` is at most {}, `retry.backoff_ms` at most {backoff_max}.",
-            limits::JOB_RETRIES_MAX
-        )));
-    }
-    Ok(())
-}
-
-pub(super) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
-    let fits = |word: &String| word.len() <= limits::WORD_BYTES_MAX;
-    let all_fit = labels
-        .iter()
-        .all(|(name, value)| !name.is_empty() && fits(name) && fits(value));
-    if labels.len() > limits::JOB_LABELS_MAX || !all_fit {
-        return Err(invalid(format!(
-            "There are at most {} labels; their names and values have at most {} bytes.",
-            limits::JOB_LABELS_MAX,
-            limits::WORD_BYTES_MAX
-        )));
-    }
-    Ok(())
-}
-
 /// The arguments of a job are stored, so they are bounded more narrowly than a call's.
 pub(super) fn args_in_bounds(args: &Map<String, Value>) -> Result<(), Problem> {
     let bytes = serde_json::to_vec(args).map_or(0, |text| text.len());
@@ -196,10 +80,6 @@ pub(super) fn args_in_bounds(args: &Map<String, Value>) -> Result<(), Problem> {
         .hint(wire::hint!["For a large value, ", Step::StoreBlob, "."]));
     }
     Ok(())
-}
-
-fn invalid(message: String) -> Problem {
-    Problem::new(Code::ARGUMENTS_INVALID, message)
 }
 
 impl Jobs {
@@ -306,15 +186,15 @@ impl Jobs {
     }
 
     /// Has it stored.
-    pub(crate) fn take(self: &Arc<Self>, call: CheckedCall) -> Result<Storing, Problem> {
-        let Some(wish) = call.job.clone() else {
+    pub(crate) fn take(self: &Arc<Self>, call: AllowedCall) -> Result<Storing, Problem> {
+        let Some(spec) = call.checked().job.clone() else {
             return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         let place = self.lock().order.place_last();
         let (answer, storing) = oneshot::channel();
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
-            let stored = jobs.put(&call, wish, place).await;
+            let stored = jobs.put(&call, spec, place).await;
             // Whoever asked may have left.
             answer.send(stored).ok();
         });
@@ -323,19 +203,20 @@ impl Jobs {
 
     async fn put(
         self: &Arc<Self>,
-        call: &CheckedCall,
-        mut wish: JobWish,
+        allowed: &AllowedCall,
+        mut spec: JobSpec,
         place: i64,
     ) -> Result<Queued, Problem> {
-        wish.after = prefix::job_ids(&*self.kept.store, &call.caller, &wish.after).await?;
-        let key = key_of(call, &wish);
+        let call = allowed.checked();
+        spec.after = id_prefix::job_ids(&*self.kept.store, &call.caller, &spec.after).await?;
+        let key = key_of(call, &spec);
         if let Some(key) = &key
             && let Some(known) = self.by_key(call, key).await?
         {
             return Ok(known);
         }
-        let after = self.earlier(&wish.after).await?;
-        let job = new_job(call, &wish, place, key.clone());
+        let after = self.earlier(&spec.after).await?;
+        let job = new_job(allowed, &spec, place, key.clone());
         let args = Arc::new(call.args.clone());
         let row = Job {
             args: Some(args),
@@ -391,17 +272,17 @@ impl Jobs {
         let mut room = self.lock();
         let room = &mut *room;
         let mut open = Open::new(job, place);
-        let front = front_of(&mut open);
+        let handle = handle_of(&mut open);
         room.order.add(open.entry(after), now_millis());
         room.open.insert(id.clone(), open);
         self.look_again();
         self.kept.feed.tell(|| Event::CallQueued {
-            call: Box::new(front.view()),
+            call: Box::new(handle.view()),
         });
         self.tell(room, &id);
         self.wake.notify_one();
         Queued {
-            call: front,
+            call: handle,
             again: false,
         }
     }
@@ -482,8 +363,8 @@ impl Jobs {
             ])
             .of_call(&found.id));
         }
-        let front = match self.front(&found.id) {
-            Some(front) => front,
+        let handle = match self.handle(&found.id) {
+            Some(handle) => handle,
             None => {
                 let whole = store
                     .job(
@@ -494,11 +375,11 @@ impl Jobs {
                         },
                     )
                     .await?;
-                ended_front(&whole.unwrap_or(found))
+                ended_handle(&whole.unwrap_or(found))
             }
         };
         Ok(Some(Queued {
-            call: front,
+            call: handle,
             again: true,
         }))
     }
@@ -514,14 +395,15 @@ fn weight(args: Option<&Map<String, Value>>, request: &Map<String, Value>) -> u6
 }
 
 /// The caller's own name for it, with what tells whether it is asked for again.
-pub(super) fn key_of(call: &CheckedCall, wish: &JobWish) -> Option<Key> {
-    wish.key.as_ref().map(|text| Key {
+pub(super) fn key_of(call: &CheckedCall, spec: &JobSpec) -> Option<Key> {
+    spec.key.as_ref().map(|text| Key {
         text: text.clone(),
-        request_hash: request_hash(call, wish),
+        request_hash: request_hash(call, spec),
     })
 }
 
-pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Option<Key>) -> Job {
+pub(super) fn new_job(allowed: &AllowedCall, spec: &JobSpec, place: i64, key: Option<Key>) -> Job {
+    let call = allowed.checked();
     let instance = match call.is_run_by_hub() {
         true => Some(HUB.into()),
         false => call.instance.clone(),
@@ -530,14 +412,14 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
         correlation_id: call.correlation_id.clone(),
         instance: instance.clone(),
         select: call.select.clone(),
-        timeout_ms: wish.timeout_ms,
-        not_before: wish.not_before,
-        deadline: wish.deadline,
-        retry: wish.retry,
-        after: wish.after.clone(),
+        timeout_ms: spec.timeout_ms,
+        not_before: spec.not_before,
+        deadline: spec.deadline,
+        retry: spec.retry,
+        after: spec.after.clone(),
         revision: call.revision,
-        group: call.group.clone(),
-        confirmed: Some(call.confirmed),
+        group: call.origin.group.clone(),
+        confirmed: Some(allowed.is_confirmed()),
         subject: call.subject.clone(),
         repeatable: call.command.spec.repeatable.with(&call.args),
         ..Notes::default()
@@ -549,13 +431,13 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
         command: call.command.spec.name.clone(),
         caller: call.caller.id.clone(),
         asked_at: OffsetDateTime::now_utc(),
-        durability: wish.durability,
+        durability: spec.durability,
         key,
-        labels: wish.labels.clone(),
+        labels: spec.labels.clone(),
         request: notes.to_map(),
         args: None,
         status: JobStatus::Queued,
-        priority: wish.priority,
+        priority: spec.priority,
         place,
         paused: false,
         attempt: 0,
@@ -566,23 +448,23 @@ pub(super) fn new_job(call: &CheckedCall, wish: &JobWish, place: i64, key: Optio
 }
 
 /// Tells whether two requests ask for the same thing. How they wait does not matter.
-fn request_hash(call: &CheckedCall, wish: &JobWish) -> String {
+fn request_hash(call: &CheckedCall, spec: &JobSpec) -> String {
     let asked = json!({
         "app": call.app.id,
         "instance": call.instance,
         "select": call.select,
         "command": call.command.spec.name,
         "revision": call.revision,
-        "priority": wish.priority,
-        "not_before": wish.not_before,
-        "deadline": wish.deadline,
-        "retry": wish.retry,
-        "labels": wish.labels,
-        "after": wish.after,
-        "timeout_ms": wish.timeout_ms,
+        "priority": spec.priority,
+        "not_before": spec.not_before,
+        "deadline": spec.deadline,
+        "retry": spec.retry,
+        "labels": spec.labels,
+        "after": spec.after,
+        "timeout_ms": spec.timeout_ms,
     });
     let mut hasher = Sha256::new();
     hasher.update(asked.to_string());
-    hasher.update(crate::policy::hash(&call.args));
+    hasher.update(question::hash_of(&call.args));
     hex::encode(hasher.finalize())
 }

@@ -1,20 +1,26 @@
 //! Jobs that somebody wants to end, wherever they are.
 //!
-//! In comes the id of a job; out goes its front, without waiting for the end. Who may is the hub's to say.
+//! In comes the id of a job; out goes its handle, without waiting for the end. Who may is the hub's to say.
 
 use std::sync::Arc;
 
 use wire::{CallId, CallerId, Outcome, Problem, Status};
 
+use super::ends;
+use super::reach::Reach;
 use super::record::attempt_id;
-use super::{Jobs, ends, hand};
+use super::state::Jobs;
 use crate::call::Call;
-use crate::conduct::HUB;
-use crate::hub::Inner as Hub;
+use crate::corridor::{HUB, Ran};
 
 impl Jobs {
     /// That caller is none any more, so none of its jobs can run: those that wait end at once, with these words.
-    pub(crate) fn end_all_of(self: &Arc<Self>, hub: &Arc<Hub>, caller: &CallerId, why: &Problem) {
+    pub(crate) fn end_all_of(
+        self: &Arc<Self>,
+        reach: &Arc<Reach>,
+        caller: &CallerId,
+        why: &Problem,
+    ) {
         let (waiting, claimed): (Vec<CallId>, Vec<CallId>) = {
             let room = self.lock();
             let open = room.open.values().filter(|open| open.job.caller == *caller);
@@ -26,14 +32,14 @@ impl Jobs {
             self.end_unclaimed(&id, outcome);
         }
         for id in claimed {
-            self.cancel(hub, &id);
+            self.cancel(reach, &id);
         }
     }
 
-    /// Wants a job to end. Nothing when it is not open; gives its front without waiting for the end.
-    pub(crate) fn cancel(self: &Arc<Self>, hub: &Arc<Hub>, id: &CallId) -> Option<Arc<Call>> {
-        let front = self.front(id)?;
-        let id = &front.id;
+    /// Wants a job to end. Nothing when it is not open; gives its handle without waiting for the end.
+    pub(crate) fn cancel(self: &Arc<Self>, reach: &Arc<Reach>, id: &CallId) -> Option<Arc<Call>> {
+        let handle = self.handle(id)?;
+        let id = &handle.id;
         let claimed = {
             let mut room = self.lock();
             let room = &mut *room;
@@ -54,17 +60,17 @@ impl Jobs {
         match claimed {
             None => self.end_unclaimed(id, ends::cancelled()),
             Some((attempt, _, Some(outcome))) => {
-                self.finish(hub, id, &attempt, Box::new(outcome), super::Ran::Maybe);
+                self.finish(reach, id, &attempt, Box::new(outcome), Ran::Maybe);
             }
             Some((attempt, instance, None)) => {
                 // When the lane has it not yet, whoever brings it there sees that it is cancelled.
                 if instance.as_ref().is_some_and(|name| name.as_str() == HUB) {
-                    hub.conductors.cancel(&attempt);
-                } else if let Some(found) = instance.and_then(|name| hand::lane_of(hub, &name)) {
+                    reach.conductors.cancel(&attempt);
+                } else if let Some(found) = instance.and_then(|name| reach.roster.find(&name)) {
                     found.lane.cancel(&attempt);
                 }
             }
         }
-        Some(front)
+        Some(handle)
     }
 }

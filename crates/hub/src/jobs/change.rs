@@ -14,12 +14,14 @@ use wire::Step;
 use wire::job::{JobChange as Wanted, Place, QueueChange, QueueView};
 use wire::{CallId, Code, JobStatus, JobView, Problem};
 
-use super::ask::{labels_in_bounds, priority_in_bounds, retry_in_bounds};
 use super::may::Allowed;
-use super::record::{Notes, millis_of, now_millis};
-use super::{Jobs, Room};
+use super::problems::{not_open, unknown};
+use super::reach::Reach;
+use super::record::Notes;
+use super::state::{Jobs, Room};
 use crate::callers::Caller;
-use crate::hub::Inner as Hub;
+use crate::clock::{millis_of, now_millis};
+use crate::corridor::{labels_in_bounds, priority_in_bounds, retry_in_bounds};
 use crate::store::{Job, JobChange, JobWrite, Parts, QueueState};
 
 /// A change that is being stored.
@@ -50,17 +52,17 @@ impl Jobs {
     /// Changes what was asked of a job, where it stands, or has it tried again.
     pub(crate) async fn change(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         caller: &Caller,
         id: &CallId,
         wanted: Wanted,
     ) -> Result<JobView, Problem> {
         in_bounds(id, &wanted)?;
         let (answer, changed) = oneshot::channel();
-        let (jobs, hub, caller) = (Arc::clone(self), Arc::clone(hub), caller.clone());
+        let (jobs, reach, caller) = (Arc::clone(self), Arc::clone(reach), caller.clone());
         let id = id.clone();
         self.tasks.spawn(async move {
-            let changed = jobs.change_in_turn(&hub, &caller, &id, wanted).await;
+            let changed = jobs.change_in_turn(&reach, &caller, &id, wanted).await;
             // Whoever asked may have left.
             answer.send(changed).ok();
         });
@@ -72,14 +74,14 @@ impl Jobs {
 
     async fn change_in_turn(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         caller: &Caller,
         id: &CallId,
         wanted: Wanted,
     ) -> Result<JobView, Problem> {
         let _turn = self.turn_to_change(id).await;
         let job = self.without_args(id).await?;
-        let allowed = self.may_change(hub, caller, &job, &wanted).await?;
+        let allowed = self.may_change(reach, caller, &job, &wanted).await?;
         if wanted.status.is_some() {
             return self.requeue(job, wanted, allowed).await;
         }
@@ -339,18 +341,4 @@ pub(super) fn times(notes: &mut Notes, wanted: &Wanted) -> Result<(), Problem> {
         notes.deadline = read("deadline", text)?;
     }
     Ok(())
-}
-
-pub(super) fn unknown(id: &CallId) -> Problem {
-    Problem::new(Code::JOB_UNKNOWN, format!("There is no job `{id}`."))
-        .hint(wire::hint!["List the jobs: ", Step::jobs()])
-}
-
-pub(super) fn not_open(id: &CallId, why: &str) -> Problem {
-    Problem::new(Code::JOB_NOT_OPEN, format!("{id} {why}.")).hint(wire::hint![
-        "See its status: ",
-        Step::Job { call: id.clone() },
-        "; run it again once it has ended: ",
-        Step::RetryJob { call: id.clone() },
-    ])
 }

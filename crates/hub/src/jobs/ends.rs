@@ -11,9 +11,10 @@
 use wire::Step;
 use wire::{CallId, CallerName, Code, JobStatus, Outcome, Problem, Status};
 
-use super::Ran;
 use super::order::Millis;
 use super::record::Notes;
+use crate::clock::millis;
+use crate::corridor::Ran;
 use crate::limits;
 
 /// What is to be done with a job.
@@ -63,7 +64,7 @@ fn crashed(notes: &Notes) -> Next {
     if !notes.repeatable {
         return Next::End(JobStatus::Interrupted);
     }
-    // What the hub itself runs ends with every hub, and is not the reason.
+    // What the hub itself runs ends with every reach, and is not the reason.
     let crashes = notes.crashes + u32::from(!notes.is_run_by_hub());
     if crashes >= limits::JOB_CRASHES_MAX {
         return Next::End(JobStatus::Dead);
@@ -76,7 +77,7 @@ fn crashed(notes: &Notes) -> Next {
 }
 
 /// The longest that the last attempt can have put the next one off by.
-pub(super) fn put_off_ms(notes: &Notes) -> Millis {
+fn put_off_ms(notes: &Notes) -> Millis {
     let retried = notes.retries.checked_sub(1);
     let crashed = notes.crashes.checked_sub(1);
     let by_either = retried
@@ -102,10 +103,6 @@ fn doubled(first: Millis, times: u32) -> Millis {
     first
         .saturating_mul(factor)
         .min(millis(limits::JOB_BACKOFF_MAX))
-}
-
-fn millis(duration: std::time::Duration) -> Millis {
-    crate::call::millis(duration)
 }
 
 /// Nobody was asked before it was stored, and somebody must be by now.
@@ -224,6 +221,19 @@ pub(super) fn never_seen() -> Outcome {
         "The job never reached the instance.",
     );
     Outcome::without_value(Status::Interrupted, problem)
+}
+
+impl Notes {
+    /// The wall's clock may have been set back since the next attempt was put off: it is never further away than what
+    /// it was put off by. Whether that changed anything.
+    pub(crate) fn keep_near(&mut self, now: Millis) -> bool {
+        let latest = now.saturating_add(put_off_ms(self));
+        let is_far = self.again_at.is_some_and(|at| at > latest);
+        if is_far {
+            self.again_at = Some(latest);
+        }
+        is_far
+    }
 }
 
 #[cfg(test)]

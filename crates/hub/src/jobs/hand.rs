@@ -13,16 +13,20 @@ use tokio::time::Instant;
 use wire::{AppId, CallId, Code, InstanceName, JobStatus, Mode, Outcome, Problem, Status};
 
 use super::ends::{self, Next};
+use super::handles::handle_of;
 use super::order::{Millis, Offer};
-use super::record::{ProcessMark, attempt_id, now_millis};
-use super::{Jobs, Ran, attempt_row, front_of};
+use super::reach::Reach;
+use super::record::attempt_id;
+use super::rows::attempt_row;
+use super::state::Jobs;
 use crate::call::{Call, CallParts};
 use crate::callers::{self, Scope};
-use crate::conduct::{self, HUB};
-use crate::hub::Inner as Hub;
+use crate::clock::now_millis;
+use crate::corridor::{HUB, Ran};
+use crate::instance::Instance;
 use crate::limits;
 use crate::policy::{self, Policy};
-use crate::roster::Instance;
+use crate::process::ProcessMark;
 use crate::store::{JobChange, JobWrite, Lease, Parts, Stored};
 
 /// A job on its way to a lane.
@@ -58,11 +62,11 @@ impl Host {
 impl Jobs {
     /// A job for every lane that may have one. Lanes that may not tell when they are free, if there is a job for them.
     /// Gives when the first of those may have one all the same.
-    pub(super) fn hand_out(self: &Arc<Self>, hub: &Arc<Hub>) -> Option<Instant> {
+    pub(super) fn hand_out(self: &Arc<Self>, reach: &Arc<Reach>) -> Option<Instant> {
         // Before the look: who gets free meanwhile is looked at again.
         self.wanted.store(true, Ordering::SeqCst);
         let (mut wanted, mut next) = (false, None::<Instant>);
-        for instance in hub.roster.all() {
+        for instance in reach.roster.all() {
             let offer = instance.offer();
             let (has_one, has_for) = {
                 let room = self.lock();
@@ -79,7 +83,11 @@ impl Jobs {
             match instance.lane.job_may_come() {
                 Some(at) if at <= Instant::now() => {
                     if let Some(process) = instance.process() {
-                        self.give(hub, Host::Instance(Arc::clone(&instance), process), &offer);
+                        self.give(
+                            reach,
+                            Host::Instance(Arc::clone(&instance), process),
+                            &offer,
+                        );
                     }
                 }
                 later => {
@@ -88,10 +96,10 @@ impl Jobs {
                 }
             }
         }
-        for app in hub.catalog.apps() {
+        for app in reach.catalog.apps() {
             let offer = offer_of_hub(&app.id);
             while self.lock().by_hub.len() < limits::CONDUCTED_MAX
-                && self.give(hub, Host::Hub, &offer)
+                && self.give(reach, Host::Hub, &offer)
             {}
         }
         self.wanted.store(wanted, Ordering::SeqCst);
@@ -99,13 +107,13 @@ impl Jobs {
     }
 
     /// Gives a host the job that is next for it; `false` when there is none.
-    fn give(self: &Arc<Self>, hub: &Arc<Hub>, host: Host, offer: &Offer) -> bool {
+    fn give(self: &Arc<Self>, reach: &Arc<Reach>, host: Host, offer: &Offer) -> bool {
         let Some((handed, stored)) = self.lease(host, offer) else {
             return false;
         };
-        let (jobs, hub) = (Arc::clone(self), Arc::clone(hub));
+        let (jobs, reach) = (Arc::clone(self), Arc::clone(reach));
         self.tasks
-            .spawn(async move { jobs.hand_over(&hub, handed, stored).await });
+            .spawn(async move { jobs.hand_over(&reach, handed, stored).await });
         true
     }
 
@@ -125,9 +133,9 @@ impl Jobs {
         open.job.instance = Some(name.clone());
         open.job.lease = Some(lease.clone());
         open.handed_at = Some(OffsetDateTime::now_utc());
-        let front = front_of(open);
-        front.set_instance(&name);
-        self.kept.journal.asked(&front);
+        let handle = handle_of(open);
+        handle.set_instance(&name);
+        self.kept.journal.asked(&handle);
         let change = JobChange {
             status: Some(JobStatus::Leased),
             instance: Some(Some(name.clone())),
@@ -151,7 +159,7 @@ impl Jobs {
         Some((handed, stored))
     }
 
-    async fn hand_over(self: Arc<Self>, hub: &Arc<Hub>, handed: Handed, stored: Stored) {
+    async fn hand_over(self: Arc<Self>, reach: &Arc<Reach>, handed: Handed, stored: Stored) {
         let id = handed.id.clone();
         let args = async {
             let job = self.kept.store.job(
@@ -169,14 +177,20 @@ impl Jobs {
             Ok(args) => args,
             Err(problem) => {
                 tracing::warn!(job = %id, %problem, "a job cannot be handed over");
-                return self.not_handed(hub, &handed, limits::JOB_STORE_AGAIN);
+                return self.not_handed(reach, &handed, limits::JOB_STORE_AGAIN);
             }
         };
-        match self.attempt(hub, &handed, args) {
-            Ok(call) => self.submit(hub, &handed, &call),
+        match self.attempt(reach, &handed, args) {
+            Ok(call) => self.submit(reach, &handed, &call),
             // It would end the same way on any instance.
             Err(outcome) => {
-                self.finish(hub, &id, &attempt_id(&id, handed.number), outcome, Ran::No);
+                self.finish(
+                    reach,
+                    &id,
+                    &attempt_id(&id, handed.number),
+                    outcome,
+                    Ran::No,
+                );
             }
         }
     }
@@ -184,7 +198,7 @@ impl Jobs {
     /// The attempt as a call, if everything still allows it.
     fn attempt(
         &self,
-        hub: &Hub,
+        reach: &Reach,
         handed: &Handed,
         args: Arc<Map<String, Value>>,
     ) -> Result<Arc<Call>, Box<Outcome>> {
@@ -195,7 +209,7 @@ impl Jobs {
         if open.cancelled {
             return Err(Box::new(ends::cancelled()));
         }
-        let front = front_of(open);
+        let handle = handle_of(open);
         let (app, command) = (open.job.app.clone(), open.job.command.clone());
         let (owner, notes) = (open.job.caller.clone(), open.notes.clone());
         drop(room);
@@ -208,8 +222,8 @@ impl Jobs {
             };
             Box::new(Outcome::without_value(status, problem))
         };
-        let command = find_command(hub, &app, &command, &handed.host.name()).map_err(refuse)?;
-        let caller = hub.callers.known(&owner);
+        let command = find_command(reach, &app, &command, &handed.host.name()).map_err(refuse)?;
+        let caller = reach.callers.known(&owner);
         let caller = caller.ok_or_else(|| refuse(callers::revoked(&owner.name())))?;
         policy::require(&caller, Scope::from(command.spec.effect), || {
             format!("run `{}` any more", command.spec.name)
@@ -223,34 +237,32 @@ impl Jobs {
         let timeout = time_left(notes.deadline, timeout_of(&command, notes.timeout_ms))
             .ok_or_else(|| Box::new(ends::deadline_passed(&handed.id)))?;
         let parts = CallParts {
-            correlation_id: None,
-            app,
-            parent_id: None,
-            instance: handed.host.name(),
-            command: command.spec.name.clone(),
-            effect: command.spec.effect,
-            concurrent: command.spec.concurrent,
-            caller,
-            timeout,
-            args: Arc::new(args),
             revision: notes.revision,
-            marked: Arc::clone(&command.marked),
             group: notes.group,
+            ..CallParts::described(
+                app,
+                handed.host.name(),
+                &command.spec,
+                &command.marked,
+                caller,
+                timeout,
+                Arc::new(args),
+            )
         };
         let call = Call::with_id(attempt_id(&handed.id, handed.number), parts);
-        Ok(Arc::new(call.attempt_of(&front)))
+        Ok(Arc::new(call.attempt_of(&handle)))
     }
 
-    fn submit(self: &Arc<Self>, hub: &Arc<Hub>, handed: &Handed, call: &Arc<Call>) {
+    fn submit(self: &Arc<Self>, reach: &Arc<Reach>, handed: &Handed, call: &Arc<Call>) {
         let taken = match &handed.host {
-            Host::Hub => conduct::begin(hub, call).is_ok(),
+            Host::Hub => reach.conductors.begin(call).is_ok(),
             Host::Instance(instance, process) => {
                 instance.process().as_ref() == Some(process)
                     && instance.lane.submit_job(call).is_ok()
             }
         };
         if !taken {
-            return self.not_handed(hub, handed, limits::JOB_AGAIN_UNSTARTED);
+            return self.not_handed(reach, handed, limits::JOB_AGAIN_UNSTARTED);
         }
         let cancelled = self
             .lock()
@@ -259,18 +271,18 @@ impl Jobs {
             .is_some_and(|open| open.cancelled);
         match &handed.host {
             _ if !cancelled => {}
-            Host::Hub => drop(hub.conductors.cancel(&call.id)),
+            Host::Hub => drop(reach.conductors.cancel(&call.id)),
             Host::Instance(instance, _) => drop(instance.lane.cancel(&call.id)),
         }
     }
 
     /// The lane never had it.
-    fn not_handed(self: &Arc<Self>, hub: &Arc<Hub>, handed: &Handed, again: Duration) {
+    fn not_handed(self: &Arc<Self>, reach: &Arc<Reach>, handed: &Handed, again: Duration) {
         let attempt = attempt_id(&handed.id, handed.number);
         let cancelled = self.free(&handed.id, &attempt);
         if cancelled {
             return self.finish(
-                hub,
+                reach,
                 &handed.id,
                 &attempt,
                 Box::new(ends::cancelled()),
@@ -278,11 +290,11 @@ impl Jobs {
             );
         }
         let next = Next::Again {
-            after_ms: crate::call::millis(again),
+            after_ms: crate::clock::millis(again),
             retries: self.notes_of(&handed.id, |notes| notes.retries),
             crashes: self.notes_of(&handed.id, |notes| notes.crashes),
         };
-        self.keep(hub, &handed.id, &attempt, ends::never_seen(), next);
+        self.keep(reach, &handed.id, &attempt, ends::never_seen(), next);
     }
 
     fn notes_of(&self, id: &CallId, what: impl Fn(&super::record::Notes) -> u32) -> u32 {
@@ -292,13 +304,13 @@ impl Jobs {
 }
 
 fn find_command(
-    hub: &Hub,
+    reach: &Reach,
     app: &AppId,
     command: &str,
     instance: &InstanceName,
 ) -> Result<Arc<crate::catalog::Command>, Problem> {
     Ok(Arc::clone(
-        hub.catalog.app_of(app, instance)?.command(command)?,
+        reach.catalog.app_of(app, instance)?.command(command)?,
     ))
 }
 
@@ -327,9 +339,4 @@ fn offer_of_hub(app: &AppId) -> Offer {
         file: None,
         is_reserved: true,
     }
-}
-
-/// Where an instance is that has a job.
-pub(super) fn lane_of(hub: &Hub, instance: &InstanceName) -> Option<Arc<Instance>> {
-    hub.roster.find(instance)
 }

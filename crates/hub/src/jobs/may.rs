@@ -10,15 +10,16 @@ use serde_json::{Map, Value, json};
 use wire::Problem;
 use wire::job::JobChange as Wanted;
 
-use super::Jobs;
 use super::ask::args_in_bounds;
-use super::change::unknown;
+use super::problems::unknown;
+use super::reach::Reach;
 use super::record::Notes;
+use super::state::Jobs;
 use crate::callers::{Caller, Scope};
 use crate::catalog::Command;
-use crate::hub::Inner as Hub;
 use crate::policy::{self, Policy};
 use crate::question::{Question, Target};
+use crate::secrets::Masking;
 use crate::store::{Job, Parts};
 use crate::subject;
 
@@ -39,7 +40,7 @@ impl Jobs {
     /// One's own jobs can be changed by everybody, others' with the scope `admin`.
     pub(super) async fn may_change(
         &self,
-        hub: &Hub,
+        reach: &Reach,
         caller: &Caller,
         job: &Job,
         wanted: &Wanted,
@@ -55,7 +56,7 @@ impl Jobs {
         if !runs_otherwise {
             return Ok(Allowed::default());
         }
-        let command = Arc::clone(hub.catalog.app(&job.app)?.command(&job.command)?);
+        let command = Arc::clone(reach.catalog.app(&job.app)?.command(&job.command)?);
         policy::require(caller, Scope::from(command.spec.effect), || {
             format!("run `{}`", command.spec.name)
         })?;
@@ -66,7 +67,7 @@ impl Jobs {
             self.holds_no_secret(&command.marked, &args)?;
             allowed.repeatable = Some(command.spec.repeatable.with(&args));
             allowed.subject = Some(subject::of(
-                &hub.masking,
+                &self.kept.masking,
                 &command.spec,
                 &command.marked,
                 &args,
@@ -81,8 +82,9 @@ impl Jobs {
                 Some(args) => Arc::clone(args),
                 None => self.stored_args(job).await?,
             };
-            let question = about(hub, job, &command, &args, wanted);
-            hub.policy
+            let question = about(&self.kept.masking, job, &command, &args, wanted);
+            reach
+                .policy
                 .confirmed(caller, &question, wanted.confirm.as_deref())?;
         }
         Ok(allowed)
@@ -102,7 +104,7 @@ impl Jobs {
 
 /// The job as it would run with the change.
 fn about(
-    hub: &Hub,
+    masking: &Masking,
     job: &Job,
     command: &Command,
     args: &Map<String, Value>,
@@ -121,7 +123,7 @@ fn about(
         command: job.command.clone(),
         effect: command.spec.effect,
         args: args.clone(),
-        shown: hub.masking.args(&command.marked, args),
+        shown: masking.args(&command.marked, args),
         durable: Some(job.durability),
         retry: wanted.retry.or(notes.retry),
         revision: notes.revision,

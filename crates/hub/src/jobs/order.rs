@@ -3,7 +3,7 @@
 //! In come jobs, what instances offer, and the time; out goes the job that an instance should run now.
 //! Higher priorities come first. Within a priority callers take turns: whoever has the fewest jobs
 //! running is next, then whoever was served longest ago; a caller's own jobs keep their order. A job that
-//! was put in front (a place below 0) comes before all turns of its priority.
+//! was put in handle (a place below 0) comes before all turns of its priority.
 //!
 //! Jobs that can run now stand in *lines*, one for each set of [`Needs`]; an instance looks into the few
 //! lines that it fits, by name. So a claim costs the same with ten jobs and with 100,000.
@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wire::{AppId, CallId, CallerName};
 
 mod fit;
-mod places;
+mod positions;
 
 pub use fit::{Needs, Offer};
-pub use places::{Before, PLACE_GAP};
+pub use positions::{Before, PLACE_GAP};
 
 /// Milliseconds since 1970.
 pub type Millis = u64;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use wire::job::{Retry, Select};
 use wire::link::Group;
-use wire::{CallId, CallerName, Code, InstanceName, Problem};
+use wire::{CallId, CallerName, InstanceName};
 
 use super::order::{Entry, Millis, Needs};
 use crate::call::Call;
-use crate::conduct::HUB;
+use crate::corridor::HUB;
+use crate::process::ProcessMark;
 use crate::shares::Share;
 use crate::store::{Job, Lease};
 
@@ -81,17 +81,6 @@ impl Notes {
         self.not_before.into_iter().chain(self.again_at).max()
     }
 
-    /// The wall's clock may have been set back since the next attempt was put off: it is never further away than what
-    /// it was put off by. Whether that changed anything.
-    pub(crate) fn keep_near(&mut self, now: Millis) -> bool {
-        let latest = now.saturating_add(super::ends::put_off_ms(self));
-        let is_far = self.again_at.is_some_and(|at| at > latest);
-        if is_far {
-            self.again_at = Some(latest);
-        }
-        is_far
-    }
-
     /// Whether the hub's side of the app runs it.
     pub(crate) fn is_run_by_hub(&self) -> bool {
         self.instance
@@ -113,7 +102,7 @@ pub(crate) struct Open {
     pub(crate) job: Job,
     pub(crate) notes: Notes,
     /// For those who wait; made when the first one asks.
-    pub(crate) front: Option<Arc<Call>>,
+    pub(crate) handle: Option<Arc<Call>>,
     /// Somebody wants it to end.
     pub(crate) cancelled: bool,
     /// Its part of what its caller may have open.
@@ -134,7 +123,7 @@ impl Open {
             _place: place,
             notes: Notes::of(&job),
             job,
-            front: None,
+            handle: None,
             cancelled: false,
             handed_at: None,
         }
@@ -183,54 +172,9 @@ pub(crate) fn job_of(attempt: &CallId) -> (CallId, u32) {
     }
 }
 
-/// Which process a job was given to: the mark of its bridge, its number and when it was born.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ProcessMark {
-    pub(crate) session: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) pid: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) born: Option<u64>,
-}
-
-impl ProcessMark {
-    pub(crate) fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    pub(crate) fn of(lease: &Lease) -> Option<Self> {
-        serde_json::from_str(&lease.process).ok()
-    }
-}
-
-/// Milliseconds since 1970 of a time on the wire.
-///
-/// # Errors
-/// `arguments_invalid` when it is no RFC 3339 time.
-pub(crate) fn millis_of(name: &str, text: &str) -> Result<Millis, Problem> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
-        Problem::new(
-            Code::ARGUMENTS_INVALID,
-            format!("`{name}` is not a valid time: {error}."),
-        )
-        .hint("Write it as RFC 3339, for example 2031-05-04T22:00:00Z.")
-    })?;
-    Ok(to_millis(time))
-}
-
-pub(crate) fn to_millis(time: OffsetDateTime) -> Millis {
-    Millis::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
-}
-
-pub(crate) fn now_millis() -> Millis {
-    to_millis(OffsetDateTime::now_utc())
-}
-
-/// A time as the wire shows it.
-pub(crate) fn shown(at: Millis) -> String {
-    let nanos = i128::from(at) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .map_or_else(|_| String::new(), crate::call::rfc3339)
+/// Which process a lease names.
+pub(super) fn mark_of(lease: &Lease) -> Option<ProcessMark> {
+    ProcessMark::of_text(&lease.process)
 }
 
 #[cfg(test)]
@@ -243,17 +187,5 @@ mod tests {
         assert_eq!(attempt_id(&job, 1), job);
         assert_eq!(job_of(&attempt_id(&job, 12)), (job.clone(), 12));
         assert_eq!(job_of(&job), (job, 1));
-    }
-
-    #[test]
-    fn times_are_read_and_shown() {
-        let at = millis_of("deadline", "2031-05-04T22:00:00.5Z").unwrap();
-        assert_eq!(shown(at), "2031-05-04T22:00:00.5Z");
-        assert!(
-            millis_of("deadline", "tomorrow")
-                .unwrap_err()
-                .message
-                .contains("deadline")
-        );
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs that an earlier hub, or an earlier link, had handed over: what became of them.
+//! Jobs that an earlier reach, or an earlier link, had handed over: what became of them.
 //!
 //! In come the store's open jobs at the start, bridges that are back with what they know, processes that
 //! are gone. A job whose own process knows it goes on there; one that its process does not know certainly
@@ -7,26 +7,17 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
 use wire::link::Announcement;
-use wire::{CallId, CallerId, InstanceName, JobStatus, Problem};
+use wire::{CallId, CallerId, JobStatus, Problem};
 
-use super::record::{Open, ProcessMark, attempt_id, job_of, now_millis};
-use super::{Jobs, News, Ran, ends, front_of};
-use crate::call::{Call, CallParts};
-use crate::callers::Caller;
-use crate::limits;
-use crate::roster::{birth, is_alive};
+use super::ends;
+use super::record::{Open, attempt_id, job_of};
+use super::state::{Jobs, News};
+use super::unsettled::Unsettled;
+use crate::clock::now_millis;
+use crate::corridor::Ran;
+use crate::process::birth;
 use crate::store::Parts;
-
-/// What a call is that a bridge knows from before.
-pub(crate) enum Resumed {
-    /// An attempt that goes on there.
-    Attempt(Arc<Call>),
-    /// An attempt of a job that is elsewhere by now, or has ended.
-    Stale,
-    NoJob,
-}
 
 impl Jobs {
     /// Takes in what the store has; `known`: the callers of all tokens. Blocks on the disk.
@@ -97,48 +88,6 @@ impl Jobs {
         }
     }
 
-    /// A bridge knows that call. Under its lane's lock.
-    pub(crate) fn resume(&self, known: &CallId, instance: &InstanceName) -> Resumed {
-        let (id, number) = job_of(known);
-        let mut room = self.lock();
-        let room = &mut *room;
-        let Some(open) = room.open.get_mut(&id) else {
-            return match number {
-                1 => Resumed::NoJob,
-                _ => Resumed::Stale,
-            };
-        };
-        if open.job.attempt != number || !room.unsettled.contains_key(&id) {
-            return Resumed::Stale;
-        }
-        room.unsettled.remove(&id);
-        room.taken.insert(instance.clone(), id.clone());
-        let front = front_of(open);
-        front.set_instance(instance);
-        let parts = CallParts {
-            correlation_id: None,
-            app: open.job.app.clone(),
-            instance: instance.clone(),
-            command: open.job.command.clone(),
-            parent_id: None,
-            effect: wire::Effect::Write,
-            concurrent: false,
-            caller: Caller::known_as(open.job.caller.clone()),
-            timeout: open
-                .notes
-                .timeout_ms
-                .map_or(limits::CALL_TIMEOUT_MAX, std::time::Duration::from_millis),
-            args: Arc::default(),
-            revision: None,
-            marked: Arc::default(),
-            group: None,
-        };
-        self.kept.journal.asked(&front);
-        Resumed::Attempt(Arc::new(
-            Call::with_id(known.clone(), parts).attempt_of(&front),
-        ))
-    }
-
     /// Whether that is the attempt of a job which the process of that session was given.
     pub(crate) fn is_leased_to(&self, known: &CallId, session: &str) -> bool {
         let (id, number) = job_of(known);
@@ -206,41 +155,5 @@ impl Jobs {
                 self.wake.notify_one();
             }
         }
-    }
-}
-
-/// A job that a process was given and that nobody has heard of since.
-pub(super) struct Unsettled {
-    mark: Option<ProcessMark>,
-    since: Instant,
-}
-
-impl Unsettled {
-    pub(super) fn of(open: &Open) -> Self {
-        // What a hub ran itself ended with it.
-        let lease = open
-            .job
-            .lease
-            .as_ref()
-            .filter(|_| !open.notes.is_run_by_hub());
-        Self {
-            mark: lease.and_then(ProcessMark::of),
-            since: Instant::now(),
-        }
-    }
-
-    /// One whose process says no number is waited for as long as a link is.
-    fn lives(&self) -> bool {
-        let Some(mark) = &self.mark else { return false };
-        match mark.pid {
-            Some(pid) => is_alive(pid) && birth(pid) == mark.born,
-            None => self.since.elapsed() < limits::JOB_SILENT_MAX,
-        }
-    }
-
-    /// Who is waited for, for people.
-    pub(super) fn who(&self) -> String {
-        let pid = self.mark.as_ref().and_then(|mark| mark.pid);
-        pid.map_or_else(|| "its process".to_owned(), |pid| format!("process {pid}"))
     }
 }

@@ -9,9 +9,13 @@ use time::OffsetDateTime;
 use wire::{CallId, Event, JobStatus, Outcome};
 
 use super::ends::{self, Next};
-use super::record::{job_of, now_millis};
-use super::{Jobs, Ran, Room, attempt_row, end_change, front_of};
-use crate::hub::Inner as Hub;
+use super::handles::handle_of;
+use super::reach::Reach;
+use super::record::job_of;
+use super::rows::{attempt_row, end_change};
+use super::state::{Jobs, Room};
+use crate::clock::now_millis;
+use crate::corridor::Ran;
 use crate::limits;
 use crate::store::{JobChange, JobWrite, Stored};
 
@@ -40,7 +44,7 @@ impl Jobs {
 
     pub(super) fn note_ended(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         attempt: &CallId,
         outcome: Outcome,
         ran: Ran,
@@ -55,13 +59,13 @@ impl Jobs {
             self.lock().owed.remove(attempt);
             return;
         }
-        self.finish(hub, &id, attempt, Box::new(outcome), ran);
+        self.finish(reach, &id, attempt, Box::new(outcome), ran);
     }
 
     /// An attempt is over: decides, and has it stored.
     pub(super) fn finish(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         id: &CallId,
         attempt: &CallId,
         outcome: Box<Outcome>,
@@ -75,7 +79,7 @@ impl Jobs {
             };
             ends::next(&open.notes, cancelled, &outcome, ran)
         };
-        self.keep(hub, id, attempt, *outcome, next);
+        self.keep(reach, id, attempt, *outcome, next);
     }
 
     /// A job that no instance has ends. It is told when the store has it.
@@ -112,13 +116,13 @@ impl Jobs {
     /// Has the store keep what came of an attempt, however long that takes, and then tells.
     pub(super) fn keep(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         id: &CallId,
         attempt: &CallId,
         outcome: Outcome,
         next: Next,
     ) {
-        let (jobs, hub) = (Arc::clone(self), Arc::clone(hub));
+        let (jobs, reach) = (Arc::clone(self), Arc::clone(reach));
         let (id, attempt) = (id.clone(), attempt.clone());
         // Handed over here, so that writes are in the order of what happened.
         let first = jobs.write_end(&id, &outcome, &next);
@@ -135,7 +139,7 @@ impl Jobs {
                 tokio::time::sleep(limits::JOB_STORE_AGAIN).await;
                 stored = jobs.write_end(&id, &outcome, &next);
             }
-            jobs.stored(&hub, &id, &attempt, outcome, next);
+            jobs.stored(&reach, &id, &attempt, outcome, next);
         });
     }
 
@@ -183,7 +187,7 @@ impl Jobs {
     /// The store has what came of an attempt: everybody may know it, and the bridge may forget it.
     fn stored(
         self: &Arc<Self>,
-        hub: &Arc<Hub>,
+        reach: &Arc<Reach>,
         id: &CallId,
         attempt: &CallId,
         outcome: Outcome,
@@ -199,7 +203,7 @@ impl Jobs {
             Next::End(status) => self.ended_for_good(id, status, outcome),
             Next::Again { .. } => self.again(id),
         }
-        if let Some(instance) = instance.and_then(|name| hub.roster.find(&name)) {
+        if let Some(instance) = instance.and_then(|name| reach.roster.find(&name)) {
             instance.lane.acknowledge(attempt);
         }
         self.wake.notify_one();
@@ -214,8 +218,8 @@ impl Jobs {
         open.job.status = JobStatus::Queued;
         open.job.lease = None;
         open.job.instance.clone_from(&open.notes.instance);
-        if let Some(front) = &open.front {
-            front.set_queued();
+        if let Some(handle) = &open.handle {
+            handle.set_queued();
         }
         let earliest = open.notes.earliest();
         room.order.give_back(id, earliest, now_millis());
@@ -251,16 +255,16 @@ impl Jobs {
                 problem: outcome.problem.clone(),
             };
             open.job.end = Some(end);
-            let front = front_of(open);
+            let handle = handle_of(open);
             self.tell(room, id);
             if open_never_ran(room, id) {
-                self.kept.journal.asked(&front);
+                self.kept.journal.asked(&handle);
             }
-            if front.settle(outcome) {
-                self.kept.journal.ended(&front);
-                self.kept.history.ended(&front);
+            if handle.settle(outcome) {
+                self.kept.journal.ended(&handle);
+                self.kept.history.ended(&handle);
                 self.kept.feed.tell(|| Event::CallEnded {
-                    call: Box::new(front.view()),
+                    call: Box::new(handle.view()),
                 });
             }
             room.open.remove(id);

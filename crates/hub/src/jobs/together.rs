@@ -1,6 +1,6 @@
 //! Several jobs that are stored together or not at all: a batch.
 //!
-//! In come calls that ask to be jobs; out come their fronts when the store has all of them, and which jobs they are.
+//! In come calls that ask to be jobs; out come their handles when the store has all of them, and which jobs they are.
 //! One that its caller stored before under the same key takes its place among them and is not stored again.
 
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use wire::{CallId, Code, Durability, Problem};
 
-use super::Jobs;
 use super::ask::{key_of, new_job};
 use super::record::Place;
+use super::state::Jobs;
 use crate::call::Call;
 use crate::callers::Caller;
-use crate::desk::CheckedCall;
+use crate::corridor::AllowedCall;
 use crate::limits;
 use crate::store::{Batch, Job, JobWrite};
 
@@ -51,7 +51,7 @@ impl Jobs {
         self: &Arc<Self>,
         id: &str,
         caller: &Caller,
-        calls: Vec<CheckedCall>,
+        calls: Vec<AllowedCall>,
         one_after_the_other: bool,
     ) -> Result<Vec<Arc<Call>>, Problem> {
         let (answer, stored) = oneshot::channel();
@@ -83,7 +83,7 @@ impl Jobs {
     async fn put_all(
         self: &Arc<Self>,
         mut batch: Batch,
-        calls: &[CheckedCall],
+        calls: &[AllowedCall],
         one_after_the_other: bool,
     ) -> Result<Vec<Arc<Call>>, Problem> {
         let mut races = 0;
@@ -105,28 +105,28 @@ impl Jobs {
         };
         let waited_for: Vec<CallId> = steps.iter().flat_map(Step::waits_for).cloned().collect();
         // The last one first: none may begin and end before those that wait for it are there.
-        let fronts = steps.into_iter().rev().map(|step| match step {
+        let handles = steps.into_iter().rev().map(|step| match step {
             Step::Known(call) => call,
             Step::New(job, after) => {
                 let place = places.pop().unwrap_or_else(|| self.place_of_stored(&job));
                 self.enter_with(*job, place, after).call
             }
         });
-        let mut fronts: Vec<Arc<Call>> = fronts.collect();
-        fronts.reverse();
+        let mut handles: Vec<Arc<Call>> = handles.collect();
+        handles.reverse();
         self.look_at_ended(&waited_for);
-        Ok(fronts)
+        Ok(handles)
     }
 
     /// For those that are new, in their order.
-    fn places_for(&self, calls: &[CheckedCall], steps: &[Step]) -> Result<Vec<Place>, Problem> {
+    fn places_for(&self, calls: &[AllowedCall], steps: &[Step]) -> Result<Vec<Place>, Problem> {
         let new = calls
             .iter()
             .zip(steps)
             .filter_map(|(call, step)| match step {
                 Step::Known(_) => None,
                 Step::New(job, _) => {
-                    Some(self.place_for(&job.caller, Some(&call.args), &job.request))
+                    Some(self.place_for(&job.caller, Some(&call.checked().args), &job.request))
                 }
             });
         new.collect()
@@ -134,7 +134,7 @@ impl Jobs {
 
     async fn steps(
         &self,
-        calls: &[CheckedCall],
+        calls: &[AllowedCall],
         one_after_the_other: bool,
     ) -> Result<Vec<Step>, Problem> {
         let mut steps: Vec<Step> = Vec::with_capacity(calls.len());
@@ -148,27 +148,27 @@ impl Jobs {
         Ok(steps)
     }
 
-    async fn step(&self, call: &CheckedCall, before: Option<&Step>) -> Result<Step, Problem> {
-        let Some(mut wish) = call.job.clone() else {
+    async fn step(&self, call: &AllowedCall, before: Option<&Step>) -> Result<Step, Problem> {
+        let Some(mut spec) = call.checked().job.clone() else {
             return Err(Problem::new(Code::INTERNAL, "This call is not a job."));
         };
         // Of what its caller asked; what the batch adds is not his.
-        let key = key_of(call, &wish);
+        let key = key_of(call.checked(), &spec);
         if let Some(key) = &key
-            && let Some(known) = self.by_key(call, key).await?
+            && let Some(known) = self.by_key(call.checked(), key).await?
         {
             return Ok(Step::Known(known.call));
         }
-        let mut after = self.earlier(&wish.after).await?;
+        let mut after = self.earlier(&spec.after).await?;
         if let Some(before) = before {
-            wish.after.push(before.id().clone());
+            spec.after.push(before.id().clone());
             match before {
                 Step::New(job, _) => after.push(job.id.clone()),
                 Step::Known(known) => after.extend(self.after_known(known).await?),
             }
         }
         let place = self.lock().order.place_last();
-        Ok(Step::New(Box::new(new_job(call, &wish, place, key)), after))
+        Ok(Step::New(Box::new(new_job(call, &spec, place, key)), after))
     }
 
     async fn after_known(&self, known: &Call) -> Result<Vec<CallId>, Problem> {
@@ -198,7 +198,7 @@ impl Jobs {
     async fn write_all(
         &self,
         batch: &Batch,
-        calls: &[CheckedCall],
+        calls: &[AllowedCall],
         steps: &[Step],
     ) -> Result<(), Problem> {
         let mut writes = Vec::with_capacity(steps.len() + 1);
@@ -207,7 +207,7 @@ impl Jobs {
             let Step::New(job, _) = step else { continue };
             durability = durability.max(job.durability);
             writes.push(JobWrite::Insert(Box::new(Job {
-                args: Some(Arc::new(call.args.clone())),
+                args: Some(Arc::new(call.checked().args.clone())),
                 ..Job::clone(job)
             })));
         }

@@ -11,12 +11,15 @@ use wire::{
     AppId, CallId, CallerId, CallerName, InstanceName, JobPage, JobStatus, JobView, Problem,
 };
 
-use super::change::unknown;
+use super::handles::ended_handle;
 use super::order::{Held, Needs, Offer};
-use super::record::{Notes, Open, now_millis, shown};
-use super::{Jobs, Room, ended_front};
-use crate::call::{Call, rfc3339};
-use crate::hub::Inner as Hub;
+use super::problems::unknown;
+use super::reach::Reach;
+use super::record::{Notes, Open};
+use super::state::{Jobs, Room};
+use crate::call::Call;
+use crate::clock::rfc3339;
+use crate::clock::{now_millis, rfc3339_of};
 use crate::limits;
 use crate::store::{self, JobsWanted, Parts};
 
@@ -47,7 +50,7 @@ impl Jobs {
     /// One job in whole, and whose it is.
     pub(crate) async fn show(
         &self,
-        hub: &Hub,
+        reach: &Reach,
         id: &CallId,
     ) -> Result<(JobView, CallerId), Problem> {
         let store = &self.kept.store;
@@ -55,7 +58,7 @@ impl Jobs {
         let attempts = store.attempts(id).await?;
         let mut whole = whole.ok_or_else(|| unknown(id))?;
         let args = whole.args.take();
-        let offers = offers(hub);
+        let offers = offers(reach);
         let room = self.lock();
         let around = Around::of(offers, &room);
         let mut told = match room.open.get(id) {
@@ -78,11 +81,11 @@ impl Jobs {
     }
 
     /// A page of jobs.
-    pub(crate) async fn list(&self, hub: &Hub, asked: JobsAsked) -> Result<JobPage, Problem> {
+    pub(crate) async fn list(&self, reach: &Reach, asked: JobsAsked) -> Result<JobPage, Problem> {
         let store = &self.kept.store;
         let counts = store.counts(asked.app.clone()).await?;
         let (jobs, next_cursor) = if asked.in_queue_order {
-            self.queue_page(hub, &asked)
+            self.queue_page(reach, &asked)
         } else {
             let wanted = JobsWanted {
                 statuses: asked.statuses.clone(),
@@ -95,7 +98,7 @@ impl Jobs {
                 cursor: asked.cursor.clone(),
             };
             let page = store.list(wanted).await?;
-            let offers = offers(hub);
+            let offers = offers(reach);
             let room = self.lock();
             let around = Around::of(offers, &room);
             let told = page.jobs.iter().map(|job| match room.open.get(&job.id) {
@@ -108,7 +111,7 @@ impl Jobs {
             jobs,
             next_cursor,
             counts,
-            queues: self.queues(hub),
+            queues: self.queues(reach),
         })
     }
 
@@ -121,15 +124,15 @@ impl Jobs {
             outcome: true,
         };
         let found = store.job(&id, parts).await.ok()??;
-        if let Some(front) = self.front(&id) {
-            return Some(front);
+        if let Some(handle) = self.handle(&id) {
+            return Some(handle);
         }
-        found.status.is_end().then(|| ended_front(&found))
+        found.status.is_end().then(|| ended_handle(&found))
     }
 
     /// Jobs that have not ended, those that are next first, for who begins to listen.
-    pub(crate) fn snapshot(&self, hub: &Hub) -> Vec<JobView> {
-        let offers = offers(hub);
+    pub(crate) fn snapshot(&self, reach: &Reach) -> Vec<JobView> {
+        let offers = offers(reach);
         let room = self.lock();
         let around = Around::of(offers, &room);
         let with_instances = room
@@ -154,8 +157,8 @@ impl Jobs {
             .position(|other| other == id)
     }
 
-    fn queue_page(&self, hub: &Hub, asked: &JobsAsked) -> (Vec<JobView>, Option<String>) {
-        let offers = offers(hub);
+    fn queue_page(&self, reach: &Reach, asked: &JobsAsked) -> (Vec<JobView>, Option<String>) {
+        let offers = offers(reach);
         let room = self.lock();
         let around = Around::of(offers, &room);
         let limit = asked.limit.clamp(1, limits::JOBS_PAGE_MAX);
@@ -165,7 +168,7 @@ impl Jobs {
             .filter_map(|id| room.open.get(id))
             .filter(|open| asked.takes(&open.job));
         if let Some(cursor) = &asked.cursor {
-            // Behind the one that was last told; if it has left the queue, from the front again.
+            // Behind the one that was last told; if it has left the queue, from the handle again.
             let is_there = room.order.entry(&cursor.as_str().into()).is_some();
             if is_there {
                 queue.by_ref().find(|open| open.job.id.as_str() == cursor);
@@ -187,7 +190,10 @@ impl Jobs {
     /// A job in memory, as its row would be told: to everybody, so without secrets.
     pub(super) fn of_open(&self, open: &Open) -> JobView {
         let mut told = of_row(&open.job, &open.notes);
-        told.progress = open.front.as_ref().and_then(|front| front.stage().progress);
+        told.progress = open
+            .handle
+            .as_ref()
+            .and_then(|handle| handle.stage().progress);
         if let Some(progress) = &mut told.progress {
             self.kept.masking.progress(progress);
         }
@@ -198,8 +204,8 @@ impl Jobs {
     }
 
     /// How the queue of each app stands.
-    pub(crate) fn queues(&self, hub: &Hub) -> Vec<QueueView> {
-        let apps = hub.catalog.apps();
+    pub(crate) fn queues(&self, reach: &Reach) -> Vec<QueueView> {
+        let apps = reach.catalog.apps();
         let room = self.lock();
         let apps = apps.iter().map(|app| app.id.clone());
         apps.map(|app| QueueView {
@@ -230,8 +236,8 @@ impl JobsAsked {
 }
 
 /// What all instances are. Before the room's lock is taken: the roster has locks of its own.
-fn offers(hub: &Hub) -> Vec<Offer> {
-    let all = hub.roster.all();
+fn offers(reach: &Reach) -> Vec<Offer> {
+    let all = reach.roster.all();
     all.iter().map(|instance| instance.offer()).collect()
 }
 
@@ -309,9 +315,9 @@ fn with_reason(mut told: JobView, open: &Open, room: &Room, around: &Around) -> 
         Some(Held::Paused) => "it is paused".to_owned(),
         Some(Held::After(earlier)) => format!("waits for {earlier}"),
         Some(Held::Until(at)) if open.notes.again_at == Some(at) => {
-            format!("is tried again at {}", shown(at))
+            format!("is tried again at {}", rfc3339_of(at))
         }
-        Some(Held::Until(at)) => format!("not before {}", shown(at)),
+        Some(Held::Until(at)) => format!("not before {}", rfc3339_of(at)),
         None if room.order.is_app_paused(&open.job.app) => {
             format!("the queue of {} is paused", open.job.app)
         }
@@ -342,8 +348,8 @@ fn of_row(job: &store::Job, notes: &Notes) -> JobView {
         position: None,
         progress: None,
         priority: job.priority,
-        not_before: notes.not_before.map(shown),
-        deadline: notes.deadline.map(shown),
+        not_before: notes.not_before.map(rfc3339_of),
+        deadline: notes.deadline.map(rfc3339_of),
         timeout_ms: notes.timeout_ms,
         retry: notes.retry,
         idempotency_key: job.key.as_ref().map(|key| key.text.clone()),

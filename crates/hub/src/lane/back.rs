@@ -10,13 +10,15 @@ use tokio::time::Instant;
 use wire::link::{CancelReason, KnownCall};
 use wire::{CallId, CallerId};
 
-use super::{Connection, InLane, Inner, Lane, ends};
+use super::ends;
+use super::state::{Connection, InLane, Inner, Lane};
+use crate::attempts::Resumed;
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
+use crate::corridor::Ran;
 use crate::driver::Known;
-use crate::jobs::{Ran, Resumed};
 use crate::limits;
-use crate::pictures;
+use crate::{looks, seal};
 
 impl Lane {
     /// Brings both sides to the same view after a handshake.
@@ -86,8 +88,12 @@ impl Lane {
             {
                 continue;
             }
-            let call = match self.records.jobs.resume(&known.id, &self.instance) {
-                Resumed::Attempt(call) => call,
+            let mut is_attempt = false;
+            let call = match self.records.attempts.resume(&known.id, &self.instance) {
+                Resumed::Attempt(call) => {
+                    is_attempt = true;
+                    call
+                }
                 Resumed::Stale => {
                     // Nobody wants it any more, and its outcome is only acknowledged.
                     if let Connection::Up(driver) = &inner.connection {
@@ -97,7 +103,6 @@ impl Lane {
                 }
                 Resumed::NoJob => Arc::new(self.remake(known)),
             };
-            let is_job = call.front().is_some();
             let mut must_end = None;
             if started {
                 call.set_started();
@@ -106,13 +111,14 @@ impl Lane {
                 must_end = Some(latest);
                 self.arm(inner, latest);
             }
-            let turn_of = (!is_job).then(|| call.caller.id.clone());
+            let turn_of = (!is_attempt).then(|| call.caller.id.clone());
             inner.order.adopt(known.id.clone(), turn_of, started);
-            if !is_job {
+            if !is_attempt {
                 self.records.journal.asked(&call);
             }
             let entry = InLane {
                 call,
+                is_attempt,
                 bytes: 0,
                 waits: None,
                 must_end,
@@ -124,34 +130,24 @@ impl Lane {
     }
 
     fn remake(&self, known: &KnownCall) -> Call {
+        let owner = known.owner_id.clone();
+        let note = known.mark.as_deref().map(seal::note);
         // What it may do is not known here.
-        let (correlation_id, effect) = pictures::kept(known)
+        let (correlation_id, effect) = looks::kept(note)
             .map_or((None, wire::Effect::Write), |(id, effect)| {
                 (Some(id), effect)
             });
-        let call = Call::with_id(
-            known.id.clone(),
-            CallParts {
-                correlation_id,
-                parent_id: None,
-                app: self.app.clone(),
-                instance: self.instance.clone(),
-                command: known.command.clone(),
-                effect,
-                concurrent: false,
-                caller: Caller::known_as(
-                    known
-                        .owner_id
-                        .clone()
-                        .unwrap_or_else(|| CallerId::of_name(&known.owner)),
-                ),
-                timeout: limits::CALL_TIMEOUT_MAX,
-                args: Arc::default(),
-                revision: None,
-                group: None,
-                marked: Arc::default(),
-            },
-        );
+        let parts = CallParts {
+            correlation_id,
+            effect,
+            ..CallParts::unknown(
+                self.app.clone(),
+                self.instance.clone(),
+                known.command.clone(),
+                Caller::known_as(owner.unwrap_or_else(|| CallerId::of_name(&known.owner))),
+            )
+        };
+        let call = Call::with_id(known.id.clone(), parts);
         // What was asked is not known here; the history may know it.
         call.show_args(None);
         call

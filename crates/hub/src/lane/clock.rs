@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use wire::CallId;
 use wire::link::CancelReason;
 
+use super::ends;
 use super::order::Place;
-use super::{Connection, Inner, Lane, ends};
+use super::state::{Connection, Inner, Lane};
 use crate::limits;
 
 /// Sleeps to the nearest deadline of a lane, for as long as the lane exists.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wire::{CallId, Problem};
 
-use super::{Connection, Inner, Lane, ends};
+use super::ends;
+use super::state::{Connection, Inner, Lane};
+use crate::corridor::Ran;
 use crate::driver::{Driver, Known};
-use crate::jobs::Ran;
 use crate::limits;
 
 impl Lane {
@@ -22,7 +23,7 @@ impl Lane {
         inner.connection = Connection::Up(driver);
         self.settle_by(&mut inner, known);
         self.pump(&mut inner);
-        self.records.jobs.lane_is_free();
+        self.records.attempts.lane_is_free();
         inner.epoch
     }
 
@@ -142,7 +143,7 @@ impl Lane {
             inner.order.end(&id);
             if inner.calls.remove(&id).is_some() {
                 inner.turn.ended(Instant::now());
-                self.records.jobs.lost(&id);
+                self.records.attempts.lost(&id);
             }
         }
     }
@@ -150,9 +151,6 @@ impl Lane {
 
 /// The attempts of jobs in a lane.
 fn jobs_in(inner: &Inner) -> Vec<CallId> {
-    let attempts = inner
-        .calls
-        .values()
-        .filter(|entry| entry.call.front().is_some());
+    let attempts = inner.calls.values().filter(|entry| entry.is_attempt);
     attempts.map(|entry| entry.call.id.clone()).collect()
 }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use wire::link::{Beat, CancelReason};
 use wire::{CallId, Event, Outcome, Status};
 
-use super::{Connection, Inner, Lane, ends};
+use super::ends;
+use super::state::{Connection, Inner, Lane};
 use crate::driver::DriverEvent;
 use crate::limits;
 
@@ -60,7 +61,7 @@ impl Lane {
             return;
         };
         entry.call.set_started();
-        if entry.call.front().is_some() {
+        if entry.is_attempt {
             inner.turn.started(Instant::now());
         }
         let must_end = Instant::now() + entry.call.timeout + limits::ENDS_BY_ITSELF;
@@ -100,11 +101,8 @@ impl Lane {
             inner.wedged = None;
             tracing::info!(call = %id, instance = %self.instance, "the wedged call has ended; the instance is free");
         }
-        let is_job = inner
-            .calls
-            .get(id)
-            .map(|entry| entry.call.front().is_some());
-        if is_job.is_some() {
+        let is_attempt = inner.calls.get(id).map(|entry| entry.is_attempt);
+        if is_attempt.is_some() {
             if let Some(entry) = inner.calls.get(id)
                 && let Some(began) = entry.call.started_at()
             {
@@ -116,9 +114,9 @@ impl Lane {
         }
         // Only now: what was acknowledged must be recorded, and the caller need not wait for it. The outcome
         // of a job is not recorded yet; who records it says so.
-        let is_recorded = match is_job {
-            Some(is_job) => !is_job,
-            None => !self.records.jobs.owes(id),
+        let is_recorded = match is_attempt {
+            Some(is_attempt) => !is_attempt,
+            None => !self.records.attempts.owes(id),
         };
         if let Connection::Up(driver) = &inner.connection
             && is_recorded
@@ -127,14 +125,14 @@ impl Lane {
         }
         self.pump(inner);
         if inner.calls.is_empty() {
-            self.records.jobs.lane_is_free();
+            self.records.attempts.lane_is_free();
         }
     }
 
     fn beat(&self, inner: &mut Inner, beat: &Beat) {
         let Some(running) = &beat.running else {
             if inner.wedged.take().is_some() {
-                self.records.jobs.lane_is_free();
+                self.records.attempts.lane_is_free();
             }
             self.pump(inner);
             return;

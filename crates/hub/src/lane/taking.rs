@@ -9,23 +9,28 @@ use tokio::time::Instant;
 use wire::Step;
 use wire::frame::FRAME_BYTES_MAX;
 use wire::link::{CallMessage, CancelReason};
-use wire::{CallId, CallerName, Code, Outcome, Problem, Status};
+use wire::{CallId, Code, Outcome, Problem, Status};
 
+use super::ends;
 use super::order::Place;
-use super::{Connection, InLane, Inner, Lane, Waits, ends};
-use crate::call::{Call, millis};
-use crate::history::weight_up_to;
+use super::state::{Connection, InLane, Inner, Lane, Waits};
+use crate::call::Call;
+use crate::clock::millis;
+use crate::json_size::weight_up_to;
 use crate::limits;
 use crate::shares::Full;
 
 impl Lane {
     /// Takes a call, or says why not; then nothing ran.
     pub(crate) fn submit(&self, call: &Arc<Call>) -> Result<(), Problem> {
-        let is_job = call.front().is_some();
+        self.admit(call, false)
+    }
+
+    fn admit(&self, call: &Arc<Call>, is_attempt: bool) -> Result<(), Problem> {
         // Before the lock: it looks at every value of megabytes.
         let bytes = weight_up_to(&call.args(), FRAME_BYTES_MAX).unwrap_or(FRAME_BYTES_MAX);
         // A job's place is in its own queue, and a lane has one of them.
-        let waits = match is_job {
+        let waits = match is_attempt {
             true => None,
             false => Some(self.place_for(call, bytes)?),
         };
@@ -33,21 +38,22 @@ impl Lane {
         self.accepts(&inner)?;
         let id = call.id.clone();
         // A job has one place more, or a lane that calls keep full would never have room for it.
-        let waiting_max = limits::LANE_WAITING_ALL_MAX + usize::from(is_job);
-        let turn_of = (!is_job).then(|| call.caller.id.clone());
+        let waiting_max = limits::LANE_WAITING_ALL_MAX + usize::from(is_attempt);
+        let turn_of = (!is_attempt).then(|| call.caller.id.clone());
         let admitted = inner.order.admit(id, turn_of, call.concurrent, waiting_max);
         if admitted.is_err() {
             return Err(self.full(limits::LANE_WAITING_ALL_MAX, "calls"));
         }
         let entry = InLane {
             call: Arc::clone(call),
+            is_attempt,
             bytes,
             waits,
             must_end: None,
             told: None,
             missed: 0,
         };
-        if is_job {
+        if is_attempt {
             let in_line = !inner.calls.is_empty();
             inner.turn.came(in_line);
         }
@@ -67,11 +73,10 @@ impl Lane {
             ),
             Full::All => self.full(limits::LANE_WAITING_ALL_MAX, "calls"),
         })?;
-        let weight = (bytes + limits::WAITING_CALL_BYTES) as u64;
-        let bytes = self.records.waiting.take(&caller.id, weight);
+        let weight = bytes + limits::WAITING_CALL_BYTES;
         Ok(Waits {
             _place: place,
-            _bytes: bytes.map_err(|full| too_heavy(full, &caller.name))?,
+            _bytes: self.records.take_waiting(caller, weight)?,
         })
     }
 
@@ -94,7 +99,7 @@ impl Lane {
                 format!("`{}` is not connected.", self.instance),
             ));
         }
-        self.submit(call)
+        self.admit(call, true)
     }
 
     /// When a job that waits for this lane can be handed over: calls go first, but not for ever ([`turn`]). Nothing
@@ -226,27 +231,4 @@ impl Lane {
             driver.start(message, entry.bytes);
         }
     }
-}
-
-/// Calls that have not begun hold too much already.
-pub(crate) fn too_heavy(full: Full, caller: &CallerName) -> Problem {
-    let (whose, bytes) = match full {
-        Full::Own => (
-            format!("the calls of `{caller}`"),
-            limits::WAITING_BYTES_MAX,
-        ),
-        Full::All => ("the calls of all".to_owned(), limits::WAITING_ALL_BYTES_MAX),
-    };
-    Problem::new(
-        Code::QUEUE_FULL,
-        format!(
-            "What {whose} hold that have not begun would be more than {} MB.",
-            bytes / 1_000_000
-        ),
-    )
-    .hint(wire::hint![
-        "Wait for some of them, or store large values as blobs: ",
-        wire::Step::StoreBlob,
-        ".",
-    ])
 }

@@ -4,17 +4,17 @@
 
 use wire::{CallId, Code, InstanceState};
 
-use super::{Connection, Inner, Lane, Wedged};
-use crate::call::millis;
+use super::state::{Connection, Inner, Lane, Wedged};
+use crate::clock::millis;
 use crate::limits;
-use crate::pictures::is_look;
+use crate::looks::is_look;
 
 /// What a view of the instance needs from its lane.
 pub(crate) struct LaneView {
     pub(crate) state: InstanceState,
     pub(crate) why: Option<String>,
     pub(crate) queued: usize,
-    pub(crate) running: Option<wire::call::Behind>,
+    pub(crate) running: Option<wire::instance::Behind>,
     pub(crate) heard_ms_ago: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Lane {
     }
 
     /// The place of a call that has not started, and who runs before it.
-    pub(crate) fn place_of(&self, id: &CallId) -> (Option<usize>, Option<wire::call::Behind>) {
+    pub(crate) fn place_of(&self, id: &CallId) -> (Option<usize>, Option<wire::instance::Behind>) {
         let inner = self.lock();
         (inner.order.position(id), running(&inner))
     }
@@ -47,14 +47,14 @@ impl Lane {
     }
 }
 
-fn running(inner: &Inner) -> Option<wire::call::Behind> {
+fn running(inner: &Inner) -> Option<wire::instance::Behind> {
     if let Some(Wedged {
         by: Some(by),
         since,
         ..
     }) = &inner.wedged
     {
-        return Some(wire::call::Behind {
+        return Some(wire::instance::Behind {
             call_id: by.id.clone(),
             command: by.command.clone(),
             subject: inner

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use wire::link::{CancelReason, KnownCall};
 use wire::{CallId, Outcome, Status};
 
-use super::{Connection, Inner, Lane, Wedged, ends};
-use crate::jobs::Ran;
+use super::ends;
+use super::state::{Connection, Inner, Lane, Wedged};
+use crate::corridor::Ran;
 
 impl Lane {
     /// A call should have ended and does not, and its bridge says that it cannot, or says nothing any more: everybody

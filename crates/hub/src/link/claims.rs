@@ -7,9 +7,9 @@
 use wire::link::{Announcement, KnownCall};
 use wire::{CallId, Code, Problem, Status};
 
-use crate::hub::Inner;
+use super::links::Links;
+use crate::instance::Instance;
 use crate::limits;
-use crate::roster::Instance;
 
 /// Whether what a bridge says of itself can be kept and shown.
 ///
@@ -58,14 +58,14 @@ pub(super) fn is_id(id: &CallId) -> Result<(), Problem> {
 
 /// Takes out what is not believed. Gives the ids of calls that wait there and must not run.
 pub(super) async fn believe(
-    hub: &Inner,
+    links: &Links,
     instance: &Instance,
     said: &mut Announcement,
 ) -> Vec<CallId> {
     let (app, session) = (said.app.clone(), said.session.clone());
-    let is_ours = |known: &KnownCall| is_of_instance(hub, instance, &known.id);
+    let is_ours = |known: &KnownCall| is_of_instance(links, instance, &known.id);
     let is_proved = |known: &KnownCall| {
-        hub.records.seal.is_of(&app, known) || hub.records.jobs.is_leased_to(&known.id, &session)
+        links.records.seal.is_of(&app, known) || links.jobs.is_leased_to(&known.id, &session)
     };
     let mut calls = std::mem::take(&mut said.calls);
     let mut withdrawn = Vec::new();
@@ -82,7 +82,7 @@ pub(super) async fn believe(
     });
     let mut ended = Vec::new();
     for known in std::mem::take(&mut calls.ended) {
-        if is_ours(&known) || (is_proved(&known) && !has_ended(hub, &known.id).await) {
+        if is_ours(&known) || (is_proved(&known) && !has_ended(links, &known.id).await) {
             ended.push(known);
         }
     }
@@ -96,9 +96,9 @@ pub(super) async fn believe(
 }
 
 /// A call of this run of the hub, on that instance.
-fn is_of_instance(hub: &Inner, instance: &Instance, id: &CallId) -> bool {
+fn is_of_instance(links: &Links, instance: &Instance, id: &CallId) -> bool {
     instance.lane.has(id)
-        || hub
+        || links
             .records
             .journal
             .get(id)
@@ -106,8 +106,8 @@ fn is_of_instance(hub: &Inner, instance: &Instance, id: &CallId) -> bool {
 }
 
 /// Whether an earlier run recorded its end. A hub that stopped recorded that it does not know it.
-async fn has_ended(hub: &Inner, id: &CallId) -> bool {
-    match hub.records.history.store().get(id).await {
+async fn has_ended(links: &Links, id: &CallId) -> bool {
+    match links.records.history.store().get(id).await {
         Ok(Some(record)) => {
             record.view.status.is_end() && record.view.status != Status::Interrupted
         }

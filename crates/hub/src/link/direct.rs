@@ -8,12 +8,11 @@ use std::sync::Arc;
 use wire::link::DirectCall;
 use wire::{Code, Effect, Problem};
 
+use super::links::Links;
 use crate::call::{Call, CallParts};
 use crate::callers::Caller;
-use crate::hub::Inner;
-use crate::jobs::Ran;
-use crate::limits;
-use crate::roster::Instance;
+use crate::corridor::Ran;
+use crate::instance::Instance;
 use crate::secrets::Marked;
 
 /// How the caller of such calls is named, before the instance's name.
@@ -23,7 +22,7 @@ const NAME_CHARS_MAX: usize = 128;
 
 /// # Errors
 /// `frame_malformed` for one that has not ended.
-pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result<(), Problem> {
+pub(super) fn told(links: &Links, instance: &Instance, told: DirectCall) -> Result<(), Problem> {
     if !told.outcome.status.is_end() {
         return Err(Problem::new(
             Code::FRAME_MALFORMED,
@@ -32,7 +31,7 @@ pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result
     }
     let short = |text: String| -> String { text.chars().take(NAME_CHARS_MAX).collect() };
     let command = short(told.command);
-    let known = hub
+    let known = links
         .catalog
         .app(&instance.app)
         .and_then(|app| app.command(&command).cloned());
@@ -40,22 +39,22 @@ pub(super) fn told(hub: &Inner, instance: &Instance, told: DirectCall) -> Result
         Ok(known) => (known.spec.effect, Arc::clone(&known.marked)),
         Err(_) => (Effect::Write, Arc::<Marked>::default()),
     };
-    let call = Arc::new(Call::new(CallParts {
+    let parts = CallParts {
         correlation_id: Some(short(told.client)).filter(|client| !client.is_empty()),
-        parent_id: None,
-        app: instance.app.clone(),
-        instance: instance.name.clone(),
-        command,
         effect,
-        concurrent: false,
-        caller: Caller::known_as(format!("{CALLER}:{}", instance.name).into()),
-        timeout: limits::CALL_TIMEOUT_MAX,
         args: Arc::new(told.args),
-        revision: None,
-        group: None,
         marked,
-    }));
-    hub.records.journal.asked(&call);
-    hub.records.settle(&call, told.outcome.in_line(), Ran::Yes);
+        ..CallParts::unknown(
+            instance.app.clone(),
+            instance.name.clone(),
+            command,
+            Caller::known_as(format!("{CALLER}:{}", instance.name).into()),
+        )
+    };
+    let call = Arc::new(Call::new(parts));
+    links.records.journal.asked(&call);
+    links
+        .records
+        .settle(&call, told.outcome.in_line(), Ran::Yes);
     Ok(())
 }

@@ -9,12 +9,13 @@ use wire::frame::{FRAME_BYTES_MAX, Frame, FrameError};
 use wire::link::{Announcement, FromBridge, FromHub, MAGIC, PROTOCOL, Side, proof_text};
 use wire::{Code, Problem};
 
-use super::{Ended, Outbox, Reader};
+use super::links::Links;
+use super::outbox::Outbox;
+use super::reader::{Ended, Reader};
 use crate::confine::link_file;
 use crate::home::random_hex;
-use crate::hub::Inner;
+use crate::instance::Instance;
 use crate::limits;
-use crate::roster::Instance;
 use crate::strangers::Stranger;
 
 /// Why a connection is not taken, in the language that the other side seems to speak.
@@ -78,7 +79,7 @@ pub(super) struct Greeted {
 
 /// Steps 1 to 3 of the handshake; `welcome` is said by who knows the instance's name.
 pub(super) async fn greet(
-    hub: &Inner,
+    links: &Links,
     reader: &mut Reader,
     outbox: &Outbox,
     stranger: &Stranger,
@@ -103,17 +104,20 @@ pub(super) async fn greet(
                 format!("The bridge speaks `{magic}` version {protocol}; this hub speaks `{MAGIC}` version {PROTOCOL}."),
             )
             .hint(wire::hint![
-                "Install the bridge that belongs to this hub. To compare the versions: ",
+                "Install the bridge that belongs to this links. To compare the versions: ",
                 wire::Step::terminal("doctor"),
             ]),
         ));
     }
     stranger.is_heard();
     let (secret, confined) = match &launch {
-        None => (hub.bridge_token.clone(), None),
+        None => (links.bridge_token.clone(), None),
         Some(launch) => {
-            let instance = hub.roster.confined(launch).ok_or_else(unknown_launch)?;
-            (link_file::secret(&hub.bridge_token, launch), Some(instance))
+            let instance = links.roster.confined(launch).ok_or_else(unknown_launch)?;
+            (
+                link_file::secret(&links.bridge_token, launch),
+                Some(instance),
+            )
         }
     };
     let own_nonce = random_hex(16).map_err(Refusal::Problem)?;
@@ -127,7 +131,7 @@ pub(super) async fn greet(
     let FromBridge::Proof {
         proof,
         mut announcement,
-    } = read(announced(hub, reader, &expected).await)?
+    } = read(announced(links, reader, &expected).await)?
     else {
         return Err(Refusal::Problem(Problem::new(
             Code::FRAME_MALFORMED,
@@ -164,7 +168,7 @@ fn unknown_launch() -> Refusal {
 
 /// The second message. A large one is heard whole from who has proved itself at its beginning; of others a few at
 /// once, so that strangers cannot fill memory.
-async fn announced(hub: &Inner, reader: &mut Reader, expected: &str) -> Result<Frame, Ended> {
+async fn announced(links: &Links, reader: &mut Reader, expected: &str) -> Result<Frame, Ended> {
     let first = reader.frame(|| ()).await;
     if !matches!(first, Err(Ended::Malformed(FrameError::TooLong(..)))) {
         return first;
@@ -178,7 +182,7 @@ async fn announced(hub: &Inner, reader: &mut Reader, expected: &str) -> Result<F
         .any(|text| bool::from(text.ct_eq(expected.as_bytes())));
     let _place = match has_proved {
         true => None,
-        false => hub.large_announcements.acquire().await.ok(),
+        false => links.large_announcements.acquire().await.ok(),
     };
     reader.allow(limits::ANNOUNCEMENT_BYTES_MAX);
     reader.frame(|| ()).await

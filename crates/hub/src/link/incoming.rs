@@ -12,16 +12,15 @@ use wire::frame::{Piece, PieceHead};
 use wire::link::FromBridge;
 use wire::{Code, Outcome, Problem, Status};
 
-use super::blob_names;
-use crate::blobs::Draft;
-use crate::hub::Inner;
+use super::links::Links;
+use crate::blobs::{Draft, blob_names};
 use crate::limits;
 
 /// What is no fault of the bridge.
 const NO_ROOM: [Code; 3] = [Code::DISK_FULL, Code::HOME_UNSAFE, Code::STORE_BUSY];
 
 pub(super) struct Incoming<'a> {
-    hub: &'a Inner,
+    links: &'a Links,
     part: Option<Part>,
     /// Blobs that found no room, and why.
     lost: HashMap<String, Problem>,
@@ -37,9 +36,9 @@ struct Part {
 }
 
 impl<'a> Incoming<'a> {
-    pub(super) fn new(hub: &'a Inner) -> Self {
+    pub(super) fn new(links: &'a Links) -> Self {
         Self {
-            hub,
+            links,
             part: None,
             lost: HashMap::new(),
         }
@@ -51,7 +50,7 @@ impl<'a> Incoming<'a> {
         let Piece { head, bytes } = piece;
         if head.offset == 0 {
             self.lost.remove(&head.blob);
-            let draft = self.stored(&head, |hub| hub.blobs.draft())?;
+            let draft = self.stored(&head, |links| links.blobs.draft())?;
             self.part = Some(Part {
                 name: head.blob.clone(),
                 at: 0,
@@ -104,9 +103,9 @@ impl<'a> Incoming<'a> {
     fn stored<T>(
         &mut self,
         head: &PieceHead,
-        what: impl FnOnce(&'a Inner) -> Result<T, Problem>,
+        what: impl FnOnce(&'a Links) -> Result<T, Problem>,
     ) -> Result<Option<T>, Problem> {
-        match what(self.hub) {
+        match what(self.links) {
             Ok(done) => Ok(Some(done)),
             Err(problem) if NO_ROOM.contains(&problem.code) => {
                 tracing::warn!(blob = head.blob, %problem, "a blob of a bridge cannot be stored");

@@ -19,7 +19,7 @@ use wire::CallId;
 use wire::frame::{FrameError, encode_message};
 use wire::link::{CallMessage, CancelReason, FromHub};
 
-use crate::blobs::Blobs;
+use crate::blobs::{Blobs, blob_names};
 use crate::driver::Driver;
 use crate::limits;
 
@@ -82,26 +82,6 @@ impl Item {
 }
 
 impl Outbox {
-    pub(crate) fn new(socket: OwnedWriteHalf) -> Arc<Self> {
-        let outbox = Arc::new(Self {
-            inner: Mutex::new(Inner {
-                socket: Some(socket),
-                waiting: VecDeque::new(),
-                bytes: 0,
-                acknowledgements: Vec::new(),
-                left_out: VecDeque::new(),
-                is_timed: false,
-            }),
-            filled: Notify::new(),
-            drained: Notify::new(),
-            leaves_out: Notify::new(),
-            closed: CancellationToken::new(),
-            blobs: OnceLock::new(),
-        });
-        tokio::spawn(writer::write_waiting(Arc::clone(&outbox)));
-        outbox
-    }
-
     /// From when on blobs can be sent.
     pub(crate) fn use_blobs(&self, blobs: Arc<Blobs>) {
         self.blobs.set(blobs).ok();
@@ -301,21 +281,6 @@ impl Driver for Outbox {
 
     fn stop(&self) {
         self.send(&FromHub::Stop);
-    }
-}
-
-/// The `$blob` names in a value, at any depth.
-pub(crate) fn blob_names(value: &Value, names: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(name)) = map.get("$blob") {
-                names.push(name.clone());
-            } else {
-                map.values().for_each(|value| blob_names(value, names));
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|value| blob_names(value, names)),
-        _ => {}
     }
 }
 

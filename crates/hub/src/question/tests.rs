@@ -123,3 +123,12 @@ proptest! {
         prop_assert!(words.contains("`production`"));
     }
 }
+
+#[test]
+fn the_order_of_arguments_does_not_matter_their_values_do() {
+    let map = |value: Value| value.as_object().unwrap().clone();
+    let one = hash_of(&map(json!({"a": 1, "b": [1, 2]})));
+    assert_eq!(one, hash_of(&map(json!({"b": [1, 2], "a": 1}))));
+    assert_ne!(one, hash_of(&map(json!({"b": [12], "a": 1}))));
+    assert_ne!(one, hash_of(&map(json!({"a": 1, "b": [2, 1]}))));
+}

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::MASKED;
+/// What stands in the place of a secret.
+pub const MASKED: &str = "[masked]";
 
 /// Deepest place that is looked for; nobody reads a description that goes deeper.
 const DEPTH_MAX: usize = 16;

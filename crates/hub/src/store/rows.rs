@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{
     AppId, CallId, CallView, CallerId, CallerName, Durability, Effect, InstanceName, JobStatus,
     Problem,

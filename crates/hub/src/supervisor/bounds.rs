@@ -6,18 +6,15 @@
 //! because an app may reserve several times what it holds. Children of the process (renders) count by
 //! themselves, which is to say not.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, MissedTickBehavior};
 use wire::Step;
-use wire::{Code, InstanceLimits, InstanceName, Mode, Problem};
+use wire::{Code, Mode, Problem};
 
-use super::Supervisor;
-use crate::app::LaunchRequest;
+use crate::clock::until;
 use crate::config::Config;
-use crate::hub::Inner as Hub;
+use crate::instance::{Instance, Limits};
+use crate::launch::LaunchRequest;
 use crate::limits;
-use crate::roster::Instance;
 
 /// Which bound was passed, and what is said of it.
 pub(super) enum Over {
@@ -52,14 +49,9 @@ pub(super) fn check(request: &LaunchRequest, config: &Config) -> Result<(), Prob
     Ok(())
 }
 
-struct Limits {
-    memory_mb: Option<u64>,
-    time_s: Option<u64>,
-}
-
-/// The limits that hold: the request's own, else those of the configuration. Looked up whenever they are needed: the
-/// configuration of a later hub counts for processes that have outlived the one which started them.
-fn limits_of(request: &LaunchRequest, config: &Config) -> Limits {
+/// The limits that hold: the request's own, else those of the configuration. The configuration of a later
+/// hub counts for processes that have outlived the one which started them.
+pub(super) fn limits_of(request: &LaunchRequest, config: &Config) -> Limits {
     let of_app = config.apps.get(request.app.as_str());
     let of_app = of_app.filter(|_| request.mode != Mode::Gui);
     Limits {
@@ -79,15 +71,15 @@ fn out_of_range(name: &str, max: u64) -> Problem {
 }
 
 /// Resolves when the process that lives now is over one of its bounds; never, when it has none.
-pub(super) async fn over(hub: &Hub, instance: &Instance) -> Over {
-    let Some(bounds) = hub.supervisor.bounds_of(&instance.name, &hub.config) else {
+pub(super) async fn over(instance: &Instance) -> Over {
+    let Some(bounds) = bounds_of(instance) else {
         return std::future::pending().await;
     };
     tokio::select! {
         held_mb = memory_over(instance, bounds.memory_mb) => {
             Over::Memory(too_large(instance, held_mb, bounds.memory_mb.unwrap_or_default()))
         }
-        () = at(bounds.ends_at) => Over::Time(too_long(instance, bounds.time_s.unwrap_or_default())),
+        () = until(bounds.ends_at) => Over::Time(too_long(instance, bounds.time_s.unwrap_or_default())),
     }
 }
 
@@ -111,13 +103,6 @@ async fn memory_over(instance: &Instance, limit_mb: Option<u64>) -> f64 {
         if let Some(held_mb) = instance.look_at_rss_mb().filter(|held| *held > limit_mb) {
             return held_mb;
         }
-    }
-}
-
-async fn at(when: Option<Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when).await,
-        None => std::future::pending().await,
     }
 }
 
@@ -156,29 +141,10 @@ fn too_long(instance: &Instance, time_s: u64) -> Problem {
     .detail("limit_s", time_s)
 }
 
-impl Supervisor {
-    /// What an instance may use, for its view.
-    pub(crate) fn limits_of(&self, name: &InstanceName, config: &Config) -> Option<InstanceLimits> {
-        let all = self.lock();
-        let owned = all.get(name)?;
-        let Limits { memory_mb, time_s } = limits_of(&owned.request, config);
-        (memory_mb.is_some() || time_s.is_some()).then(|| InstanceLimits {
-            memory_mb,
-            time_s,
-            lived_s: owned.launched.map(|launched| launched.elapsed().as_secs()),
-        })
-    }
-
-    fn bounds_of(&self, name: &InstanceName, config: &Config) -> Option<Bounds> {
-        let all = self.lock();
-        let owned = all.get(name)?;
-        let Limits { memory_mb, time_s } = limits_of(&owned.request, config);
-        let life = time_s.map(Duration::from_secs);
-        let launched = owned.launched.unwrap_or_else(Instant::now);
-        Some(Bounds {
-            memory_mb,
-            time_s,
-            ends_at: life.map(|life| launched + life),
-        })
-    }
+fn bounds_of(instance: &Instance) -> Option<Bounds> {
+    instance.owned().as_ref().map(|owned| Bounds {
+        memory_mb: owned.bounds.memory_mb,
+        time_s: owned.bounds.time_s,
+        ends_at: owned.ends_at(),
+    })
 }

@@ -1,22 +1,17 @@
 //! What a hub that comes later knows its processes by: a file for each in `run/instances/`.
 //!
-//! In comes what was launched; out come, after a hub was killed, the processes that still live. They are watched like
-//! one's own.
+//! In comes what was launched; out come, after a hub was killed, the processes that it had.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use wire::InstanceName;
 
-use super::Supervisor;
-use super::confined::Walls;
-use super::watch::{self, Process};
-use crate::app::LaunchRequest;
-use crate::hub::Inner as Hub;
-use crate::roster::{age, birth, is_alive};
+use crate::confine::walls::Walls;
+use crate::launch::LaunchRequest;
+use crate::process::{age, birth, is_alive};
 
 /// `run/instances/NAME.json`.
 #[derive(Serialize, Deserialize)]
@@ -38,52 +33,39 @@ pub(super) struct RunFile {
 
 impl RunFile {
     /// When the process was launched, by the clock that only runs.
-    fn launched_at(&self) -> Option<Instant> {
+    pub(super) fn launched_at(&self) -> Option<Instant> {
         // A wall's clock that was set back makes it young, not wrong.
         let by_wall = || Some(self.launched?.elapsed().unwrap_or_default());
         let age = age(self.pid).or_else(by_wall)?;
         Instant::now().checked_sub(age)
     }
-}
 
-impl Supervisor {
-    /// Finds the processes of a hub that was killed. Those that live are waited for.
-    pub(crate) fn adopt(&self, hub: &Arc<Hub>) {
-        let entries = std::fs::read_dir(hub.home.join("run/instances"))
-            .into_iter()
-            .flatten();
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let run = std::fs::read(&path)
-                .ok()
-                .and_then(|b| serde_json::from_slice::<RunFile>(&b).ok());
-            // A number is given again some day: the time of birth tells an old process from another one.
-            let is_ours = |run: &RunFile| is_alive(run.pid) && run.born == birth(run.pid);
-            let Some(run) = run.filter(is_ours) else {
-                std::fs::remove_file(&path).ok();
-                continue;
-            };
-            let reserved = hub.roster.reserve(
-                &hub.records,
-                &run.request.app,
-                Some(&run.name),
-                &run.launch,
-                &run.request,
-            );
-            let Ok(instance) = reserved else { continue };
-            instance.set_pid(Some(run.pid));
-            instance.set_labels(&run.request.labels);
-            let launched = run.launched_at();
-            let ours = self.own(&instance.name, run.request, Some((run.pid, launched)));
-            self.set_walls(&instance.name, run.walls);
-            tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
-            let process = Process::Stranger(run.pid);
-            tokio::spawn(watch::watch(Arc::clone(hub), instance, process, ours));
-        }
+    /// A number is given again some day: the time of birth tells an old process from another one.
+    pub(super) fn lives(&self) -> bool {
+        is_alive(self.pid) && self.born == birth(self.pid)
     }
 }
 
-pub(super) fn run_file(hub: &Hub, name: &InstanceName) -> PathBuf {
-    hub.home.join(&format!("run/instances/{name}.json"))
+/// The runs that a hub before this one has left, with their files; one that cannot be read is none.
+pub(super) fn left_by_earlier(home: &Path) -> Vec<(PathBuf, Option<RunFile>)> {
+    let entries = std::fs::read_dir(home.join("run/instances"))
+        .into_iter()
+        .flatten();
+    let read = |path: PathBuf| {
+        let bytes = std::fs::read(&path).ok();
+        let run = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        (path, run)
+    };
+    entries.flatten().map(|entry| read(entry.path())).collect()
+}
+
+/// The port on which confined processes of an earlier hub still dial, if there are any.
+#[must_use]
+pub fn port_of_earlier(home: &Path) -> Option<u16> {
+    let runs = left_by_earlier(home).into_iter();
+    runs.filter_map(|(_, run)| run)
+        .filter(|run| is_alive(run.pid))
+        .find_map(|run| Some(run.walls?.port()))
 }
 
 /// What a hub that comes later can read it can write again.

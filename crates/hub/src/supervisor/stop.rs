@@ -1,15 +1,15 @@
 //! How an instance is ended: asked first, killed only when it is ours and has no window.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use wire::Step;
 use wire::{Code, InstanceName, Mode, Problem};
 
-use crate::hub::Inner as Hub;
+use super::own::Supervisor;
+use crate::instance::Instance;
 use crate::limits;
-use crate::roster::{Instance, is_alive};
+use crate::process::is_alive;
 
 /// How an instance came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,80 +23,81 @@ pub enum Stopped {
     Disconnected,
 }
 
-/// Stops one instance.
-pub(crate) async fn stop(
-    hub: &Arc<Hub>,
-    name: &InstanceName,
-    force: bool,
-) -> Result<Stopped, Problem> {
-    let instance = hub.roster.named(name)?;
-    if !hub.supervisor.owns(name) && force {
-        return Err(Problem::new(
-            Code::FORBIDDEN,
-            format!("The hub did not start `{name}` and will not kill it."),
-        )
-        .hint("Close the program yourself."));
-    }
-    let window = instance.view(hub).mode == Mode::Gui;
-    if window && force {
-        return Err(Problem::new(
-            Code::FORBIDDEN,
-            format!("`{name}` has a window; the hub never kills it."),
-        )
-        .hint("Close its window yourself, so that you are asked about unsaved work."));
-    }
-    let how = end(hub, &instance, force).await;
-    hub.roster.forget(hub, &instance);
-    Ok(how)
-}
-
-/// Ends a process of ours and settles what its lane holds.
-pub(super) async fn end(hub: &Arc<Hub>, instance: &Arc<Instance>, force: bool) -> Stopped {
-    let why = Problem::new(
-        Code::INTERRUPTED,
-        format!("`{}` was stopped.", instance.name),
-    )
-    .hint(wire::hint![
-        "Start it again: ",
-        Step::start_again(&instance.app, &instance.name),
-    ]);
-    end_because(hub, instance, force, &why).await
-}
-
-/// The same, with what its calls and its state are told.
-pub(super) async fn end_because(
-    hub: &Arc<Hub>,
-    instance: &Arc<Instance>,
-    force: bool,
-    why: &Problem,
-) -> Stopped {
-    let owned = hub.supervisor.lock().get_mut(&instance.name).map(|owned| {
-        owned.stopping = true;
-        (owned.pid, owned.ours.clone())
-    });
-    let asked = !force && instance.lane.ask_to_leave();
-    let mut how = Stopped::Disconnected;
-    if let Some((pid, _)) = owned
-        && instance.view(hub).mode != Mode::Gui
-    {
-        how = Stopped::Left;
-        let patience = if asked {
-            limits::LEAVE_TIMEOUT
-        } else {
-            Duration::ZERO
-        };
-        if !has_ended(pid, patience).await {
-            how = Stopped::Killed;
-            kill(pid);
-            has_ended(pid, limits::LEAVE_TIMEOUT).await;
+impl Supervisor {
+    /// Stops one instance: asked first, killed only with `force` or when it does not leave.
+    ///
+    /// # Errors
+    /// `instance_unknown`, `forbidden` for what is not ours or has a window.
+    pub(crate) async fn stop(&self, name: &InstanceName, force: bool) -> Result<Stopped, Problem> {
+        let instance = self.roster.named(name)?;
+        if !instance.is_owned() && force {
+            return Err(Problem::new(
+                Code::FORBIDDEN,
+                format!("The hub did not start `{name}` and will not kill it."),
+            )
+            .hint("Close the program yourself."));
         }
+        let window = instance.view().mode == Mode::Gui;
+        if window && force {
+            return Err(Problem::new(
+                Code::FORBIDDEN,
+                format!("`{name}` has a window; the hub never kills it."),
+            )
+            .hint("Close its window yourself, so that you are asked about unsaved work."));
+        }
+        let how = self.end(&instance, force).await;
+        self.roster.forget(&instance);
+        Ok(how)
     }
-    instance.lane.gone(why, false);
-    if let Some((_, ours)) = owned {
-        hub.supervisor.disown(hub, &instance.name, &ours);
+
+    /// Ends a process of ours and settles what its lane holds.
+    pub(super) async fn end(&self, instance: &Instance, force: bool) -> Stopped {
+        let why = Problem::new(
+            Code::INTERRUPTED,
+            format!("`{}` was stopped.", instance.name),
+        )
+        .hint(wire::hint![
+            "Start it again: ",
+            Step::start_again(&instance.app, &instance.name),
+        ]);
+        self.end_because(instance, force, &why).await
     }
-    instance.tell_if_changed(hub);
-    how
+
+    /// The same, with what its calls and its state are told.
+    pub(super) async fn end_because(
+        &self,
+        instance: &Instance,
+        force: bool,
+        why: &Problem,
+    ) -> Stopped {
+        let owned = instance.owned().as_mut().map(|owned| {
+            owned.stopping = true;
+            (owned.pid, owned.ours.clone())
+        });
+        let asked = !force && instance.lane.ask_to_leave();
+        let mut how = Stopped::Disconnected;
+        if let Some((pid, _)) = owned
+            && instance.view().mode != Mode::Gui
+        {
+            how = Stopped::Left;
+            let patience = if asked {
+                limits::LEAVE_TIMEOUT
+            } else {
+                Duration::ZERO
+            };
+            if !has_ended(pid, patience).await {
+                how = Stopped::Killed;
+                kill(pid);
+                has_ended(pid, limits::LEAVE_TIMEOUT).await;
+            }
+        }
+        instance.lane.gone(why, false);
+        if let Some((_, ours)) = owned {
+            self.disown(instance, &ours);
+        }
+        instance.tell_if_changed();
+        how
+    }
 }
 
 pub(super) async fn has_ended(pid: Option<u32>, within: Duration) -> bool {

@@ -10,16 +10,18 @@ use tokio::process::Child;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::Step;
-use wire::{Code, InstanceName, Mode, Problem};
+use wire::{Code, Mode, Problem};
 
 use super::bounds::{self, Over};
-use super::{Supervisor, app_of, stop};
-use crate::app::LaunchRequest;
+use super::own::Supervisor;
+use super::run_file::{self, RunFile};
+use super::stop;
 use crate::home::random_hex;
-use crate::hub::Inner as Hub;
+use crate::instance::Instance;
+use crate::launch::LaunchRequest;
 use crate::limits;
+use crate::process::is_alive;
 use crate::recovery;
-use crate::roster::{Instance, is_alive};
 
 /// A process to wait for: our child, or one of a hub that was killed.
 pub(super) enum Process {
@@ -35,9 +37,33 @@ enum Next {
     Again(Box<LaunchRequest>, Duration, u32),
 }
 
+impl Supervisor {
+    /// Finds the processes of a hub that was killed. Those that live are waited for, and watched like one's own.
+    pub(crate) fn adopt(self: &Arc<Self>) {
+        for (path, run) in run_file::left_by_earlier(self.home.root()) {
+            let Some(run) = run.filter(RunFile::lives) else {
+                std::fs::remove_file(&path).ok();
+                continue;
+            };
+            let reserved = self
+                .roster
+                .reserve(Some(&run.name), &run.launch, &run.request);
+            let Ok(instance) = reserved else { continue };
+            instance.set_pid(Some(run.pid));
+            instance.set_labels(&run.request.labels);
+            let launched = run.launched_at();
+            let ours = self.own(&instance, run.request, Some((run.pid, launched)));
+            self.set_walls(&instance, run.walls);
+            tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
+            let process = Process::Stranger(run.pid);
+            tokio::spawn(watch(Arc::clone(self), instance, process, ours));
+        }
+    }
+}
+
 /// Waits for the end of a process, over and over, until it is not started again.
 pub(super) async fn watch(
-    hub: Arc<Hub>,
+    supervisor: Arc<Supervisor>,
     instance: Arc<Instance>,
     mut process: Process,
     ours: CancellationToken,
@@ -47,8 +73,8 @@ pub(super) async fn watch(
     let mut copy = None;
     loop {
         let over = tokio::select! {
-            how = ended(&hub, &instance, &mut process, first) => Err(how),
-            over = bounds::over(&hub, &instance) => Ok(over),
+            how = ended(&instance, &mut process, first) => Err(how),
+            over = bounds::over(&instance) => Ok(over),
         };
         first = false;
         let why = match over {
@@ -68,7 +94,7 @@ pub(super) async fn watch(
             Ok(Over::Time(why)) => {
                 tracing::info!(instance = %instance.name, problem = %why, "its time is over");
                 instance.lane.leaves_because(&why);
-                stop::end_because(&hub, &instance, false, &why).await;
+                supervisor.end_because(&instance, false, &why).await;
                 process.ended().await;
                 return;
             }
@@ -76,31 +102,31 @@ pub(super) async fn watch(
         let dead = instance.pid();
         // What it said last is in the socket still: whether a call had started, above all.
         instance.lane.until_down(limits::LAST_WORDS_TIMEOUT).await;
-        let (mut request, delay, restarts) = match hub.supervisor.after_end(&instance.name, &ours) {
+        let (mut request, delay, restarts) = match after_end(&instance, &ours) {
             Next::Nothing => return,
             Next::GiveUp => {
-                let why = given_up(why, &hub, &instance);
-                return leave(&hub, &instance, &why, &ours);
+                let why = given_up(why, &instance);
+                return leave(&supervisor, &instance, &why, &ours);
             }
             Next::Again(request, delay, restarts) => (request, delay, restarts),
         };
         instance.lane.gone(&comes_back(why), true);
         instance.set_restarts(restarts);
-        instance.tell_if_changed(&hub);
+        instance.tell_if_changed();
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = ours.cancelled() => return,
-            () = hub.stopping.cancelled() => return,
+            () = supervisor.stopping.cancelled() => return,
         }
-        copy = recovery::newest(&hub.home, &instance.name, dead)
+        copy = recovery::newest(&supervisor.home, &instance.name, dead)
             .or(copy)
             .filter(|path| path.is_file());
         if copy.is_some() {
             request.file.clone_from(&copy);
         }
-        match relaunch(&hub, &instance, &request, &ours).await {
+        match relaunch(&supervisor, &instance, &request, &ours).await {
             Ok(child) => process = Process::Child(child),
-            Err(problem) => return leave(&hub, &instance, &problem, &ours),
+            Err(problem) => return leave(&supervisor, &instance, &problem, &ours),
         }
     }
 }
@@ -112,16 +138,16 @@ fn comes_back(why: Problem) -> Problem {
     ])
 }
 
-fn leave(hub: &Hub, instance: &Instance, why: &Problem, ours: &CancellationToken) {
+fn leave(supervisor: &Supervisor, instance: &Instance, why: &Problem, ours: &CancellationToken) {
     instance.lane.gone(why, false);
-    hub.supervisor.disown(hub, &instance.name, ours);
-    instance.tell_if_changed(hub);
+    supervisor.disown(instance, ours);
+    instance.tell_if_changed();
 }
 
 /// How a process ended, for people. One that does not connect in time is ended; at the first start
 /// who asked for it waits and decides, and the process of an earlier hub is left alone.
-async fn ended(hub: &Hub, instance: &Instance, process: &mut Process, first: bool) -> String {
-    let late = hub.supervisor.late(&instance.name);
+async fn ended(instance: &Instance, process: &mut Process, first: bool) -> String {
+    let late = late(instance);
     if first && matches!(process, Process::Child(_)) {
         return process.ended().await;
     }
@@ -145,7 +171,7 @@ async fn ended(hub: &Hub, instance: &Instance, process: &mut Process, first: boo
     )
     .hint(wire::hint!["End it: ", Step::force_stop(&instance.name)]);
     instance.lane.gone(&why, false);
-    instance.tell_if_changed(hub);
+    instance.tell_if_changed();
     process.ended().await
 }
 
@@ -175,60 +201,57 @@ impl Process {
     }
 }
 
-impl Supervisor {
-    /// Resolves when the process that lives now should have connected and has not; never, when it has.
-    fn late(&self, name: &InstanceName) -> impl Future<Output = ()> + use<> {
-        let waiter = self
-            .lock()
-            .get(name)
-            .filter(|owned| owned.since.is_none())
-            .map(|owned| owned.connected.subscribe());
-        async move {
-            let Some(mut waiter) = waiter else {
-                return std::future::pending().await;
-            };
-            let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
-            if came.is_ok() {
-                std::future::pending::<()>().await;
-            }
-        }
-    }
-
-    fn after_end(&self, name: &InstanceName, ours: &CancellationToken) -> Next {
-        let mut all = self.lock();
-        let Some(owned) = all.get_mut(name).filter(|_| !ours.is_cancelled()) else {
-            return Next::Nothing;
+/// Resolves when the process that lives now should have connected and has not; never, when it has.
+fn late(instance: &Instance) -> impl Future<Output = ()> + use<> {
+    let waiter = instance
+        .owned()
+        .as_ref()
+        .filter(|owned| owned.since.is_none())
+        .map(|owned| owned.connects.subscribe());
+    async move {
+        let Some(mut waiter) = waiter else {
+            return std::future::pending().await;
         };
-        let lived = owned.adopted || *owned.connected.borrow() > 0;
-        if owned.stopping || owned.request.mode == Mode::Gui || !lived {
-            return Next::GiveUp;
+        let came = tokio::time::timeout(limits::START_TIMEOUT, waiter.changed()).await;
+        if came.is_ok() {
+            std::future::pending::<()>().await;
         }
-        if owned
-            .since
-            .is_some_and(|since: Instant| since.elapsed() > limits::RESTART_FORGIVEN_AFTER)
-        {
-            owned.restarts = 0;
-        }
-        if owned.restarts >= limits::RESTARTS_MAX {
-            return Next::GiveUp;
-        }
-        let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
-        owned.restarts += 1;
-        Next::Again(
-            Box::new(owned.request.clone()),
-            delay.min(limits::RESTART_DELAY_MAX),
-            owned.restarts,
-        )
     }
 }
 
-fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
+fn after_end(instance: &Instance, ours: &CancellationToken) -> Next {
+    let mut owned = instance.owned();
+    let Some(owned) = owned.as_mut().filter(|_| !ours.is_cancelled()) else {
+        return Next::Nothing;
+    };
+    let lived = owned.adopted || *owned.connects.borrow() > 0;
+    if owned.stopping || owned.request.mode == Mode::Gui || !lived {
+        return Next::GiveUp;
+    }
+    if owned
+        .since
+        .is_some_and(|since: Instant| since.elapsed() > limits::RESTART_FORGIVEN_AFTER)
+    {
+        owned.restarts = 0;
+    }
+    if owned.restarts >= limits::RESTARTS_MAX {
+        return Next::GiveUp;
+    }
+    let delay = limits::RESTART_DELAY_MIN * 2u32.pow(owned.restarts.min(10));
+    owned.restarts += 1;
+    Next::Again(
+        Box::new(owned.request.clone()),
+        delay.min(limits::RESTART_DELAY_MAX),
+        owned.restarts,
+    )
+}
+
+fn given_up(why: Problem, instance: &Instance) -> Problem {
     let again = wire::hint![
         "Start it again: ",
         Step::start_again(&instance.app, &instance.name),
     ];
-    let owned = hub.supervisor.lock();
-    match owned.get(&instance.name) {
+    match &*instance.owned() {
         Some(owned) if owned.restarts >= limits::RESTARTS_MAX => Problem::new(
             Code::START_FAILED,
             format!(
@@ -242,15 +265,15 @@ fn given_up(why: Problem, hub: &Hub, instance: &Instance) -> Problem {
 }
 
 async fn relaunch(
-    hub: &Arc<Hub>,
-    instance: &Arc<Instance>,
+    supervisor: &Supervisor,
+    instance: &Instance,
     request: &LaunchRequest,
     ours: &CancellationToken,
 ) -> Result<Child, Problem> {
-    let app = app_of(hub, request)?;
+    let app = supervisor.app_of(request)?;
     let launch_id = random_hex(16)?;
     instance.set_launch(&launch_id);
-    hub.supervisor
-        .launch(hub, app, instance, request, &launch_id, ours)
+    supervisor
+        .launch(app, instance, request, &launch_id, ours)
         .await
 }

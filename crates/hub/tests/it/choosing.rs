@@ -185,7 +185,7 @@ async fn check_only_checks_all_and_runs_nothing() {
     assert_eq!(refusal(&hub, asked).code, Code::ARGUMENTS_INVALID);
     bridge.round_trip().await;
     assert!(bridge.calls().is_empty());
-    let (_, history) = hub.hub.history(&hub::journal::Wanted {
+    let (_, history) = hub.hub.history(&hub::store::CallsWanted {
         limit: 10,
         ..Default::default()
     });

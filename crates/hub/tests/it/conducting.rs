@@ -33,7 +33,7 @@ async fn it_needs_no_instance_and_has_one_outcome() {
         &json!({"args": {"way": "answer", "times": 1}, "caller": "owner"})
     );
     assert_eq!(view.instance.as_str(), "hub");
-    let (_, history) = hub.hub.history(&hub::journal::Wanted {
+    let (_, history) = hub.hub.history(&hub::store::CallsWanted {
         limit: 10,
         ..Default::default()
     });

@@ -1,14 +1,14 @@
 //! Calls of a bridge's direct mode: they stand in the history, under a caller that says who told of them.
 
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use serde_json::json;
 use testkit::{Dial, TestHub, succeeded};
 use wire::CallView;
 
 fn history(hub: &TestHub) -> Vec<CallView> {
-    let (_, calls) = hub.hub.history(&Wanted {
+    let (_, calls) = hub.hub.history(&CallsWanted {
         limit: 10,
-        ..Wanted::default()
+        ..CallsWanted::default()
     });
     calls.iter().map(|call| call.view()).collect()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hub::callers::{Caller, Scope};
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use serde_json::json;
 use testkit::{Dial, Ended as _, TestHub, caller, request, toy};
 use time::OffsetDateTime;
@@ -25,10 +25,10 @@ fn shelf() -> Vec<CommandSpec> {
     CommandSpec::from_toml("shelf", text).unwrap()
 }
 
-fn all() -> Wanted {
-    Wanted {
+fn all() -> CallsWanted {
+    CallsWanted {
         limit: 100,
-        ..Wanted::default()
+        ..CallsWanted::default()
     }
 }
 
@@ -68,7 +68,7 @@ async fn calls_of_an_earlier_run_are_there_and_since_tells_the_truth() {
     );
     assert_eq!((again.asked_at, again.caller), (view.asked_at, view.caller));
     // Pages go over the border between the runs.
-    let page = Wanted {
+    let page = CallsWanted {
         before: Some(second.call_id),
         ..all()
     };
@@ -77,7 +77,7 @@ async fn calls_of_an_earlier_run_are_there_and_since_tells_the_truth() {
     let unknown = new.hub.remembered_call(&"call_nobody".into()).await;
     let problem = unknown.err().unwrap();
     assert_eq!(problem.code, Code::CALL_UNKNOWN);
-    let told = hub::call::rfc3339(since);
+    let told = hub::clock::rfc3339(since);
     assert!(problem.hint.unwrap().contains(&told), "{told}");
 }
 

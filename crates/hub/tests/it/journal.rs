@@ -1,14 +1,14 @@
 //! What is remembered, and in what order. Its bounds are tested beside `journal::Memory`.
 
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use serde_json::json;
 use testkit::{Dial, TestHub};
 use wire::Status;
 
-fn wanted(limit: usize) -> Wanted {
-    Wanted {
+fn wanted(limit: usize) -> CallsWanted {
+    CallsWanted {
         limit,
-        ..Wanted::default()
+        ..CallsWanted::default()
     }
 }
 
@@ -22,7 +22,7 @@ async fn history_is_newest_first_in_pages() {
     for call in &calls {
         hub.end_of(call).await;
     }
-    let ids = |wanted: &Wanted| -> Vec<_> {
+    let ids = |wanted: &CallsWanted| -> Vec<_> {
         hub.hub
             .history(wanted)
             .1
@@ -35,7 +35,7 @@ async fn history_is_newest_first_in_pages() {
     assert_eq!(first, newest_first[..25], "also within one millisecond");
     let before = first.last().cloned();
     assert_eq!(
-        ids(&Wanted {
+        ids(&CallsWanted {
             before,
             ..wanted(25)
         }),
@@ -43,14 +43,14 @@ async fn history_is_newest_first_in_pages() {
     );
     assert_eq!(ids(&wanted(1_000)).len(), 60);
     assert!(
-        ids(&Wanted {
+        ids(&CallsWanted {
             status: Some(Status::Failed),
             ..wanted(9)
         })
         .is_empty()
     );
     assert_eq!(
-        ids(&Wanted {
+        ids(&CallsWanted {
             instance: Some("toy".into()),
             ..wanted(9)
         })
@@ -58,7 +58,7 @@ async fn history_is_newest_first_in_pages() {
         9
     );
     assert!(
-        ids(&Wanted {
+        ids(&CallsWanted {
             app: Some("other".into()),
             ..wanted(9)
         })

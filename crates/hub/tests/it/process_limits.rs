@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hub::app::LaunchRequest;
 use hub::callers::Caller;
+use hub::launch::LaunchRequest;
 use serde_json::{Value, json};
 use testkit::toy::{self, Behaviour, Toy, shell};
 use testkit::{Dial, Ended as _, FakeBridge, TestHub};

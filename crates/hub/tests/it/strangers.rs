@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hub::app::App;
 use hub::callers::{Caller, Scope};
-use hub::journal::Wanted;
+use hub::store::CallsWanted;
 use serde_json::json;
 use testkit::{Dial, Ended as _, FakeBridge, TestHub, outcome, request, succeeded, toy};
 use wire::link::{KnownCall, KnownCalls};
@@ -190,9 +190,9 @@ async fn calls_that_no_hub_gave_are_not_taken_over() {
     bad.round_trip().await;
     let all = hub
         .hub
-        .remembered(&Wanted {
+        .remembered(&CallsWanted {
             limit: 50,
-            ..Wanted::default()
+            ..CallsWanted::default()
         })
         .await
         .unwrap();

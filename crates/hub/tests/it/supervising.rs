@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hub::Stopped;
-use hub::app::{App, LaunchRequest};
+use hub::app::App;
 use hub::callers::{Caller, Scope};
+use hub::launch::LaunchRequest;
 use serde_json::json;
 use testkit::toy::{self, Behaviour, Toy, program, shell};
 use testkit::{Dial, Ended as _, TestHub, caller, request};

@@ -9,7 +9,7 @@ use hub::store::Purged;
 use rusqlite::{Connection, ToSql, params};
 use time::OffsetDateTime;
 
-use super::fact;
+use super::facts::fact;
 use crate::jobs::row::ms;
 use crate::limits;
 use crate::most::{self, Amount, give_room_back};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hub::call::rfc3339;
-use hub::journal::Wanted;
+use hub::clock::rfc3339;
 use hub::store::CallRecord;
+use hub::store::CallsWanted;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use wire::{CallId, CallView, Effect, Status};
@@ -61,7 +61,7 @@ pub(super) fn by_id(
 
 pub(super) fn list(
     connection: &Connection,
-    wanted: &Wanted,
+    wanted: &CallsWanted,
 ) -> Result<Vec<CallRecord>, readers::Fault> {
     let mut filters = vec!["1".to_owned()];
     let mut values = Vec::new();

@@ -5,7 +5,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{CallId, CallerId, Code, JobStatus, Problem};
 
 use super::row::{durability_text, ms, written};

@@ -80,7 +80,17 @@ enum Items {
     AnyOf(Vec<String>),
 }
 
-pub(super) fn noun(noun: &str, text: &str) -> Result<Vec<CommandSpec>, DescriptionError> {
+impl CommandSpec {
+    /// Reads one `commands/<noun>.toml`.
+    ///
+    /// # Errors
+    /// When the text is not TOML of the described form; the message names the command and the key.
+    pub fn from_toml(noun: &str, text: &str) -> Result<Vec<Self>, DescriptionError> {
+        self::noun(noun, text)
+    }
+}
+
+fn noun(noun: &str, text: &str) -> Result<Vec<CommandSpec>, DescriptionError> {
     let toml_error = |reason: String| DescriptionError::Toml {
         noun: noun.to_owned(),
         reason,

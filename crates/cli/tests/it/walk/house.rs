@@ -68,7 +68,7 @@ impl House {
 
     /// Cancels the call that runs next, as its owner does from elsewhere.
     pub(super) fn cancel_what_runs(&self) {
-        let wanted = hub::journal::Wanted {
+        let wanted = hub::store::CallsWanted {
             limit: 1,
             status: Some(Status::Running),
             ..Default::default()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hub::app::LaunchRequest;
+use hub::launch::LaunchRequest;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use wire::{AppId, CallId, Code, Mode, Problem};

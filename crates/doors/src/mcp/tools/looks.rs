@@ -1,8 +1,8 @@
 //! Tools that only read what the hub knows: find, describe, status, state, history.
 
 use hub::find::HITS_DEFAULT;
-use hub::journal::Wanted;
 use hub::policy::{Seen, may_see};
+use hub::store::CallsWanted;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::{
@@ -253,10 +253,10 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
         return Ok(answer::calls(asking.mcp, &[view], None).into());
     }
     may_see(&asking.caller, Seen::History)?;
-    let wanted = Wanted {
+    let wanted = CallsWanted {
         limit: said.limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX),
         instance: said.instance,
-        ..Wanted::default()
+        ..CallsWanted::default()
     };
     let remembered = hub.remembered(&wanted).await?;
     let calls = remembered.calls.iter();
@@ -281,7 +281,7 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
     }
     text.push_str(&format!(
         "(remembered since {})\nNext: history {{\"call_id\": …}} tells all of one; undo {{\"call\": …}} takes it back.",
-        hub::call::rfc3339(remembered.since)
+        hub::clock::rfc3339(remembered.since)
     ));
     let ids: Vec<&CallId> = views.iter().map(|view| &view.call_id).collect();
     Ok(answer::plain(text, json!({ "calls": ids })).into())

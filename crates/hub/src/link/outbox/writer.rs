@@ -3,31 +3,58 @@
 //! Out of the outbox come items in their order; blobs are read, and large calls encoded, when their turn comes. It
 //! ends with the connection.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
 use wire::link::FromHub;
 
-use super::{Blob, Item, Outbox};
+use super::{Blob, Inner, Item, Outbox};
 use crate::aside::aside;
+use crate::clock::until;
 
 /// How long an acknowledgement waits for company: far beyond the gap between two calls of a burst, and far below what
 /// the bridge would need its memory back for.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_millis(5);
 
+impl Outbox {
+    /// Of a connection, with its task.
+    pub(crate) fn new(socket: OwnedWriteHalf) -> Arc<Self> {
+        let outbox = Arc::new(Self {
+            inner: Mutex::new(Inner {
+                socket: Some(socket),
+                waiting: VecDeque::new(),
+                bytes: 0,
+                acknowledgements: Vec::new(),
+                left_out: VecDeque::new(),
+                is_timed: false,
+            }),
+            filled: Notify::new(),
+            drained: Notify::new(),
+            leaves_out: Notify::new(),
+            closed: CancellationToken::new(),
+            blobs: OnceLock::new(),
+        });
+        tokio::spawn(write_waiting(Arc::clone(&outbox)));
+        outbox
+    }
+}
+
 /// Writes what the socket did not take at once.
-pub(super) async fn write_waiting(outbox: Arc<Outbox>) {
+async fn write_waiting(outbox: Arc<Outbox>) {
     let mut acknowledge_at: Option<Instant> = None;
     loop {
         tokio::select! {
             () = outbox.filled.notified() => {}
-            () = crate::link::until(acknowledge_at) => {
+            () = until(acknowledge_at) => {
                 acknowledge_at = None;
                 outbox.send_acknowledgements();
             }

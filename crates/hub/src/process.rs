@@ -1,43 +1,30 @@
-//! Whether a process that is not our child still lives, and what to do when it does not.
+//! What the operating system says of a process by its number: whether it lives, since when, how much memory it holds.
+//!
+//! Where it cannot be asked, whoever asks falls back on time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use wire::Step;
-use wire::{Code, Problem};
+use serde::{Deserialize, Serialize};
 
-use super::Instance;
-use crate::hub::Inner as Hub;
-use crate::limits;
+/// Which process somebody means: the mark of its bridge, its number and when it was born.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProcessMark {
+    pub(crate) session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) born: Option<u64>,
+}
 
-/// After a lost link: the bridge dials again, or its process turns out to be gone, or the grace ends.
-pub(super) async fn watch_lost(hub: Arc<Hub>, instance: Arc<Instance>) {
-    let until = Instant::now() + limits::RECONNECT_GRACE;
-    let mut look = tokio::time::interval(limits::PROCESS_LOOK);
-    while Instant::now() < until {
-        look.tick().await;
-        if instance.lane.is_up() {
-            return;
-        }
-        if instance.pid().is_some_and(|pid| !is_alive(pid)) {
-            let why = Problem::new(
-                Code::INTERRUPTED,
-                format!("The process of `{}` has ended.", instance.name),
-            )
-            .hint(wire::hint![
-                "Start it again: ",
-                Step::start_again(&instance.app, &instance.name),
-            ]);
-            instance.lane.gone(&why, false);
-            break;
-        }
+impl ProcessMark {
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
-    if !instance.lane.is_up() {
-        // Should it dial again after all, it announces all of it again.
-        hub.catalog.leave(&instance.app, &instance.name);
+
+    /// As a text has it; nothing when it has none.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
-    instance.tell_if_changed(&hub);
 }
 
 /// Whether a process of that number exists and is no zombie. Where the system cannot be asked, `true`:

@@ -1,21 +1,25 @@
 //! Where a call is written down and told of, from its taking to its end; what all lanes share.
 //!
-//! An attempt of a job goes the same way, but the jobs are told instead: they decide what becomes of it.
+//! An attempt of a job goes the same way, but who decides what becomes of it ([`Attempts`]) is told instead. Which of the
+//! two a call is, is asked here and nowhere else on its way.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use wire::command::role;
-use wire::{CallId, Event, InstanceName, Outcome, Problem, Status};
+use wire::{CallId, Code, Event, InstanceName, Outcome, Problem, Status};
 
+use crate::attempts::Attempts;
 use crate::call::Call;
+use crate::callers::Caller;
 use crate::catalog::Catalog;
+use crate::corridor::Ran;
 use crate::feed::Feed;
 use crate::history::History;
-use crate::jobs::{Jobs, Ran};
 use crate::journal::Journal;
+use crate::limits;
 use crate::seal::Seal;
-use crate::shares::Shares;
+use crate::shares::{Full, Share, Shares};
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -24,7 +28,7 @@ pub(crate) struct Records {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) history: Arc<History>,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) attempts: Arc<dyn Attempts>,
     /// The bytes of what has not begun.
     pub(crate) waiting: Arc<Shares>,
     pub(crate) seal: Seal,
@@ -38,10 +42,30 @@ impl Records {
         self.settle(call, outcome, Ran::No);
     }
 
-    /// Everybody is told; of a job's attempt the jobs are, who decide what becomes of it.
+    /// A call that a lane took.
+    pub(crate) fn taken(&self, call: &Arc<Call>) {
+        if self.attempts_of(call).is_none() {
+            self.journal.asked(call);
+            self.feed.tell(|| Event::CallQueued {
+                call: Box::new(call.view()),
+            });
+        }
+    }
+
+    pub(crate) fn started(&self, call: &Arc<Call>, instance: &InstanceName) {
+        self.feed.tell(|| Event::CallStarted {
+            call_id: call.public_id().clone(),
+            instance: instance.clone(),
+        });
+        if let Some(attempts) = self.attempts_of(call) {
+            attempts.started(&call.id);
+        }
+    }
+
+    /// Everybody is told; of an attempt, who decides what becomes of it.
     pub(crate) fn settle(&self, call: &Arc<Call>, outcome: Outcome, ran: Ran) {
-        if call.front().is_some() {
-            self.jobs.ended(call, outcome, ran);
+        if let Some(attempts) = self.attempts_of(call) {
+            attempts.ended(call, outcome, ran);
         } else if call.settle(outcome) {
             self.journal.ended(call);
             self.history.ended(call);
@@ -51,9 +75,21 @@ impl Records {
             });
         }
     }
-}
 
-impl Records {
+    /// A part of the bytes that a caller may have waiting, of what has not begun.
+    ///
+    /// # Errors
+    /// `queue_full`.
+    pub(crate) fn take_waiting(&self, caller: &Caller, bytes: usize) -> Result<Share, Problem> {
+        let taken = self.waiting.take(&caller.id, bytes as u64);
+        taken.map_err(|full| too_heavy(full, caller))
+    }
+
+    /// Who is told of a call instead of everybody, when it is an attempt.
+    fn attempts_of(&self, call: &Call) -> Option<&dyn Attempts> {
+        call.is_attempt().then_some(&*self.attempts)
+    }
+
     /// What a call took back, or brought back, is noted with the calls that had changed it. The outcome of a command
     /// with such a role says which: `undone` or `redone`, a list of steps, each with its `call`.
     fn note_undone(&self, call: &Arc<Call>) {
@@ -95,24 +131,27 @@ impl Records {
             command.is_ok_and(|command| steps.iter().any(|role| command.spec.has_role(role)))
         })
     }
+}
 
-    /// A call that a lane took.
-    pub(crate) fn taken(&self, call: &Arc<Call>) {
-        if call.front().is_none() {
-            self.journal.asked(call);
-            self.feed.tell(|| Event::CallQueued {
-                call: Box::new(call.view()),
-            });
-        }
-    }
-
-    pub(crate) fn started(&self, call: &Arc<Call>, instance: &InstanceName) {
-        self.feed.tell(|| Event::CallStarted {
-            call_id: call.public_id().clone(),
-            instance: instance.clone(),
-        });
-        if call.front().is_some() {
-            self.jobs.started(&call.id);
-        }
-    }
+/// Calls that have not begun hold too much already.
+fn too_heavy(full: Full, caller: &Caller) -> Problem {
+    let (whose, bytes) = match full {
+        Full::Own => (
+            format!("the calls of `{}`", caller.name),
+            limits::WAITING_BYTES_MAX,
+        ),
+        Full::All => ("the calls of all".to_owned(), limits::WAITING_ALL_BYTES_MAX),
+    };
+    Problem::new(
+        Code::QUEUE_FULL,
+        format!(
+            "What {whose} hold that have not begun would be more than {} MB.",
+            bytes / 1_000_000
+        ),
+    )
+    .hint(wire::hint![
+        "Wait for some of them, or store large values as blobs: ",
+        wire::Step::StoreBlob,
+        ".",
+    ])
 }

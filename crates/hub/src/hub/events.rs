@@ -6,19 +6,50 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::broadcast;
 use wire::event::Why;
-use wire::{CallId, Code, Problem, Resync, Status, Topic};
+use wire::{CallId, Code, Event, Position, Problem, Resync, Status, Topic};
 
+use super::Hub;
 use crate::call::Call;
 use crate::callers::Caller;
 use crate::feed::Subscription;
-use crate::hub::Hub;
-use crate::journal::Wanted;
 use crate::limits;
 use crate::policy::{Seen, may_see};
+use crate::store::CallsWanted;
+
+impl Hub {
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.feed.listen()
+    }
+
+    /// Hears events by topic, from a position on or from now on. With the subscription comes what is
+    /// known, unless it resumes where an earlier one ended.
+    ///
+    /// # Errors
+    /// `forbidden` for others' calls and states without `read`, `call_unknown`, `arguments_invalid`.
+    pub fn subscribe(
+        &self,
+        caller: &Caller,
+        topics: Vec<Topic>,
+        since: Option<&Position>,
+    ) -> Result<(Subscription, Option<Resync>), Problem> {
+        may_hear(self, caller, &topics)?;
+        let (subscription, why) = self.0.feed.subscribe(topics, since);
+        let resync = why.map(|why| known(self, caller, &subscription, why));
+        Ok((subscription, resync))
+    }
+
+    /// Where the feed stands now.
+    #[must_use]
+    pub fn feed_position(&self) -> Position {
+        self.0.feed.position()
+    }
+}
 
 /// The same rules as for asking: instances are seen by everybody, one's own calls too, all else by `read`.
-pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(), Problem> {
+fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(), Problem> {
     if topics.is_empty() || topics.len() > limits::FEED_TOPICS_MAX {
         return Err(Problem::new(
             Code::ARGUMENTS_INVALID,
@@ -39,7 +70,7 @@ pub(crate) fn may_hear(hub: &Hub, caller: &Caller, topics: &[Topic]) -> Result<(
 }
 
 /// What is known of the topics, at the subscription's position.
-pub(crate) fn known(hub: &Hub, caller: &Caller, subscription: &Subscription, why: Why) -> Resync {
+fn known(hub: &Hub, caller: &Caller, subscription: &Subscription, why: Why) -> Resync {
     let topics = subscription.topics();
     let position = subscription.position();
     let instances = topics
@@ -77,10 +108,10 @@ fn calls_of(hub: &Hub, topics: &[Topic]) -> Option<Vec<Arc<Call>>> {
             Topic::Calls => {
                 asked = true;
                 for status in [Status::Queued, Status::Running] {
-                    let wanted = Wanted {
+                    let wanted = CallsWanted {
                         limit: usize::MAX,
                         status: Some(status),
-                        ..Wanted::default()
+                        ..CallsWanted::default()
                     };
                     let (_, calls) = hub.history(&wanted);
                     found.extend(calls.into_iter().map(|call| (call.id.clone(), call)));

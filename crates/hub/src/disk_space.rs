@@ -2,19 +2,20 @@
 //!
 //! It refuses nothing: what finds no room says so itself (`disk_full`).
 
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::home::Home;
-use crate::hub::Inner;
 use crate::limits;
 
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct DiskSpace {
     is_full: AtomicBool,
 }
 
-impl Room {
+impl DiskSpace {
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
@@ -38,27 +39,16 @@ impl Room {
     }
 
     /// For as long as the hub lives.
-    pub(crate) async fn keep_looking(hub: Weak<Inner>) {
-        while let Some(strong) = hub.upgrade() {
-            let stopping = strong.stopping.clone();
+    pub(crate) async fn keep_looking(space: Weak<Self>, home: Home, stopping: CancellationToken) {
+        while let Some(space) = space.upgrade() {
+            let home = home.clone();
             // A disk that hangs holds up one thread that nobody waits for.
-            let look = tokio::task::spawn_blocking(move || {
-                strong.room.look(&strong.home);
-                drop(strong);
-            });
+            let look = tokio::task::spawn_blocking(move || space.look(&home));
             look.await.ok();
             tokio::select! {
                 () = tokio::time::sleep(limits::ROOM_LOOK) => {}
                 () = stopping.cancelled() => return,
             }
         }
-    }
-}
-
-impl crate::Hub {
-    /// Whether the disk of the home has no room: calls go on, and what must be stored is refused.
-    #[must_use]
-    pub fn is_disk_full(&self) -> bool {
-        Arc::as_ref(&self.0).room.is_full()
     }
 }

@@ -9,7 +9,6 @@ use wire::{Code, Problem};
 
 use super::Hub;
 use crate::strangers::Strangers;
-use crate::supervisor::Supervisor;
 use crate::{descriptors, limits};
 
 impl Hub {
@@ -28,7 +27,7 @@ impl Hub {
     pub async fn serve_bridges(&self, listener: TcpListener) {
         if let Ok(address) = listener.local_addr() {
             self.0.confinement.serve_at(address);
-            self.0.supervisor.renew_confined(&self.0, address);
+            self.0.supervisor.renew_confined(address);
         }
         let strangers = Strangers::new(descriptors::share_of(limits::HANDSHAKES_MAX));
         loop {
@@ -49,10 +48,10 @@ impl Hub {
                 stranger = strangers.admit() => stranger,
                 () = self.0.stopping.cancelled() => return,
             };
-            let hub = Arc::clone(&self.0);
+            let links = Arc::clone(&self.0.links);
             self.0
-                .links
-                .spawn(crate::link::serve(hub, stream, stranger));
+                .link_tasks
+                .spawn(crate::link::serve(links, stream, stranger));
         }
     }
 
@@ -72,8 +71,8 @@ impl Hub {
         self.begin_stop();
         let names = self.0.supervisor.owned_names();
         let stops = names.into_iter().map(|name| {
-            let hub = Arc::clone(&self.0);
-            tokio::spawn(async move { Supervisor::stop(&hub, &name, false).await })
+            let supervisor = Arc::clone(&self.0.supervisor);
+            tokio::spawn(async move { supervisor.stop(&name, false).await })
         });
         for stop in stops.collect::<Vec<_>>() {
             stop.await.ok();
@@ -89,14 +88,22 @@ impl Hub {
         for instance in self.0.roster.all() {
             instance.lane.close(&why);
         }
-        self.0.records.jobs.settle_all(&self.0).await;
-        self.0.closing.cancel();
-        self.0.links.close();
-        tokio::time::timeout(Duration::from_millis(200), self.0.links.wait())
+        self.0.jobs.settle_all(&self.0.reach).await;
+        self.0.links.closing.cancel();
+        self.0.link_tasks.close();
+        tokio::time::timeout(Duration::from_millis(200), self.0.link_tasks.wait())
             .await
             .ok();
         if let Err(problem) = self.0.records.history.flush().await {
             tracing::warn!(%problem, "the end of the history is not stored");
         }
+    }
+}
+
+impl Hub {
+    /// Whether the disk of the home has no room: calls go on, and what must be stored is refused.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.0.disk_space.is_full()
     }
 }

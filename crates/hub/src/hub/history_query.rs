@@ -1,7 +1,7 @@
 //! What the hub remembers: the calls of this run and those of earlier ones as one history, and how it is
 //! purged.
 //!
-//! In come wishes of doors; out come calls. Those of this run are in memory, with all that they gave; what is
+//! In come queries of doors; out come calls. Those of this run are in memory, with all that they gave; what is
 //! older comes from the store, masked and bounded. It writes nothing.
 
 use std::borrow::Cow;
@@ -12,12 +12,12 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use wire::{CallId, CallView, Event, Problem};
 
+use super::{Hub, Inner};
 use crate::call::Call;
 use crate::callers::{Caller, Scope};
-use crate::hub::{Hub, Inner};
-use crate::journal::Wanted;
 use crate::limits;
 use crate::policy::{self, Seen};
+use crate::store::CallsWanted;
 
 /// A part of the history.
 pub struct Remembered {
@@ -42,7 +42,7 @@ impl Hub {
     ///
     /// # Errors
     /// `store_failed`.
-    pub async fn remembered(&self, wanted: &Wanted) -> Result<Remembered, Problem> {
+    pub async fn remembered(&self, wanted: &CallsWanted) -> Result<Remembered, Problem> {
         let history = &self.0.records.history;
         let (_, recent) = self.history(wanted);
         let mut calls: BTreeMap<CallId, Arc<Call>> = history
@@ -146,7 +146,7 @@ impl Hub {
     }
 
     /// Keeps the bounds of the configuration, now and then, for as long as the hub lives.
-    pub(crate) async fn keep_bounds(inner: Weak<Inner>) {
+    pub(super) async fn keep_bounds(inner: Weak<Inner>) {
         let mut aged = None;
         while let Some(hub) = inner.upgrade().map(Self) {
             let stopping = hub.0.stopping.clone();

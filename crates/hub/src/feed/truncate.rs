@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use wire::call::OutcomeBody;
+use wire::outcome::OutcomeBody;
 use wire::{CallId, CallView, Changes, Event};
 
 use crate::limits;

@@ -36,7 +36,7 @@ impl Order {
     pub fn place_before(&self, id: &CallId) -> Option<(Before, Vec<(CallId, i64)>)> {
         let target = &self.jobs.get(id)?.entry;
         let (app, class, place, _) = rank_of(target);
-        // Nobody slips in front of the turns, nor out of there.
+        // Nobody slips in handle of the turns, nor out of there.
         let is_in_front = |place: i64| place < 0;
         let earlier: Vec<(i64, &CallId)> = self
             .queued
