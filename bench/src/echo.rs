@@ -97,10 +97,10 @@ fn answer(write: &Mutex<TcpStream>, call: &CallMessage) -> Result<(), Fault> {
     let outcome = Outcome {
         status: Status::Succeeded,
         value: value_of(code),
-        output: wire::call::Output::default(),
+        output: wire::outcome::Output::default(),
         duration_ms: 0.001,
-        changes: wire::call::Changes::default(),
-        memory: wire::call::Memory {
+        changes: wire::outcome::Changes::default(),
+        memory: wire::outcome::Memory {
             rss_mb: Some(1.0),
             delta_mb: Some(0.0),
         },

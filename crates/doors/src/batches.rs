@@ -13,9 +13,9 @@ use wire::batch::BatchStatus;
 use wire::call::Wait;
 use wire::{BatchRequest, BatchView, Problem};
 
-use crate::calls::read;
-use crate::http::Door;
+use crate::door::Door;
 use crate::problem::Answer;
+use crate::reading::read;
 
 /// `POST /v1/batches`
 pub(crate) async fn ask(

@@ -17,7 +17,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use wire::{Code, Problem};
 
-use crate::http::Door;
+use crate::door::Door;
 use crate::limits;
 use crate::problem::Answer;
 use crate::upload::Upload;

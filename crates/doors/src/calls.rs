@@ -20,11 +20,11 @@ use time::format_description::well_known::Rfc3339;
 use wire::call::Wait;
 use wire::{CallRequest, CallView, Code, Problem, Status};
 
+use crate::door::Door;
 use crate::follow::Follower;
-use crate::http::Door;
 use crate::problem::{Answer, Refused};
-use crate::texts::{self, Form};
-use crate::{follow, forms, limits, stream};
+use crate::reading::{query_of, read};
+use crate::{follow, limits, stream};
 
 /// `POST /v1/calls`
 pub(crate) async fn ask(
@@ -200,64 +200,6 @@ pub(crate) struct HistoryQuery {
     instance: Option<String>,
     status: Option<Status>,
     before: Option<String>,
-}
-
-/// A JSON body, or what is wrong with it and where.
-pub(crate) fn read<T: forms::Asked>(
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<T, Problem> {
-    let body = body_of(body)?;
-    let read = hub::aside(body.len(), || {
-        texts::check(Form::Request, &body)?;
-        Ok::<_, Problem>(forms::read(&body))
-    })?;
-    read.map_err(|unfit| {
-        Problem::new(
-            Code::BODY_MALFORMED,
-            format!("The body is not what this route takes: {}", unfit.message),
-        )
-        .hint(unfit.hint)
-    })
-}
-
-/// A body that arrived whole.
-pub(crate) fn body_of(
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Bytes, Problem> {
-    body.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return body_too_large();
-        }
-        Problem::new(
-            Code::BODY_MALFORMED,
-            format!("The body was cut off: {rejection}."),
-        )
-    })
-}
-
-pub(crate) fn body_too_large() -> Problem {
-    Problem::new(
-        Code::BODY_TOO_LARGE,
-        format!("The body is larger than {} bytes.", limits::BODY_BYTES_MAX),
-    )
-    .hint(wire::hint![
-        "For a large value, ",
-        wire::Step::StoreBlob,
-        "."
-    ])
-    .detail("limit_bytes", limits::BODY_BYTES_MAX)
-}
-
-pub(crate) fn query_of<T>(
-    query: Result<Query<T>, axum::extract::rejection::QueryRejection>,
-) -> Result<T, Problem> {
-    query.map(|Query(query)| query).map_err(|rejection| {
-        Problem::new(
-            Code::ARGUMENTS_INVALID,
-            format!("The query cannot be read: {}.", rejection.body_text()),
-        )
-        .hint("GET /openapi.json describes the parameters of every route.")
-    })
 }
 
 /// Whether it ended in the time that the caller waits.

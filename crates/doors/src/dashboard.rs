@@ -13,15 +13,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hub::callers::Caller;
 use hub::limits::{LINK_LIFE, SESSION_LIFE};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::{Code, Problem};
 
-use crate::calls::read;
-use crate::guard::{self, Proof};
-use crate::http::Door;
+use crate::door::Door;
+use crate::forms::SignIn;
+use crate::guard;
 use crate::limits;
 use crate::problem::Answer;
+use crate::proof::{self, Proof};
+use crate::reading::read;
 
 /// `POST /v1/dashboard/links`
 pub(crate) async fn make_link(
@@ -42,16 +43,10 @@ pub(crate) async fn make_link(
     Ok((StatusCode::CREATED, unkept(), Json(made)).into_response())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SignIn {
-    key: String,
-}
-
 /// `POST /v1/dashboard/session`. Only the page itself may.
 pub(crate) async fn sign_in(State(door): State<Door>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    guard::own_page(&parts.method, &parts.headers)?;
+    proof::own_page(&parts.method, &parts.headers)?;
     guard::media_type(&parts.method, parts.uri.path(), &parts.headers)?;
     let body = Limited::new(body, limits::SIGN_IN_BYTES_MAX)
         .collect()
@@ -111,7 +106,7 @@ fn told(door: &Door, caller: &Caller) -> Value {
 }
 
 fn cookie(door: &Door, secret: &str, life_s: u64) -> Result<HeaderValue, Problem> {
-    let name = guard::cookie_name(door.address);
+    let name = proof::cookie_name(door.address);
     let text = format!("{name}={secret}; Max-Age={life_s}; Path=/; HttpOnly; SameSite=Strict");
     HeaderValue::from_str(&text).map_err(|error| {
         tracing::error!(%error, "no cookie");

@@ -20,11 +20,11 @@ use hub::feed::Subscription;
 use serde::Deserialize;
 use wire::{Code, Position, Problem, Resync, Topic};
 
-use crate::calls::query_of;
-use crate::guard::Proof;
-use crate::http::Door;
+use crate::door::Door;
 use crate::limits;
 use crate::problem::Answer;
+use crate::proof::Proof;
+use crate::reading::query_of;
 use crate::stream::sse;
 
 /// Events taken from the window at a time.

@@ -8,13 +8,12 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use hub::catalog::{Form, Unfit};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use wire::job::QueueChange;
 use wire::{BatchRequest, CallRequest, JobChange};
 
-use crate::dashboard::SignIn;
-use crate::instances::{Install, PartOfState};
 use crate::openapi;
 
 /// What comes as a JSON object, under the name that its form has.
@@ -37,6 +36,24 @@ asked! {
     Install = "Install";
     PartOfState = "PartOfState";
     SignIn = "SignIn";
+}
+
+/// Which program the bridge of an app is to be installed in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Install {
+    pub(crate) program: std::path::PathBuf,
+}
+
+/// Some members of an app's state, as the app has them.
+#[derive(Deserialize)]
+pub(crate) struct PartOfState(pub(crate) Map<String, Value>);
+
+/// What a page signs in with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    pub(crate) key: String,
 }
 
 /// Reads text that is to be a body.

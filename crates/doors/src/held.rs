@@ -13,8 +13,8 @@ use hub::Hub;
 use hub::callers::Caller;
 use wire::Problem;
 
-use crate::guard::Proof;
 use crate::problem::Refused;
+use crate::proof::Proof;
 
 pub(crate) struct Held(Pin<Box<dyn Future<Output = Problem> + Send>>);
 

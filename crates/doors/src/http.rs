@@ -17,25 +17,15 @@ use wire::{Code, Problem};
 
 use crate::bodies::Bodies;
 use crate::connection::{Connections, Room};
+use crate::door::Door;
 use crate::mcp::Mcp;
 use crate::problem::Refused;
+use crate::sockets::Sockets;
 use crate::upload::Uploads;
-use crate::ws::Sockets;
 use crate::{
     batches, blobs, calls, dashboard, envelope, events, guard, instances, jobs, limits, linger,
     listener, mcp, openapi, page, stream, tokens, ws,
 };
-
-/// What every route can reach.
-#[derive(Clone)]
-pub(crate) struct Door {
-    pub(crate) hub: Hub,
-    pub(crate) address: SocketAddr,
-    pub(crate) sockets: Sockets,
-    pub(crate) bodies: Bodies,
-    pub(crate) uploads: Uploads,
-    started: Instant,
-}
 
 /// How the doors are set up.
 #[derive(Clone, Debug, Default)]

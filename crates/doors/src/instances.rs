@@ -13,9 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::{AppId, CallRequest, Code, InstanceName, Problem};
 
-use crate::calls::{self, query_of, read};
-use crate::http::Door;
+use crate::calls;
+use crate::door::Door;
+use crate::forms::{Install, PartOfState};
 use crate::problem::Answer;
+use crate::reading::{query_of, read};
 
 pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
     let apps: Vec<Value> = door
@@ -72,12 +74,6 @@ pub(crate) async fn programs(
 ) -> Answer {
     let programs = door.hub.programs(&caller, &AppId::from(app)).await?;
     Ok(Json(json!({ "programs": programs })).into_response())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Install {
-    program: std::path::PathBuf,
 }
 
 /// `POST /v1/apps/{app}/programs`
@@ -225,10 +221,6 @@ pub(crate) async fn update_state(
 
 /// The command by which a bridge takes a part of its state.
 const UPDATE: &str = "state.update";
-
-/// Some members of an app's state, as the app has them.
-#[derive(Deserialize)]
-pub(crate) struct PartOfState(serde_json::Map<String, Value>);
 
 /// `GET /v1/instances/{name}/picture`
 pub(crate) async fn picture(

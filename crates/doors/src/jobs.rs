@@ -10,10 +10,10 @@ use serde::Deserialize;
 use wire::job::{JobChange, QueueChange};
 use wire::{CallId, Code, JobStatus, Problem};
 
-use crate::calls::{query_of, read};
-use crate::http::Door;
+use crate::door::Door;
 use crate::limits;
 use crate::problem::Answer;
+use crate::reading::{query_of, read};
 
 type BodyResult = Result<Bytes, axum::extract::rejection::BytesRejection>;
 

@@ -14,8 +14,8 @@ use hub::callers::Caller;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::door::Door;
 use crate::follow::{Follower, News};
-use crate::http::Door;
 use crate::limits;
 use crate::problem::Answer;
 use hub::policy::{Seen, may_see};

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use hub::callers::{Caller, TokenChange, TokenView};
 use serde_json::json;
 
-use crate::calls::read;
-use crate::http::Door;
+use crate::door::Door;
 use crate::problem::Answer;
+use crate::reading::read;
 
 pub(crate) async fn list(State(door): State<Door>, Extension(caller): Extension<Caller>) -> Answer {
     Ok(Json(json!({ "tokens": door.hub.tokens(&caller)? })).into_response())

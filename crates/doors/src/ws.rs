@@ -20,17 +20,15 @@ use axum::http::{HeaderMap, Method};
 use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use hub::callers::Caller;
-use hub::shares::{Bound, Share, Shares};
-use serde_json::json;
+use hub::shares::Share;
 use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
 use wire::{Code, Problem};
 
 use crate::connection::Connection;
-use crate::guard::Proof;
-use crate::http::Door;
+use crate::door::Door;
 use crate::problem::Answer;
-use crate::{envelope, guard, limits};
+use crate::proof::{Proof, unauthenticated};
+use crate::{envelope, limits};
 
 mod blobs;
 mod enveloped;
@@ -38,38 +36,11 @@ pub(crate) mod frame;
 mod jobs;
 mod outbox;
 mod session;
+pub(crate) mod welcome;
 
 use frame::{Asked, Id, Said};
 use outbox::{Close, Outbox};
 use session::Session;
-
-/// All open connections of a door.
-#[derive(Clone)]
-pub(crate) struct Sockets {
-    places: Arc<Shares>,
-    open: TaskTracker,
-}
-
-impl Default for Sockets {
-    fn default() -> Self {
-        Self {
-            places: Shares::new(Bound {
-                all: limits::WS_SOCKETS_MAX,
-                each: limits::WS_SOCKETS_MAX - limits::WS_SOCKETS_KEPT,
-                kept: limits::WS_SOCKETS_KEPT,
-            }),
-            open: TaskTracker::new(),
-        }
-    }
-}
-
-impl Sockets {
-    /// Waits until all have ended; after the hub's stop they end by themselves.
-    pub(crate) async fn ended(&self) {
-        self.open.close();
-        self.open.wait().await;
-    }
-}
 
 /// `GET /v1/ws`. Host and Origin were checked before.
 pub(crate) async fn open(
@@ -142,16 +113,7 @@ fn seated(
     caller: Caller,
     proof: Proof,
 ) -> Result<Seated, Problem> {
-    let place = door.sockets.places.take(&caller, 1).map_err(|_| {
-        Problem::new(
-            Code::RATE_LIMITED,
-            format!(
-                "{} WebSockets are open already.",
-                limits::WS_SOCKETS_MAX - limits::WS_SOCKETS_KEPT
-            ),
-        )
-        .hint("Close some, or use one connection for several tasks.")
-    })?;
+    let place = door.sockets.take(&caller)?;
     if let Some(connection) = connection {
         connection.prove(&caller)?;
         connection.carries(door.bodies.part(&caller));
@@ -168,7 +130,7 @@ fn known_by_its_request(
     door: &Door,
     headers: &HeaderMap,
 ) -> Result<Option<(Caller, Proof)>, Problem> {
-    let Some(proof) = Proof::of(door, &Method::GET, headers)? else {
+    let Some(proof) = Proof::of(door.address, &Method::GET, headers)? else {
         return Ok(None);
     };
     match proof.caller(&door.hub) {
@@ -326,7 +288,7 @@ async fn greet(
             .map(|seated| (seated, Some(id)))
             .map_err(Refusal::full),
         None => {
-            let problem = guard::unauthenticated(!token.is_empty())
+            let problem = unauthenticated(!token.is_empty())
                 .hint("In a terminal, `kapelle token show` prints the owner's token.");
             Err(Refusal::because(problem, Close::UNAUTHENTICATED))
         }
@@ -372,16 +334,4 @@ fn not_a_hello(nobody: &Id) -> Refusal {
     );
     let problem = Problem::new(Code::UNAUTHENTICATED, message).hint(first_frame(nobody));
     Refusal::because(problem, Close::UNAUTHENTICATED)
-}
-
-/// What `welcome` says.
-pub(crate) fn welcome(hub: &hub::Hub, caller: &Caller) -> serde_json::Value {
-    let position = hub.feed_position();
-    json!({
-        "caller": caller.name,
-        "scopes": caller.scopes.names().collect::<Vec<_>>(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "epoch": position.epoch,
-        "seq": position.seq,
-    })
 }

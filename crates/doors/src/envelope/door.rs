@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use wire::{CallId, CallRequest, Code, InstanceName, Problem};
 
 use super::{Origin, Wish, answer, ended, read};
-use crate::calls::{body_of, waited};
+use crate::calls::waited;
+use crate::door::Door;
 use crate::follow;
-use crate::http::Door;
 use crate::limits;
 use crate::problem::Answer;
+use crate::reading::body_of;
 
 /// `POST /v1/envelope`
 pub(crate) async fn ask(
@@ -74,7 +75,7 @@ pub(crate) async fn one(hub: &Hub, caller: &Caller, wish: Wish) -> Result<Value,
 
 /// Who asks, and what there is.
 pub(crate) fn welcome(hub: &Hub, caller: &Caller) -> Value {
-    let mut told = crate::ws::welcome(hub, caller);
+    let mut told = crate::ws::welcome::welcome(hub, caller);
     if let (Some(told), Value::Object(seen)) = (told.as_object_mut(), overview(hub)) {
         told.extend(seen);
     }

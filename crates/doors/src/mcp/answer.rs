@@ -13,7 +13,7 @@ use wire::command::role;
 use wire::outcome::{Changes, Item, OutcomeBody};
 use wire::{CallView, Code, Door, Effect, Problem, Status};
 
-use super::{Mcp, cut, images, resources};
+use super::{Mcp, cut, images, uris};
 use crate::limits;
 
 /// A result with text and the same for programs.
@@ -171,7 +171,7 @@ fn stream(text: &mut String, view: &CallView, name: &str, printed: &str) {
 fn whole(view: &CallView) -> String {
     format!(
         "{} and GET /v1/calls/{}",
-        resources::call_uri(view.call_id.as_str()),
+        uris::call_uri(view.call_id.as_str()),
         view.call_id
     )
 }

@@ -6,7 +6,7 @@ use hub::Hub;
 use rmcp::model::{ContentBlock, Resource};
 use serde_json::Value;
 
-use super::resources;
+use super::uris;
 use crate::limits;
 
 /// What a picture adds to an answer.
@@ -62,7 +62,7 @@ fn picture(hub: &Hub, found: &Found<'_>) -> Picture {
         (Some(width), Some(height)) => format!(" {width}×{height}"),
         _ => String::new(),
     };
-    let uri = resources::blob_uri(found.blob);
+    let uri = uris::blob_uri(found.blob);
     let place = found
         .path
         .map_or_else(|| uri.clone(), |path| format!("{path} ({uri})"));

@@ -12,7 +12,7 @@ use rmcp::service::{Peer, RoleServer, SubscriptionContext};
 use tokio::sync::broadcast::error::RecvError;
 use wire::Event;
 
-use super::{Mcp, resources};
+use super::{Mcp, resources, uris};
 use crate::limits;
 
 /// Tells one listener of the newer protocol until it leaves.
@@ -122,14 +122,13 @@ impl Watched {
 /// Which of the wanted resources an event has changed.
 fn concerned(event: &Result<Event, RecvError>, wanted: &HashSet<String>) -> Vec<String> {
     let changed = match event {
-        Ok(Event::State { instance, .. }) => vec![resources::state_uri(instance)],
-        Ok(Event::Instance { instance }) => vec![
-            resources::STATUS.to_owned(),
-            resources::state_uri(&instance.name),
-        ],
+        Ok(Event::State { instance, .. }) => vec![uris::state_uri(instance)],
+        Ok(Event::Instance { instance }) => {
+            vec![uris::STATUS.to_owned(), uris::state_uri(&instance.name)]
+        }
         Ok(Event::CallEnded { call }) => vec![
-            resources::call_uri(call.call_id.as_str()),
-            resources::STATUS.to_owned(),
+            uris::call_uri(call.call_id.as_str()),
+            uris::STATUS.to_owned(),
         ],
         Ok(_) | Err(RecvError::Closed) => Vec::new(),
         Err(RecvError::Lagged(_)) => wanted.iter().cloned().collect(),

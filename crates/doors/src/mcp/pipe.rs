@@ -27,11 +27,11 @@ use wire::{Code, Problem};
 
 use super::Mcp;
 use super::server::{Server, Who};
-use crate::calls::query_of;
 use crate::connection::Connection;
-use crate::guard::{Proof, bearer};
 use crate::limits;
 use crate::problem::Answer;
+use crate::proof::{Proof, bearer};
+use crate::reading::query_of;
 use crate::texts::{self, Form};
 
 /// The protocol's name in `Upgrade`.

@@ -15,24 +15,11 @@ use serde_json::{Value, json};
 use wire::{AppId, CallId, Code, InstanceName, Problem};
 
 use super::tools::page;
+use super::uris::{STATUS, state_uri};
 use crate::limits;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
-pub(crate) const STATUS: &str = "kapelle://status";
-
-pub(crate) fn state_uri(instance: &InstanceName) -> String {
-    format!("kapelle://instances/{instance}/state")
-}
-
-pub(crate) fn call_uri(call: &str) -> String {
-    format!("kapelle://calls/{call}")
-}
-
-pub(crate) fn blob_uri(blob: &str) -> String {
-    format!("kapelle://blobs/{blob}")
-}
-
 /// What a URI names.
 enum Named {
     Status,

@@ -6,52 +6,23 @@
 mod calls;
 mod jobs;
 mod looks;
+mod shelf;
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use hub::catalog::Form;
 use rmcp::model::Tool;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use wire::command::role;
 use wire::{AppId, Code, InstanceName, Problem};
 
 pub(crate) use looks::page;
 
+pub(crate) use shelf::list;
+use shelf::{TOOLS, said};
+
 use super::answer;
 use super::asking::{Answered, Asking};
 use super::target;
 use super::work::{self, What, Wish};
-use crate::forms;
-
-/// The tool's own arguments as they were asked.
-fn said<T: DeserializeOwned>(asking: &Asking<'_>) -> Result<T, Problem> {
-    asking.read(FORMS.get(asking.request.name.as_ref()))
-}
-
-static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("tools.json")).unwrap_or_else(|error| {
-        // Held by a test; a broken list must not take the hub down.
-        tracing::error!(%error, "tools.json does not fit the protocol");
-        Vec::new()
-    })
-});
-
-/// What each tool takes.
-static FORMS: LazyLock<HashMap<String, Form>> = LazyLock::new(|| {
-    let each = TOOLS.iter().filter_map(|tool| {
-        let form = forms::strict(&tool.name, &tool.input_schema)?;
-        Some((tool.name.to_string(), form))
-    });
-    each.collect()
-});
-
-/// The tools as clients list them.
-pub(crate) fn list() -> &'static [Tool] {
-    &TOOLS
-}
 
 pub(crate) fn tool(name: &str) -> Option<Tool> {
     TOOLS.iter().find(|tool| tool.name == name).cloned()
@@ -291,7 +262,7 @@ mod tests {
             "{} tokens",
             text.len() / TOKEN_CHARS
         );
-        assert_eq!(FORMS.len(), all.len(), "each has a form");
+        assert_eq!(shelf::FORMS.len(), all.len(), "each has a form");
         for tool in all {
             let description = tool.description.as_deref().unwrap_or_default();
             assert!(!description.is_empty() && description.len() <= limits::DESCRIPTION_BYTES_MAX);

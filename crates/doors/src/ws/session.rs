@@ -32,7 +32,7 @@ use super::outbox::{Close, Outbox};
 use crate::connection::Connection;
 use crate::events::position;
 use crate::follow::{self, Follower, News};
-use crate::guard::Proof;
+use crate::proof::Proof;
 use crate::{limits, upload};
 
 /// Events taken from the feed's window at a time.
@@ -105,7 +105,7 @@ impl Session {
     }
 
     fn welcome(&self, id: &Id) {
-        let body = super::welcome(&self.hub, &self.caller);
+        let body = super::welcome::welcome(&self.hub, &self.caller);
         self.outbox.push(frame::tell("welcome", id, &body));
     }
 

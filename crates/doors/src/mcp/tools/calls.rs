@@ -22,7 +22,7 @@ struct OfCall {
 }
 
 pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = super::said(asking)?;
+    let said: OfCall = super::shelf::said(asking)?;
     let teller = Teller::of(asking);
     let hub = &asking.mcp.hub;
     let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn wait(asking: &Asking<'_>) -> Answered {
 }
 
 pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
-    let said: OfCall = super::said(asking)?;
+    let said: OfCall = super::shelf::said(asking)?;
     let hub = &asking.mcp.hub;
     let id = hub.call_id(&asking.caller, said.call_id.as_str()).await?;
     let call = hub.cancel(&asking.caller, &id)?;
@@ -79,7 +79,7 @@ struct Start {
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
-    let said: Start = super::said(asking)?;
+    let said: Start = super::shelf::said(asking)?;
     let app = match said.app {
         Some(app) => app,
         None => only_app(asking)?,

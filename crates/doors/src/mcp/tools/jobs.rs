@@ -41,7 +41,7 @@ struct Said {
 }
 
 pub(crate) async fn jobs(asking: &Asking<'_>) -> Answered {
-    let said: Said = super::said(asking)?;
+    let said: Said = super::shelf::said(asking)?;
     let mut wanted = JobChange {
         priority: said.priority,
         args: said.args.clone(),

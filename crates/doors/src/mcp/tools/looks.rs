@@ -25,7 +25,7 @@ struct Find {
 }
 
 pub(crate) fn find(asking: &Asking<'_>) -> Answered {
-    let said: Find = super::said(asking)?;
+    let said: Find = super::shelf::said(asking)?;
     let found = asking
         .mcp
         .hub
@@ -74,7 +74,7 @@ struct Describe {
 }
 
 pub(crate) fn describe(asking: &Asking<'_>) -> Answered {
-    let said: Describe = super::said(asking)?;
+    let said: Describe = super::shelf::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(name) = said.command {
         let what = What::Command(name.clone());
@@ -139,7 +139,7 @@ pub(crate) fn page(spec: &CommandSpec) -> String {
 }
 
 pub(crate) fn status(asking: &Asking<'_>) -> Answered {
-    let _: serde_json::Map<String, Value> = super::said(asking)?;
+    let _: serde_json::Map<String, Value> = super::shelf::said(asking)?;
     let hub = &asking.mcp.hub;
     let mut text = String::new();
     let instances = hub.instances_for(&asking.caller);
@@ -196,7 +196,7 @@ struct State {
 
 pub(crate) fn state(asking: &Asking<'_>) -> Answered {
     may_see(&asking.caller, Seen::State)?;
-    let said: State = super::said(asking)?;
+    let said: State = super::shelf::said(asking)?;
     let name = match said.instance {
         Some(name) => name,
         None => meant_instance(&asking.mcp.hub.instances())?,
@@ -243,7 +243,7 @@ struct History {
 }
 
 pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
-    let said: History = super::said(asking)?;
+    let said: History = super::shelf::said(asking)?;
     let hub = &asking.mcp.hub;
     if let Some(id) = said.call_id {
         let id = hub.call_id(&asking.caller, id.as_str()).await?;
