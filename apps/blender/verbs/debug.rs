@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand, ValueHint};
 use client::problems;
-use hub::app::{App as _, LaunchRequest};
+use hub::app::App as _;
+use hub::launch::LaunchRequest;
 use hub::home::Home;
 use serde_json::json;
 use terminal::answer::{Answered, Shown};

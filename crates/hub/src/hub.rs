@@ -136,8 +136,9 @@ impl Inner {
         let confinement = Arc::new(Confinement::look());
         let policy = Arc::new(Policy::default());
         let stopping = CancellationToken::new();
-        let (records, jobs) =
-            written_down(&home, &catalog, &config, &stores, &callers, &masking, &feed, &blobs)?;
+        let (records, jobs) = written_down(
+            &home, &catalog, &config, &stores, &callers, &masking, &feed, &blobs,
+        )?;
         let roster = Arc::new(Roster::new(Around {
             records: records.clone(),
             catalog: Arc::clone(&catalog),
