@@ -10,7 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use client::problems;
 use hub::Hub;
 use hub::home::Home;
-use hub::launch::{Launch, LaunchRequest};
 use serde_json::json;
 use store::Store;
 use terminal::screen;
