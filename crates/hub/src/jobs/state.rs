@@ -104,8 +104,14 @@ impl Jobs {
             wanted: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             changed: Notify::new(),
-            places: Shares::new(Bound::alike(limits::JOBS_OPEN_MAX, limits::JOBS_OPEN_ALL_MAX)),
-            bytes: Shares::new(Bound::alike(limits::JOBS_BYTES_MAX, limits::JOBS_ALL_BYTES_MAX)),
+            places: Shares::new(Bound::alike(
+                limits::JOBS_OPEN_MAX,
+                limits::JOBS_OPEN_ALL_MAX,
+            )),
+            bytes: Shares::new(Bound::alike(
+                limits::JOBS_BYTES_MAX,
+                limits::JOBS_ALL_BYTES_MAX,
+            )),
             placing: tokio::sync::Mutex::default(),
         }
     }
