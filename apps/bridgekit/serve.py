@@ -55,8 +55,8 @@ def run_background(app, table, host, announcement=None, home=None, away_limit_s=
 
 
 def run_direct(table, host, listen):
-    """The same for a bridge that listens by itself and knows no hub: `listen(executor)` begins it and returns what
-    ends it, a function of the reason."""
+    """The same for a bridge that listens by itself: `listen(executor)` begins it and returns what ends it, a function
+    of the reason."""
     if table.get("code.run") is None:
         commands_code.install(table, host)
     executor = Executor(table, host)

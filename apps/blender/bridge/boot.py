@@ -66,7 +66,7 @@ def _block(bpy):
     direct = importlib.import_module(name + ".direct")
     port = direct.wanted()
     if port is not None:
-        reason = direct.run_background(table, host, port)
+        reason = direct.run_background(table, host, port, announcement.told, links)
     else:
         reason = _serve(serve, table, host, announcement, links)
     host.remove()
@@ -80,7 +80,7 @@ def _serve(serve, table, host, announcement, links):
 
 
 def _leave(bpy, announcement, reason):
-    print("Kapelle: left, because %s" % reason, flush=True)
+    print("Kapelle: exited because %s" % reason, flush=True)
     if announcement.mode == "module":
         # The wheel hangs or crashes in its own clean-up when a timer or a class is still registered. What it would
         # have done besides: remove its folder of temporary files.

@@ -67,10 +67,10 @@ def connect():
     """Connects; a sentence if that is not possible, else None."""
     other = elsewhere()
     if other:
-        return "Another copy of Kapelle runs in this Blender: %s." % other
+        return "Another copy of Kapelle is already running in this Blender: %s." % other
     mine = pump.mine()
     if mine is not None and (not mine.dials or mine.link.status()["state"] == "stopped"):
-        mine.stop("it connects anew")
+        mine.stop("it is reconnecting")
     _state["wanted"] = _state["pressed"] = True
     _come_soon()
     return None
@@ -87,10 +87,10 @@ def elsewhere():
     """The folder of another copy that is here instead of this one, or None."""
     here = sys.modules.get(_PLACE)
     if here is not None and here is not _state["here"]:
-        return getattr(here, "folder", "of unknown place")
+        return getattr(here, "folder", "of unknown origin")
     running = pump.running()
     if running is not None and pump.mine() is None:
-        return getattr(running, "package", "of unknown place")
+        return getattr(running, "package", "of unknown origin")
     return None
 
 
@@ -106,8 +106,8 @@ def _come():
     dials, port = _state["wanted"], told.direct_port
     asked = _asked_port()
     if asked is not None:
-        # Started for the direct mode: a hub only if one started it.
-        dials, port = bool(os.environ.get("KAPELLE_LAUNCH")) or _state["pressed"], asked
+        # Started for the direct mode: a hub that is there hears of its calls, and it runs the same without one.
+        dials, port = True, asked
     if not dials and port is None:
         return None
     try:

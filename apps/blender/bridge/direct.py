@@ -14,7 +14,9 @@ import bpy
 
 from . import describe, versions
 from .bridgekit import direct, serve
+from .bridgekit.link import Link
 from .bridgekit.problem import Problem
+from .recent import Noting, Recent
 
 # Objects in one answer, as other add-ons bound it; an agent reads them all.
 OBJECTS_MAX = 100
@@ -41,7 +43,7 @@ def wanted():
     if not told:
         return None
     if not told.isdigit() or int(told) > 65535:
-        raise Problem("arguments_invalid", "KAPELLE_DIRECT is the number of a port, not %r." % told)
+        raise Problem("arguments_invalid", "KAPELLE_DIRECT must be a port number, not %r." % told)
     return int(told)
 
 
@@ -56,24 +58,34 @@ def listen(executor, port, on_shutdown):
     return listener, listener.start(port)
 
 
-def run_background(table, host, port):
-    """Blocks until a client, a signal or, where asked for, a SystemExit ends it; returns the reason."""
+def run_background(table, host, port, announcement, links):
+    """Blocks until a client, a signal, the hub or, where asked for, a SystemExit ends it; returns the reason. A hub
+    that is there has it as an instance and hears of its calls; it runs the same without one. `links` gets the link."""
 
     def begin(executor):
+        link = Link(None, announcement, executor, on_stop=lambda: executor.stop_soon("the hub asked for it"))
+        executor.port = recent = Recent(link)
+        links.append(link)
         try:
-            listener, at = listen(executor, port, executor.stop_soon)
+            listener, at = listen(Noting(executor, recent), port, executor.stop_soon)
         except Problem as problem:
             print("Kapelle: %s %s" % (problem.message, problem.hint), file=sys.stderr, flush=True)
             os._exit(EXIT_PORT)
         print(greeting(at), flush=True)
-        return lambda reason: listener.close()
+        link.start()
+
+        def end(reason):
+            listener.close()
+            link.stop(reason)
+
+        return end
 
     return serve.run_direct(table, host, begin)
 
 
 def greeting(port):
     return (
-        "Kapelle: the direct mode listens on %s:%d. These dialects have no token: every program on this machine that "
+        "Kapelle: direct mode is listening on %s:%d. These dialects have no token: any program on this machine that "
         "connects can run code here." % (direct.HOST, port)
     )
 
@@ -147,14 +159,14 @@ def _create(params):
     if kind not in _KNOWN_KINDS and args.get("kind") not in _LIGHTS.values():
         raise Problem(
             "arguments_invalid",
-            "create_object knows no type %r." % (told[0] if told else kind),
+            "create_object has no type %r." % (told[0] if told else kind),
             hint="The types are %s." % ", ".join(sorted({*_KNOWN_KINDS, *_KINDS, *_LIGHTS, "light"})),
         )
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise Problem(
             "arguments_invalid",
-            "create_object knows no %s for a %s." % (", ".join(unknown), kind),
+            "create_object takes no %s for a %s." % (", ".join(unknown), kind),
             hint="It takes type, %s." % ", ".join(known),
         )
     args.update(wanted)
@@ -178,10 +190,10 @@ def _measures(wanted):
 def _screenshot(params):
     path = params.get("filepath")
     if not isinstance(path, str) or not path:
-        raise Problem("arguments_invalid", "get_viewport_screenshot needs `filepath`, where the picture goes.")
+        raise Problem("arguments_invalid", "get_viewport_screenshot needs `filepath`, the file for the picture.")
     kind = str(params.get("format") or "png").lower()
     if kind != "png":
-        raise Problem("not_supported", "Pictures are written as PNG, not as %s." % kind, hint="Ask for format png.")
+        raise Problem("not_supported", "Pictures can be written as PNG, not as %s." % kind, hint="Ask for format png.")
     args = {"view": "persp" if bpy.app.background else "current", "width": params.get("max_size") or 800}
 
     def shape(value):

@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+from hubs import wait_until
 
 ANSWER_S = 60.0
 LEAVE_S = 40.0
@@ -96,3 +97,20 @@ def test_a_port_that_is_taken_is_named(terminal, program):
         port = taken.getsockname()[1]
         done = terminal.kapelle("debug", "start", "--background", program.option, program.path, "--port", str(port), "--json")
     assert done.code == 3 and str(port) in done.err, done
+
+
+def test_a_hub_that_is_there_has_its_calls_in_the_history(new_hub, program):
+    hub = new_hub()
+    started = Started(hub, program, "--port", "0")
+    view = wait_until(lambda: hub.http.get("/v1/instances")["instances"], 60, "its instance")[0]
+    assert view["app"] == "blender" and view["pid"] == started.told["pid"], view
+    assert started.ask("execute_code", code="print(6 * 7)")["status"] == "success"
+    caller = "direct:%s" % view["instance"]
+    told = wait_until(
+        lambda: [one for one in hub.document("history")["calls"] if one["caller"] == caller], 20, "its call"
+    )
+    assert told[0]["command"] == "code.run" and told[0]["status"] == "succeeded", told
+    assert hub.http.run("code.run", code="6 * 7") == 42, "and the hub's own calls run there too"
+    assert started.ask("server_shutdown")["status"] == "success"
+    code, _out, err = started.ended()
+    assert code == 0, err
