@@ -172,7 +172,7 @@ fn of_this_build(view: InstanceView) -> Result<InstanceView, Problem> {
         format!("Blender loads version {theirs} of the add-on, not {ours}."),
     )
     .hint(wire::hint![
-        "Another copy gets in the way. List them: ",
+        "Another copy gets in the way. To list them: ",
         Step::terminal("doctor"),
     ]))
 }
@@ -238,7 +238,7 @@ impl Waiting {
             }
             return Ok(());
         }
-        Err(failed(found, "it ended or said nothing", &output))
+        Err(failed(found, "it exited, or printed nothing", &output))
     }
 
     /// Waits a moment; `false` when it has ended.

@@ -61,7 +61,7 @@ impl Dialect {
             }
             Self::Execute => "Blender Lab's MCP add-on (JSON with NUL)".to_owned(),
             Self::Http => "an HTTP server".to_owned(),
-            Self::Unknown => "something that answers none of the known dialects".to_owned(),
+            Self::Unknown => "something that speaks none of the known dialects".to_owned(),
         }
     }
 

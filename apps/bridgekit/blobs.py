@@ -105,7 +105,7 @@ class Incoming:
 
     def _begin(self, piece):
         if not _is_hash(piece.blob):
-            raise FrameError("piece", f"{piece.blob[:80]!r} is no name of a blob")
+            raise FrameError("piece", f"{piece.blob[:80]!r} is not the name of a blob")
         if self._folder is None:
             try:
                 self._folder = tempfile.mkdtemp(prefix="kapelle-blobs-")

@@ -167,8 +167,8 @@ class Call:
             if self._blob_bytes + len(data) > BLOB_BYTES_MAX:
                 raise Problem(
                     "value_too_large",
-                    f"The binary values of this call are over {BLOB_BYTES_MAX >> 20} MiB together.",
-                    hint="Write large results into a file and return its path.",
+                    f"The binary values of this call exceed {BLOB_BYTES_MAX >> 20} MiB together.",
+                    hint="Write large results to a file and return its path.",
                 )
             self.blobs[name] = data
             self._blob_bytes += len(data)
@@ -231,7 +231,7 @@ class Call:
             raise Problem(
                 "blob_unknown",
                 f"The blob {name} did not come with this call.",
-                hint='A blob stands in the arguments as {"$blob": "sha256:…"}, as the hub named it.',
+                hint='In the arguments, a blob is {"$blob": "sha256:…"}, as named by the hub.',
             )
         return held
 

@@ -28,7 +28,7 @@ def checked(memory_mb, file_mb):
     asked = {name: value for name, value in told.items() if value is not None}
     for name, value in asked.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MB_MAX:
-            raise Problem("arguments_invalid", f"`{name}` is a number of MB (1,000,000 bytes) up to {MB_MAX}.")
+            raise Problem("arguments_invalid", f"`{name}` must be a number of MB (1,000,000 bytes) up to {MB_MAX}.")
     if asked and (resource is None or ("memory_mb" in asked and _virtual_bytes() is None)):
         raise Problem("not_supported", f"This system has no {' and '.join(asked)} for a call.")
     return asked or None

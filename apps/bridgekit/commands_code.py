@@ -61,9 +61,9 @@ def install(table, host):
         on_error: keep what failing code has changed, or undo it, where the application has undo
         """
         if not isinstance(code, str):
-            raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
+            raise Problem("arguments_invalid", f"`code` must be the source as text, not {type(code).__name__}.")
         if namespace is not None and (not isinstance(namespace, str) or len(namespace) > NAME_CHARS_MAX):
-            raise Problem("arguments_invalid", f"`namespace` is a name of up to {NAME_CHARS_MAX} characters.")
+            raise Problem("arguments_invalid", f"`namespace` must be a name of up to {NAME_CHARS_MAX} characters.")
         if undo not in UNDO or on_error not in ON_ERROR:
             raise Problem(
                 "arguments_invalid", f"`undo` is {' or '.join(UNDO)}, and `on_error` is {' or '.join(ON_ERROR)}."
@@ -91,7 +91,7 @@ def install(table, host):
         code: the source
         """
         if not isinstance(code, str):
-            raise Problem("arguments_invalid", f"`code` is the source as a text, not {type(code).__name__}.")
+            raise Problem("arguments_invalid", f"`code` must be the source as text, not {type(code).__name__}.")
         known = next((kept for owner, name, kept in namespaces.all() if (owner, name) == (call.owner_id, "")), {})
         return _checked(call, code, checks, known, host)
 

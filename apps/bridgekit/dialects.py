@@ -56,7 +56,7 @@ def read(data):
     try:
         told = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Problem("body_malformed", f"The message is no JSON: {error}") from None
+        raise Problem("body_malformed", f"The message is not valid JSON: {error}") from None
     if told.get("type") == "execute" and isinstance(told.get("code"), str):
         params = {"code": told["code"], "strict_json": told.get("strict_json")}
         return Request("execute", "execute_code", params, told.get("id"))
@@ -68,7 +68,7 @@ def read(data):
     if not isinstance(name, str):
         return Request(dialect, str(name), {}, told.get("id"), _malformed("has neither a `type` nor an `action`"))
     if not isinstance(params, dict):
-        return Request(dialect, name, {}, told.get("id"), _malformed("has `params` that are no object"))
+        return Request(dialect, name, {}, told.get("id"), _malformed("has `params` that are not an object"))
     return Request(dialect, name, params, told.get("id"))
 
 
@@ -89,7 +89,7 @@ def mode(params):
         raise Problem(
             "arguments_invalid",
             f"There is no execution_mode {str(told)[:80]!r}.",
-            hint=f"The modes are {', '.join(MODES)}; auto answers like async once the code takes long.",
+            hint=f"The modes are {', '.join(MODES)}; auto answers like async once the code takes a while.",
         )
     return told
 
@@ -104,7 +104,7 @@ def decoded(params):
     try:
         return base64.b64decode(code, validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
-        raise Problem("arguments_invalid", f"`code` is said to be base64 and is not: {error}.") from None
+        raise Problem("arguments_invalid", f"`code` is marked as base64 but is not: {error}.") from None
 
 
 def succeeded(request, result):

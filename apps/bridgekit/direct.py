@@ -76,8 +76,9 @@ class Listener:
             made.close()
             raise Problem(
                 "start_failed",
-                f"The direct mode cannot listen on {HOST}:{port}: {error.strerror or error}.",
-                hint="Another program has the port: choose another one, or end it. `kapelle doctor` says what listens.",
+                f"Direct mode cannot listen on {HOST}:{port}: {error.strerror or error}.",
+                hint="Another program is using the port: choose another port, or end that program. `kapelle doctor` "
+                "says what is listening.",
             ) from None
         self._socket = made
         threading.Thread(target=self._accept, name="kapelle-direct", daemon=True).start()
@@ -320,7 +321,7 @@ def _seconds(params, name, default):
     if told is None:
         return default
     if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told < 1e6:
-        raise Problem("arguments_invalid", f"`{name}` is a number of seconds above 0.")
+        raise Problem("arguments_invalid", f"`{name}` must be a number of seconds above 0.")
     return told
 
 

@@ -7,7 +7,7 @@ where there is nothing else to do.
 
 A call:  waiting -> running -> ended, or waiting -> running -> deferred -> ended, or waiting -> ended.
 Its function runs in a window in which it can be interrupted (interrupt.py); a watchdog thread shoots
-when its time is over. Every call gets exactly one outcome: whoever takes it out of the tables under the
+when it reached its time limit. Every call gets exactly one outcome: whoever takes it out of the tables under the
 lock, settles it.
 
 It knows no application (host.py) and no socket (link.py).
@@ -98,7 +98,7 @@ class Executor:
             if entry is None:
                 refusal = self.table.unknown(call.command)
             elif self.stopping:
-                refusal = Problem("cancelled", f"The instance is leaving: {self.stopping}.", retryable=True)
+                refusal = Problem("cancelled", f"The instance is exiting: {self.stopping}.", retryable=True)
                 call.ending = "cancelled"
             elif len(self._waiting) + len(self._deferred) >= CALLS_MAX:
                 refusal = faults.full(CALLS_MAX)

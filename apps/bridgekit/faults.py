@@ -19,14 +19,14 @@ def full(calls_max):
 
 def old_interrupt():
     """Code that kept the interrupt of an earlier call and raised it again."""
-    return Problem("code_raised", "The code raised the interrupt of an earlier call; nobody ended this one.")
+    return Problem("code_raised", "The code raised the interrupt of an earlier call; nobody stopped this one.")
 
 
 def fallen():
     return Problem(
         "code_exited",
-        "The process has ended under the call: a callback of the application (a handler, a driver) raised SystemExit.",
-        hint="Look for sys.exit() and exit() in handlers and drivers. What was not saved may be in a recovery copy.",
+        "The process ended during the call: a callback of the application (a handler, a driver) raised SystemExit.",
+        hint="Look for sys.exit() and exit() in handlers and drivers. Unsaved work may be in a recovery copy.",
     )
 
 
@@ -62,7 +62,7 @@ def at_revision(wanted, now):
     if now is not None and now != wanted:
         raise Problem(
             "revision_changed",
-            "The state is at revision %d, not at %d; nothing ran." % (now, wanted),
-            hint="Look at what changed, then ask again with the new revision.",
+            "The state is at revision %d, not %d. Nothing ran." % (now, wanted),
+            hint="Check what changed, then try again with the new revision.",
             details={"revision": now},
         )

@@ -110,17 +110,17 @@ def _bad_length(length, start):
     except FrameError as error:
         return error
     if not length:
-        return FrameError("empty", "a frame of no bytes means nothing")
-    message = "a frame of %d bytes is over the limit of %d; send large values as blobs"
+        return FrameError("empty", "an empty frame has no meaning")
+    message = "a frame of %d bytes exceeds the limit of %d; send large values as blobs"
     return FrameError("too_long", message % (length, FRAME_BYTES_MAX))
 
 
 def _check_start(start):
     """Names a dialect that is met by mistake, from its first bytes."""
     if start[:1] == b"{":
-        raise FrameError("bare_json", "what came is bare JSON without a frame's length before it")
+        raise FrameError("bare_json", "bare JSON arrived, without a frame's length before it")
     if len(start) >= 3 and any(known.startswith(start) for known in _HTTP_STARTS):
-        raise FrameError("http", "what came is HTTP, not the bridge protocol")
+        raise FrameError("http", "HTTP arrived, not the bridge protocol")
 
 
 def _payload(payload):
@@ -131,7 +131,7 @@ def _payload(payload):
     except (ValueError, RecursionError) as error:
         raise FrameError("not_json", f"the payload is not valid JSON: {error}") from None
     if not isinstance(message.get("t"), str):
-        raise FrameError("no_type", "the message has no `t` that says what it is")
+        raise FrameError("no_type", "the message has no `t` to say what it is")
     return message
 
 
@@ -150,9 +150,9 @@ def _piece(payload):
         raise FrameError("piece", "the head of the blob piece needs blob, offset and total")
     size = len(payload) - start
     if size > PIECE_BYTES_MAX:
-        raise FrameError("piece", "the blob piece is over the limit of a piece")
+        raise FrameError("piece", "the blob piece exceeds the limit for a piece")
     if offset < 0 or offset + size > total:
-        raise FrameError("piece", "the blob piece reaches beyond the blob's end")
+        raise FrameError("piece", "the blob piece extends beyond the end of the blob")
     return Piece(blob, offset, total, memoryview(payload)[start:])
 
 

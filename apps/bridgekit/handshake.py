@@ -46,7 +46,9 @@ def shake(sock, secret, announce, launch=None):
     if not hmac.compare_digest(
         str(challenge.get("proof", "")).encode("utf-8"), proof("hub", secret, nonce, theirs).encode()
     ):
-        raise Refused("what listens at the hub's address does not know the bridge token; it may be another program")
+        raise Refused(
+            "whatever is listening at the hub's address does not know the bridge token; it may be another program"
+        )
     told = {"t": "proof", "proof": proof("bridge", secret, nonce, theirs)}
     told.update(announce())
     talk.say(told)
@@ -91,7 +93,7 @@ class _Talk:
             self.rest.extend(self.decoder.feed(data))
         message = self.rest.pop(0)
         if isinstance(message, frames.Piece):
-            raise Refused("the hub sent a blob before the handshake was over")
+            raise Refused("the hub sent a blob before the handshake was complete")
         return message
 
     def _patience(self):

@@ -27,7 +27,7 @@ def find(home=None):
     try:
         told, host, port = said(_read(path))
     except FileNotFoundError:
-        raise HomeError(f"no hub runs: there is no {path}") from None
+        raise HomeError(f"no hub is running: there is no {path}") from None
     except OSError as error:
         raise HomeError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
@@ -58,13 +58,13 @@ def secret(where):
     except OSError as error:
         raise HomeError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
-        raise HomeError(f"{path} is no token") from None
+        raise HomeError(f"{path} is not a token") from None
     if not token:
         raise HomeError(f"{path} is empty")
     try:
         return token.encode("ascii")
     except UnicodeEncodeError:
-        raise HomeError(f"{path} is no token") from None
+        raise HomeError(f"{path} is not a token") from None
 
 
 def _read(path):

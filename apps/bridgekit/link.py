@@ -266,7 +266,7 @@ class Link(Port):
             self._read(sock, decoder, sender)
         except frames.FrameError as error:
             self._refuse(sock, error)
-            raise Lost(f"the hub sent what is no frame: {error}") from None
+            raise Lost(f"the hub sent something that is not a frame: {error}") from None
         finally:
             if not self._sockets:
                 sock.close()
@@ -279,7 +279,7 @@ class Link(Port):
             limit = SILENCE_S + sender.unanswered / TAKEN_BYTES_PER_S
             left = sender.alive_at + limit - time.monotonic()
             if left <= 0:
-                raise Lost(f"the hub said nothing for {limit:.0f} s")
+                raise Lost(f"the hub was silent for {limit:.0f} s")
             if not something_came(left):
                 continue
             try:
@@ -530,7 +530,7 @@ def _quietly(do, *args):
 
 def _said(error):
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens at the hub's address; is the hub running?"
+        return "nothing is listening at the hub's address; is the hub running?"
     return str(error) or type(error).__name__
 
 
@@ -539,7 +539,7 @@ def _direct_frame(call, told):
     bare = (
         dict(told, value=value)
         if value is not None or told["value"] is None
-        else outcome.without_value(told, "it is large, and went to a client of the direct mode")
+        else outcome.without_value(told, "it is large, and went to a client of direct mode")
     )
     message = {"t": "direct", "command": call.command, "args": _short(call.args) or {}, "client": call.owner}
     try:

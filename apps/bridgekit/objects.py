@@ -44,7 +44,7 @@ class ObjectReader:
             del self._buffer[: self._at]
             self._at = 0
         if len(self._buffer) > self._bytes_max:
-            raise FrameError("object", f"a message is over {self._bytes_max >> 20} MiB")
+            raise FrameError("object", f"a message exceeds {self._bytes_max >> 20} MiB")
         return found
 
     def _begin(self):
@@ -60,7 +60,7 @@ class ObjectReader:
         if not self._buffer:
             return False
         if self._buffer[0] != 0x7B:
-            raise FrameError("object", "a message begins with something else than {")
+            raise FrameError("object", "a message does not start with {")
         return True
 
     def _scan(self):

@@ -76,6 +76,6 @@ class Outbox:
 
 def _husk(kept):
     told = json.loads(kept.frame[4:].decode("utf-8"))
-    why = "the hub was away, and more than %d outcomes or %d MiB waited for it"
+    why = "the hub was away, and more than %d outcomes or %d MiB were waiting for it"
     bare = without_value(told, why % (COUNT_MAX, BYTES_MAX >> 20))
     return Kept(frames.encode(bare), None, kept.known)

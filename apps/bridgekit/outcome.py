@@ -53,13 +53,17 @@ def ended(call, where=(None, ""), leaving=None):
     if call.ending == "timed_out":
         limit = f"its limit of {call.timeout_ms / 1000.0:g} s" if call.timeout_ms else "it was allowed to"
         message = f"The call ran longer than {limit}.{at}"
-        hint = ["Allow it more time (", option("timeout_ms"), ") or split the work. What it had done so far remains."]
+        hint = [
+            "Allow it more time (",
+            option("timeout_ms"),
+            ") or split the work. What it had done until then remains.",
+        ]
     else:
         why = (
-            f"The call was ended because the instance is leaving: {leaving}." if leaving else "The call was cancelled."
+            f"The call was ended because the instance is exiting: {leaving}." if leaving else "The call was cancelled."
         )
         message = why + at
-        hint = "What it had done so far remains." if call.started_at is not None else "It had not started."
+        hint = "What it had done until then remains." if call.started_at is not None else "It had not started."
     return call.ending, Problem(call.ending, message, hint=hint, details=details)
 
 

@@ -53,7 +53,7 @@ class Problem(Exception):
         Exception.__init__(self, message)
         severity = severity or ("critical" if code in _CRITICAL else "error")
         if severity not in SEVERITIES:
-            raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {severity!r}")
+            raise ValueError(f"severity must be one of {', '.join(SEVERITIES)}, not {severity!r}")
         self.code = code
         self.message = message
         self.hint = in_words(hint) if hint else hint

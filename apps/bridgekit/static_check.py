@@ -29,11 +29,11 @@ KINDS = {
     "writing": "writes files",
     "quitting": "ends this program",
     "native": "reaches into native code or memory",
-    "hidden": "runs code that cannot be looked into",
+    "hidden": "runs code that cannot be inspected",
     "installing": "installs software",
     "deleting": "deletes data of the open file, or replaces it",
     "everything": "deletes everything of a kind",
-    "lasting": "leaves something behind that runs after the call",
+    "lasting": "leaves something running after the call",
 }
 # Refused to callers without a scope of TRUSTED. The rest is only told.
 FORBIDDEN = frozenset(KINDS) - {"lasting"}
@@ -203,7 +203,7 @@ class Checks:
         if len(source) > CHECKED_CHARS_MAX:
             raise Problem(
                 "forbidden",
-                "Code of more than %d characters is not looked through, and not run without the scope `destructive`."
+                "Code of more than %d characters is not checked, and is not run without the scope `destructive`."
                 % CHECKED_CHARS_MAX,
                 hint="Run it in parts.",
             )
@@ -212,10 +212,10 @@ class Checks:
             first = found[0]
             raise Problem(
                 "forbidden",
-                "The code %s (%s, line %d); a caller without the scope `destructive` may not run that."
+                "The code %s (%s, line %d), which needs the scope `destructive`."
                 % (KINDS[first.kind], first.name, first.line),
-                hint="Nothing of the code ran. code.check tells all that stands in the way. Use a command for it, or "
-                "ask for a token with the scope `destructive`.",
+                hint="None of the code ran. code.check lists everything that needs the scope. Use a command instead, "
+                "or ask for a token with the scope `destructive`.",
                 details={"findings": [one.told(call.scopes) for one in found[:FINDINGS_MAX]]},
             )
 

@@ -41,7 +41,7 @@ def problem_of(error, explain=None):
         details["line"] = line
     where = f" (line {line})" if line else ""
     if isinstance(error, SystemExit):
-        code = f"The code tried to end the program (SystemExit {said or '0'}){where}; the program goes on."
+        code = f"The code tried to end the program (SystemExit {said or '0'}){where}; the program carries on."
         hint = "Let the code run to its end instead of calling exit()."
         problem = Problem("code_exited", code, hint=hint, details=details)
         problem.exit_code = error.code
@@ -62,14 +62,14 @@ def cannot_compile(source, error):
         column = error.start - source.rfind("\n", 0, error.start)
         details.update(line=line, column=column)
         half = ord(source[error.start])
-        message = f"The code holds half of a character (U+{half:04X}) in line {line}, column {column}."
+        message = f"The code contains half a character (U+{half:04X}) in line {line}, column {column}."
         hint = "Send the character whole, or write it as an escape inside a string."
     elif isinstance(error, (RecursionError, MemoryError)):
         message = "The code is nested too deeply, or too long, for Python to compile."
         hint = "Split it into several statements or calls."
     else:
         message = f"The code is not valid Python: {message_of(error)}."
-        hint = "Nothing of the code ran."
+        hint = "None of the code ran."
     return Problem("code_syntax", message, hint=hint, details=details)
 
 
@@ -191,7 +191,7 @@ def _syntax(error):
         details["column"] = error.offset
     where = f" (line {error.lineno})" if error.lineno else ""
     message = f"{type(error).__name__}: {error.msg}{where}"
-    return Problem("code_syntax", message, hint="Nothing of the code ran.", details=details)
+    return Problem("code_syntax", message, hint="None of the code ran.", details=details)
 
 
 def _asked(explain, error):
@@ -216,15 +216,13 @@ def _own_hint(error):
             near = difflib.get_close_matches(named.group(1), sorted(known), n=3)
             if near:
                 return f"Did you mean {' or '.join(near)}?"
-            return (
-                "Variables last from call to call for one caller and namespace; this one was never set, or was reset."
-            )
+            return "Variables are kept between calls, per caller and namespace; this one was never set, or was reset."
     if isinstance(error, RecursionError):
-        return "A function called itself without an end; look at the frames that repeat."
+        return "A function kept calling itself; look for the frames that repeat."
     if isinstance(error, MemoryError):
-        return "Make it smaller, or in parts; variables of earlier calls still hold memory (reset frees them)."
+        return "Make it smaller, or work in parts. Variables from earlier calls still use memory; `reset` frees them."
     if isinstance(error, EOFError) and "EOF when reading a line" in message_of(error):
-        return "There is no keyboard here: pass the value in the code."
+        return "There is no keyboard here: put the value in the code."
     if isinstance(error, KeyboardInterrupt):
         return "The code raised KeyboardInterrupt itself; nobody cancelled the call."
     return None

@@ -12,15 +12,15 @@ keyword (owner: the operator or function), node, module, text (name: words of th
 V28, V40, V41, V42, V43, V44, V45, V50 = (2, 8), (4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (4, 5), (5, 0)
 
 _CURVES = (
-    "Since 5.0 the curves of an action belong to a slot: "
+    "Since 5.0 the F-curves of an action belong to a slot: "
     "action.layers[0].strips[0].channelbag(obj.animation_data.action_slot).%s."
 )
-_SLOTS = "Slots and layers came with 4.4; here an action has its curves directly: action.fcurves."
+_SLOTS = "Slots and layers were added in 4.4; here an action has its F-curves directly: action.fcurves."
 _SMOOTH = (
     "Since 4.1 it is bpy.ops.object.shade_smooth_by_angle(angle=…), or mesh.shade_smooth() and "
     "mesh.set_sharp_from_angle(angle=…)."
 )
-_SPLIT = "Since 4.1 split normals are always there: read mesh.corner_normals; leave the call out."
+_SPLIT = "Since 4.1 split normals are always available: remove the call and read mesh.corner_normals."
 _EDGE_LAYER = 'Since 4.0 it is an attribute of the mesh: mesh.attributes["%s"].'
 _FACE_MAPS = "Since 4.0 there are no face maps: use mesh.attributes with an integer or boolean per face."
 _BONES = "Since 4.0 bones are in collections: armature.collections, bone.collections."
@@ -28,7 +28,7 @@ _SOCKETS = (
     "Since 4.0: tree.interface.new_socket(name=…, in_out='%s', socket_type='NodeSocketFloat'), "
     "tree.interface.items_tree."
 )
-_EEVEE = "EEVEE was rewritten in 4.2 and has no such setting any more%s."
+_EEVEE = "EEVEE was rewritten in 4.2 and no longer has this setting%s."
 _SELECTED = "It is %s since 2.80."
 _INPUT = "Since 4.0 the input is called '%s'."
 _OLD_INPUT = "Before 4.0 the input is called '%s'."
@@ -40,7 +40,14 @@ BREAKS = (
     ("attribute", "Action", "id_root", V50, None, "Since 5.0 each slot has its own: action.slots[0].target_id_type."),
     ("attribute", "Action", "slots", None, V44, _SLOTS),
     ("attribute", "Action", "layers", None, V44, _SLOTS),
-    ("attribute", "AnimData", "action_slot", None, V44, "Slots came with 4.4; here set animation_data.action alone."),
+    (
+        "attribute",
+        "AnimData",
+        "action_slot",
+        None,
+        V44,
+        "Slots were added in 4.4; here, only set animation_data.action.",
+    ),
     # --- scene, compositor, sequencer, render
     (
         "attribute",
@@ -98,7 +105,7 @@ BREAKS = (
     # --- mesh
     ("attribute", "Mesh", "use_auto_smooth", V41, None, _SMOOTH),
     ("attribute", "Mesh", "auto_smooth_angle", V41, None, _SMOOTH),
-    ("attribute", "Mesh", "calc_normals", V40, None, "Since 4.0 normals are kept up to date; leave the call out."),
+    ("attribute", "Mesh", "calc_normals", V40, None, "Since 4.0 normals are kept up to date; remove the call."),
     ("attribute", "Mesh", "calc_normals_split", V41, None, _SPLIT),
     ("attribute", "Mesh", "create_normals_split", V41, None, _SPLIT),
     ("attribute", "Mesh", "free_normals_split", V41, None, _SPLIT),
@@ -123,7 +130,7 @@ BREAKS = (
         "collections",
         None,
         V40,
-        "Bone collections came with 4.0; here there are armature.layers.",
+        "Bone collections were added in 4.0; here, use armature.layers.",
     ),
     ("attribute", "Light", "use_contact_shadow", V42, None, _EEVEE % ""),
     ("attribute", "Light", "shadow_buffer_bias", V42, None, _EEVEE % ""),
@@ -153,7 +160,7 @@ BREAKS = (
     ("key", "", "Subsurface", V40, None, _INPUT % "Subsurface Weight"),
     ("key", "", "Subsurface Color", V40, None, "Since 4.0 subsurface takes its colour from 'Base Color'."),
     ("key", "", "Transmission", V40, None, _INPUT % "Transmission Weight"),
-    ("key", "", "Transmission Roughness", V40, None, "Since 4.0 there is 'Roughness' alone."),
+    ("key", "", "Transmission Roughness", V40, None, "Since 4.0 there is only 'Roughness'."),
     ("key", "", "Emission", V40, None, "Since 4.0 the inputs are 'Emission Color' and 'Emission Strength'."),
     ("key", "", "Clearcoat", V40, None, _INPUT % "Coat Weight"),
     ("key", "", "Clearcoat Roughness", V40, None, _INPUT % "Coat Roughness"),
@@ -194,7 +201,7 @@ BREAKS = (
         "wm.collada_export",
         V50,
         None,
-        "Since 5.0 there is no Collada: use bpy.ops.export_scene.gltf or wm.usd_export.",
+        "Since 5.0 Collada is no longer supported: use bpy.ops.export_scene.gltf or wm.usd_export.",
     ),
     (
         "operator",
@@ -202,7 +209,7 @@ BREAKS = (
         "wm.collada_import",
         V50,
         None,
-        "Since 5.0 there is no Collada: convert the file to glTF, FBX or USD.",
+        "Since 5.0 Collada is no longer supported: convert the file to glTF, FBX or USD.",
     ),
     ("keyword", "wm.obj_export", "use_selection", None, None, "It is export_selected_objects."),
     ("keyword", "wm.stl_export", "use_selection", None, None, "It is export_selected_objects."),
@@ -272,13 +279,13 @@ BREAKS = (
         "Element-wise multiplication: not supported",
         None,
         None,
-        "A matrix is multiplied by @ since 2.80.",
+        "Since 2.80 matrices are multiplied with @.",
     ),
     ("text", "ValueError", "3D_UNIFORM_COLOR", V40, None, "Since 4.0 the shader is called UNIFORM_COLOR."),
     ("text", "ValueError", "2D_UNIFORM_COLOR", V40, None, "Since 4.0 the shader is called UNIFORM_COLOR."),
     ("text", "ValueError", "3D_FLAT_COLOR", V40, None, "Since 4.0 the shader is called FLAT_COLOR."),
-    ("module", "", "bgl", None, None, "bgl is gone since 5.0: draw by the module gpu."),
-    ("module", "", "imp", None, None, "imp is gone from Python 3.12: use importlib."),
+    ("module", "", "bgl", None, None, "bgl was removed in 5.0: draw with the gpu module."),
+    ("module", "", "imp", None, None, "imp was removed in Python 3.12: use importlib."),
     # --- older code
     ("attribute", "Object", "select", None, None, _SELECTED % "object.select_set(True) and object.select_get()"),
     ("attribute", "Object", "hide", None, None, _SELECTED % "object.hide_set(True) or object.hide_viewport"),

@@ -46,13 +46,15 @@ def floats(call, what, given, columns):
     flat, width = _flat(call, what, given, "f", FLOATS, allowed)
     width = width or (allowed[0] if len(allowed) == 1 else None)
     if width is None:
-        raise wrong(what, "is flat", "Give rows of %s numbers." % _words(allowed))
+        raise wrong(what, "is flat", "Pass rows of %s numbers." % _words(allowed))
     if width not in allowed:
         raise wrong(what, "has rows of %s numbers" % width, "Rows of %s numbers." % _words(allowed))
     if len(flat) % width:
-        raise wrong(what, "has %d numbers" % len(flat), "That is no whole number of rows of %d." % width)
+        raise wrong(what, "has %d numbers" % len(flat), "That is not a multiple of %d." % width)
     if not _finite(flat):
-        raise wrong(what, "holds a number that is not finite", "Leave out NaN, Infinity and what float32 cannot hold.")
+        raise wrong(
+            what, "contains a number that is not finite", "Remove NaN, Infinity and values too large for float32."
+        )
     return flat, len(flat) // width, width
 
 
@@ -117,7 +119,7 @@ def _flat(call, what, given, typecode, dtypes, allowed):
         given = list(chain.from_iterable(given))
     _bounded(what, len(given))
     if any(type(one) is bool or not isinstance(one, (int, float)) for one in given):
-        raise wrong(what, "holds something that is no number", "Numbers only.")
+        raise wrong(what, "contains something that is not a number", "Numbers only.")
     return packed(what, typecode, given), width
 
 
@@ -129,7 +131,7 @@ def _of_blob(call, what, given, typecode, dtypes):
     held = array(code)
     data = call.read_blob(given)
     if len(data) % held.itemsize:
-        raise wrong(what, "has %d bytes" % len(data), "That is no whole number of %s." % dtype)
+        raise wrong(what, "has %d bytes" % len(data), "That is not a whole number of %s." % dtype)
     _bounded(what, len(data) // held.itemsize)
     held.frombytes(data)
     if sys.byteorder == "big":
@@ -145,7 +147,9 @@ def _width(what, shape, count):
     fine = isinstance(shape, list) and 1 <= len(shape) <= 2 and all(type(one) is int and one >= 0 for one in shape)
     if not fine or math.prod(shape) != count:
         raise wrong(
-            what, "has %d numbers and the shape %s" % (count, shape), "The shape is [count] or [rows, numbers per row]."
+            what,
+            "has %d numbers and the shape %s" % (count, shape),
+            "The shape must be [count] or [rows, numbers per row].",
         )
     return shape[1] if len(shape) == 2 else None
 
@@ -155,7 +159,7 @@ def packed(what, typecode, numbers):
         return array(typecode, numbers)
     except (TypeError, OverflowError):
         kind = "a whole number of 32 bits" if typecode == "i" else "a number"
-        raise wrong(what, "holds something that is not %s" % kind, "Check the values.") from None
+        raise wrong(what, "contains something that is not %s" % kind, "Check the values.") from None
 
 
 def extremes(flat):
@@ -175,7 +179,7 @@ def _finite(flat):
 
 def _bounded(what, count):
     if count > NUMBERS_MAX:
-        raise wrong(what, "has %d numbers" % count, "At most %d go into one call." % NUMBERS_MAX)
+        raise wrong(what, "has %d numbers" % count, "The most in one call is %d." % NUMBERS_MAX)
 
 
 def _words(counts):

@@ -32,7 +32,7 @@ def import_packed(call, path, format, options):
     if launcher is None:
         raise Problem(
             "not_supported",
-            "%s is read only where the system can confine its importer, and here it cannot: %s."
+            "%s is only read where the system can confine its importer. Here it cannot: %s."
             % (os.path.basename(path), why),
             hint="Convert it to glTF, OBJ or .blend, or ask as a caller with the scope `code`.",
         )

@@ -94,7 +94,7 @@ def set_properties(owner, given):
             raise Problem(
                 "arguments_invalid",
                 "The property %r cannot be this: %s." % (key, error),
-                hint="Numbers, texts, lists of one of these, and objects of them can be kept.",
+                hint="A property can hold numbers, texts, lists of either, and objects of these.",
             ) from None
 
 

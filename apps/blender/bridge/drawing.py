@@ -21,7 +21,7 @@ from .pixels import Picture
 SHADINGS = {"solid": "SOLID", "wireframe": "WIREFRAME", "material": "MATERIAL", "rendered": "RENDERED"}
 # Words in the name of a graphics driver that computes on the processor.
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
-_INSTEAD = 'Pass shading="rendered": Cycles computes it on the processor, in a process of its own.'
+_INSTEAD = 'Pass shading="rendered": Cycles renders it on the CPU, in a separate process.'
 _state = {"open": False, "refused": None}
 
 
@@ -36,7 +36,7 @@ def ready(probe):
         raise Problem(
             "not_supported",
             "Blender cannot draw here without a display: %s." % _state["refused"].rstrip("."),
-            hint=_INSTEAD + " For the other shadings: OpenGL by EGL (Debian: libegl1, libgl1-mesa-dri), or --gui.",
+            hint=_INSTEAD + " The other shadings need OpenGL through EGL (Debian: libegl1, libgl1-mesa-dri), or --gui.",
         )
     open_card()
     _state["open"] = True
@@ -84,7 +84,8 @@ def check(shading):
     if not real:
         raise Problem(
             "not_supported",
-            "Material shading is EEVEE, which needs a graphics card; here is %s, which takes minutes." % name,
+            "Material shading uses EEVEE, which needs a graphics card. This machine has %s, which would take minutes."
+            % name,
             hint=_INSTEAD,
         )
 
@@ -120,7 +121,7 @@ def current():
         raise Problem(
             "not_supported",
             "There is no 3D view on the screen.",
-            hint='Take another view, such as "persp" or "camera".',
+            hint='Use another view, such as "persp" or "camera".',
         )
     return max(found, key=lambda one: one[0])[1:]
 
@@ -132,7 +133,7 @@ def draw_current(space, region, width, height, shading, overlays):
     rendered = space.shading.type == "RENDERED" and shading is None
     if rendered and versions.engine_name(bpy.context.scene) not in ("eevee", "workbench"):
         shading = "solid"
-        note = "The view shows a render engine that cannot be drawn a second time: here it is in solid shading."
+        note = "The view uses a render engine that cannot be drawn a second time, so this picture has solid shading."
     with ExitStack() as stack:
         if shading is not None:
             stack.enter_context(_held(space.shading, type=SHADINGS[shading]))

@@ -72,9 +72,7 @@ class Format:
         self.why = None
         if name in ("glb", "gltf") and self.reader and versions.gltf_import_is_broken():
             self.reader = None
-            self.why = (
-                "the glTF importer of Blender %s does not work with the numpy that is installed" % versions.text()
-            )
+            self.why = "the glTF importer of Blender %s does not work with the installed numpy" % versions.text()
 
     @property
     def can_read(self):
@@ -123,7 +121,7 @@ def of_path(path, name=None):
             return Format(one)
     raise Problem(
         "arguments_invalid",
-        "The format cannot be told from the suffix %r." % suffix if suffix else "The path has no suffix.",
+        "The suffix %r does not say which format to use." % suffix if suffix else "The path has no suffix.",
         hint="Suffixes: %s. Or pass `format`." % ", ".join(s for _t, several in FORMATS.values() for s in several),
     )
 

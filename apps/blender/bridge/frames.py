@@ -40,7 +40,9 @@ class Plan:
         self.suffix, self._picture, self.film = FORMATS[format]
         if self.film and not versions.has_films():
             raise Problem(
-                "not_supported", "This Blender was built without films (FFMPEG).", hint="Take pictures: format=png."
+                "not_supported",
+                "This Blender was built without FFMPEG, so it cannot write films.",
+                hint="Use pictures instead: format=png.",
             )
         first = scene.frame_start if start is None else start
         last = scene.frame_end if end is None else end
@@ -56,7 +58,7 @@ class Plan:
             raise Problem(
                 "arguments_invalid",
                 "These are %d frames." % len(self.frames),
-                hint="At most %d in one call: give a shorter range or a larger `step`." % FRAMES_MAX,
+                hint="One call can have at most %d: pass a shorter range or a larger `step`." % FRAMES_MAX,
             )
         self.existing = existing
         self.skipped, self.finished = [], []
@@ -128,9 +130,9 @@ class Plan:
     def say_finished(self, call):
         """For a call that ends early: its outcome has no value, so a log record tells what is there."""
         if self.film:
-            call.log("info", "No film was written: it is whole or not there.", call.command)
+            call.log("info", "No film was written: a film is written completely or not at all.", call.command)
         elif self.finished:
-            text = "%d of %d frames are finished and stay in %s: %s. Go on with existing=skip."
+            text = "%d of %d frames are finished and are kept in %s: %s. To continue, pass existing=skip."
             names = ", ".join(map(str, self.finished[:50])) + (" …" if len(self.finished) > 50 else "")
             call.log("info", text % (len(self.finished), len(self.wanted), self.target, names), call.command)
         else:
@@ -155,7 +157,7 @@ class Plan:
         if there and self.existing == "refuse":
             raise Problem(
                 "file_exists",
-                "%d of these frames are there already, such as %s." % (len(there), self.file_of(there[0])),
+                "%d of these frames already exist, such as %s." % (len(there), self.file_of(there[0])),
                 hint="Pass existing=skip to render the others, existing=overwrite to replace them, or another path.",
             )
         if self.existing != "skip":

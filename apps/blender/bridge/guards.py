@@ -90,11 +90,11 @@ class Guards:
         if idname == "wm.save_mainfile" and options.get("exit"):
             instead = "Leave out exit=True. " + _STOP
         if idname == "preferences.addon_disable" and _is_ours(options.get("module")):
-            instead = "This add-on runs the call. Switch it off in Blender's preferences."
+            instead = "This add-on is running the call. Disable it in Blender's preferences."
         if instead is not None:
             raise Problem(
                 "operator_refused",
-                "bpy.ops.%s would end or reset this Blender and was not run." % idname,
+                "bpy.ops.%s would quit or reset this Blender, so it was not run." % idname,
                 hint=instead,
                 details={"operator": idname},
             )

@@ -101,7 +101,7 @@ def _key(exc, text):
         return renamed or names.near(wanted, owner.keys())
     if isinstance(owner, bpy.types.bpy_struct):
         if hasattr(owner, wanted):
-            return "Keys are for custom properties; this one is an attribute: .%s" % wanted
+            return "Keys are for custom properties; this is an attribute: .%s" % wanted
         return "Custom properties here: %s" % (", ".join(map(repr, list(owner.keys())[: names.LISTED_MAX])) or "none")
     renamed = versions.api_hint("key", wanted)
     if renamed is not None:
@@ -206,8 +206,8 @@ def _context():
     context = bpy.context
     active = context.view_layer.objects.active if context.view_layer else None
     return (
-        "The operator needs another context. Now: mode %s, active object %s, %d selected. Set the active object and "
-        "the mode first, pass a context with bpy.context.temp_override(…), or use bpy.data instead of bpy.ops."
+        "The operator needs a different context. At present: mode %s, active object %s, %d selected. Set the active "
+        "object and the mode first, pass a context with bpy.context.temp_override(…), or use bpy.data, not bpy.ops."
         % (context.mode, repr(active.name) if active else "none", len(context.selected_objects))
     )
 

@@ -32,7 +32,7 @@ LAST = "last"
 WHOLE = "Global Undo"
 # What Blender's or our first step of a file is called: while it is there, nothing has gone past the depth.
 _FIRST = (BASE, "Original", "original")
-_ANOTHER_FILE = "Another file was opened since, and with that Blender forgot its undo history."
+_ANOTHER_FILE = "Another file has been opened since, which cleared Blender's undo history."
 _NO_STEP = "It made no undo step."
 
 
@@ -350,7 +350,7 @@ def _busy():
     """What an undo would break, or None: a job that it would end, or what a person has in hand (told since 4.2)."""
     for job, name in (("RENDER", "a render"), ("OBJECT_BAKE", "a bake")):
         if bpy.app.is_job_running(job):
-            return "%s is running, and this would end it" % name
+            return "%s is running, and this would stop it" % name
     for window in bpy.context.window_manager.windows:
         for one in getattr(window, "modal_operators", ()):
             if one.bl_idname.startswith(_IN_HAND):

@@ -234,14 +234,14 @@ class BlenderHost(Host):
         try:
             done = self.history.revert(call.id)
         except Problem as problem:
-            call.log("warning", "What it changed could not be taken back: %s" % problem.message, "history")
+            call.log("warning", "Its changes could not be undone: %s" % problem.message, "history")
             return told
         finally:
             self.watch.ours = False
             self.events_known = self.watch.events
         self._new_revision(told, call.id)
         self._tell_invalid(call)
-        call.log("info", "It failed, and what it had changed was taken back.", "history")
+        call.log("info", "It failed, and its changes were undone.", "history")
         stays = done.get("stays")
         return {"added": [], "changed": stays, "removed": []} if stays else None
 
@@ -251,9 +251,9 @@ class BlenderHost(Host):
         if found.loaded:
             why = "It opened another file."
         elif found.stepped:
-            why = "It went through the undo history itself."
+            why = "It used undo or redo itself."
         elif call.command == "code.run" and call.args.get("undo") == "never":
-            why = "Its caller wanted no undo step for it."
+            why = "Its caller asked for no undo step."
         else:
             label = self.undo.push(call)
             self._watch_group()
@@ -270,7 +270,7 @@ class BlenderHost(Host):
     def _tell_invalid(self, call):
         names = kept.of_owner(self.namespaces, call.owner_id) if self.namespaces is not None else []
         if names:
-            call.log("warning", "Kept variables that hold what is gone now: %s." % ", ".join(names), "history")
+            call.log("warning", "Kept variables that refer to things that are gone: %s." % ", ".join(names), "history")
 
     def convert(self, value, call):
         return convert.convert(value, call)

@@ -46,7 +46,7 @@ def read(call, kind, path, wanted, scale, still):
     if not added:  # some readers report nothing when a file is broken
         raise Problem(
             "call_failed",
-            "No object came out of %s: it is empty or no valid %s file." % (path, kind.title),
+            "%s contained no objects: it is empty, or not a valid %s file." % (path, kind.title),
             hint="See the logs of this call, or pass `format` if the suffix is wrong.",
         )
     if scale != 1.0 and kind.name in ("blend", "glb", "gltf"):  # the other readers scale by themselves
@@ -62,7 +62,7 @@ def _in_child(call, kind, path, scale):
     if reason is not None:
         raise paths.refused(
             path,
-            "%s may name other files, which a caller without the scope `code` may read only in a confined Blender: %s"
+            "%s may refer to other files, so callers without `code` can only read it in a confined Blender: %s"
             % (kind.title, reason),
         )
     return confined_import.import_packed(call, path, kind.name, _options(kind, scale))

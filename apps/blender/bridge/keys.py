@@ -37,7 +37,7 @@ class Track:
         size = len(self._now()) if hasattr(self._now(), "__len__") and not isinstance(self._now(), str) else 0
         self.size = size if index < 0 else 0
         if index >= 0 and index >= size:
-            raise Problem("arguments_invalid", "%r has no part number %d." % (path, index))
+            raise Problem("arguments_invalid", "%r has no component %d." % (path, index))
 
     def check(self, value):
         """Raises arguments_invalid for a value of the wrong form."""
@@ -83,7 +83,7 @@ class Track:
             raise Problem("arguments_invalid", "%r cannot be animated: %s" % (self.path, error)) from None
         if not done:
             raise Problem(
-                "call_failed", "Blender made no keyframe for %r." % self.path, hint="Its action may be locked."
+                "call_failed", "Blender did not insert a keyframe for %r." % self.path, hint="Its action may be locked."
             )
 
     def curves(self):
@@ -182,7 +182,7 @@ def _rotation(owner, index):
         if index >= 0:
             raise Problem(
                 "arguments_invalid",
-                "%r keeps no angle per axis (%s)." % (owner.name, owner.rotation_mode.lower()),
+                "%r has no angle per axis (%s)." % (owner.name, owner.rotation_mode.lower()),
                 hint="Animate the whole rotation, or set its rotation_mode to XYZ with object.set.",
             )
         path = "rotation_quaternion" if owner.rotation_mode == "QUATERNION" else "rotation_axis_angle"
@@ -193,7 +193,7 @@ def _rotation(owner, index):
 
 def _input(tree, socket, path, index):
     if socket is None:
-        raise Problem("not_supported", "Materials of Blender %s have no %s." % (versions.text(), path))
+        raise Problem("not_supported", "Materials in Blender %s have no %s." % (versions.text(), path))
     return Track(tree, socket.path_from_id("default_value"), index)
 
 
@@ -233,8 +233,8 @@ def _follow(owner, head, path, quietly):
             return None
         raise Problem(
             "not_found",
-            "%r leads nowhere in %r." % (path, owner.name),
-            hint='Such as location, rotation.z, hide_render, modifiers["Bevel"].width, ["my property"].',
+            "%r does not exist in %r." % (path, owner.name),
+            hint='For example location, rotation.z, hide_render, modifiers["Bevel"].width, ["my property"].',
         )
     return found
 

@@ -28,15 +28,15 @@ class Faces:
         self.corners, width = _ragged(faces) if _is_ragged(faces) else arrays.wholes(call, "faces", faces)
         if isinstance(width, array):
             if sizes is not None:
-                raise wrong("sizes", "goes with flat `faces` only", "Leave it out: the rows of `faces` say it.")
+                raise wrong("sizes", "is only for flat `faces`", "Leave it out: the rows of `faces` already say it.")
             self.sizes = width
         elif sizes is not None:
             if width is not None:
-                raise wrong("sizes", "goes with flat `faces` only", "Leave it out: the rows of `faces` say it.")
+                raise wrong("sizes", "is only for flat `faces`", "Leave it out: the rows of `faces` already say it.")
             self.sizes = arrays.wholes(call, "sizes", sizes)[0]
         else:
             if width is None and len(self.corners):
-                raise wrong("faces", "is flat", "Give rows (shape [faces, 3 or 4]), or `sizes` as well.")
+                raise wrong("faces", "is flat", "Pass rows (shape [faces, 3 or 4]), or `sizes` as well.")
             self.sizes = array("i", [width or 3]) * (len(self.corners) // (width or 3))
         self._check()
 
@@ -55,14 +55,14 @@ class Faces:
             low, high = arrays.extremes(self.sizes)
             if low < 3 or high > CORNERS_MAX:
                 bad = low if low < 3 else high
-                raise wrong("faces", "holds a face of %d corners" % bad, "A face has 3 to %d." % CORNERS_MAX)
+                raise wrong("faces", "contains a face with %d corners" % bad, "A face can have 3 to %d." % CORNERS_MAX)
         if sum(self.sizes) != len(self.corners):
-            hint = "`faces` has %d corners; both must agree." % len(self.corners)
+            hint = "`faces` has %d corners; the two must match." % len(self.corners)
             raise wrong("sizes", "adds up to %d" % sum(self.sizes), hint)
         arrays.in_range("faces", self.corners, self.vertices, "vertex", "vertices")
         at = self._repeated()
         if at is not None:
-            raise wrong("faces", "has face %d, which names a vertex twice" % at, "The corners of a face must differ.")
+            raise wrong("faces", "has face %d, which uses a vertex twice" % at, "The corners of a face must differ.")
 
     def _repeated(self):
         """The index of a face that has one vertex twice, or None."""
@@ -252,10 +252,10 @@ def _is_ragged(faces):
 
 def _ragged(faces):
     if any(not isinstance(row, list) for row in faces):
-        raise wrong("faces", "mixes rows and numbers", "Give a list of vertices for each face.")
+        raise wrong("faces", "mixes rows and numbers", "Pass a list of vertices for each face.")
     flat = list(chain.from_iterable(faces))
     if any(type(one) is not int for one in flat):
-        raise wrong("faces", "holds something that is no whole number", "Vertices are counted from 0.")
+        raise wrong("faces", "contains something that is not a whole number", "Vertices are counted from 0.")
     return arrays.packed("faces", "i", flat), array("i", map(len, faces))
 
 

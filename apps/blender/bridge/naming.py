@@ -43,7 +43,7 @@ def rename(collection, what, one, to):
     if other is not None and other != one:
         raise Problem(
             "name_taken",
-            "There is a %s named %r already." % (what, to),
+            "A %s named %r already exists." % (what, to),
             hint="Choose another name, or rename that one.",
         )
     if not to.strip():

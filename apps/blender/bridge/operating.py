@@ -39,7 +39,7 @@ def chosen(objects, active=None):
             if not one.visible_get():
                 raise Problem(
                     "call_failed",
-                    "%r is hidden together with its collection, and Blender does not work on it then." % one.name,
+                    "%r is hidden along with its collection, and Blender cannot work on it while it is." % one.name,
                     hint="Show it with collection.set and visible_in_viewport=true.",
                 )
         layer.objects.active = active
@@ -70,7 +70,7 @@ def run(operator, **options):
         said = str(error).strip().replace("Error: ", "")
         raise Problem("call_failed", "Blender refused: %s" % said) from None
     if "FINISHED" not in ended:
-        raise Problem("call_failed", "Blender did not do it.", hint="The log of the call tells what it said.")
+        raise Problem("call_failed", "Blender did not do it.", hint="The log of the call shows what Blender said.")
 
 
 def _still(hidden):

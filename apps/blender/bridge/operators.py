@@ -40,7 +40,7 @@ class KAPELLE_OT_disconnect(bpy.types.Operator):
         return pump.mine() is not None
 
     def execute(self, context):
-        connection.disconnect("a person disconnected it in Blender")
+        connection.disconnect("somebody disconnected it in Blender")
         panel.redraw()
         return {"FINISHED"}
 
@@ -57,7 +57,7 @@ class KAPELLE_OT_stop_call(bpy.types.Operator):
     def execute(self, context):
         mine = pump.mine()
         if mine is None or not mine.cancel(self.call_id):
-            self.report({"INFO"}, "That call has ended already.")
+            self.report({"INFO"}, "That call has already ended.")
             return {"CANCELLED"}
         panel.redraw()
         return {"FINISHED"}
@@ -77,7 +77,7 @@ class KAPELLE_OT_revert_call(bpy.types.Operator):
     def execute(self, context):
         mine = pump.mine()
         if mine is None or mine.executor.running is not None:
-            self.report({"WARNING"}, "That is not possible while a call runs; use the command history.revert.")
+            self.report({"WARNING"}, "That is not possible while a call is running; use the command history.revert.")
             return {"CANCELLED"}
         try:
             mine.host.history.revert(self.call_id, through=self.through)
@@ -102,7 +102,7 @@ class KAPELLE_OT_revert_call(bpy.types.Operator):
         if not after or self.through:
             self.report({"ERROR"}, "%s %s" % (problem.message, problem.hint or ""))
             return {"CANCELLED"}
-        lines = ["This came after it and would be taken back as well:"] + [_line(one) for one in after]
+        lines = ["This came after it and would be undone as well:"] + [_line(one) for one in after]
         if problem.details["count"] > len(after):
             lines.append("and %d more" % (problem.details["count"] - len(after)))
         bpy.ops.kapelle.revert_call("INVOKE_DEFAULT", call_id=self.call_id, through=True, question="\n".join(lines))

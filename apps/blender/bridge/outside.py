@@ -59,7 +59,7 @@ def _rows(found):
 def _problem(rows, doing):
     first = rows[0]
     more = " So do %d more." % (len(rows) - 1) if len(rows) > 1 else ""
-    message = "%s was refused: %s leads to %s, which %s.%s" % (doing, first["by"], first["path"], first["why"], more)
+    message = "%s was refused: %s refers to %s, which %s.%s" % (doing, first["by"], first["path"], first["why"], more)
     return paths.refused(first["path"], message, paths=[{"path": one["path"], "by": one["by"]} for one in rows])
 
 
@@ -179,7 +179,9 @@ def take_away(call, things):
             raise _problem(_rows([(place, path, why)]), "This import")
         for one in properties:
             setattr(part, one.identifier, "")
-        call.log("warning", "%s was not found where it may be looked for: %s." % (place.told(), path), call.command)
+        call.log(
+            "warning", "%s was not found in any folder that may be searched: %s." % (place.told(), path), call.command
+        )
 
 
 def _as_they_are(files):
@@ -212,9 +214,9 @@ def _why_not(reach, place):
     """(path, why) where the place leads out, else None."""
     files = place.files()
     if not files:
-        return place.told(), "cannot be told before it is used"
+        return place.told(), "cannot be known before it is used"
     if place.steps_out:
-        return files[0], "is told by '..', and another place once a copy of the file is used"
+        return files[0], "is given with '..', and would be somewhere else for a copy of the file"
     for path in files:
         real = os.path.realpath(path)
         why = reach.why_not(real)
@@ -243,7 +245,7 @@ def _link_out(reach, path):
         if top != path or looked > LINKS_MAX:
             folders[:] = []
         if looked > LINKS_MAX:
-            return path, "is among more files than are looked at"
+            return path, "is one of more files than are checked"
     return path, None
 
 

@@ -64,7 +64,7 @@ def to_read(call, path):
         raise Problem(
             "file_not_found",
             "There is no file %s." % found,
-            hint=_near_files(found) if there else "The folder %s is not there either." % os.path.dirname(found),
+            hint=_near_files(found) if there else "The folder %s does not exist either." % os.path.dirname(found),
         )
     return found
 
@@ -73,7 +73,7 @@ def to_write(call, path, overwrite=False):
     """The absolute path of a file that may be written; its folder is made. Raises path_refused or file_exists."""
     found = _allowed(call, path, writing=True)
     if os.path.isdir(found):
-        raise Problem("path_refused", "%s is a folder." % found, hint="Give a file's name.")
+        raise Problem("path_refused", "%s is a folder." % found, hint="Pass the name of a file.")
     if os.path.lexists(found) and not overwrite:
         raise exists(found)
     if os.path.islink(found + "@") and not may_go_anywhere(call):  # where Blender writes before it renames
@@ -91,7 +91,7 @@ def to_write_in(call, path):
     """The absolute path of a folder for new files; it is made. Raises path_refused."""
     found = _allowed(call, path, writing=True)
     if os.path.lexists(found) and not os.path.isdir(found):
-        raise Problem("path_refused", "%s is a file." % found, hint="Give a folder.")
+        raise Problem("path_refused", "%s is a file." % found, hint="Pass a folder.")
     os.makedirs(found, exist_ok=True)
     return found
 
@@ -99,7 +99,7 @@ def to_write_in(call, path):
 def exists(path):
     """The Problem `file_exists`."""
     return Problem(
-        "file_exists", "%s is there already." % path, hint="Pass overwrite=true to replace it, or another path."
+        "file_exists", "%s already exists." % path, hint="Pass overwrite=true to replace it, or use another path."
     )
 
 
@@ -109,7 +109,7 @@ def refused(path, message, **details):
     return Problem(
         "path_refused",
         message,
-        hint="Allowed are: %s. More folders: `[files] roots` in Kapelle's config.toml." % told,
+        hint="Allowed folders: %s. To add more, set `roots` under `[files]` in Kapelle's config.toml." % told,
         details=dict(details, path=path),
     )
 
@@ -138,9 +138,9 @@ class Reach:
         """None, or the end of a sentence that begins with an absolute path without links."""
         way = _way(real)
         if not any(one.holds(way) for one in self._roots):
-            return "lies outside the folders that this caller may use"
+            return "is outside the folders this caller may use"
         if self._is_private(way) or self._is_other_name(way[0][1]):
-            return "is a place of Kapelle's own"
+            return "belongs to Kapelle itself"
         return None
 
     def _is_private(self, way):
@@ -223,21 +223,21 @@ def _of_program():
 def _allowed(call, path, writing=False):
     text = str(path)
     if not text.strip() or "\0" in text:
-        raise Problem("path_refused", "The path is empty or holds a zero byte.", hint="Give a file's path.")
+        raise Problem("path_refused", "The path is empty or contains a zero byte.", hint="Pass the path of a file.")
     wanted = _absolute(text)
     real = os.path.realpath(wanted)
     if may_go_anywhere(call):
         return real
     if ".." in text.replace("\\", "/").split("/"):
-        raise refused(real, "The path %s steps out with '..'." % text)
+        raise refused(real, "The path %s leads out of its folder with '..'." % text)
     if any(ord(one) < 32 or one in "\x7f\x85\u2028\u2029" for one in text):
-        raise refused(real, "The path %r holds a line end, a tab or another control character." % text)
+        raise refused(real, "The path %r contains a line break, a tab or another control character." % text)
     reach = Reach(writing)
     why = reach.why_not(real)
     if why is None:
         return real
     if reach.why_not(os.path.abspath(wanted)) is None:
-        raise refused(real, "%s is a link that leads out, to %s." % (text, real))
+        raise refused(real, "%s is a link that leads outside, to %s." % (text, real))
     raise refused(real, "%s %s." % (real, why))
 
 

@@ -68,8 +68,8 @@ def look_at(one, point):
     if direction.length < 1e-6:
         raise Problem(
             "arguments_invalid",
-            "%r stands at the point that it shall look at." % one.name,
-            hint="Give it another location or another target.",
+            "%r is at the point it should look at." % one.name,
+            hint="Pass a different location or target.",
         )
     turn = direction.to_track_quat("-Z", "Y")
     if one.parent is not None:
@@ -94,8 +94,9 @@ def leave_edit_mode():
         if not bpy.ops.object.mode_set.poll():
             raise Problem(
                 "call_failed",
-                "%r is in %s mode, and Blender does not let it leave that now." % (active.name, active.mode.lower()),
-                hint="Make it visible, or end the mode by hand.",
+                "%r is in %s mode, and Blender does not let it leave that mode now."
+                % (active.name, active.mode.lower()),
+                hint="Make it visible, or leave the mode by hand.",
             )
         bpy.ops.object.mode_set(mode="OBJECT")
 

@@ -50,8 +50,7 @@ def while_exporting(by_lines, limited):
                     raise Problem(
                         "arguments_invalid",
                         "The name %r of a linked %s cannot be exported." % (one.name, one.bl_rna.identifier.lower()),
-                        hint="Give it a name of one line and without slashes in its own file, %s."
-                        % one.library.filepath,
+                        hint="In its own file, %s, rename it to a single line without slashes." % one.library.filepath,
                     )
         yield
     finally:

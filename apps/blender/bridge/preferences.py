@@ -51,18 +51,18 @@ class KAPELLE_preferences(bpy.types.AddonPreferences):
 
     home: StringProperty(
         name="Home Folder",
-        description="Kapelle's home folder, as the hub has it. Empty: ~/.kapelle. KAPELLE_HOME goes before it. "
-        "It holds from the next connection on",
+        description="Kapelle's home folder, the same as the hub's (empty: ~/.kapelle). KAPELLE_HOME takes precedence. "
+        "Applies from the next connection",
         subtype="DIR_PATH",
     )
     connect_at_start: BoolProperty(
         name="Connect at Start",
-        description="Connect to the hub when Blender starts, and whenever the hub comes",
+        description="Connect to the hub when Blender starts, and whenever the hub appears",
         default=DEFAULTS.connect_at_start,
     )
     tick_ms: FloatProperty(
         name="Tick (ms)",
-        description="Between two looks for waiting calls, in milliseconds. Blender itself comes by every 5 ms",
+        description="How often to check for waiting calls, in milliseconds. Blender itself checks every 5 ms",
         default=DEFAULTS.tick_ms,
         min=pump.INTERVAL_MIN_S * 1000.0,
         max=pump.INTERVAL_MAX_S * 1000.0,
@@ -70,15 +70,15 @@ class KAPELLE_preferences(bpy.types.AddonPreferences):
         update=_tick_chosen,
     )
     direct: BoolProperty(
-        name="Direct Mode: Let Other Add-ons' Clients In",
-        description="Listen on this machine for clients of mcp-for-blender, blender-remote and their like, beside the "
-        "hub. They have no token: every program on this machine that connects can run code here",
+        name="Direct Mode: Accept Other Add-ons' Clients",
+        description="Listen on this machine for clients of mcp-for-blender, blender-remote and the like, alongside the "
+        "hub. They have no token: any program on this machine that connects can run code here",
         default=False,
         update=_direct_chosen,
     )
     direct_port: IntProperty(
         name="Port",
-        description="Where the direct mode listens, on 127.0.0.1",
+        description="Port that direct mode listens on, at 127.0.0.1",
         default=direct.PORT,
         min=1024,
         max=65535,
@@ -104,9 +104,9 @@ class KAPELLE_preferences(bpy.types.AddonPreferences):
         row = column.row()
         row.active = self.direct
         row.prop(self, "direct_port")
-        told = "Its clients have no token: every program on this machine that connects can run code in this Blender."
+        told = "Its clients have no token: any program on this machine that connects can run code in this Blender."
         column.label(text=told, icon="ERROR" if self.direct else "INFO")
-        column.label(text="Kapelle talks to this machine only, and works with Blender's online access switched off.")
+        column.label(text="Kapelle only talks to this machine, and works with Blender's online access switched off.")
 
 
 def register():

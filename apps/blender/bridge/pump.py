@@ -95,7 +95,7 @@ class Pump:
             print(direct.greeting(at), flush=True)
             self.direct["port"] = at
 
-    def stop(self, why="the add-on was switched off"):
+    def stop(self, why="the add-on was disabled"):
         """Ends its calls, says goodbye and takes everything back: at once, or after the call that asked for it."""
         if self.ending is None:
             self.ending = why
@@ -173,10 +173,10 @@ class Pump:
         """Ends the listening. A Blender that was started for the direct mode leaves; an artist's own stays."""
         reason, self._direct_end = self._direct_end, None
         self.listen(None)
-        self.direct["why"] = "The direct mode ended: %s." % reason
+        self.direct["why"] = "Direct mode ended: %s." % reason
         if os.environ.get("KAPELLE_DIRECT"):
             self.host.leave()
-            print("Kapelle: left, because %s" % reason, flush=True)
+            print("Kapelle: exited because %s" % reason, flush=True)
             bpy.ops.wm.quit_blender()
 
     def _look(self):
@@ -222,7 +222,7 @@ def dial(home_folder=None):
         pump.link.start()
 
 
-def stop(why="the add-on was switched off"):
+def stop(why="the add-on was disabled"):
     """Stops it if it runs and is of this copy."""
     pump = mine()
     if pump is not None:

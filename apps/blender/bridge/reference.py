@@ -29,7 +29,7 @@ _DOC_CHARS_MAX = 3000
 _DRAWN = re.compile(r"_(OT|PT|MT|HT|UL|FH|AST|KSI)_")
 _SWIZZLE = re.compile("[xyzw]{2,4}")
 # What Blender's own description leaves out.
-_NOTES = {("RenderSettings", "engine"): "Engines of add-ons, such as CYCLES, are not in this list and can be set."}
+_NOTES = {("RenderSettings", "engine"): "Engines from add-ons, such as CYCLES, are not in this list but can be set."}
 # Modules besides bpy whose docstrings are told.
 _MODULES = {"mathutils": mathutils, "bmesh": bmesh, "gpu": gpu, "bpy_extras": bpy_extras}
 _ROOTS = {"data": "BlendData", "context": "Context"}

@@ -44,7 +44,7 @@ def of_model(name, path):
     for one in found:
         made[one] = None
         if len(made) > REFERENCES_MAX:
-            raise _unreadable(path, "it names more than %d files" % REFERENCES_MAX)
+            raise _unreadable(path, "it refers to more than %d files" % REFERENCES_MAX)
     return [*made]
 
 
@@ -176,4 +176,4 @@ def _spellings(folder, text):
 
 
 def _unreadable(path, why):
-    return Problem("call_failed", "What %s names cannot be looked through: %s." % (path, why))
+    return Problem("call_failed", "The files that %s refers to cannot be checked: %s." % (path, why))

@@ -12,7 +12,7 @@ from .bridgekit.problem import Problem, argument
 # Steps and things that a refusal lists; the rest is counted.
 LISTED_MAX = 20
 _THROUGH = argument("through", True, "--through")
-_OTHERWISE = "Change things back by another call, or open a recovery copy (KAPELLE_HOME/recovery)."
+_OTHERWISE = "Change things back with another call, or open a recovery copy (KAPELLE_HOME/recovery)."
 _UNDONE = "history.redo brings it back, as long as nothing else has been done since."
 
 
@@ -20,7 +20,7 @@ def unknown(call_id, last):
     """`last`: ids of the last calls that changed something."""
     return Problem(
         "not_found",
-        "No call %s changed anything in this Blender, as far as it knows." % call_id,
+        "No call %s is known to have changed anything in this Blender." % call_id,
         hint="The last that did: %s. history.list shows more." % (", ".join(last) or "none"),
     )
 
@@ -44,16 +44,16 @@ def undone_already(call, can_redo):
 
 def too_old(call):
     return Problem(
-        "call_failed", "%s lies beyond what Blender keeps for undo (%s)." % (_named(call), _depth()), hint=_OTHERWISE
+        "call_failed", "%s is beyond what Blender keeps for undo (%s)." % (_named(call), _depth()), hint=_OTHERWISE
     )
 
 
 def not_the_last(call, later):
     return Problem(
         "call_failed",
-        "%s is not the last change: %d came after it and would go with it: %s."
+        "%s is not the last change: %d came after it and would be undone with it: %s."
         % (_named(call), len(later), in_words(later)),
-        hint=["To undo all of that as well: ", _THROUGH, ". Or change things by another call."],
+        hint=["To undo all of that as well: ", _THROUGH, ". Or change things back with another call."],
         details={"after": later[:LISTED_MAX], "count": len(later)},
     )
 
@@ -62,7 +62,7 @@ def artists(what, listed, mine):
     """`mine`: those of the listed steps that are the artist's."""
     return Problem(
         "call_failed",
-        "That would %s %d of the artist's own: %s." % (what, len(mine), in_words(mine)),
+        "That would %s %d of the artist's own steps: %s." % (what, len(mine), in_words(mine)),
         hint=["If that is what you want: ", _THROUGH, "."],
         details={"steps": listed[:LISTED_MAX], "count": len(listed)},
     )
@@ -81,9 +81,9 @@ def not_whole(what, call, kind, stays):
     """`stays`: what the call changed and its step does not hold."""
     return Problem(
         "call_failed",
-        "%s was called in edit mode, and Blender's step (%s) holds only what is edited there: %s would stay as it is."
+        "%s was called in edit mode, and Blender's step (%s) covers only what was edited there: %s would not change."
         % (_named(call), kind, _things(stays)),
-        hint=["To %s the rest: " % what, _THROUGH, ". Change these back by another call."],
+        hint=["To %s the rest: " % what, _THROUGH, ". Change these back with another call."],
         details={"stays": stays[:LISTED_MAX]},
     )
 
@@ -110,7 +110,7 @@ def switched_off():
     return Problem(
         "not_supported",
         "Global Undo is switched off in this Blender's preferences.",
-        hint="bpy.context.preferences.edit.use_global_undo = True switches it on, for what comes from then on.",
+        hint="bpy.context.preferences.edit.use_global_undo = True turns it on for later changes.",
     )
 
 
@@ -126,8 +126,8 @@ def not_now(why):
 def in_doubt():
     return Problem(
         "not_supported",
-        "In doubt: this Blender's undo history cannot be read, so nobody knows whose steps would go.",
-        hint="Undo in Blender itself, where it can be seen, or open a recovery copy (KAPELLE_HOME/recovery).",
+        "This Blender's undo history cannot be read, so it is unknown whose steps would be undone.",
+        hint="Undo in Blender itself, where you can see it, or open a recovery copy (KAPELLE_HOME/recovery).",
     )
 
 
@@ -138,8 +138,8 @@ def not_done(what, error):
 def elsewhere():
     return Problem(
         "call_failed",
-        "Blender did not go where it was asked to; it cannot be said how far it went.",
-        hint="history.list shows which calls still stand.",
+        "Blender did not reach the requested step, and how far it went is unknown.",
+        hint="history.list shows which calls have not been undone.",
     )
 
 

@@ -106,7 +106,7 @@ class Work:
         returns."""
         try:
             if not slots.take(call):
-                raise Problem("cancelled", "The render was cancelled before it began.")
+                raise Problem("cancelled", "The render was cancelled before it started.")
             try:
                 self._render(call)
             finally:

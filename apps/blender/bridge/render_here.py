@@ -131,7 +131,7 @@ class _Work:
             if os.path.lexists(part):
                 os.remove(part)
         self.made.append([frame, round(time.monotonic() - began, 3)])
-        self._say(0.0, "frame %d is there" % frame)
+        self._say(0.0, "frame %d already exists" % frame)
 
     def told(self):
         return [{"frame": frame, "seconds": seconds} for frame, seconds in self.made]
@@ -151,7 +151,7 @@ class _Work:
         scene.render.filepath = part
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not os.path.isfile(part) or not os.path.getsize(part):
-            raise RuntimeError("Blender rendered it, but wrote no file.")
+            raise RuntimeError("Blender rendered it but wrote no file.")
 
     def _say(self, part, text, **more):
         done = len(self.made) + len(self.skipped)
@@ -162,7 +162,9 @@ class _Work:
         details = {"frame": frame, "made": list(self.made)}
         if shutil.disk_usage(self._folder).free < ROOM_MIN_BYTES:
             message = "Frame %d could not be written: the disk of %s is full." % (frame, self._folder)
-            return Problem("disk_full", message, hint="Make room, then ask again.", retryable=True, details=details)
+            return Problem(
+                "disk_full", message, hint="Free some space, then try again.", retryable=True, details=details
+            )
         said = str(error).strip()
         said = said[len("Error: ") :] if said.startswith("Error: ") else said
         return Problem("call_failed", "Frame %d could not be rendered: %s" % (frame, said), details=details)

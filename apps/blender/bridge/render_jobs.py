@@ -40,7 +40,7 @@ def still(job, say):
     began = time.monotonic()
     bpy.ops.render.render(write_still=True, scene=scene.name)
     if not os.path.isfile(out):
-        raise RuntimeError("Blender rendered, but wrote no file.")
+        raise RuntimeError("Blender rendered but wrote no file.")
     seconds = round(time.monotonic() - began, 3)
     told = dict(facts(scene), seconds=seconds, frame=scene.frame_current, made=out)
     told["preview"] = preview(scene, out, os.path.join(job["folder"], "preview.png"))
@@ -64,7 +64,7 @@ def animation(job, say):
         started = time.monotonic()
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not os.path.isfile(out):
-            raise RuntimeError("Blender rendered frame %d, but wrote no file." % frame)
+            raise RuntimeError("Blender rendered frame %d but wrote no file." % frame)
         whole = os.path.join(job["folder"], "whole-%d%s" % (frame, job["suffix"]))
         os.replace(out, whole)
         say(frame=frame, made=whole, seconds=round(time.monotonic() - started, 3))
@@ -108,7 +108,7 @@ def look(job, say):
         try:
             say(done={"rows": outside.rows_of(data_paths.everything())})
         except Exception as error:
-            say(error="%s could not be looked through: %s" % (job["path"], error))
+            say(error="%s could not be checked: %s" % (job["path"], error))
         os._exit(0)
 
     bpy.app.handlers.load_post.append(loaded)
@@ -201,7 +201,9 @@ def slow_note(scene, say):
         drawing.open_card()
     name, real = drawing.card()
     if not real:
-        note = "EEVEE runs without a graphics card, on %s: a small picture may take minutes. Cycles is quicker."
+        note = (
+            "EEVEE is running without a graphics card, on %s: even a small picture may take minutes. Cycles is faster."
+        )
         say(note=note % name)
 
 
@@ -216,7 +218,7 @@ def _film(scene, job, say):
     bpy.app.handlers.render_write.append(lambda scene, *args: say(frame=scene.frame_current, made=None))
     bpy.ops.render.render(animation=True, scene=scene.name)
     if not os.path.isfile(out):
-        raise RuntimeError("Blender rendered, but wrote no film.")
+        raise RuntimeError("Blender rendered but wrote no film.")
     told = dict(facts(scene), seconds=round(time.monotonic() - began, 3), made=out)
     return dict(told, fps=round(render.fps / render.fps_base, 6))
 

@@ -33,8 +33,8 @@ TOLD_S = 1.0
 SCENE = "Kapelle render"
 _MARK = "kapelle_render"
 IN_A_PROCESS = (
-    "Rendered in a process of its own: Blender %s may crash when it renders what none of its windows shows, and its "
-    "preferences (Interface, Temporary Editors, Render In) let it open no window for a render."
+    "Rendered in a separate process: Blender %s may crash when it renders a scene that none of its windows shows, and "
+    "its preferences (Interface, Temporary Editors, Render In) do not let it open a window for a render."
 )
 _running = []
 
@@ -107,8 +107,8 @@ class _Job:
         if _running or bpy.app.is_job_running("RENDER"):
             raise Problem(
                 "call_failed",
-                "Blender is rendering already, and does one at a time in its window.",
-                hint="Wait until it has ended, or pass background=true for a process of its own.",
+                "Blender is already rendering, and renders one picture at a time in its window.",
+                hint="Wait until it has finished, or pass background=true to use a separate process.",
                 retryable=True,
             )
         self.folder = tempfile.mkdtemp(prefix="render-", dir=render.work_root())
@@ -150,7 +150,7 @@ class _Job:
             with bpy.context.temp_override(window=render_windows.window_for(copy)):
                 state = bpy.ops.render.render("INVOKE_DEFAULT", scene=copy.name, **options)
             if "RUNNING_MODAL" not in state:
-                raise Problem("call_failed", "Blender did not begin to render (%s)." % ", ".join(state))
+                raise Problem("call_failed", "Blender did not start rendering (%s)." % ", ".join(state))
             self._windows = render_windows.pointers(render_windows.shown_in())
         except BaseException:
             self._tidy()
@@ -253,10 +253,10 @@ class _Job:
             return Problem(
                 "cancelled",
                 "The render was stopped in Blender's window.",
-                hint="Somebody pressed Esc, closed its window or undid a step. Send it again, or pass background=true.",
+                hint="Somebody pressed Esc, closed its window or undid a step. Try again, or pass background=true.",
             )
         if self.out is not None and not os.path.isfile(self.out):
-            return Problem("call_failed", "Blender rendered, but wrote no file.", hint="See Blender's info editor.")
+            return Problem("call_failed", "Blender rendered but wrote no file.", hint="See Blender's info editor.")
         return None
 
     def _was_closed(self):

@@ -30,7 +30,7 @@ def window_for(copy):
     raise Problem(
         "call_failed",
         "Blender opened no window for the render.",
-        hint="Pass background=true for a process of its own.",
+        hint="Pass background=true to use a separate process.",
     )
 
 

@@ -34,7 +34,7 @@ def set_origin(one, to, single_user):
     if one.type not in _WITH_POINTS or one.data is None:
         raise Problem(
             "arguments_invalid",
-            "The origin of %r is all there is of a %s." % (one.name, one.type.lower()),
+            "%r is a %s, which has nothing but its origin." % (one.name, one.type.lower()),
             hint="Move it with object.transform.",
         )
     _own(one, single_user, "moved")
@@ -62,7 +62,7 @@ def join(objects, into, single_user):
         raise Problem(
             "arguments_invalid",
             "These cannot be joined: %s." % ", ".join("%r is a %s" % (o.name, o.type.lower()) for o in objects[:8]),
-            hint="All must be meshes, or all curves. Make meshes of them with object.convert.",
+            hint="All must be meshes, or all curves. Convert them with object.convert.",
         )
     _own(into, single_user, "joined into")
     with operating.chosen(objects, into):
@@ -75,7 +75,7 @@ def convert(one, to):
         raise Problem(
             "arguments_invalid",
             "A %s cannot become a %s." % (one.type.lower(), to),
-            hint="Meshes, curves, surfaces, texts and metaballs can.",
+            hint="Meshes, curves, surfaces, texts and metaballs can be converted.",
         )
     copying.single(one)
     with operating.chosen([one]):
@@ -92,7 +92,7 @@ def shade(one, how, angle):
         raise Problem(
             "arguments_invalid",
             "%r is a %s and has no faces to shade." % (one.name, one.type.lower()),
-            hint="Meshes and curves have a shading.",
+            hint="Only meshes and curves have shading.",
         )
     placing.leave_edit_mode()
     mesh = one.data
@@ -141,6 +141,6 @@ def _own(one, single_user, verb):
         raise Problem(
             "call_failed",
             "%r shares its data with %s: they would be %s too." % (one.name, ", ".join(sharing[:8]) or "others", verb),
-            hint="Pass single_user=true to give it data of its own first.",
+            hint="Pass single_user=true to give it its own data first.",
         )
     copying.single(one)

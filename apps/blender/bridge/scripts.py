@@ -121,7 +121,7 @@ def refuse_to_draw(scenes):
             if layer.use_freestyle and settings.mode == "SCRIPT" and any(one.use for one in settings.modules):
                 raise Problem(
                     "forbidden",
-                    "The scene %r draws its lines with Python (Freestyle), and scripts in this file may not run."
+                    "The scene %r draws lines with Python (Freestyle), and scripts in this file may not run."
                     % scene.name,
                     hint="Switch Freestyle off in its view layer %r, or ask as a caller with the scope `code`."
                     % layer.name,

@@ -40,7 +40,7 @@ def find(owner, name, what):
     *way, last = str(name).split(".")
     part = owner
     if len(way) > DEPTH_MAX:
-        raise Problem("arguments_invalid", "%r leads too deep." % name, hint="At most %d dots." % DEPTH_MAX)
+        raise Problem("arguments_invalid", "%r is nested too deeply." % name, hint="At most %d dots." % DEPTH_MAX)
     for step in way:
         prop = part.bl_rna.properties.get(step)
         inner = getattr(part, step) if prop is not None and prop.type == "POINTER" else None
@@ -145,7 +145,7 @@ def _scalar(prop, value, name):
         raise Problem(
             "arguments_invalid",
             "%r cannot be %g." % (name, value),
-            hint="It lies between %g and %g%s." % (low, high, " degrees" if is_angle(prop) else ""),
+            hint="It must be between %g and %g%s." % (low, high, " degrees" if is_angle(prop) else ""),
         )
     return number
 
@@ -186,8 +186,8 @@ def _set(part, prop, value):
     if prop.type == "POINTER" and getattr(part, prop.identifier) != value:
         raise Problem(
             "arguments_invalid",
-            "%r does not take %r." % (prop.identifier, value.name),
-            hint="It is of the wrong kind, or the thing itself.",
+            "%r does not accept %r." % (prop.identifier, value.name),
+            hint="It is of the wrong kind, or the object itself.",
         )
 
 

@@ -45,7 +45,7 @@ class Shape:
         if kind not in TITLES:
             raise Problem(
                 "arguments_invalid",
-                "There is no kind %r of object." % kind,
+                "There is no object kind %r." % kind,
                 hint="Kinds: %s." % ", ".join(sorted(TITLES)),
             )
         self.kind = kind
@@ -59,13 +59,13 @@ class Shape:
         if kind == "ico_sphere" and self.segments > ICO_MAX:
             raise Problem(
                 "arguments_invalid",
-                "%d subdivisions would make %d faces." % (self.segments, 20 * 4 ** (self.segments - 1)),
+                "%d subdivisions would create %d faces." % (self.segments, 20 * 4 ** (self.segments - 1)),
                 hint="For an ico_sphere `segments` are subdivisions: 1 to %d." % ICO_MAX,
             )
         if kind == "torus" and thickness is not None and thickness >= self.size:
             raise Problem(
                 "arguments_invalid",
-                "A tube %g thick does not fit into a ring of %g." % (thickness, self.size),
+                "A tube of thickness %g does not fit in a ring of size %g." % (thickness, self.size),
                 hint="`thickness` must be less than `size`.",
             )
         if points is not None and (len(points) < 2 or not all(_is_point(one) for one in points)):

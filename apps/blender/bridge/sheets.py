@@ -57,10 +57,12 @@ def sheet(call, files, columns, width, part):
 def film(call, files, fps, container, part):
     """Writes a film of pictures that lie in one folder. Returns what is told of it."""
     if not versions.has_films():
-        raise Problem("not_supported", "This Blender was built without films (FFMPEG).", hint="Install ffmpeg.")
+        raise Problem(
+            "not_supported", "This Blender was built without FFMPEG, so it cannot write films.", hint="Install ffmpeg."
+        )
     folder = os.path.dirname(files[0])
     if any(os.path.dirname(one) != folder for one in files):
-        raise Problem("arguments_invalid", "The pictures of a film lie in one folder.")
+        raise Problem("arguments_invalid", "The pictures of a film must be in one folder.")
     picture = _load(files[0])
     width, height = picture.size
     shown = bpy.context.scene.view_settings.view_transform if picture.is_float else "Standard"
@@ -112,10 +114,10 @@ def _load(path):
     try:
         image = bpy.data.images.load(path)
     except RuntimeError as error:
-        raise Problem("call_failed", "%s is no picture that Blender reads: %s" % (path, str(error).strip())) from None
+        raise Problem("call_failed", "%s is not a picture Blender can read: %s" % (path, str(error).strip())) from None
     if not image.size[0] or not image.size[1]:
         bpy.data.images.remove(image)
-        raise Problem("call_failed", "%s is no whole picture." % path)
+        raise Problem("call_failed", "%s is not a complete picture." % path)
     return image
 
 

@@ -30,7 +30,7 @@ def check_size(width, height):
         raise Problem(
             "arguments_invalid",
             "The picture would have %d x %d pixels." % (width, height),
-            hint="At most %d along a side; make the pictures on it smaller or fewer." % pixels.SIDE_MAX,
+            hint="The most is %d along a side; use smaller or fewer pictures." % pixels.SIDE_MAX,
         )
 
 
@@ -82,7 +82,7 @@ def probe(call):
     except Problem as problem:
         if call.cancelled:
             raise
-        return "another process of it tried, and %s" % _reason(problem)
+        return "another process tried, and %s" % _reason(problem)
     return None
 
 

@@ -66,7 +66,7 @@ def set_inputs(material, values, images, normal_strength=None):
     values = {name: value for name, value in values.items() if value is not None}
     missing = [name for name in values if versions.principled_input(node, name) is None]
     if missing:
-        raise Problem("not_supported", "Materials of Blender %s have no %s." % (versions.text(), missing[0]))
+        raise Problem("not_supported", "Materials in Blender %s have no %s." % (versions.text(), missing[0]))
     for name, value in values.items():
         _set(material, node, name, value)
     for number, (argument, picture) in enumerate(images.items()):

@@ -34,14 +34,14 @@ Row = namedtuple("Row", "text icon button factor dim alert", defaults=("NONE", N
 
 # Words of the link's reason -> what to do about it.
 HINTS = (
-    ("no hub runs", "Start the hub in a terminal: kapelle serve. This Blender connects by itself then."),
-    ("nothing listens", "Start the hub in a terminal: kapelle serve. This Blender connects by itself then."),
-    ("no bridge token", "Start the hub once, or look at the home folder in the add-on's preferences."),
-    ("is no token", "Stop the hub, delete that file and start the hub again: it makes a new one."),
-    ("is empty", "Stop the hub, delete that file and start the hub again: it makes a new one."),
-    ("does not know the bridge token", "The hub may have been started with another home folder: see preferences."),
-    ("speaks protocol", "Hub and add-on are of different versions. Update: kapelle install blender."),
-    ("cannot be read", "Look at the rights of that file; it must belong to you."),
+    ("no hub is running", "Start the hub in a terminal: kapelle serve. This Blender then connects by itself."),
+    ("nothing is listening", "Start the hub in a terminal: kapelle serve. This Blender then connects by itself."),
+    ("no bridge token", "Start the hub once, or check the home folder in the add-on's preferences."),
+    ("is not a token", "Stop the hub, delete that file and start the hub again: it creates a new one."),
+    ("is empty", "Stop the hub, delete that file and start the hub again: it creates a new one."),
+    ("does not know the bridge token", "The hub may have been started with another home folder: see the preferences."),
+    ("speaks protocol", "The hub and the add-on have different versions. To update: kapelle install blender."),
+    ("cannot be read", "Check the permissions of that file; it must belong to you."),
     ("asked this bridge to disconnect", "Press Connect to come back."),
 )
 
@@ -50,7 +50,7 @@ def connection(pump, foreign=None, columns=36):
     """Whether this Blender is connected, and why not."""
     if pump is None:
         if foreign:
-            return _wrapped("Another copy of Kapelle runs this Blender's bridge: %s." % foreign, columns, "INFO")
+            return _wrapped("Another copy of Kapelle is running this Blender's bridge: %s." % foreign, columns, "INFO")
         return [
             Row("Not connected", "UNLINKED"),
             Row("Connect", button=("kapelle.connect", "LINKED", "Connect", {})),
@@ -76,7 +76,7 @@ def running(pump, columns=36):
         elif text:
             rows += _wrapped(text, columns, UNDER, dim=True)
         if call.wedged:
-            rows += _wrapped("Wedged: it does not react to being stopped yet.", columns, "ERROR", alert=True)
+            rows += _wrapped("Wedged: it has not reacted to Stop yet.", columns, "ERROR", alert=True)
         elif call.cancelled:
             rows.append(Row("Being stopped …", UNDER))
         else:
@@ -84,7 +84,7 @@ def running(pump, columns=36):
     for told in pump.executor.calls()["queued"]:
         owner = " (%s)" % told["owner"] if told["owner"] else ""
         rows += [Row("Waits: %s%s" % (told["command"], owner), "SORTTIME"), _stop(told["id"])]
-    return rows or [Row("No call runs", UNDER, dim=True)]
+    return rows or [Row("No call is running", UNDER, dim=True)]
 
 
 def steps(pump):
@@ -111,7 +111,7 @@ def last(pump, known, columns=36):
         rows.append(Row(title, _icon(entry, step), revert))
         rows.append(Row(", ".join(_about_end(entry, step)), UNDER, dim=True))
         if entry["wedged_s"]:
-            text = "Wedged: Blender stood still for %s." % _seconds(entry["wedged_s"])
+            text = "Wedged: Blender was stuck for %s." % _seconds(entry["wedged_s"])
             rows += _wrapped(text, columns, UNDER, alert=True)
         elif entry["status"] == "failed" and entry["message"]:
             rows += _wrapped(entry["message"], columns, UNDER, dim=True)[:3]
@@ -166,7 +166,7 @@ def _direct(pump, columns):
     """Whether clients of other add-ons come in by the direct mode."""
     if pump.direct["port"] is not None:
         text = "Direct mode on port %d" % pump.direct["port"]
-        open_to = "No token: every program on this machine can run code here."
+        open_to = "No token: any program on this machine can run code here."
         return [Row(text, "UNLOCKED"), *_wrapped(open_to, columns, UNDER, dim=True)]
     if pump.direct["why"]:
         return _wrapped(pump.direct["why"], columns, "ERROR", alert=True)
@@ -189,7 +189,7 @@ def _about_end(entry, step):
     if step.get("undone"):
         told.append("reverted")
     elif entry["status"] in ("cancelled", "timed_out"):
-        told.append({"cancelled": "stopped", "timed_out": "ran too long"}[entry["status"]])
+        told.append({"cancelled": "stopped", "timed_out": "timed out"}[entry["status"]])
     elif entry["status"] != "succeeded":
         told.append(str(entry["status"]))
     elif entry["duration_ms"] >= _SHORT_MS:

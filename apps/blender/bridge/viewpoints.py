@@ -57,8 +57,8 @@ class Framing:
         if wanted and not self.corners:
             raise Problem(
                 "not_found",
-                "Nothing of %s can be seen." % ", ".join(map(repr, sorted(wanted))),
-                hint="It may be hidden, or lie in a collection that this view layer leaves out.",
+                "Nothing of %s is visible." % ", ".join(map(repr, sorted(wanted))),
+                hint="It may be hidden, or in a collection that this view layer excludes.",
             )
         everything = everything or self.corners
         if not self.corners:
@@ -116,7 +116,7 @@ def of_camera(scene, width, height):
     """What the scene's camera sees."""
     seen = scene.camera
     if seen is None:
-        raise Problem("not_found", "The scene %r has no camera." % scene.name, hint="Make one with camera.create.")
+        raise Problem("not_found", "The scene %r has no camera." % scene.name, hint="Create one with camera.create.")
     bpy.context.view_layer.update()
     graph = bpy.context.evaluated_depsgraph_get()
     place = seen.matrix_world.normalized()

@@ -68,7 +68,7 @@ impl Farm {
         let manifest = state
             .manifest
             .as_ref()
-            .ok_or_else(|| Problem::new(Code::INTERNAL, "The render lost its manifest."))?;
+            .ok_or_else(|| Problem::new(Code::INTERNAL, "The render has lost its manifest."))?;
         let seconds = self.began.elapsed().as_secs_f64();
         let value = report(
             &self.wish,

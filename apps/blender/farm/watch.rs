@@ -64,7 +64,7 @@ impl Watch {
             return Some(Problem::new(
                 Code::INSTANCE_WEDGED,
                 format!(
-                    "There was no progress for {} s.",
+                    "It made no progress for {} s.",
                     patience.stall.as_secs_f64()
                 ),
             ));

@@ -91,7 +91,7 @@ impl Farm {
                 End::Done(_) => {
                     let why = Problem::new(
                         Code::CALL_FAILED,
-                        "The worker said it was done, but the picture is missing.",
+                        "The worker reported that it was done, but the picture is missing.",
                     );
                     self.blame(left[0], &left, &why);
                     blender = Some(worker);

@@ -152,7 +152,7 @@ def test_connected(parts, pump):
 def test_not_started_and_another_copy(parts):
     assert buttons(parts.view.connection(None)) == ["kapelle.connect"]
     rows = parts.view.connection(None, "/addons/kapelle", 200)
-    assert texts(rows) == ["Another copy of Kapelle runs this Blender's bridge: /addons/kapelle."]
+    assert texts(rows) == ["Another copy of Kapelle is running this Blender's bridge: /addons/kapelle."]
     assert buttons(rows) == []
 
 
@@ -181,11 +181,11 @@ def test_every_reason_of_a_missing_hub_has_a_hint(parts, tmp_path):
     (folder / "tokens").mkdir()
     for content in (b"", "ö".encode()):
         (folder / "tokens" / "bridge").write_bytes(content)
-        assert "makes a new one" in why()
+        assert "creates a new one" in why()
 
 
 def test_long_sentences_are_wrapped_and_nothing_is_lost(parts, pump):
-    why = "no hub runs: there is no /a/very/long/path/that/does/not/fit/into/a/narrow/sidebar/run/hub.json"
+    why = "no hub is running: there is no /a/very/long/path/that/does/not/fit/into/a/narrow/sidebar/run/hub.json"
     rows = parts.view.connection(pump(state="connecting", why=why), None, 30)
     assert max(len(text) for text in texts(rows)) <= 30
     assert why.split("no ", 2)[2].replace(" ", "") in "".join(texts(rows)).replace(" ", "")
@@ -193,7 +193,10 @@ def test_long_sentences_are_wrapped_and_nothing_is_lost(parts, pump):
 
 def test_a_command_for_the_terminal_is_not_parted(parts, pump):
     for columns in range(20, 60):
-        for why, command in (("no hub runs", "kapelle serve"), ("it speaks protocol 9", "kapelle install blender")):
+        for why, command in (
+            ("no hub is running", "kapelle serve"),
+            ("it speaks protocol 9", "kapelle install blender"),
+        ):
             told = texts(parts.view.connection(pump(state="refused", why=why), None, columns))
             assert any(command in line for line in told) == (columns > len(command)), (columns, told)
             assert all("\u00a0" not in line for line in told)
@@ -240,7 +243,7 @@ def test_ends_are_told(parts, pump):
     ended(parts, one, "c3", status="timed_out")
     ended(parts, one, "c4", effect="write", duration_ms=2500.0)
     said = " ".join(texts(parts.view.last(one, {}, 200)))
-    for words in ("stopped", "Wedged: Blender stood still", "There is no object Box.", "ran too long", "2.5 s"):
+    for words in ("stopped", "Wedged: Blender was stuck", "There is no object Box.", "timed out", "2.5 s"):
         assert words in said
 
 
@@ -250,7 +253,7 @@ def test_the_direct_mode(parts, pump):
     rows = parts.view.connection(one, None, 200)
     assert "Direct mode on port 7777" in texts(rows) and buttons(rows) == ["kapelle.connect"]
     assert any("No token" in text for text in texts(rows))
-    why = "The direct mode cannot listen on 127.0.0.1:7777: Address already in use."
+    why = "Direct mode cannot listen on 127.0.0.1:7777: Address already in use."
     one.direct = {"port": None, "why": why}
     last = parts.view.connection(one, None, 200)[-1]
     assert last.alert and last.text == why, "said once"

@@ -153,7 +153,7 @@ fn names(client: &Client) -> Result<Vec<String>, Box<Problem>> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the hub tells this client of no events"
+    reason = "the hub sends this client no events"
 )]
 fn wait(client: &Client, before: &[String]) -> Result<InstanceView, Box<Problem>> {
     let end = Instant::now() + CONNECT_TIMEOUT;

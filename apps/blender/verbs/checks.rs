@@ -25,7 +25,7 @@ fn program(home: &Home) -> Vec<Finding> {
         Err(problem) => {
             return vec![Finding::warn(
                 NAME,
-                "not looked for: the home folder is not usable",
+                "not checked: the home folder cannot be used",
                 problem.message,
             )];
         }
@@ -56,7 +56,7 @@ fn addon(found: &Addon) -> Finding {
     const NAME: &str = "add-on";
     const FIX: &str = "kapelle install blender";
     let ours = blender::bridge_version();
-    let version = found.version.as_deref().unwrap_or("of unknown version");
+    let version = found.version.as_deref().unwrap_or("of an unknown version");
     let of = found
         .blender
         .as_deref()
@@ -68,7 +68,7 @@ fn addon(found: &Addon) -> Finding {
     if !found.current {
         return Finding::warn(
             NAME,
-            format!("{says}; some of its files are not those of this Kapelle"),
+            format!("{says}; some of its files are not from this Kapelle"),
             FIX,
         );
     }
@@ -87,7 +87,7 @@ fn python() -> Finding {
         ),
         None => Finding::warn(
             NAME,
-            "none for which a wheel of Blender exists",
+            "none that Blender's wheel supports",
             "install Python 3.13 or 3.11, for example with pyenv",
         ),
     }

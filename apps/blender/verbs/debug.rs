@@ -19,7 +19,7 @@ use super::install::{App, Install};
 use crate::blender::Blender;
 
 /// How the bridge says where it listens.
-const GREETING: &str = "the direct mode listens on ";
+const GREETING: &str = "direct mode is listening on ";
 
 /// Names the port where `--port` does not.
 const PORT_VARIABLE: &str = "BLD_DEBUG_TCP_PORT";
@@ -165,7 +165,10 @@ impl DebugStart {
         parsed.ok_or_else(|| {
             Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("{PORT_VARIABLE} is no port: {}.", told.to_string_lossy()),
+                format!(
+                    "{PORT_VARIABLE} is not a valid port: {}.",
+                    told.to_string_lossy()
+                ),
             )
             .hint("Set it to a number from 0 to 65535, or pass --port.")
         })

@@ -126,7 +126,7 @@ impl Answer for Report {
                     "{GOOD}installed{GOOD:#}, and it reached the hub (add-on {})",
                     seen.bridge_version
                         .as_deref()
-                        .unwrap_or("of unknown version")
+                        .unwrap_or("of an unknown version")
                 )?,
                 (None, None, None) => writeln!(out, "installed")?,
             }

@@ -248,7 +248,7 @@ class Home(unittest.TestCase):
         return str(caught.exception)
 
     def test_each_thing_that_can_be_wrong(self):
-        self.assertIn("no hub runs", self.why())
+        self.assertIn("no hub is running", self.why())
         for text in (b"", b"{}", b"[]", b'{"bridge": "nowhere"}', b"\xff"):
             self.write("run/hub.json", text)
             self.assertIn("does not name", self.why())
@@ -256,7 +256,7 @@ class Home(unittest.TestCase):
         self.assertIn("no bridge token", self.why())
         for text in (b"\xff", "ä".encode()):
             self.write("tokens/bridge", text)
-            self.assertIn("is no token", self.why())
+            self.assertIn("is not a token", self.why())
         self.write("tokens/bridge", b" \n")
         self.assertIn("is empty", self.why())
         self.write("tokens/bridge", b" abc\n")

@@ -333,7 +333,7 @@ class Stopping(unittest.TestCase):
         self.assertEqual(self.bench.port.outcomes[waiting.id]["status"], "cancelled")
         late = self.bench.call("code.run", {"code": "1"})
         self.bench.executor.submit(late)
-        self.assertIn("leaving", self.bench.port.outcomes[late.id]["problem"]["message"])
+        self.assertIn("exiting", self.bench.port.outcomes[late.id]["problem"]["message"])
 
     def test_the_watchdog_sleeps_through_short_calls(self):
         looks = []

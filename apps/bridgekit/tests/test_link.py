@@ -140,7 +140,7 @@ class Handshake(LinkTest):
 
     def test_without_a_hub_it_says_why_and_finds_it_later(self):
         self.begin()
-        wait_for(lambda: "no hub runs" in (self.bridge.link.status()["why"] or ""))
+        wait_for(lambda: "no hub is running" in (self.bridge.link.status()["why"] or ""))
         self.assertEqual(self.state(), "connecting")
         self.hub.listen()
         self.hub.wait_connections(1)

@@ -57,14 +57,17 @@ fn home(path: &Path) -> Finding {
     const NAME: &str = "home folder";
     let shown = path.display();
     match fs::metadata(path) {
-        Err(_) => Finding::ok(NAME, format!("{shown} is not there yet; the hub makes it")),
+        Err(_) => Finding::ok(
+            NAME,
+            format!("{shown} does not exist yet; the hub creates it"),
+        ),
         Ok(found) if !found.is_dir() => Finding::fail(
             NAME,
-            format!("{shown} is no folder"),
+            format!("{shown} is not a folder"),
             "set KAPELLE_HOME to a folder of your own",
         ),
         Ok(_) => match mode_open_to_others(path) {
-            None => Finding::ok(NAME, format!("{shown}, for you alone")),
+            None => Finding::ok(NAME, format!("{shown}, private to you")),
             Some(mode) if mode & 0o022 != 0 => Finding::fail(
                 NAME,
                 format!("others can write in {shown} (mode {mode:03o}); the hub refuses it"),
@@ -84,7 +87,7 @@ fn tokens(dir: &Path) -> Vec<Finding> {
     let Ok(entries) = fs::read_dir(dir) else {
         return vec![Finding::ok(
             NAME,
-            "none yet; the hub makes them when it first starts",
+            "none yet; the hub creates them when it first starts",
         )];
     };
     let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -103,7 +106,7 @@ fn tokens(dir: &Path) -> Vec<Finding> {
     if open.is_empty() {
         return vec![Finding::ok(
             NAME,
-            format!("{} files, for you alone", paths.len()),
+            format!("{} files, private to you", paths.len()),
         )];
     }
     open
@@ -118,7 +121,7 @@ fn room(home: &Path) -> Option<Finding> {
         Finding::fail(
             NAME,
             says,
-            "make room, or set KAPELLE_HOME to a folder on another disk",
+            "free some space, or set KAPELLE_HOME to a folder on another disk",
         )
     } else if let Some(app) = built_in::all()
         .iter()
@@ -175,10 +178,10 @@ fn hub(session: &Session) -> Vec<Finding> {
                 Some(run) => Finding::warn(
                     NAME,
                     format!(
-                        "none answers at {}, where one with pid {} ran",
+                        "none answers at {}, where one with pid {} was running",
                         run.url, run.pid
                     ),
-                    "kapelle serve; the left-over run file is replaced then",
+                    "kapelle serve; it replaces the left-over run file",
                 ),
                 None => Finding::warn(
                     NAME,
@@ -225,7 +228,8 @@ fn bridge_port(address: &str) -> Finding {
         Err(error) => Finding::fail(
             NAME,
             format!("{address} cannot be reached: {error}"),
-            "bridges cannot connect; look for a firewall, then kapelle stop --hub and kapelle serve",
+            "bridges cannot connect; check for a firewall, then kapelle stop --hub and kapelle \
+             serve",
         ),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn arguments(
     for word in words {
         let Some((key, text)) = word.split_once('=') else {
             return Err(problems::usage(
-                format!("`{word}` is no argument of the form key=value."),
+                format!("`{word}` is not an argument of the form key=value."),
                 format!("`kapelle describe APP {}` shows an example.", spec.name),
             ));
         };
@@ -106,7 +106,11 @@ impl Form {
         let json = || serde_json::from_str::<Value>(text.trim());
         let not_the_form = |example: &str| {
             problems::usage(
-                format!("`{}` is no {}.", shortened(text), type_name(schema)),
+                format!(
+                    "`{}` is not a valid {}.",
+                    shortened(text),
+                    type_name(schema)
+                ),
                 format!("It should look like this: {example}"),
             )
         };
@@ -242,7 +246,7 @@ pub(crate) fn read_text(file: &str) -> Result<String, Box<Problem>> {
     }
     String::from_utf8(bytes).map_err(|_| {
         problems::usage(
-            format!("{file} is no text in UTF-8."),
+            format!("{file} is not UTF-8 text."),
             "Text files must be UTF-8.",
         )
     })
@@ -367,7 +371,7 @@ mod tests {
             ("count=3x", "`3x` is no integer"),
             ("on=yes", "true or false"),
             ("place=1,2,x", "1,2.5,-3"),
-            ("more=[1]", "is no object"),
+            ("more=[1]", "is not a valid object"),
             (
                 "plaec=1",
                 "Did you mean `place`? Possible names: text, maybe",

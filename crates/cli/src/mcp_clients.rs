@@ -114,7 +114,7 @@ fn broken(client: &Client, path: &Path, why: &str) -> Box<Problem> {
     problems::new(
         Code::CONFIG_BROKEN,
         format!(
-            "{}'s {} cannot be used: {why}. It was left as it is.",
+            "{}'s {} cannot be used: {why}. It was left unchanged.",
             client.title,
             path.display()
         ),

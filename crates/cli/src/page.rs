@@ -50,7 +50,7 @@ pub(crate) fn write(out: &mut dyn Write, app: &str, spec: &CommandSpec) -> io::R
         ));
     }
     if spec.concurrent {
-        notes.push("does not wait for the calls before it".to_owned());
+        notes.push("does not wait for earlier calls".to_owned());
     }
     if !notes.is_empty() {
         writeln!(out, "\n{HEADING}Run{HEADING:#}\n  {}", notes.join("; "))?;
@@ -109,8 +109,8 @@ fn effect_words(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "read: changes nothing",
         Effect::Write => "write: changes things, can be undone",
-        Effect::Destructive => "destructive: loses things",
-        Effect::Code => "code: runs anybody's code",
+        Effect::Destructive => "destructive: may lose work",
+        Effect::Code => "code: runs arbitrary code",
     }
 }
 

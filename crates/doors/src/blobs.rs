@@ -73,7 +73,7 @@ pub(crate) async fn fetch(
     let name = door.hub.blob_name(&name)?;
     let path = door.hub.blobs().path(&name)?;
     let gone = |error: std::io::Error| {
-        tracing::warn!(%error, blob = name, "a blob went away while it was asked for");
+        tracing::warn!(%error, blob = name, "a blob was removed while it was being read");
         Problem::new(Code::BLOB_UNKNOWN, format!("There is no blob `{name}`."))
     };
     let mut file = File::open(&path).await.map_err(gone)?;

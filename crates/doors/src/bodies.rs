@@ -214,18 +214,18 @@ fn no_room(full: Full) -> Problem {
     let (whose, bytes) = bound_of(full);
     Problem::new(
         Code::RATE_LIMITED,
-        format!("The bodies that {whose} in flight would have more than {bytes} bytes."),
+        format!("The request bodies {whose} in flight would exceed {bytes} bytes."),
     )
-    .hint("Send them one after another; large values go as blobs (PUT /v1/blobs).")
+    .hint("Send them one after another; send large values as blobs (PUT /v1/blobs).")
 }
 
 fn not_taken(full: Full) -> Problem {
     let (whose, bytes) = bound_of(full);
     Problem::new(
         Code::RATE_LIMITED,
-        format!("The answers that {whose} in flight would have more than {bytes} bytes."),
+        format!("The answers {whose} in flight would exceed {bytes} bytes."),
     )
-    .hint("Read those that are open first. A call that was asked for has run: look it up by GET /v1/calls.")
+    .hint("Read the pending ones first. The call itself has run: find it with GET /v1/calls.")
 }
 
 fn bound_of(full: Full) -> (&'static str, u64) {

@@ -158,7 +158,7 @@ pub(crate) async fn purge(
         _ => {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
-                "Say what to forget with either `before` or `all`.",
+                "Say what to forget: either `before` or `all`.",
             )
             .hint("For example ?before=2030-01-01T00:00:00Z, or ?all=true.")
             .into());

@@ -314,13 +314,16 @@ impl Connection {
 fn no_place(full: Full, bound: &Bound) -> Problem {
     let (whose, count) = match full {
         Full::Own => ("This caller has", bound.each),
-        Full::All => ("The callers together have", bound.all - bound.kept),
+        Full::All => ("All callers together have", bound.all - bound.kept),
     };
     Problem::new(
         Code::RATE_LIMITED,
-        format!("{whose} {count} connections open, and each has a request under way."),
+        format!("{whose} {count} connections open, each with a request in progress."),
     )
-    .hint("Close some, or ask over fewer: a connection takes one request after another.")
+    .hint(
+        "Close some, or use fewer: one connection can carry any number of requests, one after \
+     another.",
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -102,7 +102,7 @@ static TERMINATE: LazyLock<Option<Form>> = LazyLock::new(|| {
 /// What is wrong with its form.
 pub(crate) fn read(text: &[u8]) -> Result<Envelope, Box<Unread>> {
     let unread = |origin: Origin, unfit: Unfit| {
-        let message = format!("This is no envelope: {}", unfit.message);
+        let message = format!("This is not an envelope: {}", unfit.message);
         let problem = Problem::new(Code::BODY_MALFORMED, message).hint(unfit.hint);
         Box::new(Unread { origin, problem })
     };
@@ -113,7 +113,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Envelope, Box<Unread>> {
     let given: Map<String, Value> = serde_json::from_slice(text).map_err(|error| {
         let unfit = Unfit {
             message: format!("{error}."),
-            hint: r#"It looks like {"type": "execute", "payload": {"command": "…", "args": {}}, "metadata": {"target": "…", "correlationId": "…"}}."#.to_owned(),
+            hint: r#"An envelope looks like {"type": "execute", "payload": {"command": "…", "args": {}}, "metadata": {"target": "…", "correlationId": "…"}}."#.to_owned(),
         };
         unread(Origin::default(), unfit)
     })?;
@@ -260,7 +260,7 @@ impl Envelope {
         let effect = hub.command(&call.app, &call.command)?.effect;
         if effect != Effect::Read {
             let message = format!(
-                "A query only looks, and `{}` is {}.",
+                "A query can only read, and `{}` is {}.",
                 call.command,
                 effect.as_str()
             );
@@ -351,9 +351,9 @@ impl Target {
             [only] => Ok(InstanceName::from(*only)),
             [] => Err(Problem::new(
                 Code::NO_INSTANCE,
-                format!("No instance of `{}` is there.", self.app),
+                format!("No instance of `{}` is running.", self.app),
             )
-            .hint("An `init` with this target starts one.")),
+            .hint("To start one, send `init` with this target.")),
             _ => Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
                 format!(
@@ -368,10 +368,7 @@ impl Target {
 }
 
 fn payload(unfit: Unfit, kind: &str) -> Problem {
-    let message = format!(
-        "The payload of `{kind}` is not as it must be: {}",
-        unfit.message
-    );
+    let message = format!("The payload of `{kind}` is not valid: {}", unfit.message);
     Problem::new(Code::BODY_MALFORMED, message).hint(unfit.hint)
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn typed<T: DeserializeOwned>(given: Map<String, Value>) -> Result<T,
 fn unread(error: &serde_json::Error) -> Unfit {
     Unfit {
         message: format!("{error}."),
-        hint: "GET /openapi.json has the form of every body.".to_owned(),
+        hint: "GET /openapi.json describes the form of every body.".to_owned(),
     }
 }
 

@@ -88,7 +88,7 @@ fn address(uri: &Uri) -> Result<(), Problem> {
     Err(Problem::new(
         Code::ARGUMENTS_INVALID,
         format!(
-            "The address of the request has {bytes} bytes; {} are the most.",
+            "The request's URL has {bytes} bytes; the most is {}.",
             limits::ADDRESS_BYTES_MAX
         ),
     ))
@@ -122,7 +122,7 @@ fn near(door: &Door, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(
         Code::ORIGIN_REFUSED,
         format!(
-            "The request comes from a page of `{}`; only this hub's own page may send it.",
+            "The request comes from a page of `{}`; only this hub's own page may send requests.",
             short(origin)
         ),
     )

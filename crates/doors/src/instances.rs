@@ -206,8 +206,8 @@ pub(crate) async fn update_state(
     let PartOfState(wanted) = read(body)?;
     let app = door.hub.instance(&name)?.app;
     if door.hub.command(&app, UPDATE).is_err() {
-        let message = format!("`{app}` offers no `{UPDATE}`, so its state can only be read here.");
-        let hint = format!("Change it by its commands: GET /v1/apps/{app}/commands");
+        let message = format!("`{app}` has no `{UPDATE}`, so its state can only be read here.");
+        let hint = format!("To change it, use its commands: GET /v1/apps/{app}/commands");
         return Err(Problem::new(Code::NOT_SUPPORTED, message).hint(hint).into());
     }
     let args = serde_json::Map::from_iter([("state".to_owned(), Value::Object(wanted))]);

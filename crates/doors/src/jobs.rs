@@ -139,7 +139,7 @@ fn label(text: &str) -> Result<(String, String), Problem> {
         .ok_or_else(|| {
             Problem::new(
                 Code::ARGUMENTS_INVALID,
-                format!("`label` is NAME:VALUE, not `{text}`."),
+                format!("`label` must be NAME:VALUE, not `{text}`."),
             )
         })
 }

@@ -54,11 +54,11 @@ fn late() -> Problem {
     Problem::new(
         Code::BODY_LATE,
         format!(
-            "The body came slower than {} bytes a second.",
+            "The body arrived at less than {} bytes per second.",
             limits::BODY_BYTES_PER_SECOND_MIN
         ),
     )
-    .hint("Send it again without a pause; nothing has run.")
+    .hint("Send it again without pausing. Nothing has run.")
 }
 
 struct Heard {

@@ -154,10 +154,11 @@ async fn pass(
     let Some(response) = answered else {
         let problem = Problem::new(
             Code::QUEUE_FULL,
-            "There is no room for another MCP session: those that could make room are in the middle of a request.",
+            "There is no room for another MCP session: every session that could be closed is in \
+             the middle of a request.",
         );
         return Err(Refused(problem.hint(
-            "End some of yours (DELETE /mcp with their ids), or ask again in a moment.",
+            "End some of your own (DELETE /mcp with their ids), or try again in a moment.",
         )));
     };
     Ok(response.map(Body::new).into_response())
@@ -172,7 +173,7 @@ async fn checked(request: Request) -> Result<Request, Problem> {
             true => body_too_large(),
             false => Problem::new(
                 Code::BODY_MALFORMED,
-                format!("The body did not arrive whole: {error}."),
+                format!("The body was cut off: {error}."),
             ),
         })?
         .to_bytes();

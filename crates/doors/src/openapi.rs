@@ -28,7 +28,7 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     schemas.insert(
         "CallRequest".to_owned(),
         json!({
-            "description": "One command of one app. `args` has the form of that command.",
+            "description": "One command of one app. The form of `args` depends on the command.",
             "anyOf": if variants.is_empty() { vec![json!({"type": "object"})] } else { variants },
         }),
     );
@@ -48,7 +48,8 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {
                     "type": "apiKey", "in": "cookie", "name": "kapelle-PORT",
-                    "description": "The dashboard's page alone: it counts only with that page's own Origin.",
+                    "description": "For the dashboard's page only: valid only with that page's \
+                     own Origin.",
                 },
             },
             "schemas": schemas,

@@ -72,7 +72,7 @@ impl Proof {
 
     fn taken_back(&self) -> Problem {
         match self {
-            Self::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was taken back.")
+            Self::Token(_) => Problem::new(Code::UNAUTHENTICATED, "The token was revoked.")
                 .hint(wire::hint!["Use another token: ", wire::Step::CreateToken]),
             Self::Session(_) => signed_out(),
         }
@@ -89,9 +89,12 @@ impl Proof {
 fn narrowed(caller: &Caller) -> Problem {
     Problem::new(
         Code::FORBIDDEN,
-        format!("What `{}` may do has changed meanwhile.", caller.name),
+        format!(
+            "The scopes of `{}` have changed in the meantime.",
+            caller.name
+        ),
     )
-    .hint("Ask again: what it may still do is answered.")
+    .hint("Send the request again: whatever it may still do is answered.")
 }
 
 /// For a page whose session has ended.
@@ -156,7 +159,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// For a request without a token that this hub knows.
 pub(crate) fn unauthenticated(carries_one: bool) -> Problem {
     let what = if carries_one {
-        "The token is not known to this hub."
+        "This hub does not know the token."
     } else {
         "The request carries no token."
     };

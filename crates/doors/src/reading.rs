@@ -19,7 +19,10 @@ pub(crate) fn read<T: forms::Asked>(body: Result<Bytes, BytesRejection>) -> Resu
     read.map_err(|unfit| {
         Problem::new(
             Code::BODY_MALFORMED,
-            format!("The body is not what this route takes: {}", unfit.message),
+            format!(
+                "The body does not have the form this route takes: {}",
+                unfit.message
+            ),
         )
         .hint(unfit.hint)
     })

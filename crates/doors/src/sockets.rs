@@ -39,7 +39,7 @@ impl Sockets {
             Problem::new(
                 Code::RATE_LIMITED,
                 format!(
-                    "{} WebSockets are open already.",
+                    "{} WebSockets are already open.",
                     limits::WS_SOCKETS_MAX - limits::WS_SOCKETS_KEPT
                 ),
             )

@@ -222,18 +222,18 @@ impl Scan<'_> {
     fn too_long(&self, bytes: usize, is_name: bool) -> Problem {
         let max = limits::TEXT_BYTES_MAX;
         let message = if is_name {
-            format!("The name of a member has {bytes} bytes; {max} are the most.")
+            format!("The name of a member has {bytes} bytes; the most is {max}.")
         } else {
             let level = self.open.last();
             let name = level.and_then(|level| self.json.get(level.name.0..level.name.1));
             let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
             match name.is_empty() || name.len() > SHOWN_BYTES_MAX {
-                true => format!("A text of the request has {bytes} bytes; {max} are the most."),
-                false => format!("`{name}` has {bytes} bytes; {max} are the most."),
+                true => format!("A text in the request has {bytes} bytes; the most is {max}."),
+                false => format!("`{name}` has {bytes} bytes; the most is {max}."),
             }
         };
         Problem::new(Code::ARGUMENTS_INVALID, message)
-            .hint("What is long belongs into `args`, or into a blob (PUT /v1/blobs).")
+            .hint("Put long values in `args`, or in a blob (PUT /v1/blobs).")
             .detail("limit_bytes", max)
     }
 }
@@ -305,7 +305,7 @@ mod tests {
             json!(long()),
         ] {
             assert!(
-                said(form, &bad).contains("are the most"),
+                said(form, &bad).contains("the most is"),
                 "{}",
                 &bad.to_string()[..60]
             );
@@ -321,7 +321,7 @@ mod tests {
             json!({"result": {"content": {"answer": long()}}}),
             json!({"id": long()}),
         ] {
-            assert!(said(Form::Mcp, &bad).contains("are the most"));
+            assert!(said(Form::Mcp, &bad).contains("the most is"));
         }
     }
 

@@ -126,7 +126,7 @@ fn too_many(full: Full) -> Problem {
     };
     Problem::new(
         Code::RATE_LIMITED,
-        format!("{count} blobs {whose} are on their way up.").replace("  ", " "),
+        format!("{count} blobs {whose} are being uploaded.").replace("  ", " "),
     )
-    .hint("Send the next when one of them has come to its end.")
+    .hint("Send the next one when one of them has finished.")
 }

@@ -86,7 +86,7 @@ fn opened(
             Code::ARGUMENTS_INVALID,
             format!("This request does not open a WebSocket: {rejection}."),
         )
-        .hint("Use a WebSocket client; the same calls go over POST /v1/calls.")
+        .hint("Use a WebSocket client, or make the same calls with POST /v1/calls.")
     })?;
     let open = door.sockets.open.clone();
     let response = upgrade

@@ -181,7 +181,7 @@ fn allow_all(
                 Code::ARGUMENTS_INVALID,
                 format!("Two calls of the batch have the key `{key}`."),
             )
-            .hint("Give each job a key of its own.")
+            .hint("Give each job its own key.")
             .detail("call", at));
         }
         let group = Group {
@@ -217,7 +217,7 @@ fn one_call(call: &CallRequest) -> Result<(), Problem> {
         return wrong("Each call of a batch runs on one instance; `*` is not possible.");
     }
     if call.check_only {
-        return wrong("`check_only` is for single calls.");
+        return wrong("`check_only` works on single calls only.");
     }
     Ok(())
 }

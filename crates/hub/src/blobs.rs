@@ -134,12 +134,12 @@ impl Blobs {
             return Err(Problem::new(
                 Code::STORE_BUSY,
                 format!(
-                    "The blobs that are being written have {} bytes, and {} are the most.",
+                    "The blobs being written add up to {} bytes; the most is {}.",
                     room.drafts,
                     limits::BLOB_DRAFTS_BYTES_MAX
                 ),
             )
-            .hint("Try again when others have come to their end."));
+            .hint("Try again when others have finished."));
         }
         room.drafts += bytes;
         self.sweep(&mut room);
@@ -228,9 +228,9 @@ impl Draft {
         if expected.is_some_and(|expected| expected != name) {
             return Err(Problem::new(
                 Code::BLOB_MISMATCH,
-                format!("The bytes hash to {name}, not to the name that was given."),
+                format!("The bytes hash to {name}, not to the name given."),
             )
-            .hint("Send them again; something changed them on the way."));
+            .hint("Send them again; something changed them in transit."));
         }
         let target = self.blobs.dir.join(&digits);
         if !target.exists() {

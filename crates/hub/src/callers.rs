@@ -496,7 +496,7 @@ fn unknown(kept: &BTreeMap<CallerName, Kept>, name: &CallerName) -> Problem {
     let hint = if name.as_str() == "owner" {
         "To change the owner's token, delete its file and start the hub again.".to_owned()
     } else if names.is_empty() {
-        "There are no tokens but the owner's.".to_owned()
+        "The owner's token is the only one.".to_owned()
     } else {
         format!("The tokens are: {}.", names.join(", "))
     };
@@ -511,7 +511,7 @@ fn seconds_of(text: &str) -> Result<Option<i64>, Problem> {
     let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|error| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`expires_at` is no time: {error}."),
+            format!("`expires_at` is not a valid time: {error}."),
         )
         .hint("Write it as RFC 3339, for example 2031-05-04T22:00:00Z.")
     })?;
@@ -522,18 +522,18 @@ fn seconds_of(text: &str) -> Result<Option<i64>, Problem> {
 pub(crate) fn narrowed(name: &CallerName) -> Problem {
     Problem::new(
         Code::FORBIDDEN,
-        format!("The token `{name}` that asked for this may not do it any more."),
+        format!("The token `{name}` that asked for this is no longer allowed to do it."),
     )
-    .hint("Somebody who may can ask for it again.")
+    .hint("Have a caller with the necessary scopes ask for it again.")
 }
 
 /// For work whose token is gone.
 pub(crate) fn revoked(name: &CallerName) -> Problem {
     Problem::new(
         Code::FORBIDDEN,
-        format!("The token `{name}` that asked for this was taken back."),
+        format!("The token `{name}` that asked for this was revoked."),
     )
-    .hint("Somebody who may can ask for it again.")
+    .hint("Have a caller with the necessary scopes ask for it again.")
 }
 
 fn hash(token: &str) -> [u8; 32] {

@@ -155,7 +155,7 @@ impl Conductors {
             Problem::new(
                 Code::NOT_SUPPORTED,
                 format!(
-                    "The hub has no part of {} that could run `{}`.",
+                    "The hub has no component of {} that could run `{}`.",
                     entry.title, call.command
                 ),
             )
@@ -187,7 +187,7 @@ impl Conductors {
             return Err(Problem::new(
                 Code::QUEUE_FULL,
                 format!(
-                    "The hub runs {own} commands of its own for `{}` already.",
+                    "The hub is already running {own} commands of its own for `{}`.",
                     call.caller.name
                 ),
             )
@@ -263,7 +263,8 @@ async fn ended_in_time(
 }
 
 fn fault(call: &Call, error: &tokio::task::JoinError) -> Conducted {
-    tracing::error!(call = %call.id, command = call.command, %error, "a command of the hub's own broke");
+    tracing::error!(call = %call.id, command = call.command, %error, "a command that the hub runs \
+     failed");
     Err(Problem::new(
         Code::INTERNAL,
         format!("`{}` failed because of a fault in Kapelle.", call.command),

@@ -78,7 +78,7 @@ impl Confinement {
         self.kernel.as_ref().map_err(Clone::clone)?;
         self.launcher
             .get()
-            .ok_or_else(|| "this hub was not told of a launcher".to_owned())
+            .ok_or_else(|| "this hub has no launcher".to_owned())
     }
 
     pub(crate) fn why_not(&self) -> Option<String> {
@@ -89,7 +89,7 @@ impl Confinement {
     pub(crate) fn for_bridges(&self) -> Confine {
         let launcher = self.launcher().and_then(|path| {
             let text = path.to_str().map(str::to_owned);
-            text.ok_or_else(|| "the path of the launcher is no plain text".to_owned())
+            text.ok_or_else(|| "the path of the launcher is not plain text".to_owned())
         });
         match launcher {
             Ok(launcher) => Confine {
@@ -119,7 +119,8 @@ impl Confinement {
             Some(true) if request.mode == Mode::Gui => {
                 return Err(Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    "A program with a window cannot be confined: it needs the display, the person's files and settings.",
+                    "A program with a window cannot be confined: it needs the display, and your \
+                     files and settings.",
                 )
                 .hint("Start it without a window to have it confined, or leave out `confined`."));
             }
@@ -146,7 +147,9 @@ impl Confinement {
         }
         match self.why_not() {
             Some(why) => format!("It cannot be confined here: {why}."),
-            None => "It was not asked for, and who started it may run code.".to_owned(),
+            None => {
+                "Confinement was not asked for, and whoever started it may run code.".to_owned()
+            }
         }
     }
 }

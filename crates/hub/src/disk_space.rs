@@ -29,12 +29,13 @@ impl DiskSpace {
         let was_full = self.is_full.swap(is_full, Ordering::Relaxed);
         let home_path = home.root().display();
         if is_full && !was_full {
-            tracing::error!(home = %home_path, "no room is left: what must be stored is refused");
+            tracing::error!(home = %home_path, "the disk is full: whatever must be stored is \
+             refused");
         } else if was_full && !is_full {
-            tracing::info!(home = %home_path, "there is room again");
+            tracing::info!(home = %home_path, "the disk has room again");
         }
         if !is_full && let Err(error) = home.keep_reserve() {
-            tracing::warn!(%error, "no room is kept back for the next start");
+            tracing::warn!(%error, "no disk space is reserved for the next start");
         }
     }
 

@@ -96,7 +96,7 @@ impl FileAccess<'_> {
             .is_some_and(|name| private.iter().copied().flatten().any(|own| name == *own))
         {
             return Err(refused(format!(
-                "{} is a place of the hub's own.",
+                "{} belongs to the hub itself.",
                 real.display()
             )));
         }
@@ -105,7 +105,7 @@ impl FileAccess<'_> {
             return Ok(real);
         }
         Err(refused(format!(
-            "{} lies outside the folders that this caller may use.",
+            "{} is outside the folders this caller may use.",
             real.display()
         )))
     }

@@ -133,7 +133,7 @@ impl History {
         // Behind their own records.
         if self.keeps && !self.queue.push(News::Undone(calls, by)) {
             tracing::warn!(
-                "it is not noted that calls were taken back: too much waits for the disk"
+                "undone calls are not recorded as undone: too much is waiting for the disk"
             );
         }
     }

@@ -237,7 +237,7 @@ impl Instance {
         if said.app != self.app {
             return Err(Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("`{}` is a {} and no {}.", self.name, self.app, said.app),
+                format!("`{}` is a {}, not a {}.", self.name, self.app, said.app),
             ));
         }
         let facts = self.facts();
@@ -394,14 +394,14 @@ fn notice(said: &Announcement, catalog: &Catalog) -> Option<String> {
     let theirs = said
         .bridge_version
         .as_deref()
-        .unwrap_or("of unknown version");
+        .unwrap_or("of an unknown version");
     if theirs == ours {
         return None;
     }
     let fix = app
         .update_hint()
-        .map_or_else(String::new, |fix| format!(" Update it: {fix}"));
+        .map_or_else(String::new, |fix| format!(" To update it: {fix}"));
     Some(format!(
-        "Its bridge is {theirs}, this hub's is {ours}.{fix}"
+        "Its bridge is version {theirs}; this hub's is {ours}.{fix}"
     ))
 }

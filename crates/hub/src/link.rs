@@ -53,7 +53,7 @@ pub(crate) async fn serve(links: Arc<Links>, stream: TcpStream, stranger: Strang
         biased;
         greeted = greeted => greeted,
         () = stranger.shown_out() => {
-            tracing::debug!(peer, "a connection that had proved nothing made room");
+            tracing::debug!(peer, "an unauthenticated connection was closed to make room");
             return;
         }
     };
@@ -137,7 +137,7 @@ async fn live(
                 continue;
             }
             () = until(last_words), if last_words.is_some() => {
-                return "the bridge does not read".to_owned();
+                return "the bridge is not reading".to_owned();
             }
             (id, why) = outbox.left_out() => {
                 let event = DriverEvent::Outcome(id, Box::new(not_sent(&why)));
@@ -174,7 +174,7 @@ async fn live(
 fn not_sent(why: &FrameError) -> Outcome {
     let what = match why {
         FrameError::TooLong(bytes, max) => {
-            format!("as a message to its bridge it has {bytes} bytes, and {max} are the most")
+            format!("the message to its bridge would be {bytes} bytes; the most is {max}")
         }
         other => other.to_string(),
     };
@@ -229,7 +229,7 @@ fn take(
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
                 format!(
-                    "The outcome of {id} is `{}`, which is not an end.",
+                    "The outcome of {id} is `{}`, which is not a final status.",
                     outcome.status.as_str()
                 ),
             )

@@ -176,7 +176,7 @@ impl Policy {
         Err(Problem::new(
             Code::RATE_LIMITED,
             format!(
-                "`{}` sends more than {} requests a second.",
+                "`{}` sends more than {} requests per second.",
                 caller.name,
                 limits::CALLER_RATE_PER_SECOND
             ),
@@ -242,7 +242,7 @@ pub fn require(
     Err(Problem::new(
         Code::FORBIDDEN,
         format!(
-            "`{}` may not {}: that takes the scope `{}`.",
+            "`{}` may not {}: that needs the scope `{}`.",
             caller.name,
             what(),
             scope.as_str()

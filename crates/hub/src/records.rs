@@ -140,12 +140,12 @@ fn too_heavy(full: Full, caller: &Caller) -> Problem {
             format!("the calls of `{}`", caller.name),
             limits::WAITING_BYTES_MAX,
         ),
-        Full::All => ("the calls of all".to_owned(), limits::WAITING_ALL_BYTES_MAX),
+        Full::All => ("all calls".to_owned(), limits::WAITING_ALL_BYTES_MAX),
     };
     Problem::new(
         Code::QUEUE_FULL,
         format!(
-            "What {whose} hold that have not begun would be more than {} MB.",
+            "The waiting arguments of {whose} would exceed {} MB.",
             bytes / 1_000_000
         ),
     )

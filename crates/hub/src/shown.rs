@@ -22,6 +22,6 @@ pub(crate) fn shown(
 
 /// In the place of arguments that are too large for memory.
 pub(crate) fn omitted_args() -> Map<String, Value> {
-    let why = json!({"why": "the arguments are large and not written down"});
+    let why = json!({"why": "the arguments are too large to be stored"});
     Map::from_iter([("$omitted".to_owned(), why)])
 }

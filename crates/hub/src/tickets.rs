@@ -133,7 +133,7 @@ impl Tickets {
             return Err(Problem::new(
                 Code::INSTANCE_AMBIGUOUS,
                 format!(
-                    "`{}` describes `{}` otherwise by now.",
+                    "`{}` now describes `{}` differently.",
                     instance.name, call.command.spec.name
                 ),
             )

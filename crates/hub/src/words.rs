@@ -90,9 +90,9 @@ fn bounded(name: &str, text: &str, max: usize) -> Result<(), Problem> {
     }
     Err(Problem::new(
         Code::ARGUMENTS_INVALID,
-        format!("`{name}` has {} bytes; {max} are the most.", text.len()),
+        format!("`{name}` has {} bytes; the most is {max}.", text.len()),
     )
-    .hint("What is long belongs into `args`."))
+    .hint("Put long values in `args`."))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn check(path: &Path, connection: &Connection, form: &Form) -> Result<usize, Pro
         connection
             .query_row(sql, [], |row| row.get(0))
             .map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase) => unusable(path, "is no file of Kapelle's store"),
+                Some(ErrorCode::NotADatabase) => unusable(path, "is not a Kapelle store file"),
                 _ => failed(path, &error),
             })
     };

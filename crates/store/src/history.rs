@@ -159,7 +159,7 @@ impl HistoryStore for History {
                     .map(drop)
             });
             if let Err(error) = noted {
-                tracing::warn!(%error, "it is not noted that calls were taken back");
+                tracing::warn!(%error, "undone calls are not recorded as undone");
             }
         });
     }

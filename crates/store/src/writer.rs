@@ -411,7 +411,7 @@ impl<T: Table> Run<T> {
             tracing::warn!(
                 log = %self.log.display(),
                 bytes,
-                "the log of the store grows: something reads the file without an end"
+                "the store's log keeps growing: something never stops reading the file"
             );
         }
     }
@@ -435,7 +435,8 @@ impl<T: Table> Run<T> {
         match done {
             Ok(done) => done,
             Err(error) => {
-                tracing::warn!(path = %self.path.display(), %error, "the log of the store stays");
+                tracing::warn!(path = %self.path.display(), %error, "the store's log was not \
+                 shortened");
                 false
             }
         }

@@ -99,7 +99,7 @@ impl Interrupt {
         });
         if presses > 1 {
             self.ui
-                .say("left; the call goes on until it ends by itself");
+                .say("left; the call carries on until it ends by itself");
             process::exit(exit::CTRL_C.into());
         }
         self.ui
@@ -159,7 +159,7 @@ impl Interrupt {
         } else {
             let id = document["call_id"].as_str().unwrap_or_default();
             self.ui.warn(format_args!(
-                "{id} was told to stop and is held up by native code; it ends when that returns"
+                "{id} was told to stop but is in native code; it ends when that returns"
             ));
             self.ui.hint(format_args!("see the outcome with `kapelle history {id}`; kill the program with `kapelle stop NAME --force`"));
         }

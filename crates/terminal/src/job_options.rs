@@ -77,13 +77,13 @@ fn durability(text: &str) -> Result<Durability, String> {
     match text {
         "fsync" => Ok(Durability::Fsync),
         "journal" => Ok(Durability::Journal),
-        _ => Err("it is `fsync` or `journal`".to_owned()),
+        _ => Err("write `fsync` or `journal`".to_owned()),
     }
 }
 
 /// A time as the hub takes it. `2h` is from now on.
 pub fn time(text: &str) -> Result<String, String> {
-    const WANTED: &str = "write a time such as 2031-05-04T22:00:00Z, or from now, such as 2h";
+    const WANTED: &str = "write a time such as 2031-05-04T22:00:00Z, or a time from now such as 2h";
     if OffsetDateTime::parse(text, &Rfc3339).is_ok() {
         return Ok(text.to_owned());
     }
@@ -100,12 +100,14 @@ pub fn time_or_none(text: &str) -> Result<String, String> {
     if text == "none" {
         return Ok(String::new());
     }
-    time(text).map_err(|error| format!("{error}; `none` takes it away"))
+    time(text).map_err(|error| format!("{error}; `none` removes it"))
 }
 
 pub fn retry(text: &str) -> Result<Retry, String> {
-    let wanted =
-        || "write how often, such as 3, and how long to wait first, such as 3:10s".to_owned();
+    let wanted = || {
+        "write how often, such as 3, or how often and how long to wait first, such as 3:10s"
+            .to_owned()
+    };
     let (max, wait) = match text.split_once(':') {
         None => (text, None),
         Some((max, wait)) => (max, Some(amount::seconds(wait).map_err(|_| wanted())?)),
@@ -136,7 +138,8 @@ fn select(text: &str) -> Result<Select, String> {
             Some(("mode", "module")) => wanted.mode = Some(Mode::Module),
             _ => {
                 return Err(format!(
-                    "`{part}` selects nothing; there are version=, mode= (background, gui, module), label= and file="
+                    "`{part}` selects nothing; use version=, mode= (background, gui or module), \
+                     label= or file="
                 ));
             }
         }

@@ -77,7 +77,7 @@ fn spawn(session: &Session, log_path: &Path) -> Result<Child, Box<Problem>> {
         .map_err(|error| problems::file(log_path, "cannot be written", &error))?;
     let program = std::env::current_exe().map_err(|error| {
         problems::hub_did_not_start(
-            format_args!("this program cannot be found again: {error}"),
+            format_args!("this program's own path cannot be found: {error}"),
             log_path,
         )
     })?;
@@ -130,7 +130,7 @@ fn open_log(path: &Path) -> io::Result<File> {
 /// Waits for the line that the hub prints when it is ready; gives its address.
 fn wait_until_ready(mut child: Child, log: &Path, log_start: u64) -> Result<String, Box<Problem>> {
     let Some(stdout) = child.stdout.take() else {
-        return Err(problems::hub_did_not_start("its output is closed", log));
+        return Err(problems::hub_did_not_start("its output was closed", log));
     };
     let (line_in, line_out) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
@@ -156,7 +156,7 @@ fn wait_until_ready(mut child: Child, log: &Path, log_start: u64) -> Result<Stri
             child.kill().ok();
             format!("it was not ready after {} s", READY_TIMEOUT.as_secs())
         }
-        Ok(_) => "it ended at once".to_owned(),
+        Ok(_) => "it exited at once".to_owned(),
     };
     child.wait().ok();
     let tail = log_tail(log, log_start);

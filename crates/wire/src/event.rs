@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Topic {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "no topic `{text}`; there are calls, instances, state, jobs and call:<id>"
+                "no topic `{text}`; the topics are calls, instances, state, jobs and call:<id>"
             ))
         })
     }

@@ -43,22 +43,24 @@ pub struct PieceHead {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     #[error(
-        "this is the port for bridges, and what came is HTTP; the address for HTTP is `url` in run/hub.json"
+        "this port is for bridges, and an HTTP request arrived; the address for HTTP is `url` in \
+         run/hub.json"
     )]
     Http,
     #[error(
-        "what came looks like bare JSON; this port wants frames: a length of four bytes, then JSON (docs/reference/bridge-protocol.md)"
+        "bare JSON arrived; this port takes frames: a length of four bytes, then JSON \
+         (docs/reference/bridge-protocol.md)"
     )]
     BareJson,
-    #[error("a frame of {0} bytes is over the limit of {1}; send large values as blobs")]
+    #[error("a frame of {0} bytes exceeds the limit of {1}; send large values as blobs")]
     TooLong(u64, usize),
-    #[error("a frame of no bytes means nothing")]
+    #[error("an empty frame has no meaning")]
     Empty,
     #[error("the payload is neither a JSON object nor a blob piece")]
     Unknown,
     #[error("the payload is not valid JSON: {0}")]
     Json(String),
-    #[error("the message has no `t` that says what it is")]
+    #[error("the message has no `t` to say what it is")]
     NoType,
     #[error("the blob piece is malformed: {0}")]
     Piece(String),
@@ -211,11 +213,11 @@ fn decode_piece(rest: &[u8]) -> Result<Piece, FrameError> {
         .ok_or_else(|| bad("its head is cut off"))?;
     let head: PieceHead = serde_json::from_slice(head).map_err(|error| bad(&error.to_string()))?;
     if bytes.len() > PIECE_BYTES_MAX {
-        return Err(bad("it is over the limit of a piece"));
+        return Err(bad("it exceeds the limit for a piece"));
     }
     let end = head.offset.checked_add(bytes.len() as u64);
     if end.is_none_or(|end| end > head.total) {
-        return Err(bad("it reaches beyond the blob's end"));
+        return Err(bad("it extends beyond the end of the blob"));
     }
     Ok(Piece {
         head,
@@ -241,7 +243,7 @@ pub fn encode_message(message: &impl Serialize) -> Result<Vec<u8>, FrameError> {
 pub fn encode_piece(head: &PieceHead, raw: &[u8]) -> Result<Vec<u8>, FrameError> {
     let head = serde_json::to_vec(head).map_err(|error| FrameError::Json(error.to_string()))?;
     let head_length = u16::try_from(head.len())
-        .map_err(|_| FrameError::Piece("its head is over the limit".to_owned()))?;
+        .map_err(|_| FrameError::Piece("its head exceeds the limit".to_owned()))?;
     let mut bytes = Vec::with_capacity(LENGTH_BYTES + 3 + head.len() + raw.len());
     bytes.extend_from_slice(&[0; LENGTH_BYTES]);
     bytes.push(BLOB_MARK);

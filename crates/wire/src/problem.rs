@@ -234,77 +234,115 @@ macro_rules! codes {
 
 codes! {
     // the request
-    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, Error, false, "An argument is missing, unknown or of the wrong form.";
-    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, Error, false, "The body is not the JSON that this route takes.";
-    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, Error, false, "The body is over the limit; send large values as blobs.";
-    BODY_LATE = "body_late", 408, exit::UNREACHABLE, Error, true, "The body came too slowly; nothing ran.";
+    ARGUMENTS_INVALID = "arguments_invalid", 400, exit::USAGE, Error, false, "An argument is \
+     missing, unknown or invalid.";
+    BODY_MALFORMED = "body_malformed", 400, exit::USAGE, Error, false, "The body is not the JSON \
+     this route takes.";
+    BODY_TOO_LARGE = "body_too_large", 413, exit::USAGE, Error, false, "The body exceeds the \
+     limit; send large values as blobs.";
+    BODY_LATE = "body_late", 408, exit::UNREACHABLE, Error, true, "The body arrived too slowly. \
+     Nothing ran.";
     MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported", 415, exit::USAGE, Error, false, "The body's content type is not the one this route takes.";
     ROUTE_UNKNOWN = "route_unknown", 404, exit::USAGE, Error, false, "There is no such path or method.";
-    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, Error, false, "No app of that name is known.";
+    APP_UNKNOWN = "app_unknown", 404, exit::USAGE, Error, false, "There is no app of that name.";
     COMMAND_UNKNOWN = "command_unknown", 404, exit::USAGE, Error, false, "The app has no such command.";
-    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, Error, false, "No instance of that name is known.";
-    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, Error, false, "No call of that id is remembered.";
-    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, Error, false, "No job of that id is kept.";
-    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, Error, false, "No batch of that id is remembered.";
-    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, Error, false, "Several ids begin like this one; type more of it.";
-    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, Error, false, "No blob of that hash is stored.";
-    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, Error, false, "The bytes do not have the hash that was claimed.";
-    RANGE_INVALID = "range_invalid", 416, exit::USAGE, Error, false, "The asked byte range lies outside the blob.";
-    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, Error, false, "The caller has another job under this idempotency key.";
-    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, Error, false, "No token of that name exists.";
-    NAME_TAKEN = "name_taken", 409, exit::USAGE, Error, false, "The name is in use by something else.";
-    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, Error, false, "The job is running or has ended, so this of it cannot be changed.";
-    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, Error, false, "The instance's state is not at the revision that was asked for.";
+    INSTANCE_UNKNOWN = "instance_unknown", 404, exit::UNREACHABLE, Error, false, "There is no \
+     instance of that name.";
+    CALL_UNKNOWN = "call_unknown", 404, exit::USAGE, Error, false, "There is no call with that id.";
+    JOB_UNKNOWN = "job_unknown", 404, exit::USAGE, Error, false, "There is no job with that id.";
+    BATCH_UNKNOWN = "batch_unknown", 404, exit::USAGE, Error, false, "There is no batch with that \
+     id.";
+    ID_AMBIGUOUS = "id_ambiguous", 409, exit::USAGE, Error, false, "Several ids start like this; \
+     type more of it.";
+    BLOB_UNKNOWN = "blob_unknown", 404, exit::USAGE, Error, false, "There is no blob with that \
+     hash.";
+    BLOB_MISMATCH = "blob_mismatch", 400, exit::USAGE, Error, false, "The bytes do not match the \
+     hash given.";
+    RANGE_INVALID = "range_invalid", 416, exit::USAGE, Error, false, "The requested byte range is \
+     outside the blob.";
+    JOB_KEY_TAKEN = "job_key_taken", 409, exit::USAGE, Error, false, "The caller has used this \
+     idempotency key for a different job.";
+    TOKEN_UNKNOWN = "token_unknown", 404, exit::USAGE, Error, false, "There is no token of that \
+     name.";
+    NAME_TAKEN = "name_taken", 409, exit::USAGE, Error, false, "The name is already in use.";
+    JOB_NOT_OPEN = "job_not_open", 409, exit::USAGE, Error, false, "The job is running or has \
+     ended, so this cannot be changed.";
+    REVISION_CHANGED = "revision_changed", 409, exit::FAILED, Error, false, "The instance's state \
+     is not at the requested revision.";
     // policy
-    UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, Error, false, "There is no valid token in the request.";
+    UNAUTHENTICATED = "unauthenticated", 401, exit::REFUSED, Error, false, "The request has no \
+     valid token.";
     FORBIDDEN = "forbidden", 403, exit::REFUSED, Error, false, "The caller's scopes do not allow this.";
     ORIGIN_REFUSED = "origin_refused", 403, exit::REFUSED, Error, false, "The request comes from a web page of another origin.";
     HOST_REFUSED = "host_refused", 403, exit::REFUSED, Error, false, "The Host header does not name this hub.";
-    CONFIRMATION_REQUIRED = "confirmation_required", 409, exit::REFUSED, Error, false, "A person must say yes first: send the call again with the confirm value.";
-    RATE_LIMITED = "rate_limited", 429, exit::REFUSED, Error, true, "The caller asks more often than it may.";
+    CONFIRMATION_REQUIRED = "confirmation_required", 409, exit::REFUSED, Error, false, "A person \
+     must agree first: then send the call again with the confirm value.";
+    RATE_LIMITED = "rate_limited", 429, exit::REFUSED, Error, true, "The caller sends too many \
+     requests.";
     // instances
     NO_INSTANCE = "no_instance", 503, exit::UNREACHABLE, Error, true, "No instance of the app is connected.";
-    INSTANCE_AMBIGUOUS = "instance_ambiguous", 409, exit::USAGE, Error, false, "Several instances would do; name one.";
-    INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, Error, true, "The instance is known, but not connected now.";
-    INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, Critical, true, "The instance is held up by native code that cannot be interrupted.";
-    QUEUE_FULL = "queue_full", 429, exit::REFUSED, Error, true, "The instance's queue is at its bound.";
-    QUEUE_DRAINING = "queue_draining", 503, exit::REFUSED, Error, true, "The app's queue takes no new jobs, because somebody drains it.";
+    INSTANCE_AMBIGUOUS = "instance_ambiguous", 409, exit::USAGE, Error, false, "Several instances \
+     are possible; name one.";
+    INSTANCE_NOT_CONNECTED = "instance_not_connected", 503, exit::UNREACHABLE, Error, true, "The \
+     instance is known but not connected.";
+    INSTANCE_WEDGED = "instance_wedged", 503, exit::UNREACHABLE, Critical, true, "The instance is \
+     stuck in native code that cannot be interrupted.";
+    QUEUE_FULL = "queue_full", 429, exit::REFUSED, Error, true, "The instance's queue is full.";
+    QUEUE_DRAINING = "queue_draining", 503, exit::REFUSED, Error, true, "The app's queue is being \
+     drained and accepts no new jobs.";
     START_FAILED = "start_failed", 503, exit::UNREACHABLE, Critical, false, "The program did not start or did not connect.";
-    NOT_SUPPORTED = "not_supported", 400, exit::USAGE, Error, false, "The app or this version of it cannot do that.";
+    NOT_SUPPORTED = "not_supported", 400, exit::USAGE, Error, false, "The app, or this version of \
+     it, cannot do that.";
     HUB_STOPPING = "hub_stopping", 503, exit::UNREACHABLE, Error, true, "The hub is shutting down.";
     HUB_UNREACHABLE = "hub_unreachable", 503, exit::UNREACHABLE, Critical, true, "No hub answers at the address.";
     HUB_RUNNING = "hub_running", 409, exit::UNREACHABLE, Error, false, "Another hub already uses this home folder.";
-    HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, Critical, false, "Files of the home folder can be read by others or cannot be written.";
-    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, Error, false, "Kapelle's own configuration file has a mistake in it.";
-    CONFIG_BROKEN = "config_broken", 500, exit::FAILED, Error, false, "A configuration file of another program cannot be read and was left as it is.";
-    STORE_BUSY = "store_busy", 503, exit::REFUSED, Error, true, "The disk is slower than what is to be stored comes in; nothing was stored.";
-    STORE_FAILED = "store_failed", 503, exit::FAILED, Critical, true, "The store cannot be read or written; nothing was stored.";
-    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, Critical, false, "The file of stored jobs and history cannot be used and was left as it is.";
-    DISK_FULL = "disk_full", 507, exit::FAILED, Critical, true, "There is no room left on the disk.";
+    HOME_UNSAFE = "home_unsafe", 500, exit::REFUSED, Critical, false, "Files in the home folder \
+     can be read by others, or cannot be written.";
+    CONFIG_INVALID = "config_invalid", 500, exit::FAILED, Error, false, "Kapelle's own \
+     configuration file contains a mistake.";
+    CONFIG_BROKEN = "config_broken", 500, exit::FAILED, Error, false, "Another program's \
+     configuration file cannot be read and was left unchanged.";
+    STORE_BUSY = "store_busy", 503, exit::REFUSED, Error, true, "The disk cannot keep up with \
+     what is to be stored. Nothing was stored.";
+    STORE_FAILED = "store_failed", 503, exit::FAILED, Critical, true, "The store cannot be read \
+     or written. Nothing was stored.";
+    STORE_UNUSABLE = "store_unusable", 500, exit::FAILED, Critical, false, "The file with stored \
+     jobs and history cannot be used and was left unchanged.";
+    DISK_FULL = "disk_full", 507, exit::FAILED, Critical, true, "The disk is full.";
     // bridges
     HANDSHAKE_REFUSED = "handshake_refused", 403, exit::REFUSED, Critical, false, "A bridge could not prove that it knows the bridge token.";
     PROTOCOL_MISMATCH = "protocol_mismatch", 400, exit::UNREACHABLE, Critical, false, "The bridge speaks another version of the protocol.";
-    FRAME_MALFORMED = "frame_malformed", 400, exit::UNREACHABLE, Critical, false, "What came is no frame of the bridge protocol.";
+    FRAME_MALFORMED = "frame_malformed", 400, exit::UNREACHABLE, Critical, false, "What arrived \
+     is not a frame of the bridge protocol.";
     // how calls end
     CALL_FAILED = "call_failed", 500, exit::FAILED, Error, false, "The app could not do what was asked.";
     CODE_RAISED = "code_raised", 500, exit::FAILED, Error, false, "The code raised an exception.";
     CODE_SYNTAX = "code_syntax", 500, exit::FAILED, Error, false, "The code is not valid Python.";
-    CODE_EXITED = "code_exited", 500, exit::FAILED, Error, false, "The code tried to end the program; the program goes on.";
-    OPERATOR_REFUSED = "operator_refused", 500, exit::FAILED, Error, false, "The operator would quit or reset the program and was not run.";
+    CODE_EXITED = "code_exited", 500, exit::FAILED, Error, false, "The code tried to end the \
+     program; the program carries on.";
+    OPERATOR_REFUSED = "operator_refused", 500, exit::FAILED, Error, false, "The operator would \
+     quit or reset the program, so it was not run.";
     NOT_FOUND = "not_found", 500, exit::FAILED, Error, false, "The app has nothing of that name.";
-    PATH_REFUSED = "path_refused", 500, exit::REFUSED, Error, false, "The path lies outside the folders that this caller may use.";
-    FILE_EXISTS = "file_exists", 500, exit::FAILED, Error, false, "The file is there already and overwriting was not asked for.";
+    PATH_REFUSED = "path_refused", 500, exit::REFUSED, Error, false, "The path is outside the \
+     folders this caller may use.";
+    FILE_EXISTS = "file_exists", 500, exit::FAILED, Error, false, "The file already exists, and \
+     overwriting was not requested.";
     FILE_NOT_FOUND = "file_not_found", 500, exit::FAILED, Error, false, "There is no such file.";
-    VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, Error, false, "The result is larger than an outcome may be.";
+    VALUE_TOO_LARGE = "value_too_large", 500, exit::FAILED, Error, false, "The result is too \
+     large for an outcome.";
     DEADLINE_PASSED = "deadline_passed", 500, exit::ENDED, Error, false, "The job's deadline passed before it could run.";
-    AFTER_FAILED = "after_failed", 500, exit::ENDED, Error, false, "A job that had to succeed before this one did not.";
-    TIMED_OUT = "timed_out", 500, exit::ENDED, Error, false, "The call ran longer than it was allowed to.";
-    CANCELLED = "cancelled", 500, exit::ENDED, Error, false, "Somebody cancelled the call.";
-    INTERRUPTED = "interrupted", 500, exit::ENDED, Critical, false, "The instance or the hub went away while the call ran; what it did until then is not known.";
-    MEMORY_EXCEEDED = "memory_exceeded", 500, exit::ENDED, Critical, false, "The process held more memory than its limit allows and was ended.";
-    TIME_EXCEEDED = "time_exceeded", 500, exit::ENDED, Error, false, "The process lived as long as its limit allows and was ended.";
+    AFTER_FAILED = "after_failed", 500, exit::ENDED, Error, false, "A job that had to succeed \
+     before this one failed to.";
+    TIMED_OUT = "timed_out", 500, exit::ENDED, Error, false, "The call exceeded its time limit.";
+    CANCELLED = "cancelled", 500, exit::ENDED, Error, false, "The call was cancelled.";
+    INTERRUPTED = "interrupted", 500, exit::ENDED, Critical, false, "The instance or the hub went \
+     away while the call was running; how far it got is unknown.";
+    MEMORY_EXCEEDED = "memory_exceeded", 500, exit::ENDED, Critical, false, "The process exceeded \
+     its memory limit and was ended.";
+    TIME_EXCEEDED = "time_exceeded", 500, exit::ENDED, Error, false, "The process reached its \
+     time limit and was ended.";
     OUT_OF_MEMORY = "out_of_memory", 500, exit::FAILED, Critical, false, "The app ran out of memory.";
-    INTERNAL = "internal", 500, exit::BUG, Bug, false, "A fault of Kapelle's own.";
+    INTERNAL = "internal", 500, exit::BUG, Bug, false, "A fault in Kapelle itself.";
 }
 
 #[cfg(test)]

@@ -98,14 +98,14 @@ def clear(call, name, of="object", path=None, frame_start=None, frame_end=None):
 def _check(track, frames, values):
     bad = [one for one in frames if isinstance(one, bool) or not isinstance(one, (int, float))]
     if bad or not frames:
-        raise Problem("arguments_invalid", "`frames` must be numbers.", hint="Such as [1, 30, 60].")
+        raise Problem("arguments_invalid", "`frames` must be numbers.", hint="For example [1, 30, 60].")
     if values is None:
         return
     if len(values) != len(frames):
         raise Problem(
             "arguments_invalid",
-            "%d frames and %d values do not go together." % (len(frames), len(values)),
-            hint="One value for each frame.",
+            "There are %d frames but %d values." % (len(frames), len(values)),
+            hint="Pass one value per frame.",
         )
     for value in values:
         track.check(value)

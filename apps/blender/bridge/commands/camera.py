@@ -23,7 +23,7 @@ def create(
     if rotation is not None and look_at is not None:
         raise Problem(
             "arguments_invalid",
-            "A camera has either a rotation or something to look at.",
+            "A camera takes either a rotation or something to look at.",
             hint="Leave out one of the two.",
         )
     point = placing.point_of(look_at, "look_at") if look_at is not None else None
@@ -100,7 +100,7 @@ def look_at(call, target, name=None, distance=None):
         bpy.context.view_layer.update()
         away = found.matrix_world.translation - point
         if away.length < 1e-6:
-            raise Problem("arguments_invalid", "The camera stands at the target.", hint="Give it a location first.")
+            raise Problem("arguments_invalid", "The camera is at the target.", hint="Give it a location first.")
         place = point + away.normalized() * distance
         if found.parent is not None:
             place = (found.parent.matrix_world @ found.matrix_parent_inverse).inverted() @ place
@@ -160,6 +160,6 @@ def _camera(name):
             "The scene has no active camera.",
             hint="Cameras: %s. Pass `name`." % ", ".join(map(repr, there[: names.LISTED_MAX]))
             if there
-            else "Make one with camera.create.",
+            else "Create one with camera.create.",
         )
     return bpy.context.scene.camera

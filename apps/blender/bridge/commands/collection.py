@@ -24,7 +24,7 @@ def create(call, name, parent=None, objects=None, active=False):
     home = _collection(parent)
     inside = naming.objects(None, objects, "collection.create") if objects else []
     if name in bpy.data.collections:
-        raise Problem("name_taken", "There is a collection %r already." % name, hint="Choose another name.")
+        raise Problem("name_taken", "A collection %r already exists." % name, hint="Choose another name.")
     made = bpy.data.collections.new(name)
     home.children.link(made)
     _move(inside, made)
@@ -91,7 +91,7 @@ def unlink(call, objects, collection):
         if len(one.users_collection) == 1:
             raise Problem(
                 "call_failed",
-                "%r is in no other collection and would be gone." % one.name,
+                "%r is in no other collection, so it would be lost." % one.name,
                 hint="Use collection.move, or object.delete.",
             )
     for one in inside:

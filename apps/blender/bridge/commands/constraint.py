@@ -94,7 +94,7 @@ def _set(call, constraint, target, influence, enabled, given):
         raise Problem(  # Blender would take it and do nothing
             "arguments_invalid",
             "A %s needs a curve, and %r is a %s." % (what, followed.name, followed.type.lower()),
-            hint="Make one with object.create and kind=curve.",
+            hint="Create one with object.create and kind=curve.",
         )
     settings.set_all(call, constraint, given, what)
     if constraint.type == "FOLLOW_PATH" and followed is not None:

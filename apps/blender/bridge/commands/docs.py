@@ -28,6 +28,8 @@ def get(call, name):
         raise Problem(
             "not_found",
             "This Blender's API has nothing named %r." % name,
-            hint="Near are: %s. Or look for words with docs.search." % ", ".join(near) if near else "Try docs.search.",
+            hint="Similar names: %s. Or search for words with docs.search." % ", ".join(near)
+            if near
+            else "Try docs.search.",
         )
     return told

@@ -30,7 +30,7 @@ def open_(call, path, scripts=False):
     if scripts and not paths.may_go_anywhere(call):
         raise Problem(
             "forbidden",
-            "Scripts inside a file run only for callers with the scope `code`.",
+            "Only a caller with the scope `code` may run scripts inside a file.",
             hint="Leave out `scripts`; the file opens without running them.",
         )
     found = paths.to_read(call, path)
@@ -59,14 +59,14 @@ def save(call, path=None, overwrite=False, copy=False, compress=False):
         if not bpy.data.filepath:
             raise Problem(
                 "arguments_invalid",
-                "The open file was never saved and has no path.",
+                "The open file has never been saved, so it has no path.",
                 hint="Pass `path`, such as scene.blend.",
             )
         if host.current().recovery.is_copy(bpy.data.filepath):
             raise Problem(
                 "arguments_invalid",
-                "The open file is a recovery copy; saving it in its place would lose it among the others.",
-                hint="Pass `path`: where the work should go.",
+                "The open file is a recovery copy. Saving it in place would leave your work among the recovery copies.",
+                hint="Pass `path` to say where to save the work.",
             )
         if copy:
             raise Problem("arguments_invalid", "A copy needs a path.", hint="Pass `path`.")
@@ -168,7 +168,8 @@ def _refuse_odd(kind):
     odd = plain_names.odd_paths() if kind.name == "obj" else ()
     if odd:
         raise paths.refused(
-            odd[0].filepath, "The path of the image %r holds a line end or another control character." % odd[0].name
+            odd[0].filepath,
+            "The path of the image %r contains a line break or another control character." % odd[0].name,
         )
 
 
@@ -191,4 +192,4 @@ def _keep_copy(call):
     try:
         return host.current().keep_copy()
     except (OSError, RuntimeError) as error:
-        raise known.failed("The unsaved changes could not be kept, so nothing was closed", error) from None
+        raise known.failed("The unsaved changes could not be saved, so nothing was closed", error) from None

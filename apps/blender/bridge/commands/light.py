@@ -29,7 +29,7 @@ def create(
     if rotation is not None and look_at is not None:
         raise Problem(
             "arguments_invalid",
-            "A light has either a rotation or something to look at.",
+            "A light takes either a rotation or something to look at.",
             hint="Leave out one of the two.",
         )
     _check_spot(kind.upper(), angle, None)

@@ -178,7 +178,7 @@ def duplicate(call, name, new_name=None, object=None, slot=None):
 @table.command("material.delete", effect="destructive")
 def delete(call, name=None, unused=False):
     if (name is not None) == unused:
-        raise Problem("arguments_invalid", "Either a name or the unused ones.", hint="Pass `name`, or unused=true.")
+        raise Problem("arguments_invalid", "Pass either a name or unused=true.", hint="Pass `name`, or unused=true.")
     if unused:
         gone = [one for one in bpy.data.materials if one.users == int(one.use_fake_user) and not one.library]
     else:
@@ -212,7 +212,9 @@ def _chosen(name, object, slot):
     number = slot if slot is not None else target.active_material_index
     found = slots[number].material if number < len(slots) else None
     if found is None:
-        raise Problem("not_found", "%r has no material." % target.name, hint="material.set with this object makes one.")
+        raise Problem(
+            "not_found", "%r has no material." % target.name, hint="material.set with this object creates one."
+        )
     return found
 
 
@@ -252,8 +254,8 @@ def _check_surface(target):
     if target.data is None or not hasattr(target.data, "materials"):
         raise Problem(
             "arguments_invalid",
-            "%r is a %s and has no surface for a material." % (target.name, target.type.lower()),
-            hint="Materials go on meshes, curves, texts and the like.",
+            "%r is a %s and cannot have a material." % (target.name, target.type.lower()),
+            hint="Meshes, curves, texts and the like can have materials.",
         )
 
 

@@ -73,7 +73,7 @@ def set_(call, name, vertices):
     if found.data.shape_keys is not None:
         raise Problem(
             "not_supported",
-            "The mesh of %r has shape keys, which say where its vertices are." % name,
+            "The mesh of %r has shape keys, which determine where its vertices are." % name,
             hint="Remove them first (bpy.ops.object.shape_key_remove), or use mesh.create with `replace`.",
         )
     placing.leave_edit_mode()
@@ -112,17 +112,17 @@ class _Parts:
     def __init__(self, call, vertices, faces, sizes, edges):
         self.positions, self.count, _width = arrays.floats(call, "vertices", vertices, 3)
         if sizes is not None and faces is None:
-            raise arrays.wrong("sizes", "has no `faces`", "Give `faces` with it.")
+            raise arrays.wrong("sizes", "has no `faces`", "Pass `faces` as well.")
         self.faces = meshes.Faces(call, faces if faces is not None else [], sizes, self.count)
         self.edges = None
         self.uvs = self.normals = self.colors = self.indices = None
         if edges is not None:
             self.edges, width = arrays.wholes(call, "edges", edges)
             if width not in (None, 2) or len(self.edges) % 2:
-                raise arrays.wrong("edges", "has no rows of 2 numbers", "Two vertices for each edge.")
+                raise arrays.wrong("edges", "does not have rows of 2 numbers", "Pass two vertices per edge.")
             arrays.in_range("edges", self.edges, self.count, "vertex", "vertices")
             if any(left == right for left, right in zip(self.edges[0::2], self.edges[1::2])):
-                raise arrays.wrong("edges", "has one from a vertex to itself", "The two vertices must differ.")
+                raise arrays.wrong("edges", "has an edge from a vertex to itself", "The two vertices must differ.")
 
     def surface(self, call, uvs, normals, colors, indices, slots):
         """What lies on the faces."""
@@ -138,7 +138,7 @@ class _Parts:
                 raise arrays.wrong(
                     "material_indices",
                     "has %d numbers" % len(self.indices),
-                    "One for each of %d faces." % len(self.faces.sizes),
+                    "Pass one for each of the %d faces." % len(self.faces.sizes),
                 )
             arrays.in_range("material_indices", self.indices, max(slots, 1), "material", "materials")
 
@@ -165,7 +165,7 @@ class _Parts:
             raise arrays.wrong(
                 what,
                 "has %d rows" % rows,
-                "One row for each of %d vertices, or for each of %d corners of faces."
+                "Pass one row for each of the %d vertices, or for each of the %d face corners."
                 % (self.count, len(self.faces.corners)),
             )
         return flat, rows, width
@@ -201,7 +201,9 @@ class _Seen:
     def __enter__(self):
         mesh = self._owner.to_mesh()
         if mesh is None:
-            raise Problem("not_found", "%r has no geometry." % self._owner.name, hint="Look at it with object.get.")
+            raise Problem(
+                "not_found", "%r has no geometry." % self._owner.name, hint="See its details with object.get."
+            )
         if self._matrix is not None and self._matrix != Matrix.Identity(4):
             mesh.transform(self._matrix)
             if self._matrix.is_negative:

@@ -67,7 +67,7 @@ def apply(call, object, name=None, single_user=False):
             raise Problem(
                 "call_failed",
                 "%r shares its data with other objects, which would change too." % owner.name,
-                hint="Pass single_user=true to give it data of its own first.",
+                hint="Pass single_user=true to give it its own data first.",
             )
         copying.single(owner)
     with operating.chosen([owner]):
@@ -115,5 +115,5 @@ def _unsuitable(owner, kind):
     return Problem(
         "arguments_invalid",
         "A %s cannot have a modifier %s." % (owner.type.lower(), kind.lower()),
-        hint="Most modifiers need a mesh; make one of it with object.convert.",
+        hint="Most modifiers need a mesh; convert it with object.convert.",
     )

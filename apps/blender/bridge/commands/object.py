@@ -57,7 +57,7 @@ def create(
 ):
     # Everything that can be refused comes before anything is made.
     if material is not None and kind == "empty":
-        raise Problem("arguments_invalid", "An empty has no surface for a material.", hint="Leave out `material`.")
+        raise Problem("arguments_invalid", "An empty cannot have a material.", hint="Leave out `material`.")
     surface = names.find(bpy.data.materials, "material", material) if material else None
     above = names.object_named(parent) if parent else None
     home = placing.collection_for(collection)
@@ -143,7 +143,7 @@ def parent(call, name=None, names=None, parent=None, clear=False, keep_transform
     below = naming.objects(name, names, "object.parent")
     if clear == (parent is not None):
         raise Problem(
-            "arguments_invalid", "Either a parent or none.", hint="Pass `parent`, or clear=true to take it away."
+            "arguments_invalid", "Pass either a parent or clear=true.", hint="Pass `parent`, or clear=true to clear it."
         )
     above = naming.objects(parent, None, "object.parent")[0] if parent is not None else None
     _check_parent(below, above, bone)
@@ -278,7 +278,7 @@ def _check_parent(below, above, bone):
         if above is not None and (above == one or above in one.children_recursive):
             raise Problem(
                 "arguments_invalid",
-                "%r cannot hang below %r, which hangs below it." % (one.name, above.name),
+                "%r cannot be parented to %r, which is one of its own children." % (one.name, above.name),
                 hint="Clear the parent of %r first." % above.name,
             )
 

@@ -145,7 +145,7 @@ def frames(
     )
     wanted = list(dict.fromkeys(frames))
     if not wanted or not all(isinstance(one, int) and abs(one) <= FRAME_MAX for one in wanted):
-        raise Problem("arguments_invalid", "`frames` is a list of whole numbers up to %d." % FRAME_MAX)
+        raise Problem("arguments_invalid", "`frames` must be a list of whole numbers up to %d." % FRAME_MAX)
     folder = paths.to_write_in(call, path)
     _keep_inside(call, settings)
     note = _denoise_note(shown, engine)
@@ -176,7 +176,7 @@ def film(call, files, path, fps=24.0, overwrite=False):
     suffix = os.path.splitext(str(path))[1].lower()
     container = next((one[2] for one in numbered.FORMATS.values() if one[0] == suffix), None)
     if container is None:
-        raise Problem("arguments_invalid", "A film ends in .mp4, .mkv or .mov, not in %r." % suffix)
+        raise Problem("arguments_invalid", "A film must end in .mp4, .mkv or .mov, not in %r." % suffix)
     told = {}
 
     def write(part):
@@ -208,7 +208,9 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
     seen = names.object_of(camera, "CAMERA", "camera") if camera is not None else shown.camera
     if seen is None and not versions.shows_strips(shown):
         raise Problem(
-            "not_found", "The scene %r has no camera to render with." % shown.name, hint="Make one with camera.create."
+            "not_found",
+            "The scene %r has no camera to render with." % shown.name,
+            hint="Create one with camera.create.",
         )
     if samples is not None and engine == "workbench":
         raise Problem("not_supported", "Workbench has no number of samples.", hint="Leave out `samples`.")
@@ -216,7 +218,7 @@ def _settings(call, scene, camera, engine, samples, time_limit, width, height, p
     if time_limit is not None and drawn_by != "cycles":
         raise Problem(
             "not_supported",
-            "%s has no limit of time for a picture." % drawn_by.capitalize(),
+            "%s has no time limit for a picture." % drawn_by.capitalize(),
             hint="Set `engine` to cycles, or leave out `time_limit`.",
         )
     return {
@@ -260,7 +262,7 @@ def _picture(path, scene_name):
     if suffix not in PICTURES:
         raise Problem(
             "arguments_invalid",
-            "The picture's format cannot be told from the suffix %r." % suffix,
+            "The suffix %r does not say which picture format to use." % suffix,
             hint="Suffixes: %s." % ", ".join(PICTURES),
         )
     return path

@@ -71,7 +71,11 @@ def sheet(
                 hint="Views: %s, camera, turntable." % ", ".join(viewpoints.NAMED),
             )
     if not 1 <= len(found) <= _VIEWS_MAX:
-        raise Problem("arguments_invalid", "A sheet of %d views." % len(found), hint="1 to %d fit on one." % _VIEWS_MAX)
+        raise Problem(
+            "arguments_invalid",
+            "The sheet would have %d views." % len(found),
+            hint="One sheet can have 1 to %d." % _VIEWS_MAX,
+        )
     across = columns or next(n for n in range(1, 6) if n * n >= len(found))
     shots.check_size(*pixels.sheet_size(width, height, across, -(-len(found) // across)))
     about = {"views": [one.label for one in found], "shading": shading or "solid", "columns": across}

@@ -14,7 +14,7 @@ def get(call, name=None):
         return skies.describe(names.find(bpy.data.worlds, "world", name))
     world = bpy.context.scene.world
     if world is None:
-        raise Problem("not_found", "The scene has no world.", hint="world.set makes one.")
+        raise Problem("not_found", "The scene has no world.", hint="world.set creates one.")
     return skies.describe(world)
 
 
@@ -33,7 +33,11 @@ def set_(
 ):
     sun = [one for one in (sun_elevation, sun_rotation, sun_strength) if one is not None]
     if sum((color is not None, image is not None, sky)) > 1:
-        raise Problem("arguments_invalid", "A world has a colour, an image or a sky.", hint="Leave out the others.")
+        raise Problem(
+            "arguments_invalid",
+            "A world has a colour, an image or a sky, only one of them.",
+            hint="Leave out the others.",
+        )
     if all(one is None for one in (color, strength, image, rotation, *sun)) and not sky:
         raise Problem("arguments_invalid", "There is nothing to change.", hint="Pass `color`, `image` or the like.")
     scene = bpy.context.scene

@@ -13,7 +13,7 @@ import threading
 START_S = 120.0
 ANSWER_S = 120.0
 LEAVE_S = 20.0
-_GREETING = re.compile(r"listens on 127\.0\.0\.1:(\d+)")
+_GREETING = re.compile(r"is listening on 127\.0\.0\.1:(\d+)")
 
 
 class Listening:

@@ -102,7 +102,7 @@ def test_running_and_stopped_by_a_click(panel, mark):
     outcome = panel.outcome(call)
     assert outcome["status"] == "cancelled"
     assert "Stopped in Blender's panel." in [one["text"] for one in outcome["output"]["logs"]]
-    panel.wait_shown("No call runs", "stopped")
+    panel.wait_shown("No call is running", "stopped")
 
 
 def test_wedged_while_it_is_and_after(panel, mark):
@@ -113,7 +113,7 @@ def test_wedged_while_it_is_and_after(panel, mark):
     panel.screenshot("wedged")
     os.unlink(mark)
     assert panel.outcome(call)["status"] == "cancelled"
-    panel.wait_shown("Wedged: Blender stood", "No call runs")
+    panel.wait_shown("Wedged: Blender was stuck", "No call is running")
     panel.screenshot("after_wedged")
 
 

@@ -164,5 +164,5 @@ def test_what_failing_code_changed_can_be_taken_back(blender):
     told = blender.call("code.run", {"code": ends, "on_error": "undo"}, timeout_ms=300)
     assert told["status"] == "timed_out" and "Cube" in blender.eval(objects)
     told = blender.call("code.run", {"code": code, "on_error": "undo", "undo": "never"})
-    assert "could not be taken back" in str(told["output"]["logs"])
+    assert "could not be undone" in str(told["output"]["logs"])
     assert blender.problem("code.run", {"code": "1", "on_error": "perhaps"})["code"] == "arguments_invalid"

@@ -220,7 +220,7 @@ def test_past_a_file_load_it_says_so(blender):
     told = {c["call"]: c for c in calls(blender)}
     assert not told[before]["can_revert"] and not told[before]["undone"]
     problem = blender.problem("history.revert", {"id": before})
-    assert "Another file was opened" in problem["message"] and "recovery" in problem["hint"]
+    assert "Another file has been opened" in problem["message"] and "recovery" in problem["hint"]
     assert "opened another file" in blender.problem("history.revert", {"id": opening})["message"]
     assert "0 steps to undo" in blender.problem("history.undo")["message"]
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_read_is_not_undone(blender):
     )
     try:
         problem = blender.problem("history.undo")
-        assert problem["code"] == "not_supported" and problem["message"].startswith("In doubt")
+        assert problem["code"] == "not_supported" and problem["message"].startswith("This Blender's undo history cannot be read")
         assert blender.problem("history.revert", {"id": one})["code"] == "not_supported"
         told = blender.run("history.list")
         assert told["artist_steps"] is None and not told["calls"][0]["can_revert"]

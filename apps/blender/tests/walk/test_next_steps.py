@@ -16,7 +16,7 @@ FORM = (
     "There is no argument",
     "is missing",
     "is invalid",
-    "is none of the things",
+    "has none of its possible forms",
     "Unknown tool",
     "has no command",
     "There is no command",

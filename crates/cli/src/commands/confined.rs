@@ -17,7 +17,7 @@ impl Confined {
                 Code::START_FAILED,
                 format!("The program was not started, because it could not be confined: {why}."),
             )
-            .hint("`kapelle doctor` tells what this system can do."),
+            .hint("See what this system can do: kapelle doctor"),
         ))
     }
 }

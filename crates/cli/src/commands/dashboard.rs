@@ -21,7 +21,7 @@ impl Dashboard {
         let client = session.hub_or_start()?;
         let mut document = client.post("/v1/dashboard/links", &json!({}))?;
         let Some(url) = document["url"].as_str().map(str::to_owned) else {
-            return Err(problems::strange_answer("it gives no link"));
+            return Err(problems::strange_answer("the hub gave no link"));
         };
         let opened = !self.print && opens(session, &url);
         document["opened"] = opened.into();

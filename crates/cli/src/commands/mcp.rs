@@ -189,11 +189,7 @@ fn printed(plans: Vec<Plan>) -> Box<dyn Answer> {
         .collect::<Vec<Value>>();
     Shown::boxed(json!({ "clients": document }), move |out| {
         for plan in &plans {
-            let note = if plan.changes() {
-                ""
-            } else {
-                " (as it is now)"
-            };
+            let note = if plan.changes() { "" } else { " (unchanged)" };
             writeln!(
                 out,
                 "{HEADING}{}{HEADING:#} {}{note}",

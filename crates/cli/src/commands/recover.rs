@@ -82,7 +82,7 @@ impl Recover {
         else {
             return Err(problems::new(
                 Code::INSTANCE_UNKNOWN,
-                format!("`{name}` does not run."),
+                format!("`{name}` is not running."),
                 format!(
                     "Start it with the copy: kapelle start {} --name {name} --file {}",
                     built_in::example(),
@@ -133,7 +133,7 @@ fn copy_to(from: &Path, to: &Path) -> Result<PathBuf, Box<Problem>> {
     let mut target = std::fs::File::create_new(&to).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => problems::new(
             Code::FILE_EXISTS,
-            format!("{} is there already.", to.display()),
+            format!("{} already exists.", to.display()),
             "Choose another name.",
         ),
         _ => problems::file(&to, "cannot be written", &error),

@@ -171,7 +171,7 @@ fn change(session: &Session, words: &Change) -> Answered {
     let token: Listed = typed(&document)?;
     let until = token.expires_at.map(|at| format!(" until {at}"));
     session.ui.say(format_args!(
-        "token `{}` may {} from now on{}",
+        "token `{}` can {} from now on{}",
         token.name,
         token.scopes.join(", "),
         until.unwrap_or_default()

@@ -41,7 +41,7 @@ pub(crate) fn put(text: &str, form: Form, entry: &Entry) -> Result<String, Strin
         Some(found) => {
             let ours = found
                 .object_value()
-                .ok_or_else(|| format!("the entry `{NAME}` is no object"))?;
+                .ok_or_else(|| format!("the entry `{NAME}` is not an object"))?;
             overlay(&ours, &entry.members(form));
             if entry.home.is_none()
                 && let Some(env) = ours.object_value(env_member(form))
@@ -79,7 +79,7 @@ fn read(text: &str) -> Result<(bool, CstRootNode), String> {
 /// An empty file is an empty object; anything else but an object is not ours to replace.
 fn top(root: &CstRootNode) -> Result<CstObject, String> {
     root.object_value_or_create()
-        .ok_or_else(|| "it holds no JSON object".to_owned())
+        .ok_or_else(|| "it does not contain a JSON object".to_owned())
 }
 
 /// The object that holds the servers; with `make` it is there afterwards.
@@ -105,7 +105,7 @@ fn inside(object: &CstObject, member: &str, make: bool) -> Result<Option<CstObje
     let found = object.object_value_or_create(member);
     found
         .map(Some)
-        .ok_or_else(|| format!("`{member}` is no object"))
+        .ok_or_else(|| format!("`{member}` is not an object"))
 }
 
 /// Sets our members and leaves the others.

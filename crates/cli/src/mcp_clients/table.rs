@@ -130,7 +130,7 @@ pub(crate) const CLIENTS: &[Client] = &[
         windows: &["$APPDATA/Zed/settings.json"],
         moved_by: None,
         form: Form::Json("context_servers"),
-        then: "nothing: Zed sees it by itself",
+        then: "nothing: Zed picks it up by itself",
     },
     Client {
         id: "opencode",

@@ -22,12 +22,12 @@ pub(crate) fn put(text: &str, entry: &Entry) -> Result<String, String> {
     };
     let servers = servers
         .as_table_like_mut()
-        .ok_or_else(|| format!("`{SERVERS}` is no table"))?;
+        .ok_or_else(|| format!("`{SERVERS}` is not a table"))?;
     let ours = servers
         .entry(NAME)
         .or_insert_with(empty)
         .as_table_like_mut()
-        .ok_or_else(|| format!("`{SERVERS}.{NAME}` is no table"))?;
+        .ok_or_else(|| format!("`{SERVERS}.{NAME}` is not a table"))?;
     set(ours, "command", value(entry.command.as_str()));
     set(ours, "args", value(entry.args.iter().collect::<Array>()));
     match &entry.home {
@@ -36,7 +36,7 @@ pub(crate) fn put(text: &str, entry: &Entry) -> Result<String, String> {
                 .entry("env")
                 .or_insert_with(|| value(InlineTable::new()))
                 .as_table_like_mut()
-                .ok_or_else(|| format!("`{SERVERS}.{NAME}.env` is no table"))?;
+                .ok_or_else(|| format!("`{SERVERS}.{NAME}.env` is not a table"))?;
             set(env, HOME_VARIABLE, value(home.as_str()));
         }
         None => {

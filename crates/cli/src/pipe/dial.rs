@@ -105,7 +105,7 @@ fn refusal(client: &Client, head: &str, reader: &mut BufReader<TcpStream>) -> Bo
             let status = head.lines().next().unwrap_or_default();
             problems::hub_silent(
                 client.url(),
-                format_args!("it does not know pipes ({status}); is it of an older version?"),
+                format_args!("it does not support pipes ({status}); it may be an older version"),
             )
         })
 }

@@ -37,7 +37,7 @@ pub(crate) async fn ask(
         Wish::Call(request) => call(&door.hub, &caller, *request, &origin).await,
         Wish::Goodbye => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "This ends nothing: neither a call nor an instance is named.",
+            "There is nothing to terminate: neither a call nor an instance is named.",
         )
         .hint("Name an instance as `metadata.target`, or a call as `payload.call_id`.")),
         Wish::Beat => Ok((StatusCode::OK, answer("heartbeat", &origin, json!({})))),
@@ -120,7 +120,7 @@ async fn call(
             ))
         }
         // It was waited for above.
-        Asked::Job(_) => Err(Problem::new(Code::INTERNAL, "A job that is not stored.")),
+        Asked::Job(_) => Err(Problem::new(Code::INTERNAL, "The job was not stored.")),
     }
 }
 

@@ -121,7 +121,7 @@ fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
 fn value_text(view: &CallView, outcome: &OutcomeBody) -> String {
     let value = match &outcome.value {
         Value::Null if outcome.output.stdout.is_empty() => {
-            return "done, without a value\n".to_owned();
+            return "done, no value\n".to_owned();
         }
         Value::Null => return String::new(),
         // Lines are read as lines.
@@ -133,7 +133,7 @@ fn value_text(view: &CallView, outcome: &OutcomeBody) -> String {
     }
     let cut = cut::middle(&value, limits::ANSWER_VALUE_BYTES_MAX);
     format!(
-        "{cut}\n(the value has {} bytes; the whole is at {})\n",
+        "{cut}\n(the value has {} bytes; all of it is at {})\n",
         value.len(),
         whole(view)
     )
@@ -160,7 +160,7 @@ fn stream(text: &mut String, view: &CallView, name: &str, printed: &str) {
     text.push_str(&format!("{name}:\n{shown}\n"));
     if printed.len() > limits::ANSWER_OUTPUT_BYTES_MAX {
         text.push_str(&format!(
-            "({name} has {} bytes; the whole is at {})\n",
+            "({name} has {} bytes; all of it is at {})\n",
             printed.len(),
             whole(view)
         ));
@@ -185,7 +185,7 @@ fn under_way(view: &CallView) -> String {
     );
     if let (Some(position), Some(behind)) = (view.position, &view.behind) {
         text.push_str(&format!(
-            ", {position} before it; now runs {} of {} for {} ms",
+            ", {position} before it; {} of {} has been running for {} ms",
             behind.command, behind.caller, behind.running_ms
         ));
     }
@@ -197,7 +197,8 @@ fn under_way(view: &CallView) -> String {
         text.push_str(&format!(", {part}{}", progress.text));
     }
     format!(
-        "{text}. It goes on by itself.\nNext: wait {{\"call_id\": \"{0}\"}} for its end, or cancel {{\"call_id\": \"{0}\"}}.\n",
+        "{text}. It carries on by itself.\nNext: wait {{\"call_id\": \"{0}\"}} for its end, or \
+         cancel {{\"call_id\": \"{0}\"}}.\n",
         view.call_id
     )
 }
@@ -230,13 +231,14 @@ fn reason_text(problem: &Problem) -> String {
 fn mend(problem: &Problem) -> String {
     match (problem.hint_at(Door::Mcp), &problem.call_id) {
         (Some(hint), _) => hint,
-        (None, _) if problem.retryable => "the same may succeed a little later.".to_owned(),
+        (None, _) if problem.retryable => "try the same again a little later.".to_owned(),
         (None, Some(id)) => {
             format!(
-                "change what the message names; history {{\"call_id\": \"{id}\"}} tells all of it."
+                "fix what the message names; history {{\"call_id\": \"{id}\"}} shows the whole \
+                 call."
             )
         }
-        (None, None) => "change what the message names.".to_owned(),
+        (None, None) => "fix what the message names.".to_owned(),
     }
 }
 
@@ -286,7 +288,7 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
         }
         match &outcome.changes.cannot_undo {
             Some(why) => steps.push(format!("it cannot be undone: {why}")),
-            None if can(role::UNDO) => steps.push("undo {} takes it back".to_owned()),
+            None if can(role::UNDO) => steps.push("undo {} reverts it".to_owned()),
             None => {}
         }
         if !steps.is_empty() {
@@ -295,12 +297,13 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
     }
     match effect {
         Some(Effect::Code) => {
-            "more code (variables stay), or find {\"query\": \"…\"} for a ready command.".to_owned()
+            "more code (variables are kept), or find {\"query\": \"…\"} for a ready-made command."
+                .to_owned()
         }
         Some(Effect::Read) => {
-            "find {\"query\": \"…\"} tells the command for what you want to do with it.".to_owned()
+            "find {\"query\": \"…\"} names the command for what you want to do with it.".to_owned()
         }
-        _ => "state {} tells how things stand now; history {} what was done.".to_owned(),
+        _ => "state {} shows how things are now; history {} what was done.".to_owned(),
     }
 }
 

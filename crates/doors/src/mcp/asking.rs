@@ -78,7 +78,7 @@ pub(crate) fn with_arguments_as_text(mut params: Value) -> Result<CallToolReques
         _ => None,
     };
     let mut request: CallToolRequestParams = serde_json::from_value(params).map_err(|error| {
-        ErrorData::invalid_params(format!("This is no call of a tool: {error}."), None)
+        ErrorData::invalid_params(format!("This is not a valid tool call: {error}."), None)
     })?;
     let Some(read) = read else {
         let message = format!("{}: `arguments` must be an object.", request.name);
@@ -110,7 +110,7 @@ impl Asking<'_> {
         given: JsonObject,
     ) -> Result<T, Problem> {
         let Some(form) = form else {
-            let message = format!("The form of `{}` is missing.", self.request.name);
+            let message = format!("The schema of `{}` is missing.", self.request.name);
             return Err(Problem::new(Code::INTERNAL, message));
         };
         let read = form.check(given).and_then(forms::typed);

@@ -49,9 +49,8 @@ pub(crate) fn given(asking: &Asking<'_>) -> Result<Option<String>, Stop> {
         // Too late is a person's matter: they are asked again.
         Err(RequestStateError::Expired) => return Ok(None),
         Err(error) => {
-            let message = format!(
-                "`requestState` is not the one that this server gave for this request: {error}"
-            );
+            let message =
+                format!("`requestState` is not the one this server gave for this request: {error}");
             return Err(ErrorData::invalid_params(message, None).into());
         }
     };
@@ -67,7 +66,7 @@ pub(crate) fn given(asking: &Asking<'_>) -> Result<Option<String>, Stop> {
         Ok(answer) if is_yes(&answer) => Ok(Some(value)),
         Ok(_) => Err(refused().into()),
         Err(_) => Err(ErrorData::invalid_params(
-            "The answer to `confirm` is no answer to a form.",
+            "The answer to `confirm` is not an answer to a form.",
             None,
         )
         .into()),
@@ -111,7 +110,7 @@ pub(crate) async fn ask(asking: &Asking<'_>, problem: Problem) -> Result<Asked, 
         Ok(answer) if is_yes(&answer) => Ok(Asked::Yes(value)),
         Ok(_) => Err(refused().into()),
         Err(error) => {
-            tracing::debug!(%error, "the client did not ask its person");
+            tracing::debug!(%error, "the client did not ask the person");
             Err(told(problem, &value).into())
         }
     }
@@ -144,14 +143,15 @@ fn refused() -> Problem {
         Code::CANCELLED,
         "The person who was asked did not agree. Nothing ran.",
     )
-    .hint("Ask them what they want instead.")
+    .hint("Ask them what they would like instead.")
 }
 
 fn told(problem: Problem, value: &str) -> Problem {
     let minutes = limits::CONFIRM_WAIT.as_secs() / 60;
     problem.hint(format!(
-        "Show the person what will happen. After their yes send the same call again with \"confirm\": \"{value}\" \
-         among the tool's arguments, within {minutes} minutes; it is good for one call."
+        "Show the person what will happen. If they agree, send the same call again within \
+         {minutes} minutes with \"confirm\": \"{value}\" in the tool's arguments. It is valid for \
+         one call."
     ))
 }
 

@@ -73,7 +73,7 @@ impl Watched {
         let mut inner = self.lock();
         if inner.uris.len() >= limits::WATCHED_MAX {
             let message = format!(
-                "A session watches at most {} resources.",
+                "A session can watch at most {} resources.",
                 limits::WATCHED_MAX
             );
             return Err(ErrorData::invalid_params(message, None));

@@ -20,17 +20,17 @@ pub(crate) fn list() -> Vec<Prompt> {
     vec![
         Prompt::new(
             "look_around",
-            Some("What is open and what is in it, told shortly."),
+            Some("A short summary of what is open and what is in it."),
             None::<Vec<PromptArgument>>,
         ),
         Prompt::new(
             "make_a_scene",
-            Some("Build what is described, step by step, looking at each."),
-            Some(vec![argument("brief", "What should be there.", true)]),
+            Some("Build what is described, step by step, checking each one."),
+            Some(vec![argument("brief", "What to build.", true)]),
         ),
         Prompt::new(
             "what_went_wrong",
-            Some("Explain the last call that failed, and mend it."),
+            Some("Explain the last call that failed, and fix it."),
             None::<Vec<PromptArgument>>,
         ),
     ]
@@ -44,12 +44,17 @@ pub(crate) fn get(
     request: &GetPromptRequestParams,
 ) -> Result<GetPromptResult, ErrorData> {
     let text = match request.name.as_str() {
-        "look_around" => "Tell me in a few sentences which programs are open and what is in them: use `status`, `state` and, if \
-            there is something to see, `screenshot`. Change nothing."
+        "look_around" => "Tell me in a few sentences which programs are open and what is in them. \
+         Use `status`, `state` and, if there is something to see, `screenshot`. Change nothing."
             .to_owned(),
         "make_a_scene" => make_a_scene(request)?,
         "what_went_wrong" => what_went_wrong(hub, caller),
-        other => return Err(ErrorData::invalid_params(format!("There is no prompt `{other}`."), None)),
+        other => {
+            return Err(ErrorData::invalid_params(
+                format!("There is no prompt `{other}`."),
+                None,
+            ));
+        }
     };
     Ok(GetPromptResult::new(vec![PromptMessage::new_text(
         Role::User,
@@ -70,11 +75,12 @@ fn make_a_scene(request: &GetPromptRequestParams) -> Result<String, ErrorData> {
         ));
     };
     Ok(format!(
-        "Build this in the open program: {brief}\n\
-         First look what is there (`state`). Plan the parts with their sizes and places, then make them one by one: `find` tells \
-         the command for each step, `code` does what no command does. After each part look at it with `screenshot`, compare \
-         it with the plan, and mend what floats, overlaps or has the wrong size before you go on. Name things plainly. At the \
-         end show one picture and tell what was made."
+        "Build this in the open program: {brief}\nFirst check what is there (`state`). Plan the \
+         parts with their sizes and positions, then make them one by one: `find` names the \
+         command for each step, and `code` does what no command does. After each part, look at it \
+         with `screenshot`, compare it with the plan, and fix anything that floats, overlaps or \
+         has the wrong size before you go on. Give things plain names. At the end, show one \
+         picture and say what you made."
     ))
 }
 
@@ -94,15 +100,16 @@ fn what_went_wrong(hub: &Hub, caller: &Caller) -> String {
     });
     match failed {
         Some(call) => format!(
-            "The call {} (`{}`) ended as {}. Read it with `history {{\"call_id\": \"{}\"}}`, explain in plain words what went \
-             wrong, look at how things stand now (`state`), and propose the smallest step that mends it. Do it after I agree.",
+            "The call {} (`{}`) ended as {}. Read it with `history {{\"call_id\": \"{}\"}}`, \
+             explain in plain words what went wrong, check how things are now (`state`), and \
+             propose the smallest step that fixes it. Do it once I agree.",
             call.id,
             call.command,
             call.status().as_str(),
             call.id
         ),
         None => {
-            "Nothing has failed as far as the hub remembers. Tell me what `history` shows, shortly."
+            "Nothing has failed as far as the hub remembers. Briefly tell me what `history` shows."
                 .to_owned()
         }
     }

@@ -80,7 +80,7 @@ pub(crate) fn list(hub: &Hub, app: Option<&AppId>) -> Vec<Resource> {
     let fits = |id: &AppId| app.is_none_or(|app| app == id);
     let mut all = vec![
         Resource::new(STATUS, "status")
-            .with_description("Apps, running copies and what they are doing.")
+            .with_description("Apps, their instances and what they are doing.")
             .with_mime_type(JSON),
     ];
     for (entry, _) in hub.apps().iter().filter(|(entry, _)| fits(&entry.id)) {
@@ -106,7 +106,7 @@ pub(crate) fn list(hub: &Hub, app: Option<&AppId>) -> Vec<Resource> {
                 state_uri(&instance.name),
                 format!("{} state", instance.name),
             )
-            .with_description("What the program last said of itself; can be subscribed to.")
+            .with_description("Last known state of the program; can be subscribed to.")
             .with_mime_type(JSON),
         );
     }
@@ -123,13 +123,13 @@ pub(crate) fn templates() -> Vec<ResourceTemplate> {
         template(
             "kapelle://instances/{instance}/state",
             "state",
-            "What a program last said of itself.",
+            "Last known state of a program.",
             JSON,
         ),
         template(
             "kapelle://calls/{call_id}",
             "call",
-            "A call with its whole outcome.",
+            "A call with its full outcome.",
             JSON,
         ),
         template(
@@ -145,7 +145,7 @@ pub(crate) fn templates() -> Vec<ResourceTemplate> {
             TEXT,
         ),
         ResourceTemplate::new("kapelle://blobs/{blob}", "blob")
-            .with_description("Bytes that an answer refers to, such as a picture."),
+            .with_description("Bytes an answer refers to, such as a picture."),
     ]
 }
 
@@ -224,7 +224,8 @@ async fn bytes(hub: &Hub, uri: &str, blob: &str) -> Result<ResourceContents, Pro
 
 fn unknown(uri: &str) -> ErrorData {
     let message = format!(
-        "No resource is named {uri}. resources/list and resources/templates/list have those that are."
+        "There is no resource {uri}. See resources/list and resources/templates/list for those \
+         that exist."
     );
     ErrorData::resource_not_found(message, Some(json!({ "uri": uri })))
 }

@@ -65,7 +65,7 @@ impl Server {
                 .ok_or_else(|| ErrorData::internal_error("The request has no caller.", None)),
             Who::Pipe(token) => {
                 let opener = self.mcp.hub.authenticate(token).ok_or_else(|| {
-                    ErrorData::invalid_request("The token of this pipe was taken back.", None)
+                    ErrorData::invalid_request("The token of this pipe was revoked.", None)
                 })?;
                 let client = context.client_info().map(|client| client.name);
                 Ok(opener.as_mcp_client(client.as_deref().unwrap_or_default()))

@@ -45,7 +45,10 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
             let result =
                 serde_json::to_value(answer::calls(mcp, &[view], None)).unwrap_or_default();
             let Value::Object(result) = result else {
-                return Err(ErrorData::internal_error("An answer is no object.", None));
+                return Err(ErrorData::internal_error(
+                    "An answer is not an object.",
+                    None,
+                ));
             };
             TaskPayload::Completed { result }
         }

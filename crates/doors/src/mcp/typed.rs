@@ -93,13 +93,15 @@ pub(crate) fn tool(spec: &CommandSpec) -> Tool {
 fn about(name: &str) -> Value {
     match name {
         "instance" => {
-            json!({"type": "string", "description": "Which running copy; only where there are several."})
+            json!({"type": "string", "description": "The instance, if there are several."})
         }
         "timeout_ms" => {
-            json!({"type": "integer", "minimum": 1, "description": "How long it may run; without it the command's own limit, else 120,000."})
+            json!({"type": "integer", "minimum": 1, "description": "Time limit (default: the \
+             command's own limit, else 120,000)."})
         }
         _ => {
-            json!({"type": "string", "description": "A person's yes: the value that a refusal gave."})
+            json!({"type": "string", "description": "A person's agreement: the value from the \
+             refusal."})
         }
     }
 }

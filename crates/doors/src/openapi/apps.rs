@@ -21,7 +21,8 @@ fn apps() -> Map<String, Value> {
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": reference("ArgumentSchema"),
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
             "concurrent": {"type": "boolean"},
-            "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice; an object: when these arguments have these values."},
+            "repeatable": {"type": ["boolean", "object"], "description": "Whether it may be run \
+             twice. An object means: when these arguments have these values."},
             "runs": {"enum": ["instance", "hub"]}, "role": {"type": "string", "description": "What it is to every app that has such a thing."}, "keywords": {"type": "array", "items": {"type": "string"}}}},
         "ArgumentSchema": argument_schema(),
         "Commands": list("commands", "Command"),
@@ -46,23 +47,28 @@ fn instances() -> Map<String, Value> {
                 "queued": {"type": "integer"}, "running": reference("Behind"),
                 "heard_ms_ago": {"type": "integer"}, "restarts": {"type": "integer"},
                 "rss_mb": {"type": "number"}, "limits": reference("Limits"), "reserved_for": {"type": "string"},
-                "confined": {"type": "boolean", "description": "Whether the system keeps its process to the folders that are allowed."},
+                "confined": {"type": "boolean", "description": "Whether the system confines its \
+                 process to the allowed folders."},
                 "confinement": {"type": ["string", "null"], "description": "Why it is not confined."}, "notice": {"type": "string"}}},
         "Limits": {"type": "object", "properties": {
             "memory_mb": {"type": "integer"}, "time_s": {"type": "integer"}, "lived_s": {"type": "integer"}}},
         "Mode": {"enum": ["background", "gui", "module"]},
         "Instances": {"type": "object", "required": ["instances"], "properties": {
             "instances": {"type": "array", "items": reference("Instance")},
-            "confinement": {"type": "string", "description": "Why this hub can confine nothing, if it cannot."}}},
+            "confinement": {"type": "string", "description": "Why this hub cannot confine \
+             anything, if so."}}},
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
             "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
             "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"},
-            "confined": {"type": ["boolean", "null"], "description": "Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be."},
-            "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Where its window opens; needs `admin`. Without it on the hub's own display."},
-            "reserved_for": {"type": ["string", "null"], "description": "The work that it is started for, as a plain name: it gets no call that does not name it."}}},
+            "confined": {"type": ["boolean", "null"], "description": "Whether the system confines \
+             it to the allowed folders (default: for callers without `code`, where possible)."},
+            "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Display \
+             to open its window on (default: the hub's own). Needs `admin`."},
+            "reserved_for": {"type": ["string", "null"], "description": "Name of the work it is \
+             reserved for: it gets only calls that name it."}}},
         "Display": {"type": "object", "additionalProperties": false, "properties": {
             "x11": text_or_null, "x11_authority": text_or_null, "wayland": text_or_null, "runtime_dir": text_or_null}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}}
@@ -72,7 +78,8 @@ fn instances() -> Map<String, Value> {
 /// The members of a JSON Schema that a form is made from; a command's schema may have others.
 fn argument_schema() -> Value {
     let own = reference("ArgumentSchema");
-    json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members that a form is made from.", "properties": {
+    json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members a \
+     form is built from.", "properties": {
         "type": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "enum": {"type": "array", "items": {}}, "default": {}, "description": {"type": "string"},
         "minimum": {"type": "number"}, "maximum": {"type": "number"}, "minItems": {"type": "integer"}, "maxItems": {"type": "integer"},

@@ -17,11 +17,14 @@ fn whole() -> Map<String, Value> {
             "properties": {
                 "call_id": {"type": "string"}, "correlation_id": text_or_null, "parent_id": {"type": "string"}, "app": {"type": "string"},
                 "instance": {"type": "string"}, "command": {"type": "string"},
-                "subject": {"type": "string", "description": "What it is about, in a few words: a file, a thing, the first line of code."},
+                "subject": {"type": "string", "description": "What it is about, in a few words: a \
+                 file, an object, the first line of code."},
                 "caller": {"type": "string"}, "status": reference("Status"),
-                "undone_by": {"type": "string", "description": "The call that took back what this one changed, while that is so."}, "durability": reference("Durability"),
+                "undone_by": {"type": "string", "description": "The call that undid this one's \
+                 changes, as long as they are undone."}, "durability": reference("Durability"),
                 "asked_at": {"type": "string", "format": "date-time"},
-                "args": {"type": "object", "description": "In the history: without what is secret; large ones as `$blob`."},
+                "args": {"type": "object", "description": "In the history, without secrets; large \
+                 ones as `$blob`."},
                 "position": {"type": "integer"}, "behind": reference("Behind"), "progress": reference("Progress"),
                 "value": {}, "output": reference("Output"), "duration_ms": {"type": "number"},
                 "changes": reference("Changes"), "memory": reference("Memory"), "problem": reference("Problem")}},
@@ -31,7 +34,8 @@ fn whole() -> Map<String, Value> {
             "command": {"type": "string"}, "args": {"type": "object"}, "effect": {"type": "string"}}},
         "History": {"type": "object", "required": ["since", "calls"], "properties": {
             "since": {"type": "string", "format": "date-time"},
-            "left_out": {"type": "integer", "description": "Calls of this run that could not be written down."},
+            "left_out": {"type": "integer", "description": "Calls of this run that could not be \
+             stored."},
             "calls": {"type": "array", "items": reference("Call")}}},
         "Forgotten": {"type": "object", "required": ["calls", "jobs", "blobs"], "properties": {
             "calls": {"type": "integer"}, "jobs": {"type": "integer"}, "blobs": {"type": "integer"}}}
@@ -47,7 +51,8 @@ fn parts() -> Map<String, Value> {
             "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
             "hint": {"type": "string"}, "call_id": {"type": "string"},
             "hint_parts": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": true}]},
-                "description": "The hint in parts: texts, and steps (`do`) that each door says in its own words."},
+                "description": "The hint in parts: texts, and steps (`do`) that each door puts in \
+                 its own words."},
             "severity": {"enum": ["info", "warning", "error", "critical", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "required": ["call_id", "command", "caller", "running_ms"], "properties": {
@@ -56,7 +61,7 @@ fn parts() -> Map<String, Value> {
             "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
         "Changes": {"type": "object", "required": ["added", "changed", "removed"],
             "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"},
-                "cannot_undo": {"type": "string", "description": "Why there is no undo step for it."}}},
+                "cannot_undo": {"type": "string", "description": "Why it has no undo step."}}},
         "LogRecord": {"type": "object", "required": ["level", "source", "text"], "properties": {
             "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}},
         "Output": {"type": "object", "required": ["stdout", "stderr", "logs"], "properties": {
@@ -65,7 +70,8 @@ fn parts() -> Map<String, Value> {
             "rss_mb": {"type": ["number", "null"]}, "delta_mb": {"type": ["number", "null"]}}},
         "Progress": {"type": "object", "required": ["fraction", "text"], "properties": {
             "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"},
-            "details": {"type": "object", "description": "In the command's own form; work that is shared out tells Share."}}},
+            "details": {"type": "object", "description": "In the command's own form; for shared \
+             work, Share."}}},
         "Share": share()
     }))
 }

@@ -8,32 +8,40 @@ pub(super) fn paths() -> Map<String, Value> {
     map(json!({
         "/v1/apps/{app}/programs": {
             "parameters": [path("app")],
-            "get": {"operationId": "programs", "summary": "Programs of this machine that the app can be started from",
-                "responses": with_problems(json!({"200": json_of("Programs", "One for each version.")}), &["401", "403", "404"])},
-            "post": {"operationId": "install", "summary": "Installs the bridge in one of those that can have it, and sees that it reaches this hub",
+            "get": {"operationId": "programs", "summary": "Programs on this machine that the app \
+             can be started from",
+                "responses": with_problems(json!({"200": json_of("Programs", "One per version.")}), &["401", "403", "404"])},
+            "post": {"operationId": "install", "summary": "Installs the bridge in one of them, \
+             and checks that it reaches this hub",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Install")}}},
                 "responses": with_problems(json!({"201": json_of("InstalledIn", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
         },
         "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
-            "operationId": "picture", "summary": "The newest picture of what it shows, for somebody who looks at it now",
-            "responses": with_problems(json!({"200": json_of("Look", "Never taken while it is busy, nor oftener than every few seconds.")}),
+            "operationId": "picture", "summary": "The latest picture of what it shows, for \
+             someone looking at it now",
+            "responses": with_problems(json!({"200": json_of("Look", "Never taken while the \
+             instance is busy, nor more often than every few seconds.")}),
                 &["400", "401", "403", "404"])}},
         "/v1/calls/{id}/picture": {"parameters": [path("id")], "get": {
-            "operationId": "picture_of_call", "summary": "The last picture of a call that the hub itself runs, such as a render farm",
+            "operationId": "picture_of_call", "summary": "The latest picture of a call that the \
+             hub runs, such as a render farm",
             "responses": with_problems(json!({"200": {"description": "PNG, JPEG or WebP.", "content": {"image/*": {}}}}),
                 &["400", "401", "403", "404"])}},
-        "/v1/dashboard/links": {"post": {"operationId": "link", "summary": "Makes a link that signs one browser in, once and within a minute",
-            "responses": with_problems(json!({"201": {"description": "The secret stands behind `#`.", "content": {"application/json": {
+        "/v1/dashboard/links": {"post": {"operationId": "link", "summary": "Creates a link that \
+         signs in one browser, once, within a minute",
+            "responses": with_problems(json!({"201": {"description": "The secret is after the `#`.", "content": {"application/json": {
                 "schema": {"type": "object", "required": ["url", "expires_in_s"],
                     "properties": {"url": {"type": "string"}, "expires_in_s": {"type": "integer"}}}}}}}), &["401", "403"])}},
         "/v1/dashboard/session": {
-            "post": {"operationId": "sign_in", "summary": "Signs the dashboard's page in by a link's secret; answers with a cookie", "security": [],
+            "post": {"operationId": "sign_in", "summary": "Signs in the dashboard's page with a \
+             link's secret; answers with a cookie", "security": [],
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("SignIn")}}},
                 "responses": with_problems(json!({"201": json_of("Session", "Signed in.")}), &["400", "401", "403", "413", "415"])},
             "get": {"operationId": "session", "summary": "Who asks",
                 "responses": with_problems(json!({"200": json_of("Session", "This caller.")}), &["401", "403"])},
-            "delete": {"operationId": "sign_out", "summary": "Signs the page out",
-                "responses": with_problems(json!({"200": {"description": "The cookie is worth nothing any more.",
+            "delete": {"operationId": "sign_out", "summary": "Signs out the page",
+                "responses": with_problems(json!({"200": {"description": "The cookie is no longer \
+                 valid.",
                     "content": {"application/json": {"schema": {"type": "object"}}}}}), &["400", "401", "403"])}
         }
     }))
@@ -48,7 +56,8 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"program": {"type": "string"}}},
         "Program": {"type": "object", "required": ["program", "version", "module", "installs"],
             "properties": {"program": {"type": "string"}, "version": text_or_null,
-                "module": {"type": "boolean", "description": "A Python that has the app as a module: start it as `python`, not as `program`."},
+                "module": {"type": "boolean", "description": "A Python that has the app as a \
+                 module: start it with `python`, not `program`."},
                 "installs": {"type": "boolean", "description": "The app's bridge can be installed in it."}}},
         "InstalledIn": {"type": "object", "required": ["program", "version"],
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},

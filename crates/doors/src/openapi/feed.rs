@@ -14,7 +14,8 @@ pub(super) fn schemas() -> Map<String, Value> {
             "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"},
             "jobs": {"type": "array", "items": reference("Job")}}},
         "Message": {
-            "description": "What the hub says over the WebSocket. `id` is that of the request that it answers.",
+            "description": "What the hub sends over the WebSocket. `id` is that of the request it \
+             answers.",
             "oneOf": messages()}
     }))
 }

@@ -47,30 +47,32 @@ pub(super) fn paths() -> Map<String, Value> {
         "/v1/batches": {"post": {
             "operationId": "batch", "summary": "Runs several calls as one",
             "requestBody": {"required": true, "content": {"application/json": {"schema": reference("BatchRequest")}}},
-            "responses": with_problems(json!({"200": json_of("Batch", "It has ended."), "202": json_of("Batch", "It goes on.")}),
+            "responses": with_problems(json!({"200": json_of("Batch", "It has ended."), "202": json_of("Batch", "It \
+             is still running.")}),
                 &["400", "401", "403", "404", "409", "413", "415", "429", "503", "507"])}},
         "/v1/batches/{id}": {
             "parameters": [path("id")],
-            "get": {"operationId": "show_batch", "summary": "How a batch stands, call by call",
+            "get": {"operationId": "show_batch", "summary": "The status of a batch, call by call",
                 "responses": with_problems(json!({"200": json_of("Batch", "The batch.")}), &["401", "403", "404", "503"])}},
         "/v1/jobs": {"get": {
-            "operationId": "jobs", "summary": "Jobs, newest first, or those that wait in their order", "parameters": page,
+            "operationId": "jobs", "summary": "Jobs, newest first, or waiting jobs in order", "parameters": page,
             "responses": with_problems(json!({"200": json_of("Jobs", "A page of them.")}), &["400", "401", "403", "503"])}},
         "/v1/jobs/queue": {"post": {
-            "operationId": "change_queue", "summary": "Holds back an app's jobs, or opens its queue again",
+            "operationId": "change_queue", "summary": "Pauses, drains or resumes an app's queue",
             "requestBody": {"required": true, "content": {"application/json": {"schema": reference("QueueChange")}}},
-            "responses": with_problems(json!({"200": json_of("Queue", "How it stands.")}),
+            "responses": with_problems(json!({"200": json_of("Queue", "Its status.")}),
                 &["400", "401", "403", "404", "413", "415", "503", "507"])}},
         "/v1/jobs/{id}": {
             "parameters": [path("id")],
             "get": {"operationId": "job", "summary": "A job with its arguments, attempts and outcome",
                 "responses": with_problems(json!({"200": json_of("Job", "The job.")}), &["401", "403", "404", "503"])},
-            "patch": {"operationId": "change_job", "summary": "Changes a job that waits, or has an ended one tried again",
+            "patch": {"operationId": "change_job", "summary": "Changes a waiting job, or runs an \
+             ended one again",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("JobChange")}}},
-                "responses": with_problems(json!({"200": json_of("Job", "The job as it stands then.")}),
+                "responses": with_problems(json!({"200": json_of("Job", "The job after the change.")}),
                     &["400", "401", "403", "404", "409", "413", "415", "429", "503", "507"])},
             "delete": {"operationId": "cancel_job", "summary": "Cancels a job",
-                "responses": with_problems(json!({"200": json_of("Job", "The job as it stands then.")}), &["401", "403", "404", "503"])}
+                "responses": with_problems(json!({"200": json_of("Job", "The job after the change.")}), &["401", "403", "404", "503"])}
         }
     }))
 }
@@ -90,7 +92,8 @@ fn words() -> Map<String, Value> {
     map(json!({
         "JobStatus": {"enum": ["queued", "leased", "running", "succeeded", "failed", "timed_out", "cancelled", "interrupted", "dead"]},
         "Durability": {"enum": ["fsync", "journal"]},
-        "Priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 9, "description": "9 is first."},
+        "Priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 9, "description": "9 \
+         goes first."},
         "Time": {"type": ["string", "null"], "format": "date-time"},
         "Retry": {"type": ["object", "null"], "additionalProperties": false, "properties": {
             "max": {"type": "integer", "minimum": 0, "maximum": 100}, "backoff_ms": {"type": ["integer", "null"], "minimum": 0}}},
@@ -140,14 +143,15 @@ fn wishes() -> Map<String, Value> {
     map(json!({
         "JobChange": {"type": "object", "additionalProperties": false, "properties": {
             "priority": reference("Priority"),
-            "not_before": {"type": ["string", "null"], "description": "An empty text takes it away."},
-            "deadline": {"type": ["string", "null"], "description": "An empty text takes it away."},
+            "not_before": {"type": ["string", "null"], "description": "An empty text removes it."},
+            "deadline": {"type": ["string", "null"], "description": "An empty text removes it."},
             "retry": reference("Retry"), "labels": {"anyOf": [reference("Labels"), {"type": "null"}]},
             "args": {"type": ["object", "null"]},
             "place": {"anyOf": [{"enum": ["first", "last", null]}, {"type": "object", "required": ["before"], "additionalProperties": false,
                 "properties": {"before": {"type": "string"}}}]},
             "paused": {"type": ["boolean", "null"]}, "status": {"enum": ["queued", null]},
-            "confirm": {"type": ["string", "null"], "description": "The value of a confirmation_required problem."}}},
+            "confirm": {"type": ["string", "null"], "description": "The value from a \
+             confirmation_required problem."}}},
         "QueueChange": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "paused": {"type": ["boolean", "null"]}, "drain": {"type": ["boolean", "null"]}}},
         "BatchRequest": {"type": "object", "required": ["calls"], "additionalProperties": false, "properties": {

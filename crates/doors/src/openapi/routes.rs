@@ -5,15 +5,20 @@ use serde_json::{Map, Value, json};
 /// The options of a call beside app, command and args.
 pub(super) fn call_options() -> Map<String, Value> {
     map(json!({
-        "instance": {"type": ["string", "null"], "description": "A name; nothing for the only one; `*` for all."},
-        "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "description": "From the start of the run. Without it the command's own limit, else 120,000; a job has 3,600,000."},
+        "instance": {"type": ["string", "null"], "description": "A name (default: the only one), \
+         or `*` for all."},
+        "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "description": "Counted from \
+         the start of the run (default: the command's own limit, else 120,000; for a job \
+         3,600,000)."},
         "wait": {
-            "description": "true: until the end; false: not at all; a number: so many milliseconds. The call goes on.",
+            "description": "true waits for the end, false does not wait, a number waits that many \
+             milliseconds. The call runs on regardless.",
             "anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}], "default": true
         },
         "check_only": {"type": "boolean", "default": false},
         "correlation_id": {"type": ["string", "null"]},
-        "confirm": {"type": ["string", "null"], "description": "The value of a confirmation_required problem."}
+        "confirm": {"type": ["string", "null"], "description": "The value from a \
+         confirmation_required problem."}
     }))
 }
 
@@ -35,7 +40,7 @@ pub(super) fn paths() -> Map<String, Value> {
                             "text/event-stream": {"schema": {"type": "string"}}
                         }
                     },
-                    "202": json_of("Call", "The call goes on.")
+                    "202": json_of("Call", "The call is still running.")
                 }), &["400", "401", "403", "404", "409", "413", "415", "429", "503"])
             },
             "get": {
@@ -45,27 +50,29 @@ pub(super) fn paths() -> Map<String, Value> {
                     query("app", json!({"type": "string"})), query("instance", json!({"type": "string"})),
                     query("status", reference("Status")), query("before", json!({"type": "string"}))
                 ],
-                "responses": with_problems(json!({"200": json_of("History", "What is remembered.")}), &["400", "401", "403", "503"])
+                "responses": with_problems(json!({"200": json_of("History", "The calls on record.")}), &["400", "401", "403", "503"])
             },
             "delete": {
-                "operationId": "purge_history", "summary": "Forgets what was done",
+                "operationId": "purge_history", "summary": "Deletes past calls",
                 "parameters": [
-                    query("before", json!({"type": "string", "format": "date-time", "description": "Calls that were asked before this."})),
+                    query("before", json!({"type": "string", "format": "date-time", "description": "Calls \
+                     made before this."})),
                     query("all", json!({"type": "boolean", "default": false, "description": "All that have ended."}))
                 ],
-                "responses": with_problems(json!({"200": json_of("Forgotten", "How much that was.")}), &["400", "401", "403", "503"])
+                "responses": with_problems(json!({"200": json_of("Forgotten", "How many were \
+                 deleted.")}), &["400", "401", "403", "503"])
             }
         },
         "/v1/calls/{id}": {
             "parameters": [path("id")],
             "get": {
-                "operationId": "call", "summary": "Where a call stands, or its outcome",
+                "operationId": "call", "summary": "The status of a call, or its outcome",
                 "parameters": [query("wait_ms", json!({"type": "integer", "minimum": 0}))],
                 "responses": with_problems(json!({"200": json_of("Call", "The call.")}), &["400", "401", "403", "404"])
             },
             "delete": {
                 "operationId": "cancel", "summary": "Cancels a call",
-                "responses": with_problems(json!({"200": json_of("Call", "The call as it stands then.")}), &["401", "403", "404"])
+                "responses": with_problems(json!({"200": json_of("Call", "The call after that.")}), &["401", "403", "404"])
             }
         },
         "/v1/calls/{id}/events": {"parameters": [path("id")], "get": {
@@ -85,20 +92,20 @@ pub(super) fn paths() -> Map<String, Value> {
             "operationId": "command", "summary": "One command",
             "responses": with_problems(json!({"200": json_of("Command", "With its schema.")}), &["401", "404"])}},
         "/v1/find": {"get": {
-            "operationId": "find", "summary": "Commands that fit plain words, best first",
+            "operationId": "find", "summary": "Commands that match plain words, best first",
             "parameters": [
                 json!({"name": "q", "in": "query", "required": true, "schema": {"type": "string"}}),
                 query("app", json!({"type": "string"})),
                 query("limit", json!({"type": "integer", "minimum": 1, "maximum": 20, "default": 5}))
             ],
-            "responses": with_problems(json!({"200": json_of("Hits", "At most 2 KB of them.")}), &["400", "401", "404"])}},
+            "responses": with_problems(json!({"200": json_of("Hits", "At most 2 KB.")}), &["400", "401", "404"])}},
         "/v1/instances": {
             "get": {"operationId": "instances", "summary": "The instances",
                 "responses": with_problems(json!({"200": json_of("Instances", "All of them.")}), &["401"])},
-            "post": {"operationId": "start", "summary": "Starts a copy of an app",
+            "post": {"operationId": "start", "summary": "Starts an instance of an app",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Launch")}}},
                 "responses": with_problems(json!({
-                    "200": json_of("Instance", "It ran already."), "201": json_of("Instance", "It is connected.")
+                    "200": json_of("Instance", "It was already running."), "201": json_of("Instance", "It is connected.")
                 }), &["400", "401", "403", "404", "409", "503"])}
         },
         "/v1/instances/{name}": {
@@ -110,23 +117,29 @@ pub(super) fn paths() -> Map<String, Value> {
                 "responses": with_problems(json!({"200": json_of("Stopped", "How it ended.")}), &["400", "401", "403", "404"])}
         },
         "/v1/events": {"get": {
-            "operationId": "events", "summary": "The feed as a stream of events, by topic; resumed by Last-Event-ID",
+            "operationId": "events", "summary": "The feed as a stream of events, by topic; \
+             resumes from Last-Event-ID",
             "parameters": [
                 query("topics", json!({"type": "string", "default": "calls,instances,state",
-                    "description": "With commas: calls, instances, state, jobs, call:<id>."})),
+                    "description": "Separated by commas: calls, instances, state, jobs, call:<id>."})),
                 query("epoch", json!({"type": "string"})), query("since", json!({"type": "integer", "minimum": 0}))
             ],
-            "responses": with_problems(json!({"200": {"description": "Each event's data is an Event, or a Resync where events were missed.",
+            "responses": with_problems(json!({"200": {"description": "The data of each event is \
+             an Event, or a Resync if events were missed.",
                 "content": {"text/event-stream": {"schema": {"type": "string"}}}}}), &["400", "401", "403", "404"])}},
         "/v1/ws": {"get": {
             "operationId": "websocket", "summary": "Calls, events and blobs over a WebSocket (docs/reference/websocket.md)",
-            "responses": with_problems(json!({"101": {"description": "It is a WebSocket from here on."}}),
+            "responses": with_problems(json!({"101": {"description": "The connection is now a \
+             WebSocket."}}),
                 &["400", "401", "403", "429"])}},
         "/v1/instances/{name}/state": {"parameters": [path("name")],
-            "get": {"operationId": "state", "summary": "What the hub last knew of the app's own state",
-                "responses": with_problems(json!({"200": json_of("State", "At once, also when the app is frozen.")}), &["401", "403", "404", "503"])},
-            "patch": {"operationId": "update_state", "summary": "Hands the app a part of its state, if its bridge offers the command state.update",
-                "parameters": [query("confirm", json!({"type": "string", "description": "The value of a confirmation_required problem."}))],
+            "get": {"operationId": "state", "summary": "The app's last known state",
+                "responses": with_problems(json!({"200": json_of("State", "Answers at once, even \
+                 if the app is frozen.")}), &["401", "403", "404", "503"])},
+            "patch": {"operationId": "update_state", "summary": "Sets part of the app's state, if \
+             its bridge has the command state.update",
+                "parameters": [query("confirm", json!({"type": "string", "description": "The \
+                 value from a confirmation_required problem."}))],
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("PartOfState")}}},
                 "responses": with_problems(json!({"200": json_of("Call", "The call of state.update.")}),
                     &["400", "401", "403", "404", "409", "413", "415", "429", "503"])}},
@@ -135,15 +148,18 @@ pub(super) fn paths() -> Map<String, Value> {
             "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Envelope")}}},
             "responses": {
                 "200": json_of("EnvelopeAnswer", "A `result`, or an `error` of a call that ran."),
-                "202": json_of("EnvelopeAnswer", "The call goes on."),
-                "401": {"description": "There is no valid token; the message was not read. So with 413 and 415.",
+                "202": json_of("EnvelopeAnswer", "The call is still running."),
+                "401": {"description": "No valid token; the message was not read. The same goes \
+                 for 413 and 415.",
                     "content": {"application/problem+json": {"schema": reference("Problem")}}},
-                "default": {"description": "An `error`: nothing ran. The status is that of its problem.",
+                "default": {"description": "An `error`: nothing ran. The status is that of the \
+                 problem.",
                     "content": {"application/json": {"schema": reference("EnvelopeAnswer")},
                         "application/problem+json": {"schema": reference("Problem")}}}}}},
         "/v1/ws/envelope": {"get": {
             "operationId": "websocket_envelope", "summary": "The envelope dialect over a WebSocket (docs/reference/envelope.md)",
-            "responses": with_problems(json!({"101": {"description": "It is a WebSocket from here on."}}),
+            "responses": with_problems(json!({"101": {"description": "The connection is now a \
+             WebSocket."}}),
                 &["400", "401", "403", "429"])}},
         "/v1/recovery": {"get": {"operationId": "recovery", "summary": "Recovery copies, newest first",
             "responses": with_problems(json!({"200": json_of("Copies", "All of them.")}), &["401", "403"])}},
@@ -151,23 +167,26 @@ pub(super) fn paths() -> Map<String, Value> {
             "requestBody": {"required": true, "content": {"application/octet-stream": {}}},
             "responses": with_problems(json!({"201": json_of("Blob", "Stored.")}), &["400", "401", "403", "413", "507"])}},
         "/v1/blobs/{name}": {"parameters": [path("name")], "get": {
-            "operationId": "fetch", "summary": "The bytes of a blob, whole or a range",
+            "operationId": "fetch", "summary": "The bytes of a blob, all of them or a range",
             "responses": with_problems(json!({
                 "200": {"description": "All bytes.", "content": {"application/octet-stream": {}}},
-                "206": {"description": "The asked range.", "content": {"application/octet-stream": {}}}
+                "206": {"description": "The requested range.", "content": {"application/octet-stream": {}}}
             }), &["401", "403", "404", "416"])}},
         "/v1/tokens": {
             "get": {"operationId": "tokens", "summary": "The tokens, without their secrets",
                 "responses": with_problems(json!({"200": json_of("Tokens", "All but the owner's.")}), &["401", "403"])},
-            "post": {"operationId": "create_token", "summary": "Makes a token; its secret is shown once",
+            "post": {"operationId": "create_token", "summary": "Creates a token; its secret is \
+             shown once",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Token")}}},
                 "responses": with_problems(json!({"201": json_of("NewToken", "Keep the secret.")}), &["400", "401", "403", "409", "429"])}
         },
         "/v1/tokens/{name}": {"parameters": [path("name")],
-            "patch": {"operationId": "change_token", "summary": "Changes what a token may do, and how long",
+            "patch": {"operationId": "change_token", "summary": "Changes what a token may do, and \
+             for how long",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("TokenChange")}}},
-                "responses": with_problems(json!({"200": json_of("Token", "As it is then.")}), &["400", "401", "403", "404"])},
-            "delete": {"operationId": "revoke_token", "summary": "Takes a token back at once",
+                "responses": with_problems(json!({"200": json_of("Token", "The token after the \
+                 change.")}), &["400", "401", "403", "404"])},
+            "delete": {"operationId": "revoke_token", "summary": "Revokes a token at once",
                 "responses": with_problems(json!({"200": {"description": "Revoked.",
                     "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403", "404"])}},
         "/v1/stop": {"post": {"operationId": "stop_hub", "summary": "Stops the hub",
@@ -185,7 +204,8 @@ pub(super) fn schemas() -> Map<String, Value> {
     map(json!({
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms", "disk_full"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"},
-            "disk_full": {"type": "boolean", "description": "The disk of the home has no room: calls go on, what must be stored is refused."}}},
+            "disk_full": {"type": "boolean", "description": "The home's disk is full: calls go \
+             on, but whatever must be stored is refused."}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
                 "as_of": {"type": "string", "format": "date-time"}, "age_ms": {"type": "integer"},
@@ -200,10 +220,11 @@ pub(super) fn schemas() -> Map<String, Value> {
             "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
         "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
             "name": {"type": "string"}, "scopes": scopes, "ask": scopes,
-            "expires_at": {"type": ["string", "null"], "format": "date-time", "description": "From then on it is none any more."}}},
+            "expires_at": {"type": ["string", "null"], "format": "date-time", "description": "The \
+             token is invalid from then on."}}},
         "TokenChange": {"type": "object", "additionalProperties": false, "properties": {
             "scopes": {"anyOf": [scopes, {"type": "null"}]}, "ask": {"anyOf": [scopes, {"type": "null"}]},
-            "expires_at": {"type": ["string", "null"], "description": "An empty text takes it away."}}},
+            "expires_at": {"type": ["string", "null"], "description": "An empty text removes it."}}},
         "Tokens": list("tokens", "Token"),
         "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
     }))

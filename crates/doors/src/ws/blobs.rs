@@ -56,9 +56,9 @@ impl Uploads {
             let seconds = limits::WS_UPLOAD_SILENCE_MAX.as_secs();
             let problem = Problem::new(
                 Code::BODY_LATE,
-                format!("No piece of the blob came for {seconds} s; it is given up."),
+                format!("No piece of the blob arrived for {seconds} s; it was dropped."),
             );
-            (id, problem.hint("Begin it again at offset 0."))
+            (id, problem.hint("Start again at offset 0."))
         })
     }
 
@@ -139,7 +139,7 @@ pub(crate) async fn fetch(
     may_see(&caller, Seen::Blob)?;
     let path = hub.blobs().path(&wanted.blob)?;
     let gone = |error: std::io::Error| {
-        tracing::warn!(%error, blob = wanted.blob, "a blob went away while it was asked for");
+        tracing::warn!(%error, blob = wanted.blob, "a blob was removed while it was being read");
         Problem::new(
             Code::BLOB_UNKNOWN,
             format!("There is no blob `{}`.", wanted.blob),

@@ -21,8 +21,8 @@ use crate::texts::{self, Form};
 
 /// Marks a piece of a blob, as in the bridge protocol.
 const BLOB_MARK: u8 = 1;
-const FORM_OF_A_PIECE: &str =
-    "It is: a byte 1, the length of the head in two bytes, the head as JSON, the raw bytes.";
+const FORM_OF_A_PIECE: &str = "It consists of a byte 1, the length of the head in two bytes, the head as JSON, and the raw \
+     bytes.";
 /// Longest text that may stand as `id`, in bytes: it comes back with every answer.
 const ID_BYTES_MAX: usize = 128;
 
@@ -209,22 +209,20 @@ fn said(mut map: Map<String, Value>) -> Result<Said, Problem> {
         "ping" => body::<Nothing>(&kind, map).map(|_| Said::Ping)?,
         other => {
             let short: String = other.chars().take(40).collect();
-            return Err(malformed(format!(
-                "There is no frame of the type `{short}`."
-            )));
+            return Err(malformed(format!("There is no frame type `{short}`.")));
         }
     })
 }
 
 fn body<T: DeserializeOwned>(kind: &str, map: Map<String, Value>) -> Result<T, Problem> {
     serde_json::from_value(Value::Object(map))
-        .map_err(|error| malformed(format!("The frame `{kind}` is not as it must be: {error}.")))
+        .map_err(|error| malformed(format!("The frame `{kind}` is not valid: {error}.")))
 }
 
 /// A frame that is a body of HTTP with a type.
 fn asked<T: forms::Asked>(kind: &str, map: Map<String, Value>) -> Result<T, Problem> {
     forms::take(map).map_err(|unfit| {
-        let message = format!("The frame `{kind}` is not as it must be: {}", unfit.message);
+        let message = format!("The frame `{kind}` is not valid: {}", unfit.message);
         Problem::new(Code::BODY_MALFORMED, message).hint(unfit.hint)
     })
 }
@@ -360,7 +358,7 @@ pub(crate) fn read_piece(payload: &Bytes) -> Result<Piece, Unread> {
     if end.is_none_or(|end| end > total) {
         return Err(Unread {
             id,
-            ..bad("it reaches beyond the blob's end")
+            ..bad("it extends beyond the end of the blob")
         });
     }
     Ok(Piece {

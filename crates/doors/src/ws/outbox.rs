@@ -106,7 +106,7 @@ impl Outbox {
             || (inner.bytes + bytes > limits::WS_WAITING_BYTES_MAX && !inner.waiting.is_empty());
         if is_over {
             let reason = format!(
-                "slow reader: {} messages with {} bytes wait; its calls go on",
+                "slow reader: {} messages with {} bytes are waiting; its calls carry on",
                 inner.waiting.len(),
                 inner.bytes
             );

@@ -195,8 +195,12 @@ impl Session {
                 Err(unread) => self.refuse(&unread.id, &unread.problem),
             },
             Some(Ok(Message::Binary(_))) if self.is_enveloped() => {
-                let problem = Problem::new(Code::BODY_MALFORMED, "An envelope is text.")
-                    .hint("Blobs go over PUT /v1/blobs.");
+                let problem = Problem::new(
+                    Code::BODY_MALFORMED,
+                    "An envelope must be a text \
+                 message.",
+                )
+                .hint("Send blobs with PUT /v1/blobs.");
                 self.refuse(&self.nobody.clone(), &problem);
             }
             Some(Ok(Message::Binary(bytes))) => self.store(bytes).await,
@@ -502,7 +506,7 @@ impl Session {
     fn cut_off_behind(&self) -> Close {
         let close = Close::new(
             Close::SLOW,
-            "slow reader: the feed's window has moved past it; its calls go on",
+            "slow reader: the feed has moved past it; its calls carry on",
         );
         self.outbox.cut_off(&close);
         close

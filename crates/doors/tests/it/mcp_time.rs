@@ -136,7 +136,7 @@ async fn after_a_while_an_answer_gives_the_handle() {
     assert_eq!(result["structuredContent"]["call_id"], json!(call.id));
     let said = text(&result);
     assert!(
-        said.contains("goes on")
+        said.contains("carries on")
             && said.contains(&format!("wait {{\"call_id\": \"{}\"}}", call.id)),
         "{said}"
     );

@@ -76,8 +76,11 @@ impl Batches {
                 ),
                 Full::All => (limits::BATCHES_RUNNING_ALL_MAX, "batches".to_owned()),
             };
-            Problem::new(Code::QUEUE_FULL, format!("{count} {of} run already."))
-                .hint("Wait for some of them.")
+            Problem::new(
+                Code::QUEUE_FULL,
+                format!("{count} {of} are already running."),
+            )
+            .hint("Wait for some of them.")
         })?;
         let one = Running {
             caller: caller.clone(),

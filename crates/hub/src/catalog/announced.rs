@@ -34,12 +34,13 @@ impl Catalog {
             return Err(Problem::new(
                 Code::ARGUMENTS_INVALID,
                 format!(
-                    "The bridge's app `{}` or its number of commands cannot be taken.",
+                    "The bridge's app `{}`, or the number of its commands, cannot be accepted.",
                     id.as_str().escape_debug()
                 ),
             )
             .hint(format!(
-                "An app's name has letters, digits, `-`, `_`, `.`; it may announce up to {} commands.",
+                "An app's name consists of letters, digits, `-`, `_` and `.`; an app can announce \
+                 up to {} commands.",
                 limits::ANNOUNCED_COMMANDS_MAX
             )));
         }
@@ -95,7 +96,7 @@ fn check_spec(spec: &CommandSpec) -> Result<(), Problem> {
                 spec.name
             ),
         )
-        .hint("A bridge announces what its own program runs."));
+        .hint("A bridge can only announce what its own program runs."));
     }
     if let Some(role) = spec
         .role

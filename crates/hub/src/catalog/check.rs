@@ -116,7 +116,7 @@ impl Form {
             | ValidationErrorKind::OneOfNotValid { context } => match meant(error, context) {
                 Some(within) => self.refusal(within),
                 None => (
-                    format!("`{place}` is none of the things that it can be."),
+                    format!("`{place}` has none of its possible forms."),
                     describe(&self.schema, &place, node),
                 ),
             },

@@ -42,7 +42,10 @@ fn follow<'a>(
 ) -> Result<(), Problem> {
     *looked_at += 1;
     if *looked_at > limits::SCHEMA_PLACES_MAX {
-        return Err(cannot(spec, "it is too large, references followed"));
+        return Err(cannot(
+            spec,
+            "with its references resolved, it is too large",
+        ));
     }
     match place {
         Value::Array(items) => items
@@ -61,13 +64,13 @@ fn follow<'a>(
             let Some(target) = target else {
                 return Err(cannot(
                     spec,
-                    &format!("`{name}` leads to `{to}`, which is not in it"),
+                    &format!("`{name}` refers to `{to}`, which it does not contain"),
                 ));
             };
             if path.contains(&to) {
                 return Err(cannot(
                     spec,
-                    &format!("`{name}` to `{to}` comes back to itself"),
+                    &format!("`{name}` leads back to itself by way of `{to}`"),
                 ));
             }
             path.push(to);
@@ -89,7 +92,10 @@ pub(super) fn cannot(spec: &CommandSpec, why: &str) -> Problem {
             spec.name
         ),
     )
-    .hint("A schema stands alone (references lead to its own `$defs` and not in circles), and its patterns look neither back nor around.")
+    .hint(
+        "A schema must be self-contained (references only to its own `$defs`, without circles), \
+     and its patterns must not use backreferences or lookaround.",
+    )
 }
 
 #[cfg(test)]
@@ -123,7 +129,7 @@ mod tests {
             "urn:x",
         ] {
             let args = json!({"type": "object", "properties": {"a": {"$ref": to}}});
-            assert!(refused(args).contains("is not in it"), "{to}");
+            assert!(refused(args).contains("does not contain"), "{to}");
         }
     }
 
@@ -135,7 +141,7 @@ mod tests {
             ("$dynamicRef", "#/$defs/a"),
         ] {
             let args = json!({"$defs": {"a": {"allOf": [{word: to}]}}, "properties": {"a": {word: "#/$defs/a"}}});
-            assert!(refused(args).contains("comes back"), "{to}");
+            assert!(refused(args).contains("leads back"), "{to}");
         }
     }
 

@@ -55,7 +55,8 @@ fn of_system() -> Result<Kernel, String> {
     }
     if !files(ABI::V3) {
         return Err(
-            "the Landlock of this kernel is older than ABI 3 (Linux 6.2) and lets files be truncated"
+            "this kernel's Landlock is older than ABI 3 (Linux 6.2) and would let files be \
+             truncated"
                 .to_owned(),
         );
     }
@@ -67,5 +68,5 @@ fn of_system() -> Result<Kernel, String> {
 
 #[cfg(not(target_os = "linux"))]
 fn of_system() -> Result<Kernel, String> {
-    Err("only Linux has the Landlock that it needs".to_owned())
+    Err("it needs Landlock, which only Linux has".to_owned())
 }

@@ -190,7 +190,7 @@ impl Rules {
         }
         if self.all.len() > CONFINED_RULES_MAX {
             return Err(format!(
-                "{} has more than {CONFINED_RULES_MAX} parts beside what is private",
+                "{} has more than {CONFINED_RULES_MAX} entries besides what is private",
                 place.display()
             ));
         }

@@ -74,7 +74,7 @@ impl JobSpec {
         }
         if self.after.len() > limits::JOB_AFTER_MAX {
             return Err(invalid(format!(
-                "`after` names {} jobs; {} is the most.",
+                "`after` names {} jobs; the most is {}.",
                 self.after.len(),
                 limits::JOB_AFTER_MAX
             )));
@@ -82,7 +82,7 @@ impl JobSpec {
         let key = self.key.as_deref().unwrap_or("key");
         if key.is_empty() || key.len() > limits::WORD_BYTES_MAX {
             return Err(invalid(format!(
-                "`idempotency_key` has 1 to {} bytes.",
+                "`idempotency_key` must be 1 to {} bytes long.",
                 limits::WORD_BYTES_MAX
             )));
         }
@@ -93,7 +93,7 @@ impl JobSpec {
 pub(crate) fn priority_in_bounds(priority: u8) -> Result<(), Problem> {
     if priority > PRIORITY_MAX {
         return Err(invalid(format!(
-            "`priority` is from 0 to {PRIORITY_MAX}; {PRIORITY_MAX} is first."
+            "`priority` must be from 0 to {PRIORITY_MAX}; {PRIORITY_MAX} goes first."
         )));
     }
     Ok(())
@@ -104,7 +104,7 @@ pub(crate) fn retry_in_bounds(retry: Option<Retry>) -> Result<(), Problem> {
     let backoff_max = millis(limits::JOB_BACKOFF_MAX);
     if retry.max > limits::JOB_RETRIES_MAX || retry.backoff_ms.is_some_and(|ms| ms > backoff_max) {
         return Err(invalid(format!(
-            "`retry.max` is at most {}, `retry.backoff_ms` at most {backoff_max}.",
+            "`retry.max` can be at most {}, `retry.backoff_ms` at most {backoff_max}.",
             limits::JOB_RETRIES_MAX
         )));
     }
@@ -118,7 +118,7 @@ pub(crate) fn labels_in_bounds(labels: &BTreeMap<String, String>) -> Result<(), 
         .all(|(name, value)| !name.is_empty() && fits(name) && fits(value));
     if labels.len() > limits::JOB_LABELS_MAX || !all_fit {
         return Err(invalid(format!(
-            "There are at most {} labels; their names and values have at most {} bytes.",
+            "There can be at most {} labels, with names and values of at most {} bytes.",
             limits::JOB_LABELS_MAX,
             limits::WORD_BYTES_MAX
         )));

@@ -199,7 +199,7 @@ async fn few_large_calls_wait_at_once() {
     assert_eq!(
         house.history.left_out() as usize,
         left_out,
-        "there is room again"
+        "the disk has room again"
     );
 }
 

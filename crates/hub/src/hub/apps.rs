@@ -127,10 +127,7 @@ impl Hub {
                 .collect();
             return Err(Problem::new(
                 Code::FILE_NOT_FOUND,
-                format!(
-                    "{} is not among the programs that it can be installed in.",
-                    program.display()
-                ),
+                format!("It cannot be installed in {}.", program.display()),
             )
             .hint(format!("They are: {}.", names.join(", "))));
         }
@@ -157,8 +154,8 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "what an app was asked for panicked");
-        Problem::new(Code::INTERNAL, "The hub's part of the app failed.")
+        tracing::error!(%error, "an app's own code panicked");
+        Problem::new(Code::INTERNAL, "The app's component in the hub failed.")
     })
 }
 

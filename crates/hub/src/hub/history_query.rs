@@ -156,7 +156,7 @@ impl Hub {
                 kept = kept.and(hub.forget_old().await);
             }
             if let Err(problem) = kept {
-                tracing::warn!(%problem, "the history is not kept in its bounds");
+                tracing::warn!(%problem, "the history exceeds its limits");
             }
             drop(hub);
             tokio::select! {
@@ -190,7 +190,7 @@ impl Hub {
             let purged = store.purge(Some(before)).await?;
             let jobs = self.0.stores.jobs.forget_ended(before, false).await?;
             if purged.calls + jobs > 0 {
-                tracing::info!(calls = purged.calls, jobs, "what is old was forgotten");
+                tracing::info!(calls = purged.calls, jobs, "old entries were removed");
             }
             self.remove_blobs(purged.blobs).await;
         }

@@ -25,7 +25,7 @@ impl Jobs {
     ) -> Result<JobView, Problem> {
         let id = job.id.clone();
         if self.lock().open.contains_key(&id) || !job.status.is_end() {
-            return Err(not_open(&id, "has not ended, so it cannot be tried again"));
+            return Err(not_open(&id, "has not ended, so it cannot be run again"));
         }
         let mut notes = Notes::of(&job);
         notes.repeatable = allowed.repeatable.unwrap_or(notes.repeatable);

@@ -68,7 +68,10 @@ impl Jobs {
         });
         changed.await.unwrap_or_else(|_| {
             let stopped = "The hub stopped before the change was stored.";
-            Err(Problem::new(Code::HUB_STOPPING, stopped).hint("Look at the job when it is back."))
+            Err(Problem::new(Code::HUB_STOPPING, stopped).hint(
+                "Check the job once the hub is \
+             back.",
+            ))
         })
     }
 
@@ -140,7 +143,7 @@ impl Jobs {
         self.tell(&room, id);
         match room.open.get(id) {
             Some(open) if !is_leaving => Ok(self.of_open(open)),
-            _ => Err(not_open(id, "ended while it was changed")),
+            _ => Err(not_open(id, "ended while it was being changed")),
         }
     }
 
@@ -200,7 +203,7 @@ fn in_bounds(id: &CallId, wanted: &Wanted) -> Result<(), Problem> {
         None | Some(JobStatus::Queued) => Ok(()),
         Some(_) => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
-            "`status` can only be set to `queued`: an ended job is tried again.",
+            "`status` can only be set to `queued`, which runs an ended job again.",
         )
         .hint(wire::hint![
             "To end it: ",
@@ -227,7 +230,7 @@ fn draft(
     if (is_busy || open.cancelled) && !labels_only {
         return Err(not_open(
             id,
-            "is with an instance, or on its way there or out",
+            "is on an instance, or on its way there or back",
         ));
     }
     let mut draft = Draft {

@@ -109,7 +109,10 @@ fn doubled(first: Millis, times: u32) -> Millis {
 pub(super) fn never_confirmed(id: &CallId, caller: &CallerName) -> Problem {
     Problem::new(
         Code::CONFIRMATION_REQUIRED,
-        format!("`{caller}` must ask a person first by now, and nobody was asked about {id}; nothing ran."),
+        format!(
+            "`{caller}` must now ask a person first, and nobody was asked about {id}. Nothing \
+         ran."
+        ),
     )
     .hint(wire::hint![
         "Run it again, which asks: ",
@@ -121,7 +124,7 @@ pub(super) fn never_confirmed(id: &CallId, caller: &CallerName) -> Problem {
 pub(super) fn why_dead(notes: &Notes, outcome: &Outcome) -> String {
     if outcome.status == Status::Interrupted {
         return format!(
-            "its process ended under it {} times",
+            "its process ended {} times while running it",
             limits::JOB_CRASHES_MAX
         );
     }

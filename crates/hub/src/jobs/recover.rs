@@ -66,7 +66,7 @@ impl Jobs {
         let jobs = match store.jobs(ended.clone(), Parts::NONE).await {
             Ok(jobs) => jobs,
             Err(problem) => {
-                tracing::warn!(%problem, "what came of earlier jobs cannot be read");
+                tracing::warn!(%problem, "the outcomes of earlier jobs cannot be read");
                 return;
             }
         };

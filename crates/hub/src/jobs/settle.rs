@@ -91,7 +91,7 @@ impl Jobs {
         self.tasks.spawn(async move {
             let mut stored = stored;
             while let Err(problem) = stored.await {
-                tracing::warn!(job = %id, %problem, "the end of a job is not stored yet");
+                tracing::warn!(job = %id, %problem, "the outcome of a job is not stored yet");
                 tokio::time::sleep(limits::JOB_STORE_AGAIN).await;
                 match jobs.write_unclaimed_end(&id, &outcome) {
                     Some(again) => stored = again,
@@ -133,7 +133,8 @@ impl Jobs {
                 match write.await {
                     Ok(()) => break,
                     Err(problem) => {
-                        tracing::warn!(job = %id, %problem, "the end of an attempt is not stored yet");
+                        tracing::warn!(job = %id, %problem, "the outcome of an attempt is not \
+                         stored yet");
                     }
                 }
                 tokio::time::sleep(limits::JOB_STORE_AGAIN).await;

@@ -302,7 +302,7 @@ fn with_reason(mut told: JobView, open: &Open, room: &Room, around: &Around) -> 
     let id = &open.job.id;
     if let Some(unsettled) = room.unsettled.get(id) {
         told.why = Some(format!(
-            "{} had it when the hub or the link went; waiting to hear of it",
+            "{} had it when the hub or the link was lost; waiting to hear from it",
             unsettled.who()
         ));
         return told;
@@ -313,9 +313,9 @@ fn with_reason(mut told: JobView, open: &Open, room: &Room, around: &Around) -> 
     told.position = around.positions.get(id).copied();
     told.why = Some(match room.order.held(id, around.now) {
         Some(Held::Paused) => "it is paused".to_owned(),
-        Some(Held::After(earlier)) => format!("waits for {earlier}"),
+        Some(Held::After(earlier)) => format!("waiting for {earlier}"),
         Some(Held::Until(at)) if open.notes.again_at == Some(at) => {
-            format!("is tried again at {}", rfc3339_of(at))
+            format!("will be tried again at {}", rfc3339_of(at))
         }
         Some(Held::Until(at)) => format!("not before {}", rfc3339_of(at)),
         None if room.order.is_app_paused(&open.job.app) => {

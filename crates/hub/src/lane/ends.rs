@@ -89,17 +89,17 @@ pub(super) fn not_ended(
             Status::TimedOut,
             Code::TIMED_OUT,
             format!(
-                "The call ran longer than the {} s that it had",
+                "The call exceeded its time limit of {} s",
                 limit.as_secs_f64()
             ),
         ),
     };
     let problem = Problem::new(
         code,
-        format!("{why}, and `{instance}` was told to end it and has not; it may still run."),
+        format!("{why}. `{instance}` was told to end it but has not; it may still be running."),
     )
     .hint(wire::hint![
-        "Calls behind it wait until it is over: ",
+        "Later calls wait until it ends: ",
         Step::Status,
     ]);
     Outcome::without_value(status, problem)

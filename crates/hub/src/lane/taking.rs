@@ -83,7 +83,7 @@ impl Lane {
     fn full(&self, count: usize, of: &str) -> Problem {
         Problem::new(
             Code::QUEUE_FULL,
-            format!("{count} {of} wait for `{}` already.", self.instance),
+            format!("{count} {of} are already waiting for `{}`.", self.instance),
         )
         .hint(wire::hint![
             "Wait for some to end, or cancel some: ",

@@ -76,12 +76,12 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             restarting: true, ..
         } => (
             InstanceState::Starting,
-            Some("the process died and is started again".to_owned()),
+            Some("the process died and is being restarted".to_owned()),
         ),
         Connection::Down { .. } => {
             let why = match &inner.leaving {
                 Some(why) => why.message.clone(),
-                None => "the link is lost; waiting for it to come back".to_owned(),
+                None => "the link was lost; waiting for it to come back".to_owned(),
             };
             (InstanceState::Disconnected, Some(why))
         }
@@ -95,12 +95,13 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
         }
         Connection::Up(_) => {
             if let Some(held) = inner.wedged.as_ref().filter(|held| !held.said) {
-                let why = format!("call {} was told to end and goes on", held.id);
+                let why = format!("call {} was told to end but is still running", held.id);
                 return (InstanceState::Busy, Some(why));
             }
             if let Some(wedged) = &inner.wedged {
                 let why = format!(
-                    "call {} cannot be interrupted: native code holds the main thread for {:.1} s",
+                    "call {} cannot be interrupted: native code has held the main thread for \
+                     {:.1} s",
                     wedged.id,
                     wedged.since.elapsed().as_secs_f64()
                 );

@@ -34,7 +34,8 @@ impl Lane {
         for id in waiting.iter().chain(&sent) {
             self.settle_as(inner, id, ends::held_up(&problem), Ran::No);
         }
-        tracing::warn!(call = %id, instance = %self.instance, "wedged: native code holds the main thread");
+        tracing::warn!(call = %id, instance = %self.instance, "wedged: native code is holding the \
+         main thread");
     }
 
     /// The same where the bridge goes on to talk and does not say that anything is wrong: it does not keep to its
@@ -47,7 +48,8 @@ impl Lane {
         let limit = inner.calls.get(id).map(|entry| entry.call.timeout);
         let outcome = ends::not_ended(&self.instance, told, limit.unwrap_or_default());
         self.settle(inner, id, outcome);
-        tracing::warn!(call = %id, instance = %self.instance, "its bridge was told to end it, and has not");
+        tracing::warn!(call = %id, instance = %self.instance, "its bridge was told to end it but \
+         has not");
     }
 
     /// Notes who holds the lane; gives why it was told to end.

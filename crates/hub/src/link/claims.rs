@@ -29,7 +29,7 @@ pub(super) fn bounded(said: &Announcement) -> Result<(), Problem> {
             return Err(Problem::new(
                 Code::FRAME_MALFORMED,
                 format!(
-                    "The bridge says a `{name}` of {bytes} bytes; {} are the most.",
+                    "The bridge's `{name}` has {bytes} bytes; the most is {}.",
                     limits::ANNOUNCED_TEXT_BYTES_MAX
                 ),
             ));
@@ -49,7 +49,7 @@ pub(super) fn is_id(id: &CallId) -> Result<(), Problem> {
     Err(Problem::new(
         Code::FRAME_MALFORMED,
         format!(
-            "An id of {} bytes; {} are the most.",
+            "An id has {} bytes; the most is {}.",
             id.as_str().len(),
             wire::id::NAME_BYTES_MAX
         ),
@@ -89,7 +89,8 @@ pub(super) async fn believe(
     calls.ended = ended;
     let left_out = before - calls.iter().count();
     if left_out > 0 {
-        tracing::warn!(instance = %instance.name, left_out, "a bridge says that it has calls which no hub of this home can have given it; they are not taken over");
+        tracing::warn!(instance = %instance.name, left_out, "a bridge claims calls that no hub of \
+         this home can have given it; they are ignored");
     }
     said.calls = calls;
     withdrawn

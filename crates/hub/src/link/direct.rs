@@ -26,7 +26,7 @@ pub(super) fn told(links: &Links, instance: &Instance, told: DirectCall) -> Resu
     if !told.outcome.status.is_end() {
         return Err(Problem::new(
             Code::FRAME_MALFORMED,
-            "A call of the direct mode is told when it has ended.",
+            "A call made in direct mode can only be reported once it has ended.",
         ));
     }
     let short = |text: String| -> String { text.chars().take(NAME_CHARS_MAX).collect() };

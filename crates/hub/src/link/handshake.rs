@@ -35,7 +35,7 @@ impl Refusal {
                 Code::HANDSHAKE_REFUSED,
                 format!("The handshake was not completed within {seconds} s."),
             )
-            .hint("Connect again, and send `hello` right away."),
+            .hint("Connect again and send `hello` at once."),
         )
     }
 
@@ -140,7 +140,8 @@ pub(super) async fn greet(
     };
     if !bool::from(expected.as_bytes().ct_eq(proof.as_bytes())) {
         return Err(Refusal::Problem(
-            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not this hub's.")
+            Problem::new(Code::HANDSHAKE_REFUSED, "The bridge's token is not the one this hub \
+             uses.")
                 .hint("The bridge and the hub must use the same KAPELLE_HOME; the bridge reads its tokens/bridge each time it connects."),
         ));
     }
@@ -162,7 +163,7 @@ fn unknown_launch() -> Refusal {
             Code::HANDSHAKE_REFUSED,
             "The hub has no confined instance of that launch.",
         )
-        .hint("It was stopped or started anew; this process can leave."),
+        .hint("It was stopped or restarted; this process can exit."),
     )
 }
 

@@ -132,7 +132,7 @@ fn without_room(outcome: &mut Outcome, why: Problem) {
             why.message
         ),
     );
-    problem = problem.hint("Its changes remain.");
+    problem = problem.hint("What it changed remains changed.");
     let more = Hint::of(&why.hint_parts);
     problem = match why.hint {
         Some(_) if !why.hint_parts.is_empty() => problem.hint_also(more),

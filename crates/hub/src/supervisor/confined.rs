@@ -28,7 +28,7 @@ impl Supervisor {
         let address = self.confinement.address().ok_or_else(|| {
             Problem::new(
                 Code::START_FAILED,
-                "The hub serves no bridges yet, and a confined one must know where.",
+                "The hub is not accepting bridges yet, and a confined one needs its address.",
             )
         })?;
         Ok(Walls::new(launch, &self.config.files.roots, address))
@@ -56,7 +56,8 @@ impl Supervisor {
                 });
             kept.extend(walls.map(|walls| walls.launch));
             if !told {
-                tracing::warn!(instance = %name, "its walls are not of today: it is asked to leave and started again");
+                tracing::warn!(instance = %name, "its confinement is out of date: it is asked to \
+                 exit and restarted");
                 tokio::spawn(leave(pid));
             }
         }
@@ -91,7 +92,7 @@ impl Supervisor {
         };
         let plan = self.plan(name, walls, launch, files, env)?;
         let line = serde_json::to_string(&plan)
-            .map_err(|error| refused(format!("one of its paths is no plain text ({error})")))?;
+            .map_err(|error| refused(format!("one of its paths is not plain text ({error})")))?;
         let mut command = Command::new(kapelle);
         command.arg("confined").stdin(Stdio::piped());
         Ok((command, format!("{line}\n")))
@@ -134,7 +135,7 @@ impl Supervisor {
                 let shown = text.to_string_lossy();
                 Problem::new(
                     Code::START_FAILED,
-                    format!("A confined program takes no `{shown}`: it is no plain text."),
+                    format!("A confined program cannot take `{shown}`: it is not plain text."),
                 )
             })
         };

@@ -69,7 +69,8 @@ impl Supervisor {
         };
         let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
         if let Err(error) = write_private(&self.run_file(&instance.name), &text) {
-            tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; after a restart the hub will not know this process as its own");
+            tracing::warn!(%error, instance = %instance.name, "the run file cannot be written; \
+             after a restart the hub will not recognise this process as its own");
         }
         Ok(child)
     }

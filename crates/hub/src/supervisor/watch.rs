@@ -54,7 +54,7 @@ impl Supervisor {
             let launched = run.launched_at();
             let ours = self.own(&instance, run.request, Some((run.pid, launched)));
             self.set_walls(&instance, run.walls);
-            tracing::info!(instance = %instance.name, pid = run.pid, "runs since before this hub");
+            tracing::info!(instance = %instance.name, pid = run.pid, "was started before this hub");
             let process = Process::Stranger(run.pid);
             tokio::spawn(watch(Arc::clone(self), instance, process, ours));
         }
@@ -86,13 +86,15 @@ pub(super) async fn watch(
                 )
             }
             Ok(Over::Memory(why)) => {
-                tracing::warn!(instance = %instance.name, problem = %why, "its memory is over");
+                tracing::warn!(instance = %instance.name, problem = %why, "it reached its memory \
+                 limit");
                 stop::kill(process.pid());
                 process.ended().await;
                 why
             }
             Ok(Over::Time(why)) => {
-                tracing::info!(instance = %instance.name, problem = %why, "its time is over");
+                tracing::info!(instance = %instance.name, problem = %why, "it reached its time \
+                 limit");
                 instance.lane.leaves_because(&why);
                 supervisor.end_because(&instance, false, &why).await;
                 process.ended().await;
@@ -195,7 +197,7 @@ impl Process {
                 while is_alive(*pid) {
                     look.tick().await;
                 }
-                "how is not known, another hub started it".to_owned()
+                "how is unknown, because another hub started it".to_owned()
             }
         }
     }

@@ -203,7 +203,7 @@ async fn a_full_disk_is_told_and_the_hub_lives() {
     bridge.end(&again.id, succeeded(value)).await;
     assert!(
         hub.end_of(&again).await.is(Status::Succeeded),
-        "there is room again"
+        "the disk has room again"
     );
     assert!(hub.hub.blobs().path(&name_of(b"abc")).is_ok());
 }

@@ -71,8 +71,8 @@ async fn other_dialects_and_broken_frames_get_a_sentence() {
     };
     let cases: [(Vec<u8>, &str); 7] = [
         (br#"{"type": "ping"}"#.to_vec(), "bare JSON"),
-        (too_long.to_vec(), "over the limit"),
-        (vec![0, 0, 0, 0], "no bytes"),
+        (too_long.to_vec(), "exceeds the limit"),
+        (vec![0, 0, 0, 0], "empty frame"),
         (framed(b"hello"), "neither a JSON object nor a blob"),
         (framed(b"{\"t\": "), "not valid JSON"),
         (framed(b"{\"a\": 1}"), "no `t`"),

@@ -44,7 +44,7 @@ async fn a_hub_that_is_killed_finds_its_jobs_again() {
         view.status,
         JobStatus::Leased | JobStatus::Running
     ));
-    assert!(view.why.unwrap().contains("waiting to hear of it"));
+    assert!(view.why.unwrap().contains("waiting to hear from it"));
     bridge.redial(new.addr).await.unwrap();
     let view = new.until_job(&running, JobStatus::Succeeded).await;
     assert_eq!((view.value, view.attempt), (Some(json!("made")), 1));
@@ -188,7 +188,7 @@ async fn a_job_that_ends_its_process_again_and_again_is_dead() {
         bridge.bye().await;
     }
     let view = hub.until_job(&job.id, JobStatus::Dead).await;
-    assert!(view.why.unwrap().contains("its process ended under it"));
+    assert!(view.why.unwrap().contains("times while running it"));
     assert_eq!(hub.end_of(&job).await.code(), "interrupted");
     assert!(job.status() == Status::Interrupted);
 }

@@ -68,7 +68,7 @@ fn what_is_not_ours_or_damaged_is_told_and_left_alone() {
     };
     let private = |bytes: &[u8]| hub::home::write_private(&path, bytes).unwrap();
     private(&b"this is a letter to somebody, and long enough to be one. ".repeat(30));
-    refused("no file of Kapelle's store");
+    refused("not a Kapelle store file");
     std::fs::remove_file(&path).unwrap();
     private(b"");
     Connection::open(&path)

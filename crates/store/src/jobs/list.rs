@@ -39,9 +39,9 @@ fn cursor(wanted: &JobsWanted) -> Result<i64, Fault> {
     cursor.parse().map_err(|_| {
         Problem::new(
             Code::ARGUMENTS_INVALID,
-            format!("`{cursor}` is no cursor of this list."),
+            format!("`{cursor}` is not a cursor of this list."),
         )
-        .hint("Give `next_cursor` of the page before, or none for the first page.")
+        .hint("Use `next_cursor` from the previous page, or leave it out for the first page.")
         .into()
     })
 }

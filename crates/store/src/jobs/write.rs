@@ -199,7 +199,7 @@ fn refused(connection: &Connection, job: &Job, error: rusqlite::Error) -> Fault 
     let name_taken = || {
         Fault::Refused(Problem::new(
             Code::NAME_TAKEN,
-            format!("There is a job `{}` already.", job.id),
+            format!("There is already a job `{}`.", job.id),
         ))
     };
     if seq_of(connection, &job.id).is_ok() {
@@ -209,7 +209,7 @@ fn refused(connection: &Connection, job: &Job, error: rusqlite::Error) -> Fault 
         Ok(Some(other)) => Fault::Refused(
             Problem::new(
                 Code::JOB_KEY_TAKEN,
-                format!("`{}` has a job under this key already.", job.caller.name()),
+                format!("`{}` already has a job with this key.", job.caller.name()),
             )
             .of_call(&other),
         ),
@@ -368,7 +368,7 @@ fn put_batch(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
     if is_there {
         return Err(Fault::Refused(Problem::new(
             Code::NAME_TAKEN,
-            format!("There is a batch `{}` already.", batch.id),
+            format!("There is already a batch `{}`.", batch.id),
         )));
     }
     connection

@@ -83,9 +83,12 @@ impl Table {
             Some(cursor) => cursor.parse().map_err(|_| {
                 Problem::new(
                     Code::ARGUMENTS_INVALID,
-                    format!("`{cursor}` is no cursor of this list."),
+                    format!("`{cursor}` is not a cursor of this list."),
                 )
-                .hint("Give `next_cursor` of the page before, or none for the first page.")
+                .hint(
+                    "Use `next_cursor` from the previous page, or leave it out for the first \
+                 page.",
+                )
             })?,
         };
         let mut page = JobsPage::default();
@@ -156,7 +159,7 @@ impl Table {
             }
             JobWrite::Batch(batch) => {
                 if self.batches.contains_key(&batch.id) {
-                    let message = format!("There is a batch `{}` already.", batch.id);
+                    let message = format!("There is already a batch `{}`.", batch.id);
                     return Err(Problem::new(Code::NAME_TAKEN, message));
                 }
                 let rows = batch.jobs.iter().map(|job| self.place(job));
@@ -173,12 +176,12 @@ impl Table {
         if self.places.contains_key(&job.id) {
             return Err(Problem::new(
                 Code::NAME_TAKEN,
-                format!("There is a job `{}` already.", job.id),
+                format!("There is already a job `{}`.", job.id),
             ));
         }
         let key = job.key.as_ref();
         if let Some(other) = key.and_then(|key| self.by_key(&job.caller, &key.text)) {
-            let message = format!("`{}` has a job under this key already.", job.caller.name());
+            let message = format!("`{}` already has a job with this key.", job.caller.name());
             return Err(Problem::new(Code::JOB_KEY_TAKEN, message).of_call(&other.id));
         }
         self.next += 1;

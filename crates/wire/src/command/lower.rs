@@ -164,7 +164,9 @@ fn schema_of(arg: &Arg) -> Result<Value, String> {
     match (&arg.items, arg.kind.as_str()) {
         (Some(items), "list") => schema["items"] = items_schema(items)?,
         (None, "list") => {
-            return Err("a list says what is in it: items = \"integer\", or several types".into());
+            return Err(
+                "a list needs its item types: items = \"integer\", or several types".into(),
+            );
         }
         (Some(_), _) => return Err("only a list has `items`".into()),
         (None, _) => {}
@@ -242,8 +244,8 @@ fn base_schema(kind: &str) -> Result<Value, String> {
         }),
         other => {
             return Err(format!(
-                "`{other}` is no type; the types are string, integer, number, boolean, any, object, \
-                 vec3, color, names, numbers, list, path, blob"
+                "`{other}` is not a type; the types are string, integer, number, boolean, any, \
+                 object, vec3, color, names, numbers, list, path, blob"
             ));
         }
     })

@@ -51,12 +51,12 @@ pub(crate) async fn cancel(asking: &Asking<'_>) -> Answered {
     let view = hub.view_for(&asking.caller, &call);
     let text = match view.status.is_end() {
         true => format!(
-            "{} has ended: {}.\nNext: state {{}} tells how things stand now.",
+            "{} has ended: {}.\nNext: state {{}} shows how things are now.",
             view.call_id,
             view.status.as_str()
         ),
         false => format!(
-            "{0} was told to end and is still {1}.\nNext: wait {{\"call_id\": \"{0}\"}}",
+            "{0} was told to end but is still {1}.\nNext: wait {{\"call_id\": \"{0}\"}}",
             view.call_id,
             view.status.as_str()
         ),
@@ -113,10 +113,11 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
     let how = if is_new {
         "has started"
     } else {
-        "was there already"
+        "was already running"
     };
     let text = format!(
-        "`{}` {how} ({}).\nNext: code or run; find {{\"query\": \"…\"}} tells the commands.",
+        "`{}` {how} ({}).\nNext: code or run; find {{\"query\": \"…\"}} names the command for a \
+         task.",
         view.name,
         view.state.as_str()
     );

@@ -98,7 +98,7 @@ async fn list(asking: &Asking<'_>, said: Said) -> Answered {
     };
     let lines: Vec<String> = page.jobs.iter().map(line).collect();
     let text = format!(
-        "{counts}.\n{}\nNext: jobs {{\"verb\": \"show\", \"call_id\": \"…\"}} tells all of one.",
+        "{counts}.\n{}\nNext: jobs {{\"verb\": \"show\", \"call_id\": \"…\"}} shows one in full.",
         lines.join("\n")
     );
     let ids: Vec<Value> = page
@@ -114,15 +114,15 @@ async fn show(asking: &Asking<'_>, id: &Option<CallId>) -> Answered {
     if id.as_str().starts_with("batch_") {
         let hub = &asking.mcp.hub;
         let batch = hub.batch_view(&asking.caller, id.as_str()).await?;
-        let next = "jobs {\"verb\": \"show\", \"call_id\": \"…\"} tells all of one call.";
+        let next = "jobs {\"verb\": \"show\", \"call_id\": \"…\"} shows one call in full.";
         return Ok(answer::value(&json!(batch), next).into());
     }
     let job = asking.mcp.hub.job(&asking.caller, &id).await?;
     let next = match job.status {
         JobStatus::Dead | JobStatus::Interrupted | JobStatus::Failed => {
-            "jobs {\"verb\": \"retry\", …} runs it again, when what the problem names is mended."
+            "jobs {\"verb\": \"retry\", …} runs it again, once the problem is fixed."
         }
-        status if status.is_end() => "history {} tells what was done besides.",
+        status if status.is_end() => "history {} shows what else was done.",
         _ => "wait {\"call_id\": \"…\"} for its end.",
     };
     Ok(answer::value(&json!(job), next).into())

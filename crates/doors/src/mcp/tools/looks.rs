@@ -159,8 +159,8 @@ pub(crate) fn status(asking: &Asking<'_>) -> Answered {
             .iter()
             .any(|instance| instance.state == InstanceState::Wedged)
         {
-            true => "Next: wait for the wedged one, or cancel its call; history {} has the ids.",
-            false => "Next: code or run; find {\"query\": \"…\"} tells the commands.",
+            true => "Next: wait for the wedged one, or cancel its call; history {} shows the ids.",
+            false => "Next: code or run; find {\"query\": \"…\"} names the command for a task.",
         },
     );
     Ok(answer::plain(text, json!({"apps": apps, "instances": instances})).into())
@@ -178,7 +178,7 @@ fn line(instance: &InstanceView) -> String {
     }
     if let Some(running) = &instance.running {
         line.push_str(&format!(
-            "; runs {} of {} for {} ms ({}), {} waiting",
+            "; running {} of {} for {} ms ({}), {} waiting",
             running.command, running.caller, running.running_ms, running.call_id, instance.queued
         ));
     }
@@ -211,7 +211,7 @@ pub(crate) fn state(asking: &Asking<'_>) -> Answered {
     });
     Ok(answer::value(
         &told,
-        "run a reading command for more, or screenshot {} to see it.",
+        "run a read command for more, or screenshot {} to see it.",
     )
     .into())
 }
@@ -280,7 +280,8 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
         ));
     }
     text.push_str(&format!(
-        "(remembered since {})\nNext: history {{\"call_id\": …}} tells all of one; undo {{\"call\": …}} takes it back.",
+        "(remembered since {})\nNext: history {{\"call_id\": …}} shows one in full; undo \
+         {{\"call\": …}} reverts it.",
         hub::clock::rfc3339(remembered.since)
     ));
     let ids: Vec<&CallId> = views.iter().map(|view| &view.call_id).collect();
