@@ -7,7 +7,6 @@ use hub::launch::LaunchRequest;
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 
 use super::asking::Asking;
-use super::work::What;
 
 /// The app of a call, by what was said: the app, the instance, or that only one has the command or the role.
 ///
@@ -107,4 +106,11 @@ pub(crate) async fn start(
         })?;
     let (instance, _) = hub.start_instance(&asking.caller, wanted).await?;
     Ok(Some(instance))
+}
+
+/// Which command a tool means.
+pub(crate) enum What {
+    Command(String),
+    /// The one that has this role in the app; of several the one that takes the arguments.
+    Role(&'static str),
 }

@@ -21,8 +21,8 @@ use shelf::{TOOLS, said};
 
 use super::answer;
 use super::asking::{Answered, Asking};
-use super::target;
-use super::work::{self, What, Wish};
+use super::target::{self, What};
+use super::work::{self, Wish};
 
 pub(crate) fn tool(name: &str) -> Option<Tool> {
     TOOLS.iter().find(|tool| tool.name == name).cloned()

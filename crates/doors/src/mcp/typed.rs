@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use wire::{AppId, CommandSpec, Effect, InstanceName, Problem};
 
 use super::asking::{Answered, Asking};
-use super::work::{self, What, Wish};
+use super::target::What;
+use super::work::{self, Wish};
 use super::{answer, cut, schema};
 use crate::{forms, limits};
 

@@ -21,15 +21,9 @@ use wire::{AppId, CallId, CallRequest, CallView, Code, Durability, InstanceName,
 
 use super::asking::{Answered, Asking, Stop};
 use super::progress::Teller;
-use super::{answer, confirm, target, tasks};
+use super::target::{self, What};
+use super::{answer, confirm, tasks};
 use crate::limits;
-
-/// Which command a tool means.
-pub(crate) enum What {
-    Command(String),
-    /// The one that has this role in the app; of several the one that takes the arguments.
-    Role(&'static str),
-}
 
 impl Default for What {
     fn default() -> Self {

@@ -10,7 +10,7 @@ use wire::{
 };
 
 use crate::mcp::asking::{Answered, Asking};
-use crate::mcp::work::What;
+use crate::mcp::target::What;
 use crate::mcp::{answer, target};
 
 /// Calls in one answer of `history`.
