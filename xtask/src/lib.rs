@@ -11,6 +11,8 @@ pub mod graph;
 mod limits;
 mod problems;
 #[cfg(test)]
+mod rooms;
+#[cfg(test)]
 mod tidy;
 
 /// The files that are generated, by their path from the root, with their text.

@@ -1,6 +1,6 @@
 //! Signing in to the dashboard: one-time links, the cookie that they become, and signing out.
 //!
-//! In comes the owner's wish for a link, or the secret of a link from the page; out goes an address whose
+//! In comes the owner's request for a link, or the secret of a link from the page; out goes an address whose
 //! secret stands behind `#`, where no server and no log sees it, or a cookie that no script can read. Which requests
 //! the cookie is good for is [`guard`]'s question, who it stands for is the hub's.
 

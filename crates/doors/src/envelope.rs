@@ -5,7 +5,7 @@
 //! ← {"type": "result|state_update|error|heartbeat",     "payload": {…}, "metadata": {…, correlationId as it was sent}}
 //! ```
 //!
-//! In comes text, out comes what it asks of the hub ([`Wish`]), and back what the hub says as an envelope. It
+//! In comes text, out comes what it asks of the hub ([`Request`]), and back what the hub says as an envelope. It
 //! is another way to write the same requests: who may what, and how a call ends, is as on every door.
 //! `POST /v1/envelope` is in [`door`], the WebSocket in [`crate::ws`]; docs/reference/envelope.md describes it.
 
@@ -58,7 +58,7 @@ pub(crate) struct Envelope {
 
 /// What a message asks for.
 #[derive(Debug)]
-pub(crate) enum Wish {
+pub(crate) enum Request {
     Welcome,
     Launch(Box<LaunchRequest>),
     /// One that is there already.
@@ -175,40 +175,40 @@ impl Envelope {
     ///
     /// # Errors
     /// When its target is not known or its payload does not fit its type.
-    pub(crate) fn wish(mut self, hub: &Hub) -> Result<(Wish, Origin), Box<Unread>> {
+    pub(crate) fn request(mut self, hub: &Hub) -> Result<(Request, Origin), Box<Unread>> {
         // A token that is shown again says nothing new.
         self.take_token();
         let mut origin = self.origin.clone();
-        let wish = match self.kind {
+        let request = match self.kind {
             Kind::Init => self.launch(hub),
-            Kind::Execute => self.call(hub).map(|call| Wish::Call(Box::new(call))),
+            Kind::Execute => self.call(hub).map(|call| Request::Call(Box::new(call))),
             Kind::Query => self.query(hub),
             Kind::Terminate => self.terminate(hub),
-            Kind::Heartbeat => Ok(Wish::Beat),
+            Kind::Heartbeat => Ok(Request::Beat),
         };
-        match wish {
-            Ok(wish) => {
-                if let Wish::Call(call) = &wish {
+        match request {
+            Ok(request) => {
+                if let Request::Call(call) = &request {
                     origin.follows = call.wait != Wait::Forever(false);
                 }
-                Ok((wish, origin))
+                Ok((request, origin))
             }
             Err(problem) => Err(Box::new(Unread { origin, problem })),
         }
     }
 
-    fn launch(mut self, hub: &Hub) -> Result<Wish, Problem> {
+    fn launch(mut self, hub: &Hub) -> Result<Request, Problem> {
         if let Some(target) = self.target(hub)? {
             if let Some(name) = target.instance {
-                return Ok(Wish::Instance(name));
+                return Ok(Request::Instance(name));
             }
             self.payload.insert("app".into(), json!(target.app));
         }
         if self.payload.is_empty() {
-            return Ok(Wish::Welcome);
+            return Ok(Request::Welcome);
         }
         let launch = forms::take(self.payload).map_err(|unfit| payload(unfit, "init"))?;
-        Ok(Wish::Launch(Box::new(launch)))
+        Ok(Request::Launch(Box::new(launch)))
     }
 
     fn call(mut self, hub: &Hub) -> Result<CallRequest, Problem> {
@@ -249,11 +249,11 @@ impl Envelope {
         }
     }
 
-    fn query(self, hub: &Hub) -> Result<Wish, Problem> {
+    fn query(self, hub: &Hub) -> Result<Request, Problem> {
         if self.payload.is_empty() {
             return Ok(match self.target(hub)? {
-                Some(target) => Wish::State(target.one(hub)?),
-                None => Wish::Overview,
+                Some(target) => Request::State(target.one(hub)?),
+                None => Request::Overview,
             });
         }
         let call = self.call(hub)?;
@@ -267,10 +267,10 @@ impl Envelope {
             return Err(Problem::new(Code::ARGUMENTS_INVALID, message)
                 .hint("Send it with the type `execute`."));
         }
-        Ok(Wish::Call(Box::new(call)))
+        Ok(Request::Call(Box::new(call)))
     }
 
-    fn terminate(self, hub: &Hub) -> Result<Wish, Problem> {
+    fn terminate(self, hub: &Hub) -> Result<Request, Problem> {
         let target = self.target(hub)?;
         let said = match &*TERMINATE {
             Some(form) => form.check(self.payload),
@@ -279,12 +279,12 @@ impl Envelope {
         let said = said.map_err(|unfit| payload(unfit, "terminate"))?;
         let force = said.get("force") == Some(&Value::Bool(true));
         match (said.get("call_id").and_then(Value::as_str), target) {
-            (Some(id), _) => Ok(Wish::Cancel(CallId::from(id))),
-            (None, Some(target)) => Ok(Wish::Stop {
+            (Some(id), _) => Ok(Request::Cancel(CallId::from(id))),
+            (None, Some(target)) => Ok(Request::Stop {
                 name: target.one(hub)?,
                 force,
             }),
-            (None, None) => Ok(Wish::Goodbye),
+            (None, None) => Ok(Request::Goodbye),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Instances that the system itself keeps to the folders that are allowed.
 //!
-//! In comes a wish to start a program; out comes a [`Plan`] for the launcher, a hidden verb of the `kapelle`
+//! In comes a request to start a program; out comes a [`Plan`] for the launcher, a hidden verb of the `kapelle`
 //! binary that takes the plan on its stdin, gives up its rights by [`enter`], and becomes the program. What it
 //! gave up, neither the program nor any child of it gets back. A confined bridge reads no token: it has an open
 //! file with the hub's address and a secret of its own, see [`link_file`].
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::callers::Scopes;
 
-    fn wish(mode: Mode, confined: Option<bool>) -> LaunchRequest {
+    fn request(mode: Mode, confined: Option<bool>) -> LaunchRequest {
         let mut request: LaunchRequest =
             serde_json::from_value(serde_json::json!({ "app": "toy" })).unwrap();
         request.mode = mode;
@@ -254,7 +254,11 @@ mod tests {
         ];
         for (can, scopes, mode, asked, expected) in table {
             let what = format!("{can} {scopes:?} {mode:?} {asked:?}");
-            assert_eq!(settled(can, scopes, wish(mode, asked)), expected, "{what}");
+            assert_eq!(
+                settled(can, scopes, request(mode, asked)),
+                expected,
+                "{what}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 //! of his own, and looks at those for their outcomes: an event that waits for a listener holds none. A *subscription* ([`Feed::subscribe`]) reads the kept window
 //! by topic, at its own pace, and can begin where an earlier one ended: the window is its queue, so that
 //! a slow subscriber costs no memory of its own. Large values stand in the window as a note that says
-//! where the whole is (`light`).
+//! where the whole is (`truncate`).
 //!
 //! Bounded: a listener that lags is told how many events it missed; a subscription that falls out of the
 //! window is told so and begins anew from what is known. Nearly free when nobody cares: two atomic loads,
@@ -180,7 +180,7 @@ impl Feed {
     }
 
     fn keep(&self, event: &Event) {
-        let (mut event, bytes) = truncate::lighten(event);
+        let (mut event, bytes) = truncate::truncated(event);
         if let Some(masking) = &self.masking {
             masking.event(&mut event);
         }

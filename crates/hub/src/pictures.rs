@@ -1,6 +1,6 @@
 //! Pictures of what an instance shows, for somebody who looks at it from afar.
 //!
-//! In comes the wish of one who looks now; out goes the newest picture there is. A new one is taken by the
+//! In comes somebody who looks now; out goes the newest picture there is. A new one is taken by the
 //! app's own command of the role [`LOOK`], as an ordinary call of the one who looks, and only when nothing runs or
 //! waits there, the app's state has changed since, and the last one is a few seconds old. So several who
 //! look cost no more than one, and nobody looking costs nothing. An app without that command has no pictures.

@@ -1,6 +1,6 @@
 //! How much of something callers hold at once: each for itself, and all together.
 //!
-//! In comes a wish (a connection, a megabyte of a body, a place in a lane); out comes a share that is given back when it
+//! In comes what somebody wants to hold (a connection, a megabyte of a body, a place in a lane); out comes a share that is given back when it
 //! is dropped, or who is at its bound. A part of the whole can be kept for those who administer the hub, so that no number
 //! of other tokens can shut them out; they themselves have only the bound of all. It waits for nobody and
 //! knows nothing of what it counts.

@@ -8,82 +8,24 @@
 //! Dial ─ connect ─> linked ─ drop_link ─> unlinked ─ redial ─> linked …
 //! ```
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_message, encode_piece};
-use wire::link::{CallMessage, CancelReason, KnownCall, KnownCalls};
+use wire::frame::{PIECE_BYTES_MAX, PieceHead, encode_piece};
+use wire::link::{CallMessage, CancelReason, KnownCalls};
 use wire::{CallId, InstanceName, Problem};
 
 use crate::wait::wait_for;
 
 mod dial;
 mod run;
+mod state;
 
 pub use dial::{Dial, Refused};
+pub use state::{Manners, Over, Reply, outcome, succeeded};
 
-/// Calls that a fake bridge holds at once: more than any window of a hub.
-const WORK_MAX: usize = 2_048;
-
-/// What becomes of a call.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// Nothing by itself: the test says everything.
-    ByHand,
-    /// Starts, succeeds.
-    Value(Value),
-    /// Starts, succeeds that much later; keeps to the call's time limit and to cancels.
-    After(Duration, Value),
-    /// Starts, succeeds, and the link drops in the same breath.
-    ValueAndDrop(Value),
-    /// Starts, fails.
-    Raise(Problem),
-    /// Starts, then the link drops.
-    StartAndDrop,
-    /// The link drops before it starts, and nothing of it is remembered.
-    Drop,
-    /// Starts, then these bytes go out as they are.
-    Garbage(Vec<u8>),
-    /// Starts, then the whole process stands still.
-    Freeze,
-    /// Starts, says `bye` and leaves.
-    Bye,
-    /// Starts, then takes that many bytes of memory and keeps them, and never ends.
-    Hold(usize),
-    /// Starts, then this very process ends with that status: for a program of its own.
-    Exit(i32),
-}
-
-/// Why a program should look up from its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    Stopped,
-    Unlinked,
-}
-
-/// How polite a bridge is.
-#[derive(Clone, Copy, Debug)]
-pub struct Manners {
-    /// Ends a call that it is told to end.
-    pub cancels: bool,
-    /// Beats.
-    pub beats: bool,
-}
-
-impl Default for Manners {
-    fn default() -> Self {
-        Self {
-            cancels: true,
-            beats: true,
-        }
-    }
-}
+use state::{Core, Heard};
 
 /// One bridge, over any number of links.
 pub struct FakeBridge {
@@ -96,48 +38,42 @@ pub struct FakeBridge {
     taken: usize,
 }
 
-pub(crate) type Answer = dyn Fn(&CallMessage) -> Reply + Send + Sync;
+impl Dial {
+    /// Dials; every call is answered by hand.
+    ///
+    /// # Errors
+    /// When the hub refuses it.
+    pub async fn by_hand(self) -> Result<FakeBridge, Refused> {
+        self.connect(|_| Reply::ByHand).await
+    }
 
-pub(crate) struct Core {
-    answer: Box<Answer>,
-    manners: Manners,
-    link: tokio::sync::Mutex<Option<OwnedWriteHalf>>,
-    /// Reader and heart of the current link.
-    tasks: Mutex<Vec<JoinHandle<()>>>,
-    heard: Mutex<Heard>,
-    changed: watch::Sender<u64>,
-    frozen: watch::Sender<bool>,
-    work: mpsc::Sender<CallMessage>,
-}
+    /// Dials; every call is answered at once with its arguments.
+    ///
+    /// # Errors
+    /// When the hub refuses it.
+    pub async fn echo(self) -> Result<FakeBridge, Refused> {
+        self.connect(|call| Reply::Value(json!(call.args))).await
+    }
 
-/// All that came from hubs, and what a bridge remembers of it.
-#[derive(Default)]
-pub(crate) struct Heard {
-    calls: Vec<CallMessage>,
-    cancels: Vec<(CallId, CancelReason)>,
-    acks: Vec<CallId>,
-    /// Answers to beats on this link, and the beats.
-    beats: u64,
-    beats_sent: u64,
-    rss_mb: Option<f64>,
-    stops: u64,
-    refused: Option<Problem>,
-    blobs: HashMap<String, Vec<u8>>,
-    linked: bool,
-    wedged: Option<CallId>,
-    memory: Vec<Remembered>,
-}
-
-struct Remembered {
-    known: KnownCall,
-    phase: Phase,
-}
-
-enum Phase {
-    Queued,
-    Running,
-    /// With the message that tells it.
-    Ended(Value),
+    /// Dials; each call gets its reply.
+    ///
+    /// # Errors
+    /// When the hub refuses it.
+    pub async fn connect(
+        self,
+        answer: impl Fn(&CallMessage) -> Reply + Send + Sync + 'static,
+    ) -> Result<FakeBridge, Refused> {
+        let (core, work) = dial::new_core(Box::new(answer), self.manners);
+        let instance = dial::link(&core, &self).await?;
+        let executor = tokio::spawn(run::execute(Arc::clone(&core), work));
+        Ok(FakeBridge {
+            instance,
+            dial: self,
+            core,
+            executor,
+            taken: 0,
+        })
+    }
 }
 
 impl FakeBridge {
@@ -390,154 +326,4 @@ impl Drop for FakeBridge {
         self.executor.abort();
         self.core.abort_tasks();
     }
-}
-
-impl Core {
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().expect("no test panics while it looks")
-    }
-
-    fn note<T>(&self, change: impl FnOnce(&mut Heard) -> T) -> T {
-        let result = change(&mut self.heard());
-        self.changed.send_modify(|count| *count += 1);
-        result
-    }
-
-    async fn started(&self, id: &CallId) {
-        self.note(|heard| heard.set_phase(id, Phase::Running));
-        self.send(&json!({"t": "started", "id": id})).await;
-    }
-
-    async fn end(&self, id: &CallId, outcome: Value) {
-        let mut message = outcome;
-        message["t"] = json!("outcome");
-        message["id"] = json!(id);
-        self.note(|heard| heard.set_phase(id, Phase::Ended(message.clone())));
-        self.send(&message).await;
-    }
-
-    /// Beats; says how many beats there were on this link, each of which the hub answers.
-    async fn beat(&self) -> u64 {
-        let mut link = self.link.lock().await;
-        let (message, number) = self.note(|heard| {
-            heard.beats_sent += 1;
-            (heard.as_beat(), heard.beats_sent)
-        });
-        if let Some(link) = &mut *link {
-            link.write_all(&frame(&message)).await.ok();
-        }
-        number
-    }
-
-    async fn send(&self, message: &Value) {
-        self.send_bytes(&frame(message)).await;
-    }
-
-    /// Nothing is sent while there is no link: the outcome is remembered.
-    async fn send_bytes(&self, bytes: &[u8]) {
-        if let Some(link) = &mut *self.link.lock().await {
-            link.write_all(bytes).await.ok();
-        }
-    }
-
-    async fn drop_link(&self) {
-        self.abort_tasks();
-        self.link.lock().await.take();
-        self.note(|heard| heard.linked = false);
-    }
-
-    fn abort_tasks(&self) {
-        let mut tasks = self.tasks.lock().expect("no test panics while it looks");
-        tasks.drain(..).for_each(|task| task.abort());
-    }
-
-    async fn while_frozen(&self) {
-        self.frozen
-            .subscribe()
-            .wait_for(|frozen| !frozen)
-            .await
-            .ok();
-    }
-}
-
-impl Heard {
-    fn set_phase(&mut self, id: &CallId, phase: Phase) {
-        if let Some(one) = self.memory.iter_mut().find(|one| one.known.id == *id) {
-            one.phase = phase;
-        }
-    }
-
-    fn knows(&self, id: &CallId) -> bool {
-        self.memory.iter().any(|one| one.known.id == *id)
-    }
-
-    fn running(&self) -> Option<CallId> {
-        let running = self
-            .memory
-            .iter()
-            .find(|one| matches!(one.phase, Phase::Running))?;
-        Some(running.known.id.clone())
-    }
-
-    fn as_beat(&self) -> Value {
-        let running = self.wedged.clone().or_else(|| self.running());
-        let running = running
-            .map(|id| json!({"id": id, "age_ms": 1, "wedged": self.wedged.as_ref() == Some(&id)}));
-        json!({"t": "beat", "running": running, "waiting": self.waiting(), "pulse_ms": 0, "rss_mb": self.rss_mb})
-    }
-
-    fn waiting(&self) -> usize {
-        self.memory
-            .iter()
-            .filter(|one| matches!(one.phase, Phase::Queued))
-            .count()
-    }
-
-    fn known(&self) -> KnownCalls {
-        let mut known = KnownCalls::default();
-        for one in &self.memory {
-            let list = match one.phase {
-                Phase::Queued => &mut known.queued,
-                Phase::Running => &mut known.running,
-                Phase::Ended(_) => &mut known.ended,
-            };
-            list.push(one.known.clone());
-        }
-        known
-    }
-
-    fn unacknowledged(&self) -> Vec<Value> {
-        let ended = self.memory.iter().filter_map(|one| match &one.phase {
-            Phase::Ended(message) => Some(message.clone()),
-            _ => None,
-        });
-        ended.collect()
-    }
-}
-
-fn frame(message: &Value) -> Vec<u8> {
-    encode_message(message).expect("a message of a test fits in a frame")
-}
-
-/// An outcome as bridges send it.
-#[must_use]
-pub fn outcome(status: &str, value: Value, problem: Option<&Problem>) -> Value {
-    let mut outcome = json!({
-        "status": status,
-        "value": value,
-        "output": {"stdout": "", "stderr": "", "logs": []},
-        "duration_ms": 0.5,
-        "changes": {"added": [], "changed": [], "removed": []},
-        "memory": {"rss_mb": 1.0, "delta_mb": 0.0},
-    });
-    if let Some(problem) = problem {
-        outcome["problem"] = json!(problem);
-    }
-    outcome
-}
-
-/// A good end.
-#[must_use]
-pub fn succeeded(value: Value) -> Value {
-    outcome("succeeded", value, None)
 }

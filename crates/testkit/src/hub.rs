@@ -15,12 +15,12 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use wire::{
-    CallId, CallRequest, CallView, CallerId, Durability, InstanceName, InstanceState, InstanceView,
-    JobStatus, JobView, Problem, Status,
+    CallId, CallRequest, CallView, CallerId, InstanceName, InstanceState, InstanceView, JobStatus,
+    JobView, Problem, Status,
 };
 
+use crate::asking::{job, request};
 use crate::store::MemoryStore;
-use crate::toy;
 use crate::wait::capped;
 
 /// A running hub. Dropped, it is gone like a killed process; [`TestHub::stop`] stops it in good order.
@@ -35,11 +35,6 @@ pub struct TestHub {
 }
 
 impl TestHub {
-    /// A hub with the toy app, in a home of its own, on the test's runtime.
-    pub async fn start() -> Self {
-        Self::start_with(vec![Arc::new(toy::Toy::default())]).await
-    }
-
     pub async fn start_with(apps: Vec<Arc<dyn App>>) -> Self {
         let home = new_home();
         let (hub, addr, serving) = open(&home, apps).await;
@@ -338,30 +333,6 @@ async fn open(
         async move { hub.serve_bridges(listener).await }
     });
     (hub, addr, serving)
-}
-
-/// A request for a toy command on the only instance.
-///
-/// # Panics
-/// When `args` is no object.
-#[must_use]
-pub fn request(command: &str, args: Value) -> CallRequest {
-    let Value::Object(args) = args else {
-        panic!("arguments are an object")
-    };
-    CallRequest::new(toy::APP.into(), command, args)
-}
-
-/// The same as a job.
-///
-/// # Panics
-/// When `args` is no object.
-#[must_use]
-pub fn job(command: &str, args: Value) -> CallRequest {
-    CallRequest {
-        durable: Some(Durability::Fsync),
-        ..request(command, args)
-    }
 }
 
 /// Somebody who is not the owner.

@@ -6,6 +6,7 @@
 //! what no bridge would send. [`toy`] is an app that can be launched. Nothing here is for production,
 //! and nothing here knows a real app.
 
+mod asking;
 mod bridge;
 mod hub;
 mod socket;
@@ -14,8 +15,9 @@ pub mod store_holds;
 pub mod toy;
 mod wait;
 
+pub use asking::{job, request};
 pub use bridge::{Dial, FakeBridge, Manners, Over, Refused, Reply, outcome, succeeded};
-pub use hub::{Ended, TestHub, caller, job, request};
+pub use hub::{Ended, TestHub, caller};
 pub use socket::{Said, Socket, bridge_proof, hub_proof};
 pub use store::MemoryStore;
 pub use wait::{CAP, capped, wait_for};

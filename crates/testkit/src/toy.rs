@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub::app::App;
@@ -14,13 +15,10 @@ use hub::launch::{Launch, LaunchRequest};
 use serde_json::{Map, Value, json};
 use wire::{AppId, Code, CommandSpec, Mode, Problem, Progress};
 
+use crate::asking::request;
+pub use crate::asking::{APP, BRIDGE_VERSION};
 use crate::bridge::{Dial, FakeBridge, Over, Reply};
-
-/// The app's id.
-pub const APP: &str = "toy";
-
-/// The version of the bridge that belongs to this app.
-pub const BRIDGE_VERSION: &str = "0.1.0";
+use crate::hub::TestHub;
 
 /// Says to the test's binary that it is the program.
 const BEHAVIOUR: &str = "KAPELLE_TOY";
@@ -124,6 +122,13 @@ pub fn shell(line: &str, mode: Mode) -> Launch {
     }
 }
 
+impl TestHub {
+    /// A hub with the toy app, in a home of its own, on the test's runtime.
+    pub async fn start() -> Self {
+        Self::start_with(vec![Arc::new(Toy::default())]).await
+    }
+}
+
 impl App for Toy {
     fn id(&self) -> AppId {
         APP.into()
@@ -177,7 +182,7 @@ async fn tour(context: &Context) -> Result<Value, Problem> {
         "ask" => {
             let mut values = Vec::new();
             for _ in 0..context.args()["times"].as_u64().unwrap_or_default() {
-                let call = context.ask(crate::request("toy.echo", json!({"text": "on tour"})))?;
+                let call = context.ask(request("toy.echo", json!({"text": "on tour"})))?;
                 call.ended(None).await;
                 values.push(json!(call.view()));
             }
@@ -194,7 +199,7 @@ async fn start(context: &Context) -> Result<Value, Problem> {
         serde_json::from_value(json!({"app": APP, "name": "on-tour", "reserved_for": "tour"}))
             .map_err(|error| Problem::new(Code::INTERNAL, error.to_string()))?;
     let view = context.start(wanted).await?;
-    let mut request = crate::request("toy.echo", json!({"text": "on tour"}));
+    let mut request = request("toy.echo", json!({"text": "on tour"}));
     request.instance = Some(view.name.clone());
     let call = context.ask(request.clone())?;
     call.ended(None).await;

@@ -13,7 +13,7 @@ use hub::{Asked, Hub};
 use serde_json::{Value, json};
 use wire::{CallId, CallRequest, Code, InstanceName, Problem};
 
-use super::{Origin, Wish, answer, ended, read};
+use super::{Origin, Request, answer, ended, read};
 use crate::calls::waited;
 use crate::door::Door;
 use crate::follow;
@@ -28,19 +28,19 @@ pub(crate) async fn ask(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Answer<Response> {
     let body = body_of(body)?;
-    let wished = read(&body).and_then(|envelope| envelope.wish(&door.hub));
-    let (wish, origin) = match wished {
-        Ok(wished) => wished,
+    let asked = read(&body).and_then(|envelope| envelope.request(&door.hub));
+    let (request, origin) = match asked {
+        Ok(asked) => asked,
         Err(unread) => return Ok(refused(&unread.origin, &unread.problem)),
     };
-    let told = match wish {
-        Wish::Call(request) => call(&door.hub, &caller, *request, &origin).await,
-        Wish::Goodbye => Err(Problem::new(
+    let told = match request {
+        Request::Call(request) => call(&door.hub, &caller, *request, &origin).await,
+        Request::Goodbye => Err(Problem::new(
             Code::ARGUMENTS_INVALID,
             "There is nothing to terminate: neither a call nor an instance is named.",
         )
         .hint("Name an instance as `metadata.target`, or a call as `payload.call_id`.")),
-        Wish::Beat => Ok((StatusCode::OK, answer("heartbeat", &origin, json!({})))),
+        Request::Beat => Ok((StatusCode::OK, answer("heartbeat", &origin, json!({})))),
         other => one(&door.hub, &caller, other)
             .await
             .map(|told| (StatusCode::OK, answer("result", &origin, told))),
@@ -51,25 +51,27 @@ pub(crate) async fn ask(
     })
 }
 
-/// The answer to a wish that is no call.
+/// The answer to a request that is no call.
 ///
 /// # Errors
 /// As the same request over HTTP.
-pub(crate) async fn one(hub: &Hub, caller: &Caller, wish: Wish) -> Result<Value, Problem> {
-    match wish {
-        Wish::Launch(launch) => {
+pub(crate) async fn one(hub: &Hub, caller: &Caller, request: Request) -> Result<Value, Problem> {
+    match request {
+        Request::Launch(launch) => {
             let (instance, is_new) = hub.start_instance(caller, *launch).await?;
             Ok(json!({"instance": instance, "new": is_new}))
         }
-        Wish::Instance(name) => Ok(json!({"instance": hub.instance(&name)?, "new": false})),
-        Wish::State(name) => state(hub, caller, &name),
-        Wish::Overview => Ok(overview(hub)),
-        Wish::Cancel(id) => cancel(hub, caller, &id).await,
-        Wish::Stop { name, force } => {
+        Request::Instance(name) => Ok(json!({"instance": hub.instance(&name)?, "new": false})),
+        Request::State(name) => state(hub, caller, &name),
+        Request::Overview => Ok(overview(hub)),
+        Request::Cancel(id) => cancel(hub, caller, &id).await,
+        Request::Stop { name, force } => {
             let how = hub.stop_instance(caller, &name, force).await?;
             Ok(json!({"stopped": name, "how": how}))
         }
-        Wish::Welcome | Wish::Call(_) | Wish::Goodbye | Wish::Beat => Ok(welcome(hub, caller)),
+        Request::Welcome | Request::Call(_) | Request::Goodbye | Request::Beat => {
+            Ok(welcome(hub, caller))
+        }
     }
 }
 

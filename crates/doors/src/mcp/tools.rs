@@ -22,7 +22,7 @@ use shelf::{TOOLS, said};
 use super::answer;
 use super::asking::{Answered, Asking};
 use super::target::{self, What};
-use super::work::{self, Wish};
+use super::work::{self, Spec};
 
 pub(crate) fn tool(name: &str) -> Option<Tool> {
     TOOLS.iter().find(|tool| tool.name == name).cloned()
@@ -69,7 +69,7 @@ struct Run {
 
 async fn run(asking: &Asking<'_>) -> Answered {
     let said: Run = self::said(asking)?;
-    let wish = Wish {
+    let spec = Spec {
         app: said.app,
         instance: said.instance,
         what: What::Command(said.command),
@@ -80,7 +80,7 @@ async fn run(asking: &Asking<'_>) -> Answered {
         starts: true,
         durable: said.durable,
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 #[derive(Deserialize)]
@@ -102,7 +102,7 @@ async fn code(asking: &Asking<'_>) -> Answered {
     if let Some(namespace) = said.namespace {
         args.insert("namespace".to_owned(), namespace.into());
     }
-    let wish = Wish {
+    let spec = Spec {
         app: said.app,
         instance: said.instance,
         what: What::Role(role::CODE),
@@ -111,9 +111,9 @@ async fn code(asking: &Asking<'_>) -> Answered {
         confirm: said.confirm,
         starts: true,
         durable: said.durable,
-        ..Wish::default()
+        ..Spec::default()
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 #[derive(Deserialize)]
@@ -140,15 +140,15 @@ async fn docs(asking: &Asking<'_>) -> Answered {
                 .into());
         }
     };
-    let wish = Wish {
+    let spec = Spec {
         app: said.app,
         instance: said.instance,
         what: What::Role(role::DOCS),
         args: object(args),
         starts: true,
-        ..Wish::default()
+        ..Spec::default()
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 #[derive(Deserialize)]
@@ -179,15 +179,15 @@ async fn undo(asking: &Asking<'_>) -> Answered {
         (None, Some(steps)) => (role::UNDO, json!({ "steps": steps })),
         (None, None) => (role::UNDO, json!({})),
     };
-    let wish = Wish {
+    let spec = Spec {
         app: said.app,
         instance: said.instance,
         what: What::Role(role),
         args: object(args),
         confirm: said.confirm,
-        ..Wish::default()
+        ..Spec::default()
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 #[derive(Deserialize)]
@@ -227,14 +227,14 @@ async fn screenshot(asking: &Asking<'_>) -> Answered {
             args.insert(name.into(), pixels.into());
         }
     }
-    let wish = Wish {
+    let spec = Spec {
         app: Some(app),
         instance: said.instance,
         what: What::Command(spec.name),
         args,
-        ..Wish::default()
+        ..Spec::default()
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 fn object(value: Value) -> Map<String, Value> {

@@ -14,7 +14,7 @@ use wire::{AppId, CommandSpec, Effect, InstanceName, Problem};
 
 use super::asking::{Answered, Asking};
 use super::target::What;
-use super::work::{self, Wish};
+use super::work::{self, Spec};
 use super::{answer, cut, schema};
 use crate::{forms, limits};
 
@@ -65,7 +65,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         .into_iter()
         .partition(|(name, _)| of_call(name));
     let said: OfCall = asking.read_as(FORM.as_ref(), about_call)?;
-    let wish = Wish {
+    let spec = Spec {
         app: Some(app.clone()),
         instance: said.instance,
         timeout_ms: said.timeout_ms,
@@ -76,7 +76,7 @@ pub(crate) async fn call(asking: &Asking<'_>, app: &AppId) -> Answered {
         starts: true,
         durable: false,
     };
-    work::run(asking, wish).await
+    work::run(asking, spec).await
 }
 
 pub(crate) fn tool(spec: &CommandSpec) -> Tool {

@@ -1,7 +1,7 @@
-//! A call, from a tool's wish to its answer.
+//! A call, from what a tool asks for to its answer.
 //!
 //! ```text
-//! wish ──> app ──> asked ──> (a person's yes) ──> (a program is started) ──> under way
+//! spec ──> app ──> asked ──> (a person's yes) ──> (a program is started) ──> under way
 //!   under way ──> ended: the answer
 //!             ├─> the client cancels: the call is cancelled
 //!             ├─> the client knows tasks and it takes long: a task
@@ -33,7 +33,7 @@ impl Default for What {
 
 /// What a tool wants done.
 #[derive(Default)]
-pub(crate) struct Wish {
+pub(crate) struct Spec {
     pub(crate) app: Option<AppId>,
     pub(crate) instance: Option<InstanceName>,
     pub(crate) what: What,
@@ -49,26 +49,26 @@ pub(crate) struct Wish {
 }
 
 /// Does it, as far as it gets within the time that a client waits.
-pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
+pub(crate) async fn run(asking: &Asking<'_>, spec: Spec) -> Answered {
     let hub = &asking.mcp.hub;
-    let app = target::app(hub, wish.app.as_ref(), wish.instance.as_ref(), &wish.what)?;
-    let command = match wish.what {
+    let app = target::app(hub, spec.app.as_ref(), spec.instance.as_ref(), &spec.what)?;
+    let command = match spec.what {
         What::Command(name) => name,
         What::Role(role) => {
-            let args: Vec<&str> = wish.args.keys().map(String::as_str).collect();
-            target::command_for(hub, &app, wish.instance.as_ref(), role, &args)?.name
+            let args: Vec<&str> = spec.args.keys().map(String::as_str).collect();
+            target::command_for(hub, &app, spec.instance.as_ref(), role, &args)?.name
         }
     };
     let given = confirm::given(asking)?;
-    let may_start = wish.starts && !wish.check_only;
+    let may_start = spec.starts && !spec.check_only;
     let request = CallRequest {
-        instance: wish.instance,
-        timeout_ms: wish.timeout_ms,
+        instance: spec.instance,
+        timeout_ms: spec.timeout_ms,
         wait: Wait::Forever(false),
-        check_only: wish.check_only,
-        confirm: given.or(wish.confirm),
-        durable: wish.durable.then(Durability::default),
-        ..CallRequest::new(app, command, wish.args)
+        check_only: spec.check_only,
+        confirm: given.or(spec.confirm),
+        durable: spec.durable.then(Durability::default),
+        ..CallRequest::new(app, command, spec.args)
     };
     // Before the call can tell anything, so that nothing is missed.
     let mut teller = Teller::of(asking);
@@ -81,7 +81,7 @@ pub(crate) async fn run(asking: &Asking<'_>, wish: Wish) -> Answered {
     }
 }
 
-/// What has become of a wish.
+/// What has become of a spec.
 enum Taken {
     Checked(hub::Checked),
     /// Under way, with what was done besides, and from when on the client waits.
@@ -189,7 +189,7 @@ async fn ended(calls: &[Arc<Call>]) {
     }
 }
 
-/// The client left or took its wish back, so nobody wants these. A job is wanted until somebody says otherwise.
+/// The client left or took it back, so nobody wants these. A job is wanted until somebody says otherwise.
 async fn cancel(asking: &Asking<'_>, calls: &[Arc<Call>]) {
     let calls: Vec<&Arc<Call>> = calls
         .iter()

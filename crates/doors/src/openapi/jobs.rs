@@ -80,7 +80,7 @@ pub(super) fn paths() -> Map<String, Value> {
 pub(super) fn schemas() -> Map<String, Value> {
     let mut all = words();
     all.extend(jobs());
-    all.extend(wishes());
+    all.extend(asked());
     all
 }
 
@@ -139,7 +139,7 @@ fn jobs() -> Map<String, Value> {
     }))
 }
 
-fn wishes() -> Map<String, Value> {
+fn asked() -> Map<String, Value> {
     map(json!({
         "JobChange": {"type": "object", "additionalProperties": false, "properties": {
             "priority": reference("Priority"),

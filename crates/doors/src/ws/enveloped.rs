@@ -11,33 +11,33 @@ use wire::Topic;
 use super::frame::{self, Id, Subscribe};
 use super::outbox::Close;
 use super::session::Session;
-use crate::envelope::{self, Origin, Wish};
+use crate::envelope::{self, Origin, Request};
 
 impl Session {
     /// One message; gives the reason when it ends the connection.
     pub(super) fn open(&mut self, text: &str) -> Option<Close> {
-        let wished = envelope::read(text.as_bytes()).and_then(|message| message.wish(&self.hub));
-        match wished {
+        let asked = envelope::read(text.as_bytes()).and_then(|message| message.request(&self.hub));
+        match asked {
             Err(unread) => {
                 self.refuse(&Id::Envelope(Arc::new(unread.origin)), &unread.problem);
                 None
             }
-            Ok((wish, origin)) => self.grant(wish, origin),
+            Ok((request, origin)) => self.grant(request, origin),
         }
     }
 
-    fn grant(&mut self, wish: Wish, origin: Origin) -> Option<Close> {
+    fn grant(&mut self, request: Request, origin: Origin) -> Option<Close> {
         let id = Id::Envelope(Arc::new(origin));
-        match wish {
-            Wish::Call(request) => self.call(id, *request),
-            Wish::Beat => self.outbox.push(frame::tell("pong", &id, &json!({}))),
-            Wish::Goodbye => {
+        match request {
+            Request::Call(request) => self.call(id, *request),
+            Request::Beat => self.outbox.push(frame::tell("pong", &id, &json!({}))),
+            Request::Goodbye => {
                 self.outbox.push(frame::tell("goodbye", &id, &json!({})));
                 return Some(Close::new(Close::NORMAL, "it said that it leaves"));
             }
-            Wish::Welcome => self.initialised(&id),
+            Request::Welcome => self.initialised(&id),
             other => {
-                if matches!(other, Wish::Launch(_) | Wish::Instance(_)) {
+                if matches!(other, Request::Launch(_) | Request::Instance(_)) {
                     self.watch(&id);
                 }
                 let (hub, caller, own) = (self.hub.clone(), self.caller.clone(), id.clone());

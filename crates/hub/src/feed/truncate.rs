@@ -17,11 +17,11 @@ const EVENT_BYTES: usize = 512;
 const ITEM_BYTES: usize = 64;
 
 /// The event for the window, and roughly its bytes.
-pub(super) fn lighten(event: &Event) -> (Event, usize) {
+pub(super) fn truncated(event: &Event) -> (Event, usize) {
     match event {
         Event::CallEnded { call } => {
             let mut call = call.clone();
-            let bytes = lighten_outcome(&mut call) + words_of(&call);
+            let bytes = truncate_outcome(&mut call) + words_of(&call);
             (Event::CallEnded { call }, EVENT_BYTES + bytes)
         }
         Event::CallOutput {
@@ -120,7 +120,7 @@ pub(crate) fn bounded_changes(changes: Value) -> Option<Map<String, Value>> {
 }
 
 /// Gives the bytes that are left in it.
-fn lighten_outcome(call: &mut CallView) -> usize {
+fn truncate_outcome(call: &mut CallView) -> usize {
     let Some(outcome) = &call.outcome else {
         return 0;
     };
@@ -128,14 +128,14 @@ fn lighten_outcome(call: &mut CallView) -> usize {
     if bytes <= limits::FEED_VALUE_BYTES_MAX {
         return bytes;
     }
-    let light = light_outcome(outcome, &call.call_id);
-    let bytes = weight_of_outcome(&light);
-    call.outcome = Some(Arc::new(light));
+    let truncated = truncated_outcome(outcome, &call.call_id);
+    let bytes = weight_of_outcome(&truncated);
+    call.outcome = Some(Arc::new(truncated));
     bytes
 }
 
 /// Built piece by piece, so that nothing large is copied.
-fn light_outcome(outcome: &OutcomeBody, id: &CallId) -> OutcomeBody {
+fn truncated_outcome(outcome: &OutcomeBody, id: &CallId) -> OutcomeBody {
     let mut problem = outcome.problem.clone();
     if let Some(problem) = &mut problem {
         if weight_of_map(&problem.details) > limits::FEED_VALUE_BYTES_MAX {
@@ -163,13 +163,13 @@ fn light_outcome(outcome: &OutcomeBody, id: &CallId) -> OutcomeBody {
             logs: logs.collect(),
         },
         duration_ms: outcome.duration_ms,
-        changes: light_changes(&outcome.changes),
+        changes: truncated_changes(&outcome.changes),
         memory: outcome.memory,
         problem,
     }
 }
 
-fn light_changes(changes: &Changes) -> Changes {
+fn truncated_changes(changes: &Changes) -> Changes {
     let some = |items: &[wire::Item]| items.iter().take(limits::FEED_LIST_MAX).cloned().collect();
     let over = |items: &[wire::Item]| items.len().saturating_sub(limits::FEED_LIST_MAX) as u64;
     let left_out = over(&changes.added) + over(&changes.changed) + over(&changes.removed);

@@ -1,6 +1,6 @@
 //! Jobs that are changed where they stand, and queues that are held back.
 //!
-//! In come a caller's wishes; out goes the job as it stands when the store has the change. What an
+//! In come a caller's changes; out goes the job as it stands when the store has the change. What an
 //! instance has already can only be cancelled. While a change is being stored the job is frozen: no instance gets it,
 //! so what runs is what the job's record says. Changes of one job are made one after the other, each in a task of its
 //! own, so that a caller who leaves meanwhile leaves nothing half done. Ended jobs that are tried again are

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use wire::frame::Frame;
 use wire::link::{Announcement, CallMessage, FromBridge, FromHub, KnownCalls, MAGIC, PROTOCOL};
 use wire::{CommandSpec, InstanceName, Mode, Problem};
 
-use super::{Answer, Core, FakeBridge, Heard, Manners, Reply, WORK_MAX, run};
+use super::run;
+use super::state::{Answer, Core, Heard, Manners, WORK_MAX};
+use crate::asking::{APP, BRIDGE_VERSION};
+use crate::hub::TestHub;
 use crate::socket::{Socket, bridge_proof, hub_proof};
-use crate::{TestHub, toy};
 
 /// Who dials, and how it behaves.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct Dial {
     said: Announcement,
     known: Option<KnownCalls>,
     complete: bool,
-    manners: Manners,
+    pub(super) manners: Manners,
 }
 
 /// Why there is no link.
@@ -59,12 +60,12 @@ impl Dial {
     #[must_use]
     pub fn with(addr: SocketAddr, token: String) -> Self {
         let said = Announcement {
-            app: toy::APP.into(),
+            app: APP.into(),
             session: fresh_hex(),
             name: None,
             launch: None,
             version: Some("1.2.3".to_owned()),
-            bridge_version: Some(toy::BRIDGE_VERSION.to_owned()),
+            bridge_version: Some(BRIDGE_VERSION.to_owned()),
             pid: Some(std::process::id()),
             mode: Mode::Background,
             file: None,
@@ -170,45 +171,12 @@ impl Dial {
         self.manners = manners;
         self
     }
-
-    /// Dials; every call is answered by hand.
-    ///
-    /// # Errors
-    /// When the hub refuses it.
-    pub async fn by_hand(self) -> Result<FakeBridge, Refused> {
-        self.connect(|_| Reply::ByHand).await
-    }
-
-    /// Dials; every call is answered at once with its arguments.
-    ///
-    /// # Errors
-    /// When the hub refuses it.
-    pub async fn echo(self) -> Result<FakeBridge, Refused> {
-        self.connect(|call| Reply::Value(json!(call.args))).await
-    }
-
-    /// Dials; each call gets its reply.
-    ///
-    /// # Errors
-    /// When the hub refuses it.
-    pub async fn connect(
-        self,
-        answer: impl Fn(&CallMessage) -> Reply + Send + Sync + 'static,
-    ) -> Result<FakeBridge, Refused> {
-        let (core, work) = new_core(Box::new(answer), self.manners);
-        let instance = link(&core, &self).await?;
-        let executor = tokio::spawn(run::execute(Arc::clone(&core), work));
-        Ok(FakeBridge {
-            instance,
-            dial: self,
-            core,
-            executor,
-            taken: 0,
-        })
-    }
 }
 
-fn new_core(answer: Box<Answer>, manners: Manners) -> (Arc<Core>, mpsc::Receiver<CallMessage>) {
+pub(super) fn new_core(
+    answer: Box<Answer>,
+    manners: Manners,
+) -> (Arc<Core>, mpsc::Receiver<CallMessage>) {
     let (work, receiver) = mpsc::channel(WORK_MAX);
     let core = Core {
         answer,

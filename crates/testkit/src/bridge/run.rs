@@ -10,7 +10,7 @@ use wire::frame::Frame;
 use wire::link::{CallMessage, FromHub, KnownCall};
 use wire::{CallId, Code, Problem};
 
-use super::{Core, Phase, Remembered, Reply, outcome, succeeded};
+use super::state::{Core, Phase, Remembered, Reply, outcome, succeeded};
 use crate::socket::Reading;
 
 /// Takes what the hub sends until the link ends.
