@@ -9,7 +9,7 @@ export interface components {
             version: string;
             pid: number;
             uptime_ms: number;
-            /** @description The disk of the home has no room: calls go on, what must be stored is refused. */
+            /** @description The home's disk is full: calls go on, but whatever must be stored is refused. */
             disk_full: boolean;
         };
         State: {
@@ -68,14 +68,14 @@ export interface components {
             ask?: ("read" | "write" | "destructive" | "code" | "admin")[];
             /**
              * Format: date-time
-             * @description From then on it is none any more.
+             * @description The token is invalid from then on.
              */
             expires_at?: string | null;
         };
         TokenChange: {
             scopes?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
             ask?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
-            /** @description An empty text takes it away. */
+            /** @description An empty text removes it. */
             expires_at?: string | null;
         };
         Tokens: {
@@ -106,7 +106,7 @@ export interface components {
             example?: Record<string, unknown>;
             timeout_ms?: number;
             concurrent?: boolean;
-            /** @description Whether it may run twice; an object: when these arguments have these values. */
+            /** @description Whether it may be run twice. An object means: when these arguments have these values. */
             repeatable?: boolean | Record<string, unknown>;
             /** @enum {unknown} */
             runs?: "instance" | "hub";
@@ -114,7 +114,7 @@ export interface components {
             role?: string;
             keywords?: string[];
         };
-        /** @description A JSON Schema (2020-12). These are the members that a form is made from. */
+        /** @description A JSON Schema (2020-12). These are the members a form is built from. */
         ArgumentSchema: {
             type?: string | string[];
             enum?: unknown[];
@@ -170,7 +170,7 @@ export interface components {
             rss_mb?: number;
             limits?: components["schemas"]["Limits"];
             reserved_for?: string;
-            /** @description Whether the system keeps its process to the folders that are allowed. */
+            /** @description Whether the system confines its process to the allowed folders. */
             confined: boolean;
             /** @description Why it is not confined. */
             confinement: string | null;
@@ -185,7 +185,7 @@ export interface components {
         Mode: "background" | "gui" | "module";
         Instances: {
             instances: components["schemas"]["Instance"][];
-            /** @description Why this hub can confine nothing, if it cannot. */
+            /** @description Why this hub cannot confine anything, if so. */
             confinement?: string;
         };
         Launch: {
@@ -204,11 +204,11 @@ export interface components {
             labels?: string[];
             threads?: number | null;
             scripts?: boolean;
-            /** @description Whether the system keeps it to the folders that are allowed; when nobody says: for callers without `code`, where that can be. */
+            /** @description Whether the system confines it to the allowed folders (default: for callers without `code`, where possible). */
             confined?: boolean | null;
-            /** @description Where its window opens; needs `admin`. Without it on the hub's own display. */
+            /** @description Display to open its window on (default: the hub's own). Needs `admin`. */
             display?: components["schemas"]["Display"] | null;
-            /** @description The work that it is started for, as a plain name: it gets no call that does not name it. */
+            /** @description Name of the work it is reserved for: it gets only calls that name it. */
             reserved_for?: string | null;
         };
         Display: {
@@ -229,16 +229,16 @@ export interface components {
             app: string;
             instance?: string;
             command: string;
-            /** @description What it is about, in a few words: a file, a thing, the first line of code. */
+            /** @description What it is about, in a few words: a file, an object, the first line of code. */
             subject?: string;
             caller: string;
             status: components["schemas"]["Status"];
-            /** @description The call that took back what this one changed, while that is so. */
+            /** @description The call that undid this one's changes, as long as they are undone. */
             undone_by?: string;
             durability?: components["schemas"]["Durability"];
             /** Format: date-time */
             asked_at: string;
-            /** @description In the history: without what is secret; large ones as `$blob`. */
+            /** @description In the history, without secrets; large ones as `$blob`. */
             args?: Record<string, unknown>;
             position?: number;
             behind?: components["schemas"]["Behind"];
@@ -265,7 +265,7 @@ export interface components {
         History: {
             /** Format: date-time */
             since: string;
-            /** @description Calls of this run that could not be written down. */
+            /** @description Calls of this run that could not be stored. */
             left_out?: number;
             calls: components["schemas"]["Call"][];
         };
@@ -283,7 +283,7 @@ export interface components {
             message: string;
             hint?: string;
             call_id?: string;
-            /** @description The hint in parts: texts, and steps (`do`) that each door says in its own words. */
+            /** @description The hint in parts: texts, and steps (`do`) that each door puts in its own words. */
             hint_parts?: (string | {
                 [key: string]: unknown;
             })[];
@@ -308,7 +308,7 @@ export interface components {
             changed: components["schemas"]["Item"][];
             removed: components["schemas"]["Item"][];
             truncated?: number;
-            /** @description Why there is no undo step for it. */
+            /** @description Why it has no undo step. */
             cannot_undo?: string;
         };
         LogRecord: {
@@ -328,7 +328,7 @@ export interface components {
         Progress: {
             fraction: number | null;
             text: string;
-            /** @description In the command's own form; work that is shared out tells Share. */
+            /** @description In the command's own form; for shared work, Share. */
             details?: Record<string, unknown>;
         };
         Share: {
@@ -432,7 +432,7 @@ export interface components {
             calls_left_out?: number;
             jobs?: components["schemas"]["Job"][];
         };
-        /** @description What the hub says over the WebSocket. `id` is that of the request that it answers. */
+        /** @description What the hub sends over the WebSocket. `id` is that of the request it answers. */
         Message: {
             /** @constant */
             type: "welcome";
@@ -543,7 +543,7 @@ export interface components {
         JobStatus: "queued" | "leased" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "interrupted" | "dead";
         /** @enum {unknown} */
         Durability: "fsync" | "journal";
-        /** @description 9 is first. */
+        /** @description 9 goes first. */
         Priority: number | null;
         /** Format: date-time */
         Time: string | null;
@@ -639,9 +639,9 @@ export interface components {
         };
         JobChange: {
             priority?: components["schemas"]["Priority"];
-            /** @description An empty text takes it away. */
+            /** @description An empty text removes it. */
             not_before?: string | null;
-            /** @description An empty text takes it away. */
+            /** @description An empty text removes it. */
             deadline?: string | null;
             retry?: components["schemas"]["Retry"];
             labels?: components["schemas"]["Labels"] | null;
@@ -652,7 +652,7 @@ export interface components {
             paused?: boolean | null;
             /** @enum {unknown} */
             status?: "queued" | null;
-            /** @description The value of a confirmation_required problem. */
+            /** @description The value from a confirmation_required problem. */
             confirm?: string | null;
         };
         QueueChange: {
@@ -680,7 +680,7 @@ export interface components {
         Program: {
             program: string;
             version: string | null;
-            /** @description A Python that has the app as a module: start it as `python`, not as `program`. */
+            /** @description A Python that has the app as a module: start it with `python`, not `program`. */
             module: boolean;
             /** @description The app's bridge can be installed in it. */
             installs: boolean;
