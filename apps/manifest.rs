@@ -1,6 +1,7 @@
 //! `app.toml`: what an app is, as its folder says it. Written once, read here and by its tests.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The members that are needed at run time; the rest is for people and for tests.
 #[derive(Debug, Deserialize)]
@@ -10,6 +11,28 @@ pub(crate) struct Manifest {
     /// As people write it, for example `Toy`.
     pub(crate) title: String,
     pub(crate) bridge: Bridge,
+    #[serde(default)]
+    pub(crate) launch: Launch,
+}
+
+/// How a copy is started.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Launch {
+    /// What only this app understands, in the form of a command's arguments.
+    #[serde(default)]
+    options: toml::map::Map<String, toml::Value>,
+}
+
+impl Launch {
+    /// The JSON Schema of the options.
+    ///
+    /// # Panics
+    /// When they cannot be used, which a test of the app would have seen.
+    #[must_use]
+    pub(crate) fn options(&self) -> Value {
+        wire::command::schema_of_args("app.toml: launch", self.options.clone())
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 /// The code inside the app.

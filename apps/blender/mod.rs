@@ -5,11 +5,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use hub::app::{App, Program};
 use hub::command_context::{Conducting, Context};
 use hub::home::Home;
 use hub::launch::{Display, Launch, LaunchRequest};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
 use crate::bridge_files;
@@ -64,6 +67,11 @@ impl App for Blender {
         Some("kapelle install blender")
     }
 
+    fn launch_options(&self) -> Value {
+        static OPTIONS: LazyLock<Value> = LazyLock::new(|| MANIFEST.launch.options());
+        OPTIONS.clone()
+    }
+
     fn installs(&self) -> bool {
         true
     }
@@ -79,6 +87,10 @@ impl App for Blender {
         });
         let all = windowed.chain(modules);
         all.map(|((found, version), installs)| Program {
+            start: match found.kind {
+                Kind::Program => object(json!({ "program": found.path })),
+                Kind::Module => object(json!({ "options": { "python": found.path } })),
+            },
             module: found.kind == Kind::Module,
             program: found.path,
             version,
@@ -113,7 +125,7 @@ impl App for Blender {
                 "The bpy wheel has no window.",
             )
             .hint("For a window, install Blender itself; or start it in the background.")),
-            Kind::Module => Ok(module(&found.path, &package, request, file)),
+            Kind::Module => module(&found.path, &package, request, file),
         }
     }
 
@@ -162,6 +174,24 @@ pub fn commands() -> Vec<CommandSpec> {
         .collect()
 }
 
+/// What only Blender understands at its start; `app.toml` describes it.
+#[derive(Deserialize)]
+struct Options {
+    python: Option<PathBuf>,
+    threads: Option<u32>,
+    #[serde(default)]
+    scripts: bool,
+}
+
+fn options_of(request: &LaunchRequest) -> Result<Options, Problem> {
+    serde_json::from_value(Value::Object(request.options.clone())).map_err(|error| {
+        Problem::new(
+            Code::ARGUMENTS_INVALID,
+            format!("The options of the start: {error}."),
+        )
+    })
+}
+
 fn choose(home: &Home, request: &LaunchRequest) -> Result<Found, Problem> {
     if let Some(program) = &request.program {
         return Ok(Found {
@@ -170,9 +200,9 @@ fn choose(home: &Home, request: &LaunchRequest) -> Result<Found, Problem> {
             from: "asked for".into(),
         });
     }
-    if let Some(python) = &request.python {
+    if let Some(python) = options_of(request)?.python {
         return Ok(Found {
-            path: existing(python)?,
+            path: existing(&python)?,
             kind: Kind::Module,
             from: "asked for".into(),
         });
@@ -218,11 +248,12 @@ fn program(
     if mode != Mode::Gui {
         args.push("--background".into());
     }
-    if let Some(threads) = request.threads {
+    let options = options_of(request)?;
+    if let Some(threads) = options.threads {
         args.extend(["--threads".into(), threads.to_string().into()]);
     }
     // A file's own scripts do not run just because it was opened.
-    let autoexec = if request.scripts {
+    let autoexec = if options.scripts {
         "--enable-autoexec"
     } else {
         "--disable-autoexec"
@@ -264,20 +295,33 @@ fn display(request: &LaunchRequest) -> Result<Vec<(String, OsString)>, Problem> 
 }
 
 /// The wheel takes no number of threads at its start; `render.frames` gives it to the renderer.
-fn module(python: &Path, package: &Path, request: &LaunchRequest, file: Option<PathBuf>) -> Launch {
+fn module(
+    python: &Path,
+    package: &Path,
+    request: &LaunchRequest,
+    file: Option<PathBuf>,
+) -> Result<Launch, Problem> {
     let mut args: Vec<OsString> = vec![package.join("boot.py").into()];
     args.extend(file.map(PathBuf::into_os_string));
-    if request.scripts {
+    if options_of(request)?.scripts {
         args.push("--scripts".into());
     }
     let mut places = places::of_python(python);
     places.push(package.to_owned());
-    Launch {
+    Ok(Launch {
         program: python.to_owned(),
         args,
         env: Vec::new(),
         mode: Mode::Module,
         places,
+    })
+}
+
+/// The members of a value that was written as an object.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }
 

@@ -169,18 +169,19 @@ impl Wish {
     /// What a worker is started with.
     pub(super) fn launch(&self, name: &str, threads: u32) -> Value {
         let mut wanted = json!({
-            "app": "blender", "name": name, "file": self.file, "threads": threads,
-            "scripts": self.scripts, "reserved_for": self.mark,
+            "app": "blender", "name": name, "file": self.file, "reserved_for": self.mark,
+            "options": {"threads": threads, "scripts": self.scripts},
         });
-        let more = [
+        for (key, value) in [
             ("memory_mb", json!(self.memory_mb)),
             ("program", json!(self.program)),
-            ("python", json!(self.python)),
-        ];
-        for (key, value) in more {
+        ] {
             if !value.is_null() {
                 wanted[key] = value;
             }
+        }
+        if let Some(python) = &self.python {
+            wanted["options"]["python"] = json!(python);
         }
         wanted
     }

@@ -110,8 +110,12 @@ impl DebugStart {
                 Mode::Background
             },
             program: self.blender,
-            python: self.python,
             file: self.file,
+            options: self
+                .python
+                .map(|python| ("python".to_owned(), json!(python)))
+                .into_iter()
+                .collect(),
             ..LaunchRequest::new(Blender.id())
         };
         let launch = Blender.launch(&Home::open(session.home.path())?, &request)?;

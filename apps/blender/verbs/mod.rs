@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand, ValueHint};
 use client::home::Home;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use terminal::answer::Answered;
 use terminal::app::CommandLine;
 use terminal::finding::Finding;
@@ -80,10 +80,12 @@ impl CommandLine for Blender {
         let options =
             StartOptions::from_arg_matches(words).map_err(|error| checked_by_clap(&error))?;
         let mut request = Map::new();
-        for (key, path) in [("program", options.blender), ("python", options.python)] {
-            if let Some(path) = path {
-                request.insert(key.into(), paths::full_or_bare(&path)?);
-            }
+        if let Some(program) = options.blender {
+            request.insert("program".into(), paths::full_or_bare(&program)?);
+        }
+        if let Some(python) = options.python {
+            let python = paths::full_or_bare(&python)?;
+            request.insert("options".into(), json!({ "python": python }));
         }
         Ok(request)
     }

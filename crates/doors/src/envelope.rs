@@ -207,6 +207,7 @@ impl Envelope {
         if self.payload.is_empty() {
             return Ok(Request::Welcome);
         }
+        hub.gather_options(&mut self.payload);
         let launch = forms::take(self.payload).map_err(|unfit| payload(unfit, "init"))?;
         Ok(Request::Launch(Box::new(launch)))
     }

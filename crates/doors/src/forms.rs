@@ -56,15 +56,21 @@ pub(crate) struct SignIn {
     pub(crate) key: String,
 }
 
-/// Reads text that is to be a body.
+/// Reads text that is to be a body; `change` puts into its place what may stand in several.
 ///
 /// # Errors
 /// What is wrong with it, and what would be right.
-pub(crate) fn read<T: Asked>(text: &[u8]) -> Result<T, Unfit> {
+pub(crate) fn read_after<T: Asked>(
+    text: &[u8],
+    change: impl FnOnce(&mut Map<String, Value>),
+) -> Result<T, Unfit> {
     match serde_json::from_slice(text) {
         Ok(read) => Ok(read),
         Err(error) => match serde_json::from_slice(text) {
-            Ok(Value::Object(given)) => take(given),
+            Ok(Value::Object(mut given)) => {
+                change(&mut given);
+                take(given)
+            }
             _ => {
                 let mut unfit = unread(&error);
                 unfit.hint.insert_str(0, "It must be a JSON object. ");
@@ -77,7 +83,7 @@ pub(crate) fn read<T: Asked>(text: &[u8]) -> Result<T, Unfit> {
 /// The same of an object that was read already.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`read_after`].
 pub(crate) fn take<T: Asked>(given: Map<String, Value>) -> Result<T, Unfit> {
     let whole = Value::Object(given);
     let error = match T::deserialize(&whole) {
@@ -169,6 +175,10 @@ fn form(name: &str) -> Option<&'static Form> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read<T: Asked>(text: &[u8]) -> Result<T, Unfit> {
+        read_after(text, |_| {})
+    }
 
     fn call(body: Value) -> Result<CallRequest, Unfit> {
         read(body.to_string().as_bytes())

@@ -17,7 +17,7 @@ use crate::calls;
 use crate::door::Door;
 use crate::forms::{Install, PartOfState};
 use crate::problem::Answer;
-use crate::reading::{query_of, read};
+use crate::reading::{query_of, read, read_after};
 
 pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
     let apps: Vec<Value> = door
@@ -31,6 +31,7 @@ pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
                 "commands": app.commands().count(),
                 "instances": instances,
                 "announced": app.announced,
+                "options": app.app.as_ref().map(|app| app.launch_options()),
                 "installs": app.app.as_ref().is_some_and(|app| app.installs()),
             })
         })
@@ -135,7 +136,7 @@ pub(crate) async fn start(
     Extension(caller): Extension<Caller>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Answer {
-    let request: LaunchRequest = read(body)?;
+    let request: LaunchRequest = read_after(body, |given| door.hub.gather_options(given))?;
     let (instance, is_new) = door.hub.start_instance(&caller, request).await?;
     let status = if is_new {
         StatusCode::CREATED

@@ -4,6 +4,7 @@ use axum::extract::Query;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::StatusCode;
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use wire::{Code, Problem};
 
 use crate::texts::{self, Form};
@@ -11,10 +12,18 @@ use crate::{forms, limits};
 
 /// A JSON body, or what is wrong with it and where.
 pub(crate) fn read<T: forms::Asked>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    read_after(body, |_| {})
+}
+
+/// The same, after `change` has put into its place what may stand in several.
+pub(crate) fn read_after<T: forms::Asked>(
+    body: Result<Bytes, BytesRejection>,
+    change: impl FnOnce(&mut Map<String, Value>),
+) -> Result<T, Problem> {
     let body = body_of(body)?;
     let read = hub::aside(body.len(), || {
         texts::check(Form::Request, &body)?;
-        Ok::<_, Problem>(forms::read(&body))
+        Ok::<_, Problem>(forms::read_after(&body, change))
     })?;
     read.map_err(|unfit| {
         Problem::new(

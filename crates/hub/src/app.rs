@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 
 use crate::command_context::{Conducted, Conducting, Context};
@@ -49,6 +50,11 @@ pub trait App: Send + Sync {
             format!("Nothing can be installed in {}.", program.display()),
         ))
     }
+    /// What it can be told at its start that other apps do not understand: a JSON Schema of an object. A member with
+    /// `x-scope` is for callers with that scope.
+    fn launch_options(&self) -> Value {
+        CommandSpec::no_args()
+    }
     /// How one copy is started: finds the program, lays out what it needs. May block for disk and for
     /// a look at a program's version; it is called where that is allowed.
     ///
@@ -75,8 +81,10 @@ pub struct Program {
     pub program: PathBuf,
     /// Nothing when it does not run.
     pub version: Option<String>,
-    /// It is a Python that has the app as a module: started as `python` instead of as `program`.
+    /// It is a Python that has the app as a module.
     pub module: bool,
+    /// The members of a request that start this one: `program`, or one of the app's options.
+    pub start: Map<String, Value>,
     /// Whether the app's bridge can be installed in it.
     pub installs: bool,
 }

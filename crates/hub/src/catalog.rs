@@ -49,6 +49,20 @@ impl AppEntry {
         self.commands.values()
     }
 
+    /// The app's own side, which knows how a copy is started.
+    ///
+    /// # Errors
+    /// `not_supported` for an app that only its bridges describe.
+    pub fn startable(&self) -> Result<Arc<dyn App>, Problem> {
+        self.app.clone().ok_or_else(|| {
+            Problem::new(
+                Code::NOT_SUPPORTED,
+                format!("The hub cannot start {}.", self.title),
+            )
+            .hint("Start the program yourself; its bridge then connects by itself.")
+        })
+    }
+
     /// The commands that fit these words, best first.
     #[must_use]
     pub fn find(&self, query: &str) -> Vec<Found> {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use wire::{AppId, InstanceName, Mode};
 
 /// What somebody wants started; the body of `POST /v1/instances`.
@@ -18,9 +19,6 @@ pub struct LaunchRequest {
     /// The program's path, instead of the one that is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
-    /// A Python that has the app as a module.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub python: Option<PathBuf>,
     /// What to open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -33,12 +31,9 @@ pub struct LaunchRequest {
     /// Words by which jobs can select it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// How many threads each process computes with, where the app can be told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threads: Option<u32>,
-    /// Whether code inside the file may run.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub scripts: bool,
+    /// What only this app understands: [`crate::app::App::launch_options`].
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub options: Map<String, Value>,
     /// Where its window opens; without it on the hub's own display.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<Display>,
@@ -60,13 +55,11 @@ impl LaunchRequest {
             mode: background(),
             name: None,
             program: None,
-            python: None,
             file: None,
             memory_mb: None,
             time_s: None,
             labels: Vec::new(),
-            threads: None,
-            scripts: false,
+            options: Map::new(),
             display: None,
             confined: None,
             reserved_for: None,

@@ -40,6 +40,7 @@ pub mod journal;
 mod json_size;
 mod lane;
 pub mod launch;
+mod launch_options;
 pub mod limits;
 mod link;
 mod looks;

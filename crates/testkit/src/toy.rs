@@ -152,6 +152,13 @@ impl App for Toy {
         commands
     }
 
+    fn launch_options(&self) -> Value {
+        json!({"type": "object", "additionalProperties": false, "properties": {
+            "speed": {"type": "integer", "minimum": 1},
+            "trusted": {"type": "boolean", "x-scope": "code"},
+        }})
+    }
+
     fn launch(&self, _home: &Home, request: &LaunchRequest) -> Result<Launch, Problem> {
         (self.launcher)(request)
     }

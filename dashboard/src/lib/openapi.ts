@@ -90,6 +90,8 @@ export interface components {
             commands: number;
             instances: string[];
             announced: boolean;
+            /** @description JSON Schema of the options that only this app understands when it is started; null if the hub cannot start it. */
+            options?: Record<string, unknown> | null;
             installs: boolean;
         };
         Apps: {
@@ -197,13 +199,12 @@ export interface components {
             mode: "background" | "gui";
             name?: string | null;
             program?: string | null;
-            python?: string | null;
             file?: string | null;
             memory_mb?: number | null;
             time_s?: number | null;
             labels?: string[];
-            threads?: number | null;
-            scripts?: boolean;
+            /** @description Options that only this app understands (schema: GET /v1/apps). They may also stand beside the other members. */
+            options?: Record<string, unknown>;
             /** @description Whether the system confines it to the allowed folders (default: for callers without `code`, where possible). */
             confined?: boolean | null;
             /** @description Display to open its window on (default: the hub's own). Needs `admin`. */
@@ -680,8 +681,10 @@ export interface components {
         Program: {
             program: string;
             version: string | null;
-            /** @description A Python that has the app as a module: start it with `python`, not `program`. */
+            /** @description A Python that has the app as a module. */
             module: boolean;
+            /** @description The members of POST /v1/instances that start this one. */
+            start: Record<string, unknown>;
             /** @description The app's bridge can be installed in it. */
             installs: boolean;
         };

@@ -14,6 +14,7 @@ fn apps() -> Map<String, Value> {
     map(json!({
         "App": {"type": "object", "required": ["app", "title", "commands", "instances", "announced", "installs"], "properties": {
             "app": {"type": "string"}, "title": {"type": "string"}, "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"},
+            "options": {"type": ["object", "null"], "description": "JSON Schema of the options that only this app understands when it is started; null if the hub cannot start it."},
             "installs": {"type": "boolean"}}},
         "Apps": list("apps", "App"),
         "Command": {"type": "object", "required": ["name", "summary", "effect", "args"], "properties": {
@@ -59,10 +60,10 @@ fn instances() -> Map<String, Value> {
              anything, if so."}}},
         "Launch": {"type": "object", "required": ["app"], "additionalProperties": false, "properties": {
             "app": {"type": "string"}, "mode": {"enum": ["background", "gui"], "default": "background"},
-            "name": text_or_null, "program": text_or_null, "python": text_or_null, "file": text_or_null,
+            "name": text_or_null, "program": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
-            "threads": {"type": ["integer", "null"], "minimum": 1}, "scripts": {"type": "boolean"},
+            "options": {"type": "object", "description": "Options that only this app understands (schema: GET /v1/apps). They may also stand beside the other members."},
             "confined": {"type": ["boolean", "null"], "description": "Whether the system confines \
              it to the allowed folders (default: for callers without `code`, where possible)."},
             "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Display \

@@ -54,10 +54,10 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"key": {"type": "string"}}},
         "Install": {"type": "object", "required": ["program"], "additionalProperties": false,
             "properties": {"program": {"type": "string"}}},
-        "Program": {"type": "object", "required": ["program", "version", "module", "installs"],
+        "Program": {"type": "object", "required": ["program", "version", "module", "start", "installs"],
             "properties": {"program": {"type": "string"}, "version": text_or_null,
-                "module": {"type": "boolean", "description": "A Python that has the app as a \
-                 module: start it with `python`, not `program`."},
+                "module": {"type": "boolean", "description": "A Python that has the app as a module."},
+                "start": {"type": "object", "description": "The members of POST /v1/instances that start this one."},
                 "installs": {"type": "boolean", "description": "The app's bridge can be installed in it."}}},
         "InstalledIn": {"type": "object", "required": ["program", "version"],
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},

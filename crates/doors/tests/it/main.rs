@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod history;
 mod jobs;
+mod launching;
 mod mcp_arguments;
 mod mcp_calls;
 mod mcp_client;

@@ -38,6 +38,14 @@ impl Scope {
     }
 }
 
+impl Scope {
+    /// By the name that it has in a file or on a wire.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+}
+
 impl From<Effect> for Scope {
     fn from(effect: Effect) -> Self {
         match effect {

@@ -21,6 +21,7 @@ use crate::feed::is_small;
 use crate::file_access::FileAccess;
 use crate::home::Home;
 use crate::launch::LaunchRequest;
+use crate::launch_options;
 use crate::limits;
 use crate::policy;
 use crate::tickets::Asked;
@@ -178,16 +179,14 @@ impl HubContext {
     async fn start_one(&self, mut request: LaunchRequest) -> Result<InstanceView, Problem> {
         let caller = self.hub.callers.now(&self.call.caller)?;
         policy::require(&caller, Scope::Write, || "start a program".to_owned())?;
-        if request.scripts {
-            policy::require(&caller, Scope::Code, || {
-                "run scripts inside a file".to_owned()
-            })?;
-        }
+        request.app = self.call.app.clone();
+        let app = self.hub.catalog.app(&request.app)?.startable()?;
+        launch_options::check(app.as_ref(), &mut request)?;
+        launch_options::may(&caller, app.as_ref(), &request)?;
         if let Some(file) = &request.file {
             self.may_read(file)?;
         }
         self.hub.confinement.settle(&caller, &mut request)?;
-        request.app = self.call.app.clone();
         request
             .reserved_for
             .get_or_insert_with(|| self.call.public_id().to_string());

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::callers::{Caller, Scope};
 use crate::instance::Snapshot;
 use crate::launch::LaunchRequest;
+use crate::launch_options;
 use crate::pictures::{self, Picture};
 use crate::policy::{self, Seen};
 use crate::recovery;
@@ -87,6 +88,11 @@ impl Hub {
         pictures::look(&self.0.pictures, &self.0.tickets, caller, name).await
     }
 
+    /// Puts options of the app that stand beside the other members of a request to start it where they belong.
+    pub fn gather_options(&self, given: &mut serde_json::Map<String, serde_json::Value>) {
+        launch_options::gather(&self.0.catalog, given);
+    }
+
     /// Starts a copy of an app and waits for its bridge. `true` when it was not there before.
     ///
     /// # Errors
@@ -103,7 +109,12 @@ impl Hub {
             .filter(|work| wire::id::is_plain_name(work))
             .map(|work| format!("{work} of {}", caller.name));
         policy::require(caller, Scope::Write, || "start a program".to_owned())?;
-        if request.program.is_some() || request.python.is_some() {
+        let entry = self.0.catalog.app(&request.app)?;
+        request.app = entry.id.clone();
+        let app = entry.startable()?;
+        launch_options::check(app.as_ref(), &mut request)?;
+        launch_options::may(caller, app.as_ref(), &request)?;
+        if request.program.is_some() {
             policy::require(caller, Scope::Admin, || {
                 "start a program by its path".to_owned()
             })?;
@@ -114,12 +125,11 @@ impl Hub {
                 "choose the display of a program".to_owned()
             })?;
         }
-        if request.file.is_some() || request.scripts {
+        if request.file.is_some() {
             policy::require(caller, Scope::Code, || {
                 "start a program with a file".to_owned()
             })?;
         }
-        request.app = self.0.catalog.app(&request.app)?.id.clone();
         let must_be_confined = request.confined == Some(true);
         self.0.confinement.settle(caller, &mut request)?;
         let supervisor = Arc::clone(&self.0.supervisor);

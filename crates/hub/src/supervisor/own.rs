@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::{Code, InstanceName, Problem};
+use wire::{InstanceName, Problem};
 
 use super::bounds::limits_of;
 use crate::app::App;
@@ -118,13 +118,6 @@ impl Supervisor {
     }
 
     pub(super) fn app_of(&self, request: &LaunchRequest) -> Result<Arc<dyn App>, Problem> {
-        let entry = self.catalog.app(&request.app)?;
-        entry.app.clone().ok_or_else(|| {
-            Problem::new(
-                Code::NOT_SUPPORTED,
-                format!("The hub cannot start {}.", entry.title),
-            )
-            .hint("Start the program yourself; its bridge then connects by itself.")
-        })
+        self.catalog.app(&request.app)?.startable()
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 use wire::InstanceName;
 
@@ -47,22 +48,33 @@ impl RunFile {
 }
 
 /// The runs that a hub before this one has left, with their files; one that cannot be read is none.
-pub(super) fn left_by_earlier(home: &Path) -> Vec<(PathBuf, Option<RunFile>)> {
+pub(super) fn left_by_earlier(
+    home: &Path,
+    gather: impl Fn(&mut Map<String, Value>),
+) -> Vec<(PathBuf, Option<RunFile>)> {
     let entries = std::fs::read_dir(home.join("run/instances"))
         .into_iter()
         .flatten();
-    let read = |path: PathBuf| {
+    let of = |path: PathBuf| {
         let bytes = std::fs::read(&path).ok();
-        let run = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        (path, run)
+        (path, bytes.and_then(|bytes| read(&bytes, &gather)))
     };
-    entries.flatten().map(|entry| read(entry.path())).collect()
+    entries.flatten().map(|entry| of(entry.path())).collect()
+}
+
+fn read(bytes: &[u8], gather: impl Fn(&mut Map<String, Value>)) -> Option<RunFile> {
+    let mut run: Value = serde_json::from_slice(bytes).ok()?;
+    // An earlier version had the app's options beside the other members.
+    if let Some(request) = run.get_mut("request").and_then(Value::as_object_mut) {
+        gather(request);
+    }
+    serde_json::from_value(run).ok()
 }
 
 /// The port on which confined processes of an earlier hub still dial, if there are any.
 #[must_use]
 pub fn port_of_earlier(home: &Path) -> Option<u16> {
-    let runs = left_by_earlier(home).into_iter();
+    let runs = left_by_earlier(home, |_| {}).into_iter();
     runs.filter_map(|(_, run)| run)
         .filter(|run| is_alive(run.pid))
         .find_map(|run| Some(run.walls?.port()))

@@ -19,6 +19,7 @@ use super::stop;
 use crate::home::random_hex;
 use crate::instance::Instance;
 use crate::launch::LaunchRequest;
+use crate::launch_options;
 use crate::limits;
 use crate::process::is_alive;
 use crate::recovery;
@@ -40,7 +41,8 @@ enum Next {
 impl Supervisor {
     /// Finds the processes of a hub that was killed. Those that live are waited for, and watched like one's own.
     pub(crate) fn adopt(self: &Arc<Self>) {
-        for (path, run) in run_file::left_by_earlier(self.home.root()) {
+        let gather = |request: &mut _| launch_options::gather(&self.catalog, request);
+        for (path, run) in run_file::left_by_earlier(self.home.root(), gather) {
             let Some(run) = run.filter(RunFile::lives) else {
                 std::fs::remove_file(&path).ok();
                 continue;

@@ -70,6 +70,8 @@ struct Arg {
     /// Of a list: what is in it.
     items: Option<Items>,
     unit: Option<String>,
+    /// The scope that a caller needs for it, beside those of the command.
+    scope: Option<String>,
 }
 
 /// One type, or those that may stand side by side.
@@ -108,12 +110,16 @@ fn noun(noun: &str, text: &str) -> Result<Vec<CommandSpec>, DescriptionError> {
         .collect()
 }
 
-fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError> {
+/// The JSON Schema of arguments in the short form.
+pub(super) fn args(
+    name: &str,
+    tables: toml::map::Map<String, toml::Value>,
+) -> Result<Value, DescriptionError> {
     let mut properties = Map::new();
     let mut required = Vec::new();
-    for (argument, table) in verb.args {
+    for (argument, table) in tables {
         let wrong = |reason: String| DescriptionError::Argument {
-            command: name.clone(),
+            command: name.to_owned(),
             argument: argument.clone(),
             reason,
         };
@@ -130,6 +136,11 @@ fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError>
     if !required.is_empty() {
         args["required"] = Value::from(required);
     }
+    Ok(args)
+}
+
+fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError> {
+    let args = args(&name, verb.args)?;
     let result = verb
         .result
         .map(|arg| schema_of(&arg))
@@ -205,6 +216,9 @@ fn schema_of(arg: &Arg) -> Result<Value, String> {
     }
     if arg.secret {
         map.insert("writeOnly".into(), true.into());
+    }
+    if let Some(scope) = &arg.scope {
+        map.insert("x-scope".into(), scope.clone().into());
     }
     if let Some(unit) = &arg.unit {
         map.insert("x-unit".into(), unit.clone().into());

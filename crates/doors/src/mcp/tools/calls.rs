@@ -76,6 +76,7 @@ struct Start {
     file: Option<String>,
     name: Option<String>,
     confined: Option<bool>,
+    options: Option<Map<String, Value>>,
 }
 
 pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
@@ -90,6 +91,7 @@ pub(crate) async fn start(asking: &Asking<'_>) -> Answered {
         ("file", said.file.map(Value::from)),
         ("name", said.name.map(Value::from)),
         ("confined", said.confined.map(Value::from)),
+        ("options", said.options.map(Value::from)),
     ];
     wanted.extend(
         members
