@@ -366,9 +366,9 @@ mod tests {
         let cases = [
             (
                 "size=big",
-                "`big` is no number. | It should look like this: 1.5",
+                "`big` is not a valid number. | It should look like this: 1.5",
             ),
-            ("count=3x", "`3x` is no integer"),
+            ("count=3x", "`3x` is not a valid integer"),
             ("on=yes", "true or false"),
             ("place=1,2,x", "1,2.5,-3"),
             ("more=[1]", "is not a valid object"),

@@ -11,18 +11,7 @@ use serde_json::{Map, Value, json};
 mod lower;
 pub mod role;
 
-pub use lower::DescriptionError;
-
-/// The JSON Schema of what an app takes besides arguments, in the short form of a command's: its options at a start.
-///
-/// # Errors
-/// Which of them cannot be used, and why. `of` names the whole.
-pub fn schema_of_args(
-    of: &str,
-    tables: toml::map::Map<String, toml::Value>,
-) -> Result<Value, DescriptionError> {
-    lower::args(of, tables)
-}
+pub use lower::{DescriptionError, schema_of_args};
 
 /// What a command may do. Later ones include what the earlier ones may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

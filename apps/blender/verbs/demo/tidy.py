@@ -30,4 +30,4 @@ try:
     denoises = bool(_cycles.with_openimagedenoise)
 except (ImportError, AttributeError):
     denoises = False
-{"denoises": denoises}
+_result = {"denoises": denoises}

@@ -202,5 +202,5 @@ fn a_copy_is_never_written_over_something() {
     );
     let ran = environment.run(&["recover", "shot", "--out", "mine.blend"]);
     assert_eq!(ran.exit, Some(1));
-    assert!(ran.err.contains("there already"), "{}", ran.err);
+    assert!(ran.err.contains("already exists"), "{}", ran.err);
 }

@@ -409,7 +409,7 @@ async fn a_slow_reader_is_dropped_with_the_reason_and_its_call_goes_on() {
     let ((code, reason), _) = socket.until_closed().await;
     assert_eq!(code, 4429, "{reason}");
     assert!(
-        reason.contains("slow reader") && reason.contains("calls go on"),
+        reason.contains("slow reader") && reason.contains("calls carry on"),
         "{reason}"
     );
     bridge.end(&sent.id, testkit::succeeded(json!("on"))).await;

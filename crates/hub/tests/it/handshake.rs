@@ -224,7 +224,7 @@ async fn a_stranger_cannot_fill_the_memory_before_he_has_proved_anything() {
     let hub = TestHub::start().await;
     // A frame that would be allowed later: its length alone is refused in place of a greeting.
     let long = u32::try_from(FRAME_BYTES_MAX).unwrap().to_be_bytes();
-    is_refused(&hub, &long, Code::FRAME_MALFORMED, "over the limit").await;
+    is_refused(&hub, &long, Code::FRAME_MALFORMED, "exceeds the limit").await;
     still_works(&hub).await;
 }
 

@@ -374,7 +374,7 @@ async fn jobs_wait_for_others_and_go_with_them() {
     let one = hub.try_job(&owner, after(4, &[&good.id])).await.unwrap();
     let last = hub.try_job(&owner, after(5, &[&both.id])).await.unwrap();
     let view = hub.job_view(&last.id).await;
-    assert_eq!(view.why.unwrap(), format!("waits for {}", both.id));
+    assert_eq!(view.why.unwrap(), format!("waiting for {}", both.id));
     let call = bridge.next_call().await;
     bridge.answer(&call.id, json!(1)).await;
     let call = bridge.next_call().await;

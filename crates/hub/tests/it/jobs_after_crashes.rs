@@ -223,7 +223,7 @@ async fn what_waits_for_others_waits_for_them_also_after_a_restart() {
     assert_eq!(bridge.next_call().await.id, first);
     assert_eq!(
         new.job_view(&second).await.why.unwrap(),
-        format!("waits for {first}")
+        format!("waiting for {first}")
     );
     bridge.answer(&first, json!(1)).await;
     assert_eq!(bridge.next_call().await.id, second);

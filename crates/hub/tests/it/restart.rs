@@ -14,15 +14,31 @@ fn apps() -> Vec<Arc<dyn App>> {
     vec![Arc::new(toy::Toy::default())]
 }
 
+/// Five calls that the bridge has been given: so many at once it gets after quick ones.
+async fn five_ahead(hub: &TestHub, bridge: &FakeBridge) -> Vec<CallId> {
+    for _ in 0..100 {
+        let known = bridge.calls().len();
+        let asked = (0..5).map(|n| hub.ask("toy.echo", json!({"data": n})));
+        let calls: Vec<_> = asked.collect();
+        bridge.round_trip().await;
+        if bridge.calls().len() == known + 5 {
+            return calls.iter().map(|call| call.id.clone()).collect();
+        }
+        for call in &calls {
+            bridge.started(&call.id).await;
+            bridge.answer(&call.id, json!(null)).await;
+            hub.end_of(call).await;
+        }
+    }
+    panic!("a machine on which no call is quick");
+}
+
 #[tokio::test]
 async fn five_calls_have_five_outcomes_each_run_once() {
     let old = TestHub::start_killable(apps()).await;
     let mut bridge = Dial::new(&old).name("stage").by_hand().await.unwrap();
-    let ids: Vec<_> = (0..5)
-        .map(|n| old.ask("toy.echo", json!({"data": n})).id.clone())
-        .collect();
-    bridge.round_trip().await;
-    assert_eq!(bridge.calls().len(), 5);
+    let ids = five_ahead(&old, &bridge).await;
+    let given = bridge.calls().len();
     // The first has ended and the hub dies before it hears of it; the second runs meanwhile.
     bridge.started(&ids[0]).await;
     let home = old.kill();
@@ -74,7 +90,7 @@ async fn five_calls_have_five_outcomes_each_run_once() {
         assert_eq!((view.status, view.value()), (Status::Succeeded, &json!(n)));
     }
     assert!(new.end_of(&calls[3]).await.is(Status::Cancelled));
-    assert_eq!(bridge.calls().len(), 5, "nothing is sent again");
+    assert_eq!(bridge.calls().len(), given, "nothing is sent again");
     // The feed is told a moment after who waits for the call.
     bridge.round_trip().await;
     let mut ended = ends.take();

@@ -110,8 +110,11 @@ fn noun(noun: &str, text: &str) -> Result<Vec<CommandSpec>, DescriptionError> {
         .collect()
 }
 
-/// The JSON Schema of arguments in the short form.
-pub(super) fn args(
+/// The JSON Schema of arguments in the short form; of what an app takes besides them as well: its options at a start.
+///
+/// # Errors
+/// Which of them cannot be used, and why. `name` is that of the whole.
+pub fn schema_of_args(
     name: &str,
     tables: toml::map::Map<String, toml::Value>,
 ) -> Result<Value, DescriptionError> {
@@ -140,7 +143,7 @@ pub(super) fn args(
 }
 
 fn lower_verb(name: String, verb: Verb) -> Result<CommandSpec, DescriptionError> {
-    let args = args(&name, verb.args)?;
+    let args = schema_of_args(&name, verb.args)?;
     let result = verb
         .result
         .map(|arg| schema_of(&arg))
