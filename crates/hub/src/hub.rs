@@ -136,9 +136,14 @@ impl Inner {
         let confinement = Arc::new(Confinement::look());
         let policy = Arc::new(Policy::default());
         let stopping = CancellationToken::new();
-        let (records, jobs) = written_down(
-            &home, &catalog, &config, &stores, &callers, &masking, &feed, &blobs,
-        )?;
+        let history = Arc::new(History::open(
+            Arc::clone(&stores.history),
+            Arc::clone(&masking),
+            Arc::clone(&blobs),
+            config.history.keep_days > 0,
+        )?);
+        let (records, jobs) =
+            written_down(&home, &catalog, &stores, history, &callers, &masking, &feed)?;
         let roster = Arc::new(Roster::new(Around {
             records: records.clone(),
             catalog: Arc::clone(&catalog),
@@ -227,20 +232,13 @@ impl Inner {
 fn written_down(
     home: &Home,
     catalog: &Arc<Catalog>,
-    config: &Config,
     stores: &Stores,
+    history: Arc<History>,
     callers: &Callers,
     masking: &Arc<Masking>,
     feed: &Arc<Feed>,
-    blobs: &Arc<Blobs>,
 ) -> Result<(Records, Arc<Jobs>), Problem> {
     let journal: Arc<dyn Journal> = Arc::new(Memory::default());
-    let history = Arc::new(History::open(
-        Arc::clone(&stores.history),
-        Arc::clone(masking),
-        Arc::clone(blobs),
-        config.history.keep_days > 0,
-    )?);
     let kept = Kept {
         store: Arc::clone(&stores.jobs),
         journal: Arc::clone(&journal),
