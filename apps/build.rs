@@ -23,12 +23,11 @@ fn main() -> io::Result<()> {
             &here.join(&app).join("commands"),
             &["toml"],
         )?;
-        write_list(
-            &mut text,
-            &format!("{name}_BRIDGE"),
-            &here.join(&app).join("bridge"),
-            &["py", "toml", LICENCE],
-        )?;
+        let bridge = here.join(&app).join("bridge");
+        if bridge.is_dir() {
+            let kinds = ["py", "toml", LICENCE];
+            write_list(&mut text, &format!("{name}_BRIDGE"), &bridge, &kinds)?;
+        }
     }
     fs::write(out.join("embedded.rs"), text)
 }

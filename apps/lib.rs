@@ -8,6 +8,8 @@ use terminal::app::CommandLine;
 
 pub mod blender;
 mod bridge_files;
+pub mod comfyui;
+mod descriptions;
 mod embedded;
 mod manifest;
 pub mod running;
@@ -19,7 +21,7 @@ impl<T: App + CommandLine> Whole for T {}
 
 /// Every app of this build.
 fn shelf() -> Vec<Arc<dyn Whole>> {
-    vec![Arc::new(blender::Blender)]
+    vec![Arc::new(blender::Blender), Arc::new(comfyui::ComfyUi)]
 }
 
 /// The apps, for the hub.

@@ -10,7 +10,8 @@ pub(crate) struct Manifest {
     pub(crate) id: String,
     /// As people write it, for example `Toy`.
     pub(crate) title: String,
-    pub(crate) bridge: Bridge,
+    /// Nothing for an app that the hub reaches without code inside it.
+    pub(crate) bridge: Option<Bridge>,
     #[serde(default)]
     pub(crate) launch: Launch,
 }
@@ -66,6 +67,6 @@ mod tests {
             (manifest.id.as_str(), manifest.title.as_str()),
             ("toy", "Toy")
         );
-        assert_eq!(manifest.bridge.package, "kapelle_toy");
+        assert_eq!(manifest.bridge.unwrap().package, "kapelle_toy");
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Mode, Problem};
 
 use crate::bridge_files;
+use crate::descriptions;
 use crate::embedded::{BLENDER_BRIDGE, BLENDER_COMMANDS};
 
 use environment::environment;
@@ -148,30 +149,13 @@ impl App for Blender {
 /// # Errors
 /// When it cannot be written.
 pub fn lay_out_bridge(home: &Home) -> Result<PathBuf, Problem> {
-    bridge_files::lay_out(home, &MANIFEST.bridge.package, BLENDER_BRIDGE)
+    bridge_files::lay_out(home, manifest::package(), BLENDER_BRIDGE)
 }
 
 /// The described commands.
-///
-/// # Panics
-/// Never in a build that passed its tests: one of them reads every description.
 #[must_use]
 pub fn commands() -> Vec<CommandSpec> {
-    BLENDER_COMMANDS
-        .iter()
-        .flat_map(|(path, text)| {
-            let noun = Path::new(path)
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned());
-            match CommandSpec::from_toml(&noun.unwrap_or_default(), text) {
-                Ok(specs) => specs,
-                Err(error) => {
-                    tracing::error!(%error, "a command description cannot be used");
-                    Vec::new()
-                }
-            }
-        })
-        .collect()
+    descriptions::read(BLENDER_COMMANDS)
 }
 
 /// What only Blender understands at its start; `app.toml` describes it.

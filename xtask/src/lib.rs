@@ -18,20 +18,24 @@ mod tidy;
 /// The files that are generated, by their path from the root, with their text.
 #[must_use]
 pub fn generated() -> Vec<(String, String)> {
-    let blender = wire::AppId::new("blender");
-    let specs = apps::blender::commands();
-    let openapi = doors::openapi::document(&[(blender, specs.clone())]);
+    let apps = apps::all();
+    let described: Vec<_> = apps.iter().map(|app| (app.id(), app.commands())).collect();
+    let openapi = doors::openapi::document(&described);
     let openapi = serde_json::to_string_pretty(&openapi).unwrap_or_default() + "\n";
-    vec![
+    let pages = apps.iter().zip(&described).map(|(app, (id, specs))| {
         (
-            "docs/reference/blender-commands.md".to_owned(),
-            commands::page("Blender", "blender", &specs),
-        ),
+            format!("docs/reference/{id}-commands.md"),
+            commands::page(app.title(), id.as_str(), specs),
+        )
+    });
+    let mut all: Vec<(String, String)> = pages.collect();
+    all.extend([
         ("docs/reference/problems.md".to_owned(), problems::page()),
         ("docs/reference/limits.md".to_owned(), limits::page(&root())),
         ("docs/reference/openapi.json".to_owned(), openapi),
         ("docs/reference/cli.md".to_owned(), cli::reference()),
-    ]
+    ]);
+    all
 }
 
 /// The root of the checkout.
@@ -105,17 +109,19 @@ mod tests {
     #[test]
     fn every_list_says_what_is_in_it() {
         let mut found = Vec::new();
-        for spec in apps::blender::commands() {
-            lists_of_nothing(&spec.name, &json!(spec), &mut found);
+        for app in apps::all() {
+            for spec in app.commands() {
+                lists_of_nothing(&spec.name, &json!(spec), &mut found);
+            }
+            for tool in doors::mcp::listed(&app.commands()) {
+                lists_of_nothing(&tool["name"].to_string(), &tool, &mut found);
+            }
         }
         let document = super::generated()
             .into_iter()
             .find(|(path, _)| path.ends_with(".json"));
         let document: Value = serde_json::from_str(&document.unwrap().1).unwrap();
         lists_of_nothing("openapi", &document, &mut found);
-        for tool in doors::mcp::listed(&apps::blender::commands()) {
-            lists_of_nothing(&tool["name"].to_string(), &tool, &mut found);
-        }
         assert!(found.is_empty(), "{found:?}");
     }
 

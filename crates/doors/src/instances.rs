@@ -31,7 +31,7 @@ pub(crate) async fn apps(State(door): State<Door>) -> Json<Value> {
                 "commands": app.commands().count(),
                 "instances": instances,
                 "announced": app.announced,
-                "options": app.app.as_ref().map(|app| app.launch_options()),
+                "options": app.startable().ok().map(|app| app.launch_options()),
                 "installs": app.app.as_ref().is_some_and(|app| app.installs()),
             })
         })

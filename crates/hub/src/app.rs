@@ -30,6 +30,10 @@ pub trait App: Send + Sync {
     fn installs(&self) -> bool {
         false
     }
+    /// Whether the hub can start a copy of it. Commands that the hub runs itself need none.
+    fn starts(&self) -> bool {
+        true
+    }
     /// The programs of this machine that a copy can be started from, best first. May block: it looks at each.
     fn programs(&self, _home: &Home) -> Vec<Program> {
         Vec::new()

@@ -52,9 +52,9 @@ impl AppEntry {
     /// The app's own side, which knows how a copy is started.
     ///
     /// # Errors
-    /// `not_supported` for an app that only its bridges describe.
+    /// `not_supported` for an app that only its bridges describe, or that is never started here.
     pub fn startable(&self) -> Result<Arc<dyn App>, Problem> {
-        self.app.clone().ok_or_else(|| {
+        self.app.clone().filter(|app| app.starts()).ok_or_else(|| {
             Problem::new(
                 Code::NOT_SUPPORTED,
                 format!("The hub cannot start {}.", self.title),

@@ -92,9 +92,10 @@ fn none_connected(call: &CheckedCall) -> Problem {
         Code::NO_INSTANCE,
         format!("No {} is connected.", call.app.title),
     )
-    .hint(match call.app.app {
-        Some(_) => wire::hint!["Start one: ", Step::start(&call.app.id)],
-        None => "Start the program itself; its bridge then connects to the hub.".into(),
+    .hint(if call.app.startable().is_ok() {
+        wire::hint!["Start one: ", Step::start(&call.app.id)]
+    } else {
+        "Start the program itself; its bridge then connects to the hub.".into()
     })
 }
 

@@ -110,6 +110,12 @@ pub trait CommandContext: Send + Sync {
     /// # Errors
     /// `path_refused`.
     fn may_write(&self, path: &Path) -> Result<PathBuf, Problem>;
+
+    /// The file with the bytes of a blob.
+    ///
+    /// # Errors
+    /// `blob_unknown`.
+    fn blob(&self, name: &str) -> Result<PathBuf, Problem>;
 }
 
 impl dyn CommandContext {

@@ -12,3 +12,4 @@ mod no_hub;
 mod walk;
 mod watch;
 mod words;
+mod workflows;

@@ -2,7 +2,10 @@
 //!
 //! Never a silent pick among several: where more than one would do, the problem names them.
 
+use std::sync::Arc;
+
 use hub::Hub;
+use hub::catalog::AppEntry;
 use hub::launch::LaunchRequest;
 use wire::{AppId, Code, CommandSpec, InstanceName, InstanceView, Problem};
 
@@ -38,9 +41,10 @@ pub(crate) fn app(
         .collect();
     match (able.as_slice(), running.as_slice()) {
         ([(only, _)], _) | (_, [(only, _)]) => Ok(only.id.clone()),
-        // With one app alone its own words say best what it has instead.
-        ([], _) => match all.as_slice() {
-            [(only, _)] => Ok(only.id.clone()),
+        // With one app alone its own words say best what it has instead; or with one alone that has the noun.
+        ([], _) => match (all.as_slice(), with_noun_of(&all, what).as_slice()) {
+            ([(only, _)], _) => Ok(only.id.clone()),
+            (_, [only]) => Ok(only.clone()),
             _ => Err(no_app_has(what)),
         },
         _ => {
@@ -52,6 +56,17 @@ pub(crate) fn app(
             Err(Problem::new(Code::ARGUMENTS_INVALID, message).hint("Name one as `app`."))
         }
     }
+}
+
+/// The apps that have any command with the noun of this one.
+fn with_noun_of(all: &[(Arc<AppEntry>, Vec<InstanceName>)], what: &What) -> Vec<AppId> {
+    let What::Command(name) = what else {
+        return Vec::new();
+    };
+    let noun = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let has = |app: &AppEntry| app.commands().any(|one| noun(&one.spec.name) == noun(name));
+    let able = all.iter().filter(|(app, _)| has(app));
+    able.map(|(app, _)| app.id.clone()).collect()
 }
 
 /// The command of a role; as its instance describes it, where one is named.
@@ -94,7 +109,7 @@ pub(crate) async fn start(
     let hub = &asking.mcp.hub;
     let known = hub.apps().into_iter().find(|(entry, _)| entry.id == *app);
     // One that is only out of reach now should come back and not get a sibling.
-    if !known.is_some_and(|(entry, instances)| entry.app.is_some() && instances.is_empty()) {
+    if !known.is_some_and(|(entry, instances)| entry.startable().is_ok() && instances.is_empty()) {
         return Ok(None);
     }
     let wanted: LaunchRequest =

@@ -173,6 +173,10 @@ impl CommandContext for HubContext {
     fn may_write(&self, path: &Path) -> Result<PathBuf, Problem> {
         self.files().may_write(&self.call.caller, path)
     }
+
+    fn blob(&self, name: &str) -> Result<PathBuf, Problem> {
+        self.hub.blobs.path(name)
+    }
 }
 
 impl HubContext {

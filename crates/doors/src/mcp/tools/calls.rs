@@ -130,7 +130,7 @@ fn only_app(asking: &Asking<'_>) -> Result<AppId, Stop> {
     let apps = asking.mcp.hub.apps();
     let can_start: Vec<&AppId> = apps
         .iter()
-        .filter(|(app, _)| app.app.is_some())
+        .filter(|(app, _)| app.startable().is_ok())
         .map(|(app, _)| &app.id)
         .collect();
     match can_start.as_slice() {
