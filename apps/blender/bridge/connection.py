@@ -34,8 +34,8 @@ class _Here:
         self.folder = os.path.dirname(os.path.abspath(__file__))
 
 
-# `wanted`: whether it looks for a hub; `pressed`: because a person said so.
-_state = {"here": None, "wanted": False, "pressed": False}
+# `wanted`: whether it looks for a hub.
+_state = {"here": None, "wanted": False}
 # `told`: gives the preferences that hold now; `parts`: what is registered while this copy is here.
 _given = {"told": None, "parts": ()}
 
@@ -71,14 +71,14 @@ def connect():
     mine = pump.mine()
     if mine is not None and (not mine.dials or mine.link.status()["state"] == "stopped"):
         mine.stop("it is reconnecting")
-    _state["wanted"] = _state["pressed"] = True
+    _state["wanted"] = True
     _come_soon()
     return None
 
 
 def disconnect(why):
     """Disconnects from the hub until somebody connects. The direct mode goes on if it is on."""
-    _state["wanted"] = _state["pressed"] = False
+    _state["wanted"] = False
     pump.stop(why)
     _come_soon()
 
