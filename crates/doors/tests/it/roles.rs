@@ -147,3 +147,20 @@ async fn no_picture_is_taken_unasked_by_a_command_that_does_more_than_look() {
     let refused = house.owner().get("/v1/instances/trap/picture").await;
     assert_eq!(shape(&refused), "400 not_supported");
 }
+
+#[tokio::test]
+async fn a_bridge_that_says_nothing_of_roles_has_them_by_name() {
+    let house = House::open().await;
+    let mut plain = command("code.run", "code", "", json!({"code": {"type": "string"}}));
+    plain.role = None;
+    let _bridge = Dial::new(&house.hub)
+        .app("elder")
+        .name("elder")
+        .commands(vec![plain])
+        .echo()
+        .await
+        .unwrap();
+    let arguments = json!({"app": "elder", "code": "1"});
+    let told = Modern::new(house.owner()).tool("code", arguments).await;
+    assert_eq!(told["structuredContent"]["command"], "code.run", "{told}");
+}

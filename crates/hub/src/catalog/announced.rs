@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use wire::command::role;
 use wire::{AppId, Code, CommandSpec, InstanceName, Problem, Runs};
 
 use super::{AppEntry, Catalog, Command, Known, compile, entry, schema};
@@ -24,7 +25,7 @@ impl Catalog {
     pub fn check_announced(
         &self,
         id: &AppId,
-        specs: Vec<CommandSpec>,
+        mut specs: Vec<CommandSpec>,
     ) -> Result<Announced, Problem> {
         let has_folder = |known: &Known| !known.entry.announced;
         if self.read().get(id).is_some_and(has_folder) {
@@ -47,6 +48,7 @@ impl Catalog {
         for spec in &specs {
             check_spec(spec)?;
         }
+        with_roles(&mut specs);
         let before = self.read().get(id).map(|known| known.by.clone());
         let own = match before.as_ref().and_then(|by| same_as_one(by, &specs)) {
             // What several say alike is kept once.
@@ -87,6 +89,15 @@ impl Catalog {
     }
 }
 
+/// A bridge that was written before there were roles says of none of its commands what its role is.
+fn with_roles(specs: &mut [CommandSpec]) {
+    if specs.iter().all(|spec| spec.role.is_none()) {
+        for spec in specs {
+            spec.role = role::of_name(&spec.name).map(str::to_owned);
+        }
+    }
+}
+
 fn check_spec(spec: &CommandSpec) -> Result<(), Problem> {
     if spec.runs == Runs::Hub {
         return Err(Problem::new(
@@ -113,7 +124,7 @@ fn check_spec(spec: &CommandSpec) -> Result<(), Problem> {
         )
         .hint(format!(
             "A role is one word, for example {}.",
-            wire::command::role::KNOWN.join(", ")
+            role::KNOWN.join(", ")
         )));
     }
     schema::stands_alone(spec)

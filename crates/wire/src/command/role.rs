@@ -33,6 +33,25 @@ pub const RENDER: &str = "render";
 /// Plays, stops, moves the playhead.
 pub const TRANSPORT: &str = "transport";
 
+/// Names that stood for roles before there were any.
+const NAMES: [(&str, &str); 8] = [
+    ("viewport.screenshot", LOOK),
+    ("viewport.sheet", SHEET),
+    ("history.undo", UNDO),
+    ("history.redo", REDO),
+    ("history.revert", REVERT),
+    ("code.run", CODE),
+    ("docs.search", DOCS),
+    ("docs.get", DOCS),
+];
+
+/// The role that a command has by its name, for a bridge that says of none of its commands what its role is.
+#[must_use]
+pub fn of_name(name: &str) -> Option<&'static str> {
+    let known = NAMES.iter().find(|(known, _)| *known == name);
+    known.map(|(_, role)| *role)
+}
+
 /// All that a door of ours asks for, or that is agreed between apps.
 pub const KNOWN: [&str; 14] = [
     LOOK, SHEET, UNDO, REDO, REVERT, STEPS, CODE, DOCS, OPEN, SAVE, IMPORT, EXPORT, RENDER,
