@@ -87,7 +87,8 @@ def told(call, flat, columns, inline):
 
 
 def running_sums(flat):
-    """What stands before each number: 0, a, a + b, … as int32."""
+    """What stands before each number: 0, a, a + b, … as int32. For sizes that were checked: none is negative, and their
+    sum is an int32 too."""
     numpy = numpy_or_none()
     if numpy is None:
         return array("i", chain((0,), accumulate(flat[:-1]))) if flat else array("i")

@@ -3,6 +3,7 @@
 
 import glob
 import hashlib
+import itertools
 import json
 import os
 
@@ -159,6 +160,7 @@ def test_any_array_is_numbers_or_refused(bridge, given_one, data):
             continue
         assert told[0].itemsize == 4
         arrays.told(BlobCall(data), told[0], None, 6)
-        if told[0].typecode == "i":
-            arrays.running_sums(told[0])
+        if told[0].typecode == "i" and all(one >= 0 for one in told[0]) and sum(told[0]) < 2**31:
+            sums = arrays.running_sums(told[0])
+            assert [*sums, sum(told[0])] == [0, *itertools.accumulate(told[0])]
 
