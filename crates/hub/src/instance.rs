@@ -237,7 +237,10 @@ impl Instance {
         if said.app != self.app {
             return Err(Problem::new(
                 Code::HANDSHAKE_REFUSED,
-                format!("`{}` is a {}, not a {}.", self.name, self.app, said.app),
+                format!(
+                    "`{}` is an instance of {}, not of {}.",
+                    self.name, self.app, said.app
+                ),
             ));
         }
         let facts = self.facts();

@@ -306,7 +306,7 @@ def test_the_secret_of_one_is_good_for_nobody_else(new_hub, program):
     for launch in (two["launch"], "0" * 32, None):
         with pytest.raises(handshake.Refused):
             shake(one, launch, {"app": "blender", "session": "f" * 32, "mode": "background"})
-    with pytest.raises(handshake.Refused, match="no other"):
+    with pytest.raises(handshake.Refused, match="not of other"):
         shake(one, one["launch"], {"app": "other", "session": "f" * 32, "mode": "background"})
     # Whatever it says of itself, it is one.
     before = facts(hub, "two")
