@@ -105,7 +105,7 @@ def test_a_hub_that_is_there_has_its_calls_in_the_history(new_hub, program):
     view = wait_until(lambda: hub.http.get("/v1/instances")["instances"], 60, "its instance")[0]
     assert view["app"] == "blender" and view["pid"] == started.told["pid"], view
     assert started.ask("execute_code", code="print(6 * 7)")["status"] == "success"
-    caller = "direct:%s" % view["instance"]
+    caller = "direct:%s" % view["name"]
     told = wait_until(
         lambda: [one for one in hub.document("history")["calls"] if one["caller"] == caller], 20, "its call"
     )

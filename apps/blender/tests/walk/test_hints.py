@@ -33,7 +33,7 @@ REFUSED = [
     ["run", "blender", "object.list", "--args", "[1]"],
     ["run", "blendr", "object.list"],
     ["run", "blender", "object.get", "name=Cub"],
-    ["run", "blender", "object.list", "--revision", "0"],
+    ["run", "blender", "object.list", "--revision", "123456"],
     ["run", "blender", "object.list", "--priority", "3"],
     ["run", "blender", "object.list", "--select", "version=1.0"],
     ["run", "blender", "object.list", "-i", "*", "--job"],
