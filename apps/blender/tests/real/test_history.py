@@ -154,7 +154,7 @@ def test_undo_stops_before_what_the_artist_did(blender):
     create(blender, "A")
     push(blender, "Move")
     problem = blender.problem("history.undo")
-    assert "1 of the artist's own: the artist's 'Move'" in problem["message"] and "through=true" in problem["hint"]
+    assert "1 of the artist's own steps: the artist's 'Move'" in problem["message"] and "through=true" in problem["hint"]
     assert blender.run("history.list")["artist_steps"][0] == "Move"
     told = blender.run("history.undo", through=True)
     assert told["undone"] == [{"by": "artist", "label": "Move"}]
@@ -363,7 +363,7 @@ def test_in_edit_mode_a_step_holds_what_is_edited(blender):
     blender.value(blender.outcome(other))
     for command, args in (("history.undo", {}), ("history.revert", {"id": other})):
         problem = blender.problem(command, args)
-        assert "object 'Light' would stay" in problem["message"] and other in problem["message"], problem
+        assert "object 'Light' would not change" in problem["message"] and other in problem["message"], problem
     told = blender.run("history.undo", through=True)
     assert told["stays"] == [{"type": "object", "name": "Light"}]
     assert blender.run("object.get", name="Light")["location"][0] == 55

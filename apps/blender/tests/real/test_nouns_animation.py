@@ -122,7 +122,7 @@ def test_switches_modifiers_and_custom_properties(blender):
 WRONG = {
     "name": ({"name": "Cub"}, "not_found", "'Cube'"),
     "path": ({"path": "locaton"}, "not_found", "'location'"),
-    "axis": ({"path": "location[7]", "values": [1, 2]}, "arguments_invalid", "number 7"),
+    "axis": ({"path": "location[7]", "values": [1, 2]}, "arguments_invalid", "component 7"),
     "nowhere": ({"path": 'modifiers["No"].width', "values": [1, 2]}, "not_found", "does not exist in"),
     "other": ({"path": "data.nothing", "values": [1, 2]}, "not_found", ""),
     "custom": ({"path": '["sped"]', "values": [1, 2]}, "not_found", ""),
