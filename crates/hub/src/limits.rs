@@ -24,8 +24,9 @@ pub const WAITING_ALL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 pub const WAITING_CALL_BYTES: usize = 2 * 1024;
 /// Calls handed to a bridge ahead of their turn while they are quick, so that it never idles for a round trip.
 pub const LANE_WINDOW: usize = 32;
-/// The same while they are not: what a bridge has cannot be passed, so whoever comes now waits for it.
-pub const LANE_WINDOW_MIN: usize = 2;
+/// The same while they are not: what a bridge has cannot be passed, so whoever comes now waits for it; but it outlives the
+/// hub, and what waits in a lane does not.
+pub const LANE_WINDOW_MIN: usize = 8;
 /// A call that ran no longer is quick; a full window of them takes a third of a second.
 pub const LANE_QUICK: Duration = Duration::from_millis(10);
 /// The whole handshake of a bridge.

@@ -32,7 +32,7 @@ def test_a_value_that_finds_no_room(program, binary, small_disk, runs):
         second = hub.http.send(runs.code("small"))
         end = hub.http.end(first)
         assert (end["status"], end["problem"]["code"]) == ("failed", "disk_full"), end
-        assert "has run" in end["problem"]["message"] and end["problem"]["retryable"] is False
+        assert "The call ran" in end["problem"]["message"] and end["problem"]["retryable"] is False
         assert hub.http.end(second)["value"] == "small"
         ballast.unlink()
         answer = hub.http.code("bytes(range(256)) * 8000")

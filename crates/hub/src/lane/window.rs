@@ -1,8 +1,8 @@
 //! How many calls a bridge is given ahead of their turn: a pure rule without clock, locks or I/O.
 //!
 //! A bridge with only one call at a time would idle for a round trip after each, and that counts where calls are quick. But
-//! what it has been given runs before whatever comes now, also another caller's; so it has many only
-//! while they are quick, and of long ones hardly more than the one that runs.
+//! what it has been given runs before whatever comes now, also another caller's; so it has many only while they are quick,
+//! and of long ones a few, because these outlive a hub that is killed.
 
 use std::time::Duration;
 
