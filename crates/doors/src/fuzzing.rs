@@ -59,11 +59,11 @@ pub fn body(text: &[u8]) {
         }
     }
     let refused = [
-        forms::read::<wire::CallRequest>(text).err(),
-        forms::read::<wire::BatchRequest>(text).err(),
-        forms::read::<wire::JobChange>(text).err(),
-        forms::read::<hub::app::LaunchRequest>(text).err(),
-        forms::read::<hub::callers::TokenChange>(text).err(),
+        forms::read_after::<wire::CallRequest>(text, |_| {}).err(),
+        forms::read_after::<wire::BatchRequest>(text, |_| {}).err(),
+        forms::read_after::<wire::JobChange>(text, |_| {}).err(),
+        forms::read_after::<hub::launch::LaunchRequest>(text, |_| {}).err(),
+        forms::read_after::<hub::callers::TokenChange>(text, |_| {}).err(),
     ];
     for unfit in refused.into_iter().flatten() {
         assert!(!unfit.message.is_empty());
