@@ -13,6 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "reference"
+# The raw numbers of the run that the docs show.
+RAW_NAME = "peers.json"
+RAW = ROOT / "bench" / "peers" / "results" / RAW_NAME
 # What is compared, exactly: a later version is another comparison.
 PEERS = {
     "mcp-for-blender": ["mcp-for-blender==2.2.4"],

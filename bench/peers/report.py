@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What a run found, for people (peers.md with a chart) and for programs (peers.json, from which both are drawn).
+"""What a run found, for people (peers.md with a chart, in docs/reference) and for programs (peers.json in results/
+beside this file, from which both are drawn). Written into another folder, the three lie side by side.
 
 Figures are medians over rounds, with the least and the most of a round behind them. Who is first is read off the
 figures here, for every column, also where it is not Kapelle.
@@ -14,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 import chart
-from places import ROOT
+from places import DOCS, RAW, RAW_NAME, ROOT
 
 WINDOW, BACKGROUND = "window", "background"
 
@@ -94,7 +95,7 @@ IDLE = (
 )
 WRITTEN_BY = (
     "- written by `bench/peers/run` ([what is measured and how](../../bench/peers/README.md)); "
-    "raw numbers: [peers.json](peers.json)"
+    "raw numbers: [peers.json](%s)"
 )
 # Beyond this something else ran too; what ended a minute before still counts.
 QUIET_LOAD = 1.5
@@ -131,23 +132,36 @@ def collect(programs, known, rows, cases, lasted):
 
 
 def write(told, out):
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "peers.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (out / "peers.svg").write_text(chart.draw(told), "utf-8")
-    (out / "peers.md").write_text(markdown(told), "utf-8")
+    """Report and chart into `out`, the raw numbers to where they belong."""
+    raw = raw_of(out)
+    for path, text in (
+        (raw, json.dumps(told, indent=1, ensure_ascii=False) + "\n"),
+        (out / "peers.svg", chart.draw(told)),
+        (out / "peers.md", markdown(told, os.path.relpath(raw, out))),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
-def write_again(raw, out):
-    write(json.loads(raw.read_text("utf-8")), Path(out))
+def write_again(raw, out=None):
+    """The same from a run's raw numbers: into `out`, else to where that run has put its report."""
+    is_kept = raw.resolve() == RAW
+    write(json.loads(raw.read_text("utf-8")), out or (DOCS if is_kept else raw.parent))
 
 
-def markdown(told):
+def raw_of(out):
+    """Where the raw numbers behind a report in `out` lie: not in the docs."""
+    return RAW if out.resolve() == DOCS else out / RAW_NAME
+
+
+def markdown(told, raw=RAW_NAME):
+    """`raw`: where the raw numbers are, as a link in the page says it."""
     about = told["about"]
     lines = ["# Kapelle beside the others on PyPI", ""]
     lines += ["- %s; %s" % (about["date"], about["machine"])]
     lines += ["- kapelle %s; Blenders: %s" % (about["kapelle"], about["blenders"])]
     loads = (about["load_before"], about["load_after"], about["minutes"])
-    lines += ["- load %s before, %s after; %.1f minutes for all" % loads, WRITTEN_BY]
+    lines += ["- load %s before, %s after; %.1f minutes for all" % loads, WRITTEN_BY % raw]
     if float(about["load_before"]) > QUIET_LOAD:
         lines.append(BUSY)
     lines += ["", CHART, "", READ_IT]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What of bench/peers can be told without a Blender: when an answer is whole, and whether the report is fair."""
 
+import json
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import chart
+import places
 import report
 from mcp_wires import McpHttp
 from wires import BareJson, Failed, Http, KapelleHttp
@@ -59,6 +61,26 @@ def test_the_chart_is_one_picture_for_light_and_dark():
     told = chart.draw(run(row("kapelle", "window", 0.5), row("a < b", "window", 500.0)))
     assert ElementTree.fromstring(told).tag.endswith("svg")
     assert "prefers-color-scheme: dark" in told and "a &lt; b" in told
+
+
+def test_the_docs_show_what_the_kept_numbers_say_and_have_none_raw():
+    told = json.loads(places.RAW.read_text("utf-8"))
+    page = (places.DOCS / "peers.md").read_text("utf-8")
+    link = page.partition("[peers.json](")[2].partition(")")[0]
+    assert (places.DOCS / link).resolve() == places.RAW
+    assert page == report.markdown(told, link) and (places.DOCS / "peers.svg").read_text("utf-8") == chart.draw(told)
+    assert report.raw_of(places.DOCS) == places.RAW and not (places.DOCS / places.RAW_NAME).exists()
+
+
+def test_elsewhere_raw_numbers_lie_beside_the_report(tmp_path):
+    told = run(row("kapelle", "window", 0.5), row("other", "window", 5.0))
+    report.write(told, tmp_path / "new")
+    raw = tmp_path / "new" / places.RAW_NAME
+    assert json.loads(raw.read_text("utf-8")) == told
+    assert "raw numbers: [peers.json](peers.json)" in (tmp_path / "new" / "peers.md").read_text("utf-8")
+    (tmp_path / "new" / "peers.md").unlink()
+    report.write_again(raw)
+    assert (tmp_path / "new" / "peers.md").exists()
 
 
 @pytest.mark.parametrize("cut", range(1, 30))
