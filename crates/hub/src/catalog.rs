@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use serde_json::{Map, Value};
+use wire::command::role;
 use wire::{AppId, Code, CommandSpec, InstanceName, Problem};
 
 use crate::app::App;
@@ -102,7 +103,11 @@ impl AppEntry {
             .filter_map(|command| command.spec.role.as_deref())
             .collect();
         let roles: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
-        let message = format!("No command of {} has the role `{role}`.", self.title);
+        let message = format!(
+            "{} cannot {}: none of its commands has the role `{role}`.",
+            self.title,
+            role::what(role)
+        );
         Problem::new(Code::NOT_SUPPORTED, message).hint(match roles.as_slice() {
             [] => "Its commands have no roles; call one of them by its name.".to_owned(),
             roles => format!("Its commands have the roles {}.", roles.join(", ")),
@@ -189,10 +194,10 @@ impl Catalog {
     /// `app_unknown`.
     pub fn app_of(&self, id: &AppId, instance: &InstanceName) -> Result<Arc<AppEntry>, Problem> {
         let own = |app: &Known| app.by.get(instance).cloned();
-        match known(&self.read(), id).and_then(own) {
-            Some(own) => Ok(own),
-            None => self.app(id),
-        }
+        // A statement of its own, so that its guard has gone before the apps are read again: a second one of the same
+        // thread waits for ever when somebody wants to write in between.
+        let own = known(&self.read(), id).and_then(own);
+        own.map_or_else(|| self.app(id), Ok)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<AppId, Known>> {

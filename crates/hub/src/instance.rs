@@ -4,6 +4,7 @@
 //! In come what its bridge says and what happens to its process; out go its view, its state and the feed's events. Which
 //! instances there are is [`crate::roster`]'s, when a process is started and ended [`crate::supervisor`]'s.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value};
@@ -52,6 +53,8 @@ pub(crate) struct Instance {
     pub(crate) confined: bool,
     pub(crate) lane: Arc<Lane>,
     facts: Mutex<Facts>,
+    /// How often a bridge has come back to it: who waits for one does not clear away what the next one brought.
+    returns: AtomicU64,
     /// When the hub started its process.
     owned: Mutex<Option<Owned>>,
     around: Arc<Around>,
@@ -118,9 +121,19 @@ impl Instance {
                 told: (InstanceState::Starting, OffsetDateTime::now_utc()),
                 known: None,
             }),
+            returns: AtomicU64::new(0),
             owned: Mutex::default(),
             around: Arc::clone(around),
         })
+    }
+
+    /// A bridge that proved itself as this instance's is about to be its link.
+    pub(crate) fn returns(&self) {
+        self.returns.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn times_returned(&self) -> u64 {
+        self.returns.load(Ordering::SeqCst)
     }
 
     pub(crate) fn connected(&self, said: &Announcement) {

@@ -81,6 +81,7 @@ impl Roster {
             .filter(|instance| instance.app == app)
             .cloned();
         if let Some(instance) = old {
+            instance.returns();
             catalog.announce(&app, &instance.name, announced);
             return Ok(instance);
         }
@@ -162,11 +163,12 @@ impl Roster {
             return;
         }
         let (roster, instance) = (Arc::clone(self), Arc::clone(instance));
-        tokio::spawn(async move { roster.watch_lost(&instance).await });
+        let returned = instance.times_returned();
+        tokio::spawn(async move { roster.watch_lost(&instance, returned).await });
     }
 
     /// After a lost link: the bridge dials again, or its process turns out to be gone, or the grace ends.
-    async fn watch_lost(&self, instance: &Instance) {
+    async fn watch_lost(&self, instance: &Arc<Instance>, returned: u64) {
         let until = Instant::now() + limits::RECONNECT_GRACE;
         let mut look = tokio::time::interval(limits::PROCESS_LOOK);
         while Instant::now() < until {
@@ -187,11 +189,21 @@ impl Roster {
                 break;
             }
         }
-        if !instance.lane.is_up() {
-            // Should it dial again after all, it announces all of it again.
+        self.leave(instance, returned);
+        instance.tell_if_changed();
+    }
+
+    /// A lost instance takes along what it announced; should it dial again after all, it announces all of it again. Under
+    /// the lock that joining holds: what its next bridge, or another instance of its name, has announced by now stays.
+    fn leave(&self, instance: &Arc<Instance>, returned: u64) {
+        let instances = self.lock();
+        let known = instances.get(&instance.name);
+        if known.is_some_and(|known| Arc::ptr_eq(known, instance))
+            && instance.times_returned() == returned
+            && !instance.lane.is_up()
+        {
             self.around.catalog.leave(&instance.app, &instance.name);
         }
-        instance.tell_if_changed();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Arc<Instance>>> {

@@ -124,7 +124,7 @@ fn check_spec(spec: &CommandSpec) -> Result<(), Problem> {
         )
         .hint(format!(
             "A role is one word, for example {}.",
-            role::KNOWN.join(", ")
+            role::known().collect::<Vec<_>>().join(", ")
         )));
     }
     schema::stands_alone(spec)
@@ -180,5 +180,34 @@ impl Command {
     #[must_use]
     pub fn is_same_as(self: &Arc<Self>, other: &Arc<Self>) -> bool {
         Arc::ptr_eq(self, other) || self.spec == other.spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who reads twice while somebody waits to write in between waits for ever.
+    #[test]
+    fn apps_are_read_while_bridges_leave() {
+        let catalog = Catalog::default();
+        let (app, instance) = (AppId::from("lamp"), InstanceName::from("lamp"));
+        let rounds = || 0..20_000;
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for _ in rounds() {
+                    let announced = catalog.check_announced(&app, Vec::new());
+                    catalog.announce(&app, &instance, announced.expect("no commands are fine"));
+                    catalog.leave(&app, &instance);
+                }
+            });
+            threads.spawn(|| {
+                for _ in rounds() {
+                    drop(catalog.app_of(&app, &instance));
+                    drop(catalog.app_of(&app, &"another".into()));
+                }
+            });
+        });
+        assert_eq!(catalog.apps().len(), 0);
     }
 }

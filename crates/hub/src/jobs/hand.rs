@@ -51,6 +51,16 @@ impl Host {
         }
     }
 
+    /// Whether the process that was to run it is out of reach, or another one has its place.
+    fn has_left(&self) -> bool {
+        match self {
+            Self::Instance(instance, process) => {
+                instance.process().as_ref() != Some(process) || !instance.lane.is_up()
+            }
+            Self::Hub => false,
+        }
+    }
+
     fn process(&self) -> String {
         match self {
             Self::Instance(_, process) => process.to_text(),
@@ -182,6 +192,10 @@ impl Jobs {
         };
         match self.attempt(reach, &handed, args) {
             Ok(call) => self.submit(reach, &handed, &call),
+            // Its instance has left and taken its commands along: what was found says nothing about the job.
+            Err(_) if handed.host.has_left() => {
+                self.not_handed(reach, &handed, limits::JOB_AGAIN_UNSTARTED);
+            }
             // It would end the same way on any instance.
             Err(outcome) => {
                 self.finish(

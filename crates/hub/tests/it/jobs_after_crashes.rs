@@ -2,12 +2,13 @@
 //! and nothing runs twice that may not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hub::app::App;
 use hub::callers::Caller;
 use serde_json::json;
-use testkit::{Dial, Ended as _, TestHub, capped, job, succeeded, toy};
-use wire::{CallRequest, JobStatus, Status};
+use testkit::{Dial, Ended as _, MemoryStore, TestHub, capped, job, succeeded, toy};
+use wire::{CallRequest, CommandSpec, JobChange, JobStatus, Status};
 
 fn apps() -> Vec<Arc<dyn App>> {
     vec![Arc::new(toy::Toy::default())]
@@ -250,4 +251,52 @@ async fn a_hub_that_is_stopped_in_good_order_leaves_its_jobs_for_the_next() {
     assert_eq!(call.id, waiting);
     bridge.answer(&call.id, json!(1)).await;
     new.until_job(&waiting, JobStatus::Succeeded).await;
+}
+
+/// An app that only its bridge describes: when the bridge has left, nobody knows its commands.
+fn lamp() -> CommandSpec {
+    serde_json::from_value(json!({
+        "name": "lamp.dim", "summary": "Dims the lamp.", "effect": "write",
+        "args": {"type": "object", "properties": {}, "additionalProperties": false},
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_job_whose_instance_left_on_the_way_waits_for_the_next_one() {
+    let hub = TestHub::start().await;
+    let dial = || Dial::new(&hub).app("lamp").commands(vec![lamp()]);
+    let first = dial().by_hand().await.unwrap();
+    let store = MemoryStore::of(&hub.home());
+    let wanted = CallRequest {
+        app: "lamp".into(),
+        not_before: Some("2099-01-01T00:00:00Z".to_owned()),
+        ..job("lamp.dim", json!({}))
+    };
+    let waiting = hub.try_job(&Caller::owner(), wanted).await.unwrap();
+    let now = JobChange {
+        not_before: Some(String::new()),
+        ..JobChange::default()
+    };
+    store.hold_writes();
+    let owner = Caller::owner();
+    let change = hub.hub.change_job(&owner, &waiting.id, now);
+    let stored = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        store.let_through(1);
+    };
+    tokio::join!(change, stored).0.unwrap();
+    hub.until_job(&waiting.id, JobStatus::Leased).await;
+    // It takes its commands along while the disk has the hand-over.
+    first.bye().await;
+    hub.wait_for("its app is forgotten", |hub| {
+        hub.commands(&"lamp".into()).is_err().then_some(())
+    })
+    .await;
+    store.let_all_through();
+    hub.until_job(&waiting.id, JobStatus::Queued).await;
+    let mut second = dial().by_hand().await.unwrap();
+    let got = second.next_call().await;
+    second.answer(&got.id, json!("dim")).await;
+    assert!(hub.end_of(&waiting).await.is(Status::Succeeded));
 }
