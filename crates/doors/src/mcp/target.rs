@@ -92,7 +92,10 @@ fn no_app_has(what: &What) -> Problem {
         ),
         What::Role(role) => Problem::new(
             Code::NOT_SUPPORTED,
-            format!("No app has a command with the role `{role}`."),
+            format!(
+                "No app can {}: none has a command with the role `{role}`.",
+                wire::command::role::what(role)
+            ),
         ),
     };
     problem.hint("To find one: find {\"query\": \"what you want, in plain words\"}")

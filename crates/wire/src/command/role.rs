@@ -52,8 +52,32 @@ pub fn of_name(name: &str) -> Option<&'static str> {
     known.map(|(_, role)| *role)
 }
 
-/// All that a door of ours asks for, or that is agreed between apps.
-pub const KNOWN: [&str; 14] = [
-    LOOK, SHEET, UNDO, REDO, REVERT, STEPS, CODE, DOCS, OPEN, SAVE, IMPORT, EXPORT, RENDER,
-    TRANSPORT,
+/// All that a door of ours asks for, or that is agreed between apps, with what an app that lacks it cannot do.
+const WHAT: [(&str, &str); 14] = [
+    (LOOK, "take a picture of what is open"),
+    (SHEET, "take several views in one picture"),
+    (UNDO, "take back changes"),
+    (REDO, "bring back what was taken back"),
+    (REVERT, "take back what one call changed"),
+    (STEPS, "list the steps that can be undone"),
+    (CODE, "run code"),
+    (DOCS, "search its own documentation"),
+    (OPEN, "open files"),
+    (SAVE, "save what is open"),
+    (IMPORT, "import files"),
+    (EXPORT, "export files"),
+    (RENDER, "render"),
+    (TRANSPORT, "play and stop"),
 ];
+
+/// The roles that doors ask for, or that apps agree on.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    WHAT.iter().map(|(role, _)| *role)
+}
+
+/// What an app with that role can do, for "it cannot …".
+#[must_use]
+pub fn what(role: &str) -> &'static str {
+    let known = WHAT.iter().find(|(known, _)| *known == role);
+    known.map_or("do that", |(_, what)| what)
+}
