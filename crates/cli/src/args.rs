@@ -44,7 +44,7 @@ Exit codes:
 
 fn about() -> String {
     format!(
-        "Run commands and code in {}, one call at a time or many at once",
+        "Conduct {}, one call at a time or many at once",
         built_in::titles()
     )
 }

@@ -32,7 +32,7 @@ pub(crate) fn show(session: &Session) -> Box<dyn Answer> {
         if is_new {
             writeln!(
                 out,
-                "{HEADING}Welcome to Kapelle.{HEADING:#} It runs commands and code in {}, for you and your agents.",
+                "{HEADING}Welcome to Kapelle.{HEADING:#} It conducts {} for you and your agents.",
                 built_in::titles()
             )?;
         } else {
