@@ -116,7 +116,7 @@ def test_reloading_scripts(program, profile):
 
 def test_boot_and_add_on_in_one_blender(program, package, profile, addon):
     with Window(program, package, saved=profile) as window:
-        window.eval("ADDON = %r\nimport %s.addon as a, %s.pump as p\nNone" % (addon, addon, addon))
+        window.eval("ADDON = %r\nimport %s.connection as a, %s.pump as p\nNone" % (addon, addon, addon))
         assert window.eval("a.elsewhere()") == str(package)
         assert window.eval("import kapelle\nkapelle.progress(0.5, 'half')\n7") == 7
         assert window.eval("p.mine() is None") is True

@@ -124,7 +124,7 @@ def test_a_signal_ends_it_well_also_in_the_middle_of_a_call(program, package, hu
                 told = json.loads(answers.read())
             assert told["status"] == "error" and "signal %d" % number in told["message"], told
             assert window.process.wait(60) == 0, window.text()
-        assert "left, because signal %d" % number in window.text()
+        assert "exited because signal %d" % number in window.text()
 
 
 def test_debug_install_gives_a_blender_that_listens_when_it_is_switched_on(program, tmp_path):

@@ -227,7 +227,7 @@ def test_who_wants_no_window_for_a_render_gets_none(blender):
     finally:
         blender.eval(choose % "WINDOW", args={"undo": "never"})
     assert os.path.exists(outcome["value"]["path"])
-    told = [one["text"] for one in outcome["output"]["logs"] if "a process of its own" in one["text"]]
+    told = [one["text"] for one in outcome["output"]["logs"] if "separate process" in one["text"]]
     assert bool(told) == only_what_is_shown(blender), outcome
 
 

@@ -199,10 +199,12 @@ def test_an_unknown_setting_keeps_the_hub_from_starting(terminal):
 
 
 def test_verbs_that_only_look_start_nothing(terminal):
-    for words in (["status"], [], ["apps"], ["history"], ["state"], ["stop", "--all"], ["cancel", "call_x"]):
+    for words in (["status"], ["apps"], ["history"], ["state"], ["stop", "--all"], ["cancel", "call_x"]):
         done = terminal.kapelle(*words, "--json")
         assert done.code == 3 and done.json["code"] == "hub_unreachable", done
         assert "kapelle" in done.json["hint"]
+    welcome = terminal.kapelle("--json")
+    assert welcome.code == 0 and welcome.json["hub"] is None, welcome
     assert not (terminal.home / "run" / "hub.json").exists()
     assert terminal.leftovers() == []
 
