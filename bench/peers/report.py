@@ -68,14 +68,14 @@ COLUMNS = (
 )
 # Why Kapelle is not first where it is known to be so, and means to stay.
 WHY = {
-    "out_s": ". The value goes through the hub, which reads it and keeps it for who asks again; there it goes from the"
-    " add-on to the caller",
-    "idle_mb": ". Its add-on holds the descriptions of its commands, kept outcomes and the undo history of calls; the"
-    " others run code and little else",
-    "beside_mb": ". A hub of its own keeps jobs and history when Blender is gone, and serves every client; the others"
+    "out_s": ". With Kapelle the value goes through the hub, which reads it and keeps it in case it is asked for again;"
+    " with the other it goes straight from the add-on to the caller",
+    "idle_mb": ". Kapelle's add-on keeps the descriptions of its commands, outcomes and the undo history of calls; the"
+    " others run code and do little else",
+    "beside_mb": ". Kapelle's hub keeps jobs and history when Blender is gone, and serves every client; the others"
     " start a server for each MCP client instead (the next column)",
-    "served_mb": ". Read when all rounds are over: the hub still keeps the 5 MB values, up to 64 MB of them, for who"
-    " asks again",
+    "served_mb": ". Measured after all rounds: the hub still keeps up to 64 MB of the 5 MB values, in case they are"
+    " asked for again",
 }
 
 LARGE = (
@@ -99,16 +99,17 @@ WRITTEN_BY = (
 )
 # Beyond this something else ran too; what ended a minute before still counts.
 QUIET_LOAD = 1.5
-BUSY = "- THE MACHINE WAS BUSY with other things: whole factors tell something, milliseconds and p99 little."
+BUSY = "- THE MACHINE WAS BUSY with other things: large factors still mean something, milliseconds and p99 little."
 CHART = "![one call, eight clients, MCP](peers.svg)"
 READ_IT = (
-    "Medians over rounds, with the fastest and the slowest round behind. Everybody is asked by the same code in the\n"
-    "same rounds; a call is `print(1+1)`, because some answer with printed text only. – is what a program has not."
+    "Medians over rounds, with the fastest and the slowest round in brackets. All are called by the same code in the\n"
+    "same rounds; a call is `print(1+1)`, because some programs return only printed text. – marks what a program does\n"
+    "not have."
 )
 # Of the hostile cases.
 READ_CASES = (
-    "Each on a healthy Blender; then a new client asks. Kapelle's calls have `timeout_ms: 5000`, which its callers\n"
-    "may say; the others' dialects have no such thing."
+    "Each case starts with a healthy Blender; afterwards a new client makes a call. Kapelle's calls set\n"
+    "`timeout_ms: 5000`; the protocols of the others have no such option."
 )
 # Nearer than this to the best of a column counts as level: less than rounds differ by.
 LEVEL = 1.1
@@ -157,15 +158,15 @@ def raw_of(out):
 def markdown(told, raw=RAW_NAME):
     """`raw`: where the raw numbers are, as a link in the page says it."""
     about = told["about"]
-    lines = ["# Kapelle beside the others on PyPI", ""]
+    lines = ["# Kapelle compared with others on PyPI", ""]
     lines += ["- %s; %s" % (about["date"], about["machine"])]
     lines += ["- kapelle %s; Blenders: %s" % (about["kapelle"], about["blenders"])]
     loads = (about["load_before"], about["load_after"], about["minutes"])
-    lines += ["- load %s before, %s after; %.1f minutes for all" % loads, WRITTEN_BY % raw]
+    lines += ["- load %s before, %s after; %.1f minutes in all" % loads, WRITTEN_BY % raw]
     if float(about["load_before"]) > QUIET_LOAD:
         lines.append(BUSY)
     lines += ["", CHART, "", READ_IT]
-    for mode, title in ((WINDOW, "A Blender with a window"), (BACKGROUND, "A Blender in background")):
+    for mode, title in ((WINDOW, "A Blender with a window"), (BACKGROUND, "A Blender in the background")):
         mine = [one for one in told["contestants"] if one["mode"] == mode and not one["is_floor"]]
         if not any(one["found"] for one in mine):
             continue
@@ -237,13 +238,14 @@ def _firsts(mine):
         better = theirs < mine_best if column.least_is_best else theirs > mine_best
         ratio = max(theirs, mine_best) / max(1e-9, min(theirs, mine_best))
         if better and ratio > LEVEL and abs(theirs - mine_best) > column.grain:
-            said = "- %s: %s with %s, Kapelle %s" % (column.head, who["name"], number(theirs), number(mine_best))
+            said = "- %s: %s %s, Kapelle %s" % (column.head, who["name"], number(theirs), number(mine_best))
             lines.append(said + WHY.get(column.key, ""))
         else:
             ahead += 1
     if not lines:
-        return ["", "Kapelle is first, or level, in all %d columns that another one has too." % ahead] if ahead else []
-    return ["", "Kapelle is first, or level, in %d columns; where another one is better:" % ahead, "", *lines]
+        said = "Kapelle is first or level in all %d columns that another program has too."
+        return ["", said % ahead] if ahead else []
+    return ["", "Kapelle is first or level in %d columns; another program is better in:" % ahead, "", *lines]
 
 
 def _hostile(told):
