@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::{Figure, Goal};
 use crate::http::{Client, Target};
 use crate::rounds::LARGE_BYTES;

@@ -9,18 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 use wire::frame::encode_message;
-use wire::link::{CallMessage, FromBridge, FromHub, MAGIC, PROTOCOL, Side, proof_text};
+use wire::link::{CallMessage, FromBridge, FromHub, MAGIC, PROTOCOL, Side};
 use wire::{Effect, Outcome};
 
-use crate::Fault;
-use crate::echo::Messages;
+use crate::fault::Fault;
+use crate::messages::{Messages, NONCE, prove};
 
-/// A nonce that is no secret here: both sides belong to the same run.
-pub(crate) const NONCE: &str = "6b6170656c6c652d62656e63682d6e6f";
 /// How often a bridge beats: what the hub asks for.
 const HEARTBEAT_MS: u64 = 500;
 /// How often the beats of an idle bridge are looked at: well within the five seconds.
@@ -93,7 +89,7 @@ impl Kept {
                     return;
                 }
                 drop(link);
-                crate::pause(LOOK);
+                crate::machine::pause(LOOK);
             }
         });
         Self(link)
@@ -268,14 +264,6 @@ fn value_of(outcome: Outcome) -> Result<(Value, f64), Fault> {
         None => Ok((outcome.value, outcome.duration_ms)),
         Some(problem) => Err(format!("the bridge failed: {problem}").into()),
     }
-}
-
-/// What a side shows to prove that it knows the secret.
-pub(crate) fn prove(secret: &str, side: Side, bridge_nonce: &str, hub_nonce: &str) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(proof_text(side, bridge_nonce, hub_nonce).as_bytes());
-    hex::encode(mac.finalize().into_bytes())
 }
 
 fn make_dir(dir: &Path) -> std::io::Result<()> {

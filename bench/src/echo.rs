@@ -4,26 +4,22 @@
 //! bridge (proof, `started` written before the outcome, beats from a thread of their own) and nothing
 //! else: it keeps no outcomes and does not come back.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use wire::frame::{Decoder, Frame, encode_message};
+use wire::frame::encode_message;
 use wire::link::{
     Announcement, Beat, CallMessage, FromBridge, FromHub, KnownCalls, MAGIC, PROTOCOL, Side,
 };
 use wire::{Mode, Outcome, Status};
 
-use crate::Fault;
-use crate::bridge_link::{NONCE, prove};
+use crate::fault::Fault;
 use crate::floor::value_of;
-
-/// Read at a time, in bytes.
-const READ_BYTES: usize = 64 * 1024;
+use crate::messages::{Messages, NONCE, prove};
 
 /// Dials the hub of `KAPELLE_HOME` and answers its calls until it closes or says `stop`.
 ///
@@ -67,7 +63,7 @@ impl Bridge {
             let write = Arc::clone(&write);
             move || {
                 while send(&write, &FromBridge::Beat(Beat::default())).is_ok() {
-                    crate::pause(heartbeat);
+                    crate::machine::pause(heartbeat);
                 }
             }
         });
@@ -168,42 +164,4 @@ fn send(write: &Mutex<TcpStream>, message: &FromBridge) -> Result<(), Fault> {
     let bytes = encode_message(message)?;
     let mut write = write.lock().map_err(|_| "a thread died while it wrote")?;
     Ok(write.write_all(&bytes)?)
-}
-
-/// Messages from a blocking socket.
-pub(crate) struct Messages {
-    stream: TcpStream,
-    decoder: Decoder,
-    buffer: Vec<u8>,
-}
-
-impl Messages {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::new(),
-            buffer: vec![0; READ_BYTES],
-        }
-    }
-
-    /// The next message, `None` when the other side has closed. Pieces of blobs are passed over.
-    ///
-    /// # Errors
-    /// What the system says, also when a read takes longer than it may; or what is no message.
-    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Fault> {
-        loop {
-            match self.decoder.next_frame()? {
-                Some(Frame::Message(value)) => return Ok(Some(serde_json::from_value(value)?)),
-                Some(Frame::Piece(_)) => {}
-                None => match self.stream.read(&mut self.buffer)? {
-                    0 => return Ok(None),
-                    count => self.decoder.push(&self.buffer[..count]),
-                },
-            }
-        }
-    }
-
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
 }

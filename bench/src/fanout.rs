@@ -20,8 +20,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use wire::frame::encode_message;
 use wire::link::FromBridge;
 
-use crate::Fault;
 use crate::echo::Bridge;
+use crate::fault::Fault;
 use crate::goals::Goal;
 use crate::http::Target;
 use crate::kapelle::{self, Hub};

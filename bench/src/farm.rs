@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::fault::Fault;
 use crate::http::Client;
 use crate::kapelle::Hub;
 use crate::processes::Processes;
-use crate::{Fault, machine, stats};
+use crate::{machine, stats};
 
 /// What is measured with, and how long.
 #[derive(Debug)]

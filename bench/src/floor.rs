@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// Longest frame, in bytes: that of the bridge protocol.
 const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::Goal;
 use crate::http::Client;
 use crate::kapelle::Hub;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// Longest answer, in bytes: 5 MB of a string and its JSON around it, many times over.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

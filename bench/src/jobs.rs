@@ -17,7 +17,7 @@ use serde_json::json;
 use store::Jobs;
 use wire::{Durability, JobStatus, Mode};
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::Goal;
 use crate::http::Client;
 use crate::kapelle::{self, Hub};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::http::{Client, Target};
 use crate::processes::Processes;
 use crate::window::Display;

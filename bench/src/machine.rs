@@ -49,7 +49,7 @@ pub(crate) fn on_path(name: &str) -> Option<std::path::PathBuf> {
 ///
 /// # Errors
 /// On systems that do not show it.
-pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, crate::Fault> {
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, crate::fault::Fault> {
     /// The kernel's unit in /proc, whatever its own clock.
     const TICKS_PER_S: f64 = 100.0;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -57,7 +57,7 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, crate::Fault> {
         .rsplit_once(')')
         .ok_or("no process tells its time so")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |at: usize| -> Result<f64, crate::Fault> {
+    let ticks = |at: usize| -> Result<f64, crate::fault::Fault> {
         Ok(fields.get(at).ok_or("a short line")?.parse()?)
     };
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_S)
@@ -103,4 +103,13 @@ fn said(program: &str, words: &[&str]) -> Option<String> {
     out.status
         .success()
         .then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+}
+
+/// Waits for so long; for what has no event (another process's end, a beat that is due).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the bench waits for time to pass"
+)]
+pub(crate) fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
 }

@@ -20,11 +20,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
+use crate::fault::Fault;
+
 mod arrays;
 mod bridge_link;
 mod echo;
 mod fanout;
 mod farm;
+mod fault;
 mod floor;
 mod goals;
 mod history;
@@ -33,6 +36,7 @@ mod jobs;
 mod kapelle;
 mod machine;
 mod mcp;
+mod messages;
 mod processes;
 mod report;
 mod rounds;
@@ -45,9 +49,6 @@ mod window;
 /// The hub's allocator, so that the floors have what it has.
 #[global_allocator]
 static MEMORY: MiMalloc = MiMalloc;
-
-/// What went wrong, as a sentence for the person who runs this.
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measure Kapelle beside a bare axum hub
 #[derive(Parser, Debug)]
@@ -175,15 +176,6 @@ fn hammer() -> Result<(), Fault> {
             round.p50_ms, round.p99_ms, round.calls_per_s
         );
     }
-}
-
-/// Waits for so long; for what has no event (another process's end, a beat that is due).
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the bench waits for time to pass"
-)]
-pub(crate) fn pause(time: std::time::Duration) {
-    std::thread::sleep(time);
 }
 
 fn blender(program: Option<PathBuf>, python: Option<PathBuf>, none: bool) -> scene::Blender {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::{Figure, Goal};
 use crate::http::Target;
 use crate::kapelle::Hub;

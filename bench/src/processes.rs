@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// How long children may take to end by themselves: a hub lets its Blender leave first, and a
 /// Blender that is loading takes a while to hear of it.
@@ -142,7 +142,7 @@ impl Drop for Processes {
             if matches!(self.keeper.try_wait(), Ok(Some(_)) | Err(_)) {
                 break;
             }
-            crate::pause(LOOK);
+            crate::machine::pause(LOOK);
         }
     }
 }
@@ -192,7 +192,7 @@ fn end_groups(leaders: &BTreeSet<u32>, mut meanwhile: impl FnMut()) {
         if Instant::now() > deadline {
             break;
         }
-        crate::pause(LOOK);
+        crate::machine::pause(LOOK);
     }
     leaders.iter().for_each(|leader| group::kill(*leader));
 }

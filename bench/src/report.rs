@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::{Figure, Goal};
 use crate::machine::Machine;
 use crate::rounds::{Length, What};

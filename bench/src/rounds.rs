@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Fault;
 use crate::bridge_link::Kept;
+use crate::fault::Fault;
 use crate::http::{Client, Target};
 use crate::scene::FLOOR;
 use crate::stats::{Round, Summary, Times, median};

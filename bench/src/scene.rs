@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Fault;
 use crate::bridge_link::{Kept, Place};
+use crate::fault::Fault;
 use crate::goals::{self, Figure, Goal};
 use crate::http::Target;
 use crate::kapelle::{self, Hub, Instance};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::http::{Client, Target};
 use crate::kapelle::Hub;
 use crate::processes::Processes;
@@ -52,7 +52,7 @@ pub(crate) fn ready(
 /// Resident memory of a process that has come to rest, in MB (1,000,000 bytes). `None` where the system does not
 /// say.
 pub(crate) fn idle_rss_mb(pid: u32) -> Option<f64> {
-    crate::pause(SETTLE);
+    crate::machine::pause(SETTLE);
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
@@ -99,7 +99,7 @@ pub(crate) fn status_while_busy(target: &Target, busy_s: u32) -> Result<Watched,
                 instances.add(took);
                 state.add(start.elapsed());
             }
-            crate::pause(LOOK);
+            crate::machine::pause(LOOK);
         }
         let took = begin.elapsed();
         let answer = call.join().map_err(|_| "the caller panicked")??;

@@ -19,7 +19,7 @@ use serde_json::json;
 use store::Jobs;
 use wire::{Durability, JobStatus};
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::goals::Goal;
 use crate::history;
 use crate::http::Client;
@@ -267,7 +267,7 @@ pub(crate) fn start_echo(processes: &mut Processes, hub: &Hub) -> Result<(), Fau
         if client.get("/v1/instances")?["instances"][0]["state"] == "idle" {
             return Ok(());
         }
-        crate::pause(std::time::Duration::from_millis(LOOK_MS));
+        crate::machine::pause(std::time::Duration::from_millis(LOOK_MS));
     }
     Err("the echo bridge did not come".into())
 }

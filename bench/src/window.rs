@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Fault;
 use crate::bridge_link::{Kept, Place};
+use crate::fault::Fault;
 use crate::goals::{Figure, Goal};
 use crate::http::Client;
 use crate::kapelle::Hub;
@@ -60,7 +60,7 @@ impl Display {
             if Path::new(&format!("/tmp/.X11-unix/X{number}")).exists() {
                 return Some(Self(name));
             }
-            crate::pause(Duration::from_millis(10));
+            crate::machine::pause(Duration::from_millis(10));
         }
         None
     }
@@ -158,7 +158,7 @@ pub(crate) fn measure(
     }
     processes.end(alone_pid)?;
 
-    crate::pause(IDLE);
+    crate::machine::pause(IDLE);
     let (with, without) = (cost(instance.pid)?, cost(bare_pid)?);
     goals.push(Goal::at_most(
         "window: idle cost of the bridge, beyond a bare Blender's",
@@ -214,7 +214,7 @@ fn lone(hub: &Hub) -> Result<Times, Fault> {
     let mut client = Client::new(&hub.target)?;
     let mut times = Times::new();
     for _ in 0..LONE_CALLS {
-        crate::pause(APART);
+        crate::machine::pause(APART);
         let start = Instant::now();
         client.call("code.run", &serde_json::json!({"code": "1+1"}))?;
         times.add(start.elapsed());
@@ -226,7 +226,7 @@ fn lone(hub: &Hub) -> Result<Times, Fault> {
 fn cost(pid: u32) -> Result<(f64, f64), Fault> {
     let before = crate::machine::cpu_seconds(pid)?;
     let start = Instant::now();
-    crate::pause(IDLE);
+    crate::machine::pause(IDLE);
     let used = crate::machine::cpu_seconds(pid)? - before;
     let percent = used / start.elapsed().as_secs_f64() * 100.0;
     let rss = crate::single::idle_rss_mb(pid).ok_or("the system does not tell memory")?;

@@ -54,15 +54,14 @@ class Clients:
 
 
 class ListeningHub(Hub):
-    """`kapelle serve` with the address and the words that a test wants."""
+    """`kapelle serve` with the address that a test wants."""
 
-    def __init__(self, binary, home, listen="127.0.0.1:0", words=()):
+    def __init__(self, binary, home, listen="127.0.0.1:0"):
         self.listen = listen
-        self.words = words
         super().__init__(binary, home)
 
     def serve(self):
-        self.process = self.popen("serve", "--listen", self.listen, "--json", *self.words)
+        self.process = self.popen("serve", "--listen", self.listen, "--json")
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError("the hub did not start: %r" % (self.process.communicate()[1],))
@@ -85,15 +84,22 @@ def binary():
 
 
 @pytest.fixture(scope="session")
-def proxied(binary, tmp_path_factory):
-    """Makes a hub behind the proxy: `with proxied(*words) as (hub, url)`. The same port on two loopback addresses."""
+def conformance(binary):
+    """The command line whose hub has what the conformance suite looks for; it is built beside the other."""
+    found = Path(binary).with_name("kapelle-conformance")
+    return str(found) if found.exists() else missing("there is no %s: cargo build --workspace" % found)
+
+
+@pytest.fixture(scope="session")
+def proxied(tmp_path_factory):
+    """Makes a hub behind the proxy: `with proxied(binary) as (hub, url)`. The same port on two loopback addresses."""
 
     @contextmanager
-    def make(*words):
+    def make(binary):
         proxy = Proxy()
         home = tmp_path_factory.mktemp("proxied") / "home"
         try:
-            with ListeningHub(binary, home, "127.0.0.2:%d" % proxy.port, words) as hub:
+            with ListeningHub(binary, home, "127.0.0.2:%d" % proxy.port) as hub:
                 proxy.forward(("127.0.0.2", proxy.port), hub.token)
                 yield hub, proxy.url
         finally:

@@ -23,14 +23,14 @@ BAD = ("FAILURE", "WARNING")
 
 
 @pytest.fixture(scope="module")
-def with_fixtures(proxied):
-    with proxied("--conformance-fixtures") as (_hub, url):
+def with_fixtures(proxied, conformance):
+    with proxied(conformance) as (_hub, url):
         yield url
 
 
 @pytest.fixture(scope="module")
-def without_fixtures(proxied):
-    with proxied() as (_hub, url):
+def without_fixtures(proxied, binary):
+    with proxied(binary) as (_hub, url):
         yield url
 
 
@@ -78,8 +78,8 @@ def test_without_fixtures_only_the_known_is_missing(clients, without_fixtures, r
     assert Counter(check["status"] for _, check in checks)["SUCCESS"] >= 40, report[-4000:]
 
 
-def test_the_proxy_is_needed(proxied):
-    """Without a token not even the suite gets in: the fixtures' flag opens no door."""
-    with proxied("--conformance-fixtures") as (hub, _url):
+def test_the_proxy_is_needed(proxied, conformance):
+    """Without a token not even the suite gets in: the fixtures open no door."""
+    with proxied(conformance) as (hub, _url):
         answer = Client(hub.url, None).request("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"})
         answer.problem(401, "unauthenticated")

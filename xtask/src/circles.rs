@@ -21,7 +21,7 @@ fn graphs() -> Vec<(String, Graph)> {
     }
     let mut graphs = Vec::new();
     for folder in folders {
-        let firsts = ["lib.rs", "src/lib.rs"];
+        let firsts = ["lib.rs", "src/lib.rs", "src/main.rs"];
         let mut firsts = firsts.iter().map(|first| format!("{folder}/{first}"));
         let first = firsts.find(|first| root.join(first).is_file()).unwrap();
         graphs.push((folder, rust::read(&root, &first)));

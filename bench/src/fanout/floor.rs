@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// Events that a subscriber may be behind: more than a measurement sends at once.
 const BEHIND_MAX: usize = 1_024;

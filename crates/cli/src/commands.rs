@@ -1,6 +1,9 @@
 //! One file per verb: its words, with their help, and what it does.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
+use doors::mcp::Addition;
 use terminal::answer::Answered;
 use terminal::session::Session;
 
@@ -70,11 +73,16 @@ pub enum Verb {
 }
 
 /// Does what the words say; without a verb `status`, or a welcome where no hub is running.
-pub(crate) fn run(session: &Session, verb: Option<Verb>, cli: &mut clap::Command) -> Answered {
+pub(crate) fn run(
+    session: &Session,
+    verb: Option<Verb>,
+    cli: &mut clap::Command,
+    addition: Option<Arc<dyn Addition>>,
+) -> Answered {
     match verb {
         None if session.try_find()?.is_none() => Ok(welcome::show(session)),
         None => status::Status {}.run(session),
-        Some(Verb::Serve(words)) => words.run(session),
+        Some(Verb::Serve(words)) => words.run(session, addition),
         Some(Verb::Start(words)) => words.run(session),
         Some(Verb::Stop(words)) => words.run(session),
         Some(Verb::Code(words)) => words.run(session),

@@ -21,6 +21,7 @@
 //! | `reference` | all help in one page |
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub mod args;
 mod built_in;
@@ -46,6 +47,7 @@ pub use reference::reference;
 
 use clap::{CommandFactory as _, Parser as _};
 use client::problems;
+use doors::mcp::Addition;
 use terminal::answer::{self, Answered};
 use terminal::session::Session;
 use terminal::ui::Ui;
@@ -56,12 +58,22 @@ use wire::problem::exit;
 /// Reads the words of this process, does what they say and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    tell_end(|| run(None))
+}
+
+/// As [`main`], with a hub that has this on `/mcp` beside its own.
+#[must_use]
+pub fn main_with(addition: Arc<dyn Addition>) -> ExitCode {
+    tell_end(std::panic::AssertUnwindSafe(|| run(Some(addition))))
+}
+
+fn tell_end(run: impl FnOnce() -> u8 + std::panic::UnwindSafe) -> ExitCode {
     screen::tell_panics();
     // The hook has printed what broke and where.
     ExitCode::from(std::panic::catch_unwind(run).unwrap_or(exit::BUG))
 }
 
-fn run() -> u8 {
+fn run(addition: Option<Arc<dyn Addition>>) -> u8 {
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse_words(&error),
@@ -70,7 +82,7 @@ fn run() -> u8 {
     match Session::new(&cli.global, ui, built_in::example_name()) {
         Ok(session) => finish(
             ui,
-            commands::run(&session, cli.verb, &mut args::Cli::command()),
+            commands::run(&session, cli.verb, &mut args::Cli::command(), addition),
         ),
         Err(problem) => finish(ui, Err(problem)),
     }

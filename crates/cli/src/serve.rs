@@ -6,8 +6,10 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use client::problems;
+use doors::mcp::Addition;
 use hub::Hub;
 use hub::home::Home;
 use serde_json::json;
@@ -29,8 +31,8 @@ pub(crate) struct Wanted {
     pub(crate) listen: SocketAddr,
     /// Where that port is taken, a free one.
     pub(crate) any_port: bool,
-    /// MCP has what the official conformance suite asks for.
-    pub(crate) conformance_fixtures: bool,
+    /// What `/mcp` has beside the hub's own.
+    pub(crate) addition: Option<Arc<dyn Addition>>,
 }
 
 /// Runs a hub in this process until it is told to stop.
@@ -86,7 +88,7 @@ async fn serve(home: Home, wanted: &Wanted, ui: Ui) -> Result<(), Box<Problem>> 
         async move { hub.serve_bridges(bridges).await }
     });
     let mut settings = doors::Settings::default();
-    settings.mcp.conformance_fixtures = wanted.conformance_fixtures;
+    settings.mcp.addition.clone_from(&wanted.addition);
     let mut http_door = tokio::spawn(doors::serve_with(hub.clone(), http, settings));
     say_ready(ui, &ready);
     tracing::info!(url = %ready.url, "ready");

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How the doors are set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     pub mcp: mcp::Settings,
     pub room: Room,

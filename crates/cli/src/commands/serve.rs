@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use clap::Args;
+use doors::mcp::Addition;
 use terminal::answer::{Answered, Spoken};
 use terminal::launch::DEFAULT_LISTEN;
 use terminal::session::Session;
@@ -18,17 +21,14 @@ pub struct Serve {
     /// If the port is taken, pick a free one, as other verbs do when they start a hub.
     #[arg(long)]
     pub any_port: bool,
-    /// Add the tools, resources and prompts of the official MCP conformance suite to `/mcp`.
-    #[arg(long, hide = true)]
-    pub conformance_fixtures: bool,
 }
 
 impl Serve {
-    pub(crate) fn run(self, session: &Session) -> Answered {
+    pub(crate) fn run(self, session: &Session, addition: Option<Arc<dyn Addition>>) -> Answered {
         let wanted = Wanted {
             listen: self.listen,
             any_port: self.any_port,
-            conformance_fixtures: self.conformance_fixtures,
+            addition,
         };
         serve::run(session, &wanted)?;
         Ok(Box::new(Spoken))

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 use hub::callers::Caller;
-#[allow(
-    deprecated,
-    reason = "only the conformance suite's fixtures declare logging"
-)]
+#[allow(deprecated, reason = "only an addition may declare logging")]
 use rmcp::model::SetLevelRequestParams;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
@@ -23,8 +20,8 @@ use rmcp::{ErrorData, ServerHandler};
 use tokio::time::Instant;
 use wire::AppId;
 
+use super::addition::Addition;
 use super::asking::{Asking, Stop};
-use super::fixtures::Fixtures;
 use super::listening::Watched;
 use super::{Mcp, answer, asking, listening, prompts, resources, tasks, tools, typed};
 
@@ -73,9 +70,9 @@ impl Server {
         }
     }
 
-    /// The suite's fixtures, on `/mcp` only.
-    fn fixtures(&self) -> Option<&Fixtures> {
-        self.mcp.fixtures.as_ref().filter(|_| self.app.is_none())
+    /// What is added to the hub's own, on `/mcp` only.
+    fn addition(&self) -> Option<&dyn Addition> {
+        self.mcp.addition.as_deref().filter(|_| self.app.is_none())
     }
 
     fn all_tools(&self) -> Result<Vec<Tool>, ErrorData> {
@@ -83,8 +80,8 @@ impl Server {
             None => tools::list().to_vec(),
             Some(app) => typed::list(&self.mcp.hub, app).map_err(answer::protocol)?,
         };
-        if let Some(fixtures) = self.fixtures() {
-            all.extend_from_slice(fixtures.tools());
+        if let Some(addition) = self.addition() {
+            all.extend_from_slice(addition.tools());
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
@@ -118,8 +115,8 @@ impl ServerHandler for Server {
             .enable_completions()
             .enable_tasks()
             .build();
-        if self.fixtures().is_some() {
-            Fixtures::capabilities(&mut capabilities);
+        if let Some(addition) = self.addition() {
+            addition.declare(&mut capabilities);
         }
         let own = Implementation::new("kapelle", env!("CARGO_PKG_VERSION")).with_title("Kapelle");
         ServerConfig::new(capabilities)
@@ -132,8 +129,8 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
-        if let Some(fixtures) = self.fixtures()
-            && let Some(answer) = fixtures.call_tool(&request, &context).await
+        if let Some(addition) = self.addition()
+            && let Some(answer) = addition.call_tool(&request, &context).await
         {
             return answer;
         }
@@ -198,7 +195,10 @@ impl ServerHandler for Server {
             None => tools::tool(name),
             Some(app) => typed::named(&self.mcp.hub, app, name),
         };
-        own.or_else(|| self.fixtures()?.tool(name).cloned())
+        own.or_else(|| {
+            let all = self.addition()?.tools();
+            all.iter().find(|tool| tool.name == name).cloned()
+        })
     }
 
     async fn list_resources(
@@ -208,7 +208,7 @@ impl ServerHandler for Server {
     ) -> Result<ListResourcesResult, ErrorData> {
         let mut all = resources::list(&self.mcp.hub, self.app.as_ref());
         all.extend(
-            self.fixtures()
+            self.addition()
                 .into_iter()
                 .flat_map(|own| own.resources().to_vec()),
         );
@@ -222,7 +222,7 @@ impl ServerHandler for Server {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let mut all = resources::templates();
         all.extend(
-            self.fixtures()
+            self.addition()
                 .into_iter()
                 .flat_map(|own| own.templates().to_vec()),
         );
@@ -235,8 +235,8 @@ impl ServerHandler for Server {
         context: Context,
     ) -> Result<ReadResourceResponse, ErrorData> {
         if let Some(read) = self
-            .fixtures()
-            .and_then(|fixtures| fixtures.read(&request.uri))
+            .addition()
+            .and_then(|addition| addition.read(&request.uri))
         {
             return Ok(read.into());
         }
@@ -253,7 +253,7 @@ impl ServerHandler for Server {
     ) -> Result<ListPromptsResult, ErrorData> {
         let mut all = prompts::list();
         all.extend(
-            self.fixtures()
+            self.addition()
                 .into_iter()
                 .flat_map(|own| own.prompts().to_vec()),
         );
@@ -266,8 +266,8 @@ impl ServerHandler for Server {
         context: Context,
     ) -> Result<GetPromptResponse, ErrorData> {
         if let Some(got) = self
-            .fixtures()
-            .and_then(|fixtures| fixtures.prompt(&request))
+            .addition()
+            .and_then(|addition| addition.prompt(&request))
         {
             return got;
         }
@@ -280,22 +280,19 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         _context: Context,
     ) -> Result<CompleteResult, ErrorData> {
-        let of_fixtures = self
-            .fixtures()
-            .and_then(|fixtures| fixtures.complete(&request));
-        Ok(of_fixtures.unwrap_or_else(|| resources::complete(&self.mcp.hub, &request)))
+        let added = self
+            .addition()
+            .and_then(|addition| addition.complete(&request));
+        Ok(added.unwrap_or_else(|| resources::complete(&self.mcp.hub, &request)))
     }
 
-    #[allow(
-        deprecated,
-        reason = "only the conformance suite's fixtures declare logging"
-    )]
+    #[allow(deprecated, reason = "only an addition may declare logging")]
     async fn set_level(
         &self,
         _request: SetLevelRequestParams,
         _context: Context,
     ) -> Result<(), ErrorData> {
-        match self.fixtures() {
+        match self.addition() {
             Some(_) => Ok(()),
             None => Err(ErrorData::method_not_found::<SetLevelRequestMethod>()),
         }
@@ -310,7 +307,7 @@ impl ServerHandler for Server {
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let _listening = self
-            .fixtures()
+            .addition()
             .map(|own| own.listening(subscription.sink().clone()));
         let caller = self.caller(subscription.request_context())?;
         tokio::select! {
@@ -326,10 +323,10 @@ impl ServerHandler for Server {
         request: SubscribeRequestParams,
         context: Context,
     ) -> Result<(), ErrorData> {
-        let is_fixture = self
-            .fixtures()
-            .is_some_and(|fixtures| fixtures.read(&request.uri).is_some());
-        if !is_fixture {
+        let is_added = self
+            .addition()
+            .is_some_and(|addition| addition.read(&request.uri).is_some());
+        if !is_added {
             let caller = self.caller(&context)?;
             resources::may_watch(&self.mcp.hub, &caller, &request.uri)?;
         }

@@ -6,21 +6,20 @@ use std::time::Duration;
 use hub::Hub;
 use hub::shares::{Bound, Shares};
 use rmcp::model::RequestStateCodec;
-use rmcp::task_manager::TaskManager;
 use tokio_util::sync::CancellationToken;
 use wire::{AppId, CallerId, Code, Problem};
 
-use super::fixtures::Fixtures;
+use super::addition::Addition;
 use super::sessions::Sessions;
 use crate::bodies::Bodies;
 use crate::limits;
 
 /// How this door is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     pub pace: Pace,
-    /// Tools, resources and prompts that the official conformance suite looks for.
-    pub conformance_fixtures: bool,
+    /// Tools, resources and prompts beside the hub's own.
+    pub addition: Option<Arc<dyn Addition>>,
 }
 
 /// How long a client waits for what.
@@ -51,9 +50,7 @@ pub(crate) struct Mcp {
     pub(super) sessions: Arc<Sessions>,
     /// Seals what a client carries from one round to the next. Its key lives as long as the hub.
     pub(super) seal: RequestStateCodec,
-    /// Of the fixtures; the hub's own tasks are its calls.
-    pub(super) fixture_tasks: TaskManager,
-    pub(super) fixtures: Option<Fixtures>,
+    pub(super) addition: Option<Arc<dyn Addition>>,
     pub(super) pipes: Arc<Shares>,
     pub(super) bodies: Bodies,
     pub(super) ending: CancellationToken,
@@ -61,24 +58,18 @@ pub(crate) struct Mcp {
 
 impl Mcp {
     /// # Errors
-    /// `internal` when the machine gives no random bytes or a fixture does not fit the protocol.
+    /// `internal` when the machine gives no random bytes.
     pub(crate) fn new(hub: Hub, settings: &Settings, bodies: Bodies) -> Result<Arc<Self>, Problem> {
         let fault =
             |what: String| Problem::new(Code::INTERNAL, format!("MCP cannot start: {what}."));
         let mut key = [0_u8; limits::SEAL_KEY_BYTES];
         getrandom::fill(&mut key).map_err(|error| fault(error.to_string()))?;
-        let fixture_tasks = TaskManager::new();
-        let fixtures = match settings.conformance_fixtures {
-            true => Some(Fixtures::new(fixture_tasks.clone()).map_err(fault)?),
-            false => None,
-        };
         Ok(Arc::new(Self {
             hub,
             pace: settings.pace,
             sessions: Arc::new(Sessions::default()),
             seal: RequestStateCodec::try_new(key).map_err(|error| fault(error.to_string()))?,
-            fixture_tasks,
-            fixtures,
+            addition: settings.addition.clone(),
             pipes: Shares::new(Bound {
                 all: limits::MCP_PIPES_MAX,
                 each: limits::MCP_CALLER_PIPES_MAX,

@@ -1,7 +1,7 @@
 //! Calls as tasks of the protocol's extension, for clients that know it.
 //!
 //! A task is a call under its own id: the hub's journal keeps it, so there is no second table to fill up or
-//! to disagree. Tasks with other ids are those of the conformance fixtures.
+//! to disagree. Tasks with other ids are an addition's.
 
 use hub::call::Call;
 use hub::callers::Caller;
@@ -10,10 +10,12 @@ use rmcp::ErrorData;
 use rmcp::model::{
     CreateTaskResult, DetailedTask, Task, TaskPayload, TaskStatus, UpdateTaskParams,
 };
+use rmcp::task_manager::TaskManager;
 use serde_json::Value;
 use time::OffsetDateTime;
 use wire::{CallId, Status};
 
+use super::addition::Addition;
 use super::{Mcp, answer};
 use hub::policy::{Seen, may_see};
 
@@ -34,7 +36,7 @@ pub(crate) async fn get(mcp: &Mcp, caller: &Caller, id: &str) -> Result<Detailed
         false => mcp.hub.call(&id_of_call),
     };
     let Ok(call) = found else {
-        return mcp.fixture_tasks.get_task(id);
+        return added(mcp, id)?.get_task(id);
     };
     may_see(caller, Seen::Call(&call)).map_err(answer::protocol)?;
     let view = mcp.hub.view_for(caller, &call);
@@ -70,21 +72,29 @@ pub(crate) fn update(
     match mcp.hub.call(&CallId::from(update.task_id.as_str())) {
         // A call asks for nothing while it runs: what a person must say is asked before.
         Ok(call) => may_see(caller, Seen::Call(&call)).map_err(answer::protocol),
-        Err(_) => mcp
-            .fixture_tasks
-            .update_task(&update.task_id, update.input_responses),
+        Err(_) => added(mcp, &update.task_id)?.update_task(&update.task_id, update.input_responses),
     }
 }
 
 pub(crate) fn cancel(mcp: &Mcp, caller: &Caller, id: &str) -> Result<(), ErrorData> {
     let call = CallId::from(id);
     if mcp.hub.call(&call).is_err() {
-        return mcp.fixture_tasks.cancel_task(id);
+        return added(mcp, id)?.cancel_task(id);
     }
     mcp.hub
         .cancel(caller, &call)
         .map(drop)
         .map_err(answer::protocol)
+}
+
+/// Who may know a task that is no call.
+fn added<'a>(mcp: &'a Mcp, id: &str) -> Result<&'a TaskManager, ErrorData> {
+    let added = mcp.addition.as_deref().map(Addition::tasks);
+    added.ok_or_else(|| {
+        let gone =
+            format!("There is no task `{id}`. A task is a call: `jobs` and `wait` tell of calls.");
+        ErrorData::invalid_params(gone, None)
+    })
 }
 
 fn task(call: &Call) -> Task {

@@ -1,4 +1,4 @@
-//! What the official MCP conformance suite wants to find on a server, behind a hidden flag of `serve`.
+//! What the official MCP conformance suite wants to find on a server.
 //!
 //! The suite tests a protocol by tools, resources and prompts with agreed names; a hub has others. They hang on
 //! the same handler stack as the hub's own, so that what is proved is the way in, guard and sessions included.
@@ -14,11 +14,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use doors::mcp::{Addition, Called};
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    CompletionInfo, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetPromptResult,
-    InputRequest, InputResponses, JsonObject, Prompt, PromptMessage, ReadResourceResult, Reference,
+    CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult, CompletionInfo,
+    ContentBlock, GetPromptRequestParams, GetPromptResponse, GetPromptResult, InputRequest,
+    InputResponses, JsonObject, Prompt, PromptMessage, ReadResourceResult, Reference,
     RequestStateCodec, Resource, ResourceContents, ResourceTemplate, ServerCapabilities, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionSink};
@@ -70,7 +71,7 @@ struct Answer {
 }
 
 /// Keeps a listener of `subscriptions/listen` known until it is dropped.
-pub(crate) struct Listening {
+struct Listening {
     inner: Arc<Inner>,
     key: u64,
 }
@@ -78,7 +79,7 @@ pub(crate) struct Listening {
 impl Fixtures {
     /// # Errors
     /// The embedded document does not fit the protocol's types, or the machine gives no random bytes.
-    pub(crate) fn new(tasks: TaskManager) -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let document = serde_json::from_str(include_str!("fixtures/fixtures.json"))
             .map_err(|error| format!("fixtures.json: {error}"))?;
         let mut key = [0_u8; KEY_BYTES];
@@ -87,7 +88,7 @@ impl Fixtures {
         Ok(Self {
             inner: Arc::new(Inner {
                 document,
-                tasks,
+                tasks: TaskManager::new(),
                 codec,
                 listening: Mutex::default(),
                 next: AtomicU64::new(0),
@@ -95,8 +96,14 @@ impl Fixtures {
         })
     }
 
+    fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools().iter().find(|tool| tool.name == name)
+    }
+}
+
+impl Addition for Fixtures {
     /// What the suite's scenarios need beside the hub's own.
-    pub(crate) fn capabilities(capabilities: &mut ServerCapabilities) {
+    fn declare(&self, capabilities: &mut ServerCapabilities) {
         capabilities.logging = Some(JsonObject::new());
         if let Some(tools) = &mut capabilities.tools {
             tools.list_changed = Some(true);
@@ -110,46 +117,44 @@ impl Fixtures {
         }
     }
 
-    pub(crate) fn tools(&self) -> &[Tool] {
+    fn tools(&self) -> &[Tool] {
         &self.inner.document.tools
     }
 
-    pub(crate) fn tool(&self, name: &str) -> Option<&Tool> {
-        self.tools().iter().find(|tool| tool.name == name)
-    }
-
     /// `None` when it is no tool of the suite.
-    pub(crate) async fn call_tool(
-        &self,
-        request: &CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Option<Result<CallToolResponse, ErrorData>> {
-        let name = self.tool(&request.name)?.name.clone();
-        if let Some(answer) = self.inner.document.answers.get(name.as_ref()) {
-            return Some(Ok(answer.result().into()));
-        }
-        if let Some(answer) = self.plain(request, context).await {
-            return Some(answer);
-        }
-        if let Some(answer) = self.ask(request, context).await {
-            return Some(Ok(answer.into()));
-        }
-        if let Some(answer) = self.rounds(request, context) {
-            return Some(answer);
-        }
-        Some(self.task(request, context).await)
+    fn call_tool<'a>(
+        &'a self,
+        request: &'a CallToolRequestParams,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Called<'a> {
+        Box::pin(async move {
+            let name = self.tool(&request.name)?.name.clone();
+            if let Some(answer) = self.inner.document.answers.get(name.as_ref()) {
+                return Some(Ok(answer.result().into()));
+            }
+            if let Some(answer) = self.plain(request, context).await {
+                return Some(answer);
+            }
+            if let Some(answer) = self.ask(request, context).await {
+                return Some(Ok(answer.into()));
+            }
+            if let Some(answer) = self.rounds(request, context) {
+                return Some(answer);
+            }
+            Some(self.task(request, context).await)
+        })
     }
 
-    pub(crate) fn resources(&self) -> &[Resource] {
+    fn resources(&self) -> &[Resource] {
         &self.inner.document.resources
     }
 
-    pub(crate) fn templates(&self) -> &[ResourceTemplate] {
+    fn templates(&self) -> &[ResourceTemplate] {
         &self.inner.document.templates
     }
 
     /// `None` when it is no resource of the suite.
-    pub(crate) fn read(&self, uri: &str) -> Option<ReadResourceResult> {
+    fn read(&self, uri: &str) -> Option<ReadResourceResult> {
         if let Some(contents) = self.inner.document.reads.get(uri) {
             return Some(ReadResourceResult::new(vec![contents.clone()]));
         }
@@ -164,12 +169,12 @@ impl Fixtures {
         Some(ReadResourceResult::new(vec![contents]))
     }
 
-    pub(crate) fn prompts(&self) -> &[Prompt] {
+    fn prompts(&self) -> &[Prompt] {
         &self.inner.document.prompts
     }
 
     /// `None` when it is no prompt of the suite.
-    pub(crate) fn prompt(
+    fn prompt(
         &self,
         request: &GetPromptRequestParams,
     ) -> Option<Result<GetPromptResponse, ErrorData>> {
@@ -191,7 +196,7 @@ impl Fixtures {
     }
 
     /// Values for the arguments of the suite's prompts and templates.
-    pub(crate) fn complete(&self, request: &CompleteRequestParams) -> Option<CompleteResult> {
+    fn complete(&self, request: &CompleteRequestParams) -> Option<CompleteResult> {
         let is_ours = match &request.r#ref {
             Reference::Prompt(prompt) => self.inner.document.messages.contains_key(&prompt.name),
             Reference::Resource(resource) => self
@@ -214,13 +219,15 @@ impl Fixtures {
     }
 
     /// Makes a listener known to the tools that say a list has changed.
-    pub(crate) fn listening(&self, sink: SubscriptionSink) -> Listening {
+    fn listening(&self, sink: SubscriptionSink) -> Box<dyn Send> {
         let key = self.inner.next.fetch_add(1, Ordering::Relaxed);
         self.inner.listening().insert(key, sink);
-        Listening {
-            inner: Arc::clone(&self.inner),
-            key,
-        }
+        let inner = Arc::clone(&self.inner);
+        Box::new(Listening { inner, key })
+    }
+
+    fn tasks(&self) -> &TaskManager {
+        &self.inner.tasks
     }
 }
 
@@ -294,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_document_fits_the_types() {
-        let fixtures = Fixtures::new(TaskManager::new()).unwrap();
+        let fixtures = Fixtures::new().unwrap();
         assert!(fixtures.tool("test_simple_text").is_some());
         assert!(fixtures.read("test://template/7/data").is_some());
         assert!(fixtures.read("test://template").is_none());
@@ -302,7 +309,7 @@ mod tests {
 
     #[test]
     fn arguments_fill_prompts() {
-        let fixtures = Fixtures::new(TaskManager::new()).unwrap();
+        let fixtures = Fixtures::new().unwrap();
         let mut request = GetPromptRequestParams::new("test_prompt_with_arguments");
         request.arguments = serde_json::json!({"arg1": "a", "arg2": "b"})
             .as_object()
