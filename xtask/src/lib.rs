@@ -9,6 +9,7 @@ mod circles;
 mod commands;
 pub mod graph;
 mod limits;
+mod openapi;
 mod problems;
 #[cfg(test)]
 mod rooms;
@@ -20,8 +21,7 @@ mod tidy;
 pub fn generated() -> Vec<(String, String)> {
     let apps = apps::all();
     let described: Vec<_> = apps.iter().map(|app| (app.id(), app.commands())).collect();
-    let openapi = doors::openapi::document(&described);
-    let openapi = serde_json::to_string_pretty(&openapi).unwrap_or_default() + "\n";
+    let openapi = openapi::page(&doors::openapi::document(&described));
     let pages = apps.iter().zip(&described).map(|(app, (id, specs))| {
         (
             format!("docs/reference/{id}-commands.md"),

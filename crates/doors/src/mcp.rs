@@ -9,17 +9,18 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`server`] | the protocol's methods, each handed to its room |
+//! | [`addition`] | tools, resources and prompts beside the hub's own |
 //! | [`tools`], [`typed`] | the stable tools; an app's commands as tools |
 //! | [`work`], [`target`], [`confirm`], [`progress`] | a call from the asking to the answer |
 //! | [`answer`], [`cut`], [`images`] | what an answer says, and what it leaves out |
 //! | [`resources`], [`prompts`], [`listening`] | what can be read, and who is told of changes |
 //! | [`sessions`], [`pipe`] | the older protocol's sessions with their bound; the connection of a pipe |
 
+mod addition;
 mod answer;
 mod asking;
 mod confirm;
 mod cut;
-mod fixtures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod images;
@@ -57,6 +58,7 @@ use crate::problem::{Answer, Refused};
 use crate::reading::body_too_large;
 use crate::texts::{self, Form};
 
+pub use addition::{Addition, Called};
 pub use pipe::UPGRADE;
 pub(crate) use shared::Mcp;
 pub use shared::{Pace, Settings};

@@ -28,7 +28,7 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
     schemas.insert(
         "CallRequest".to_owned(),
         json!({
-            "description": "One command of one app. The form of `args` depends on the command.",
+            "description": "One command of one app. The schema of `args` depends on the command.",
             "anyOf": if variants.is_empty() { vec![json!({"type": "object"})] } else { variants },
         }),
     );
@@ -37,7 +37,7 @@ pub fn document(apps: &[(AppId, Vec<CommandSpec>)]) -> Value {
         "info": {
             "title": "Kapelle",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Conducts creative applications. See docs/reference/http.md.",
+            "description": "Drives creative applications. See docs/reference/http.md.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -66,12 +66,19 @@ pub(crate) fn forms() -> Map<String, Value> {
 }
 
 fn fixed() -> Map<String, Value> {
-    let mut schemas = routes::schemas();
-    schemas.extend(apps::schemas());
-    schemas.extend(calls::schemas());
-    schemas.extend(feed::schemas());
-    schemas.extend(jobs::schemas());
-    schemas.extend(dashboard::schemas());
+    let parts = [
+        routes::schemas(),
+        apps::schemas(),
+        calls::schemas(),
+        feed::schemas(),
+        jobs::schemas(),
+        dashboard::schemas(),
+    ];
+    let mut schemas = Map::new();
+    for (name, schema) in parts.into_iter().flatten() {
+        debug_assert!(!schemas.contains_key(&name), "two schemas are named {name}");
+        schemas.insert(name, schema);
+    }
     schemas
 }
 

@@ -114,7 +114,7 @@ pub struct CommandSpec {
     pub repeatable: Repeatable,
     #[serde(default, skip_serializing_if = "Runs::is_instance")]
     pub runs: Runs,
-    /// What it is to every app that has such a thing: doors ask for a [`role`], never for a command's name.
+    /// What the command is for, in every app that has such a command: doors ask for a [`role`], never for a command's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Words that people use for it and that its name and summary lack; for finding it.

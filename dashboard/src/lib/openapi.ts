@@ -9,7 +9,7 @@ export interface components {
             version: string;
             pid: number;
             uptime_ms: number;
-            /** @description The home's disk is full: calls go on, but whatever must be stored is refused. */
+            /** @description The home's disk is full: calls still run, but whatever must be stored is refused. */
             disk_full: boolean;
         };
         State: {
@@ -21,7 +21,7 @@ export interface components {
             connected: boolean;
             state: Record<string, unknown>;
         };
-        /** @description Members of the state, as the app has them. */
+        /** @description Members of the app's state. */
         PartOfState: Record<string, unknown>;
         Envelope: {
             /** @enum {unknown} */
@@ -31,7 +31,7 @@ export interface components {
                 timestamp?: number | string;
                 source?: string;
                 correlationId?: string;
-                /** @description An instance or an app. */
+                /** @description Name of an instance or an app. */
                 target?: string;
             };
         };
@@ -44,7 +44,7 @@ export interface components {
                 timestamp?: number;
                 source?: string;
                 correlationId?: string;
-                /** @description An instance or an app. */
+                /** @description Name of an instance or an app. */
                 target?: string;
             };
         };
@@ -68,14 +68,14 @@ export interface components {
             ask?: ("read" | "write" | "destructive" | "code" | "admin")[];
             /**
              * Format: date-time
-             * @description The token is invalid from then on.
+             * @description When the token expires.
              */
             expires_at?: string | null;
         };
         TokenChange: {
             scopes?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
             ask?: ("read" | "write" | "destructive" | "code" | "admin")[] | null;
-            /** @description An empty text removes it. */
+            /** @description An empty string removes it. */
             expires_at?: string | null;
         };
         Tokens: {
@@ -90,7 +90,7 @@ export interface components {
             commands: number;
             instances: string[];
             announced: boolean;
-            /** @description JSON Schema of the options that only this app understands when it is started; null if the hub cannot start it. */
+            /** @description JSON Schema of the start options that only this app has; null if the hub cannot start it. */
             options?: Record<string, unknown> | null;
             installs: boolean;
         };
@@ -108,15 +108,15 @@ export interface components {
             example?: Record<string, unknown>;
             timeout_ms?: number;
             concurrent?: boolean;
-            /** @description Whether it may be run twice. An object means: when these arguments have these values. */
+            /** @description Whether it may run twice. An object: only if these arguments have these values. */
             repeatable?: boolean | Record<string, unknown>;
             /** @enum {unknown} */
             runs?: "instance" | "hub";
-            /** @description What it is to every app that has such a thing. */
+            /** @description What the command is for, in every app that has such a command. */
             role?: string;
             keywords?: string[];
         };
-        /** @description A JSON Schema (2020-12). These are the members a form is built from. */
+        /** @description A JSON Schema (2020-12). These are the members that a form is built from. */
         ArgumentSchema: {
             type?: string | string[];
             enum?: unknown[];
@@ -131,7 +131,7 @@ export interface components {
                 [key: string]: components["schemas"]["ArgumentSchema"];
             };
             required?: string[];
-            /** @description color, path or blob. */
+            /** @description `color`, `path` or `blob`. */
             "x-form"?: string;
             "x-unit"?: string;
         };
@@ -203,13 +203,13 @@ export interface components {
             memory_mb?: number | null;
             time_s?: number | null;
             labels?: string[];
-            /** @description Options that only this app understands (schema: GET /v1/apps). They may also stand beside the other members. */
+            /** @description Options that only this app has (schema: GET /v1/apps). They may also be given next to the other members. */
             options?: Record<string, unknown>;
             /** @description Whether the system confines it to the allowed folders (default: for callers without `code`, where possible). */
             confined?: boolean | null;
             /** @description Display to open its window on (default: the hub's own). Needs `admin`. */
             display?: components["schemas"]["Display"] | null;
-            /** @description Name of the work it is reserved for: it gets only calls that name it. */
+            /** @description Name of the work it is reserved for: it takes only calls that give this name. */
             reserved_for?: string | null;
         };
         Display: {
@@ -234,12 +234,12 @@ export interface components {
             subject?: string;
             caller: string;
             status: components["schemas"]["Status"];
-            /** @description The call that undid this one's changes, as long as they are undone. */
+            /** @description The call that undid this one's changes, while they remain undone. */
             undone_by?: string;
             durability?: components["schemas"]["Durability"];
             /** Format: date-time */
             asked_at: string;
-            /** @description In the history, without secrets; large ones as `$blob`. */
+            /** @description In the history, without secrets; large arguments are a `$blob`. */
             args?: Record<string, unknown>;
             position?: number;
             behind?: components["schemas"]["Behind"];
@@ -266,12 +266,14 @@ export interface components {
         History: {
             /** Format: date-time */
             since: string;
-            /** @description Calls of this run that could not be stored. */
+            /** @description Calls since the hub started that could not be stored. */
             left_out?: number;
             calls: components["schemas"]["Call"][];
         };
-        Forgotten: {
-            call_id: string;
+        Purged: {
+            calls: number;
+            jobs: number;
+            blobs: number;
         };
         /** @enum {unknown} */
         Status: "queued" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "interrupted";
@@ -309,7 +311,7 @@ export interface components {
             changed: components["schemas"]["Item"][];
             removed: components["schemas"]["Item"][];
             truncated?: number;
-            /** @description Why it has no undo step. */
+            /** @description Why the call cannot be undone. */
             cannot_undo?: string;
         };
         LogRecord: {
@@ -329,7 +331,7 @@ export interface components {
         Progress: {
             fraction: number | null;
             text: string;
-            /** @description In the command's own form; for shared work, Share. */
+            /** @description Depends on the command; for shared work, a Share. */
             details?: Record<string, unknown>;
         };
         Share: {
@@ -346,7 +348,7 @@ export interface components {
                 state: string;
                 done?: number;
                 frame?: number;
-                /** @description Of that frame. */
+                /** @description How much of that frame is done. */
                 part?: number;
                 why?: string;
             }[];
@@ -385,7 +387,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             call_id: string;
-            /** @description stdout, stderr or log. */
+            /** @description `stdout`, `stderr` or `log`. */
             stream: string;
             text: string;
         } | {
@@ -433,7 +435,7 @@ export interface components {
             calls_left_out?: number;
             jobs?: components["schemas"]["Job"][];
         };
-        /** @description What the hub sends over the WebSocket. `id` is that of the request it answers. */
+        /** @description What the hub sends over the WebSocket. `id` is that of the request being answered. */
         Message: {
             /** @constant */
             type: "welcome";
@@ -489,7 +491,7 @@ export interface components {
             /** @constant */
             type: "output";
             call_id: string;
-            /** @description stdout, stderr or log. */
+            /** @description `stdout`, `stderr` or `log`. */
             stream: string;
             text: string;
             id?: string | number;
@@ -555,7 +557,7 @@ export interface components {
         Labels: {
             [key: string]: string;
         };
-        /** @description Which instances fit, instead of one by name. */
+        /** @description Which instances may run it, instead of one by name. */
         Select: {
             version?: string | null;
             /** @enum {unknown} */
@@ -630,6 +632,9 @@ export interface components {
         Refused: {
             problem: components["schemas"]["Problem"];
         };
+        Forgotten: {
+            call_id: string;
+        };
         Batch: {
             batch_id: string;
             /** @enum {unknown} */
@@ -640,9 +645,9 @@ export interface components {
         };
         JobChange: {
             priority?: components["schemas"]["Priority"];
-            /** @description An empty text removes it. */
+            /** @description An empty string removes it. */
             not_before?: string | null;
-            /** @description An empty text removes it. */
+            /** @description An empty string removes it. */
             deadline?: string | null;
             retry?: components["schemas"]["Retry"];
             labels?: components["schemas"]["Labels"] | null;
@@ -681,11 +686,11 @@ export interface components {
         Program: {
             program: string;
             version: string | null;
-            /** @description A Python that has the app as a module. */
+            /** @description Whether this is a Python that has the app as a module. */
             module: boolean;
-            /** @description The members of POST /v1/instances that start this one. */
+            /** @description The members of a POST to /v1/instances that starts this one. */
             start: Record<string, unknown>;
-            /** @description The app's bridge can be installed in it. */
+            /** @description Whether the app's bridge can be installed in it. */
             installs: boolean;
         };
         InstalledIn: {

@@ -14,7 +14,7 @@ fn apps() -> Map<String, Value> {
     map(json!({
         "App": {"type": "object", "required": ["app", "title", "commands", "instances", "announced", "installs"], "properties": {
             "app": {"type": "string"}, "title": {"type": "string"}, "commands": {"type": "integer"}, "instances": {"type": "array", "items": {"type": "string"}}, "announced": {"type": "boolean"},
-            "options": {"type": ["object", "null"], "description": "JSON Schema of the options that only this app understands when it is started; null if the hub cannot start it."},
+            "options": {"type": ["object", "null"], "description": "JSON Schema of the start options that only this app has; null if the hub cannot start it."},
             "installs": {"type": "boolean"}}},
         "Apps": list("apps", "App"),
         "Command": {"type": "object", "required": ["name", "summary", "effect", "args"], "properties": {
@@ -22,9 +22,9 @@ fn apps() -> Map<String, Value> {
             "effect": {"enum": ["read", "write", "destructive", "code"]}, "args": reference("ArgumentSchema"),
             "result": {}, "example": {"type": "object"}, "timeout_ms": {"type": "integer"},
             "concurrent": {"type": "boolean"},
-            "repeatable": {"type": ["boolean", "object"], "description": "Whether it may be run \
-             twice. An object means: when these arguments have these values."},
-            "runs": {"enum": ["instance", "hub"]}, "role": {"type": "string", "description": "What it is to every app that has such a thing."}, "keywords": {"type": "array", "items": {"type": "string"}}}},
+            "repeatable": {"type": ["boolean", "object"], "description": "Whether it may run twice. \
+             An object: only if these arguments have these values."},
+            "runs": {"enum": ["instance", "hub"]}, "role": {"type": "string", "description": "What the command is for, in every app that has such a command."}, "keywords": {"type": "array", "items": {"type": "string"}}}},
         "ArgumentSchema": argument_schema(),
         "Commands": list("commands", "Command"),
         "Hits": {"type": "object", "required": ["query", "found"], "properties": {
@@ -63,13 +63,13 @@ fn instances() -> Map<String, Value> {
             "name": text_or_null, "program": text_or_null, "file": text_or_null,
             "memory_mb": {"type": ["integer", "null"], "minimum": 1}, "time_s": {"type": ["integer", "null"], "minimum": 1},
             "labels": {"type": "array", "items": {"type": "string"}},
-            "options": {"type": "object", "description": "Options that only this app understands (schema: GET /v1/apps). They may also stand beside the other members."},
+            "options": {"type": "object", "description": "Options that only this app has (schema: GET /v1/apps). They may also be given next to the other members."},
             "confined": {"type": ["boolean", "null"], "description": "Whether the system confines \
              it to the allowed folders (default: for callers without `code`, where possible)."},
             "display": {"oneOf": [reference("Display"), {"type": "null"}], "description": "Display \
              to open its window on (default: the hub's own). Needs `admin`."},
             "reserved_for": {"type": ["string", "null"], "description": "Name of the work it is \
-             reserved for: it gets only calls that name it."}}},
+             reserved for: it takes only calls that give this name."}}},
         "Display": {"type": "object", "additionalProperties": false, "properties": {
             "x11": text_or_null, "x11_authority": text_or_null, "wayland": text_or_null, "runtime_dir": text_or_null}},
         "Stopped": {"type": "object", "properties": {"stopped": {"type": "string"}, "how": {"enum": ["left", "killed", "disconnected"]}}}
@@ -79,12 +79,12 @@ fn instances() -> Map<String, Value> {
 /// The members of a JSON Schema that a form is made from; a command's schema may have others.
 fn argument_schema() -> Value {
     let own = reference("ArgumentSchema");
-    json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members a \
-     form is built from.", "properties": {
+    json!({"type": "object", "description": "A JSON Schema (2020-12). These are the members that \
+     a form is built from.", "properties": {
         "type": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "enum": {"type": "array", "items": {}}, "default": {}, "description": {"type": "string"},
         "minimum": {"type": "number"}, "maximum": {"type": "number"}, "minItems": {"type": "integer"}, "maxItems": {"type": "integer"},
         "items": own, "properties": {"type": "object", "additionalProperties": own},
         "required": {"type": "array", "items": {"type": "string"}},
-        "x-form": {"type": "string", "description": "color, path or blob."}, "x-unit": {"type": "string"}}})
+        "x-form": {"type": "string", "description": "`color`, `path` or `blob`."}, "x-unit": {"type": "string"}}})
 }

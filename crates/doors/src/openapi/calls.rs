@@ -21,10 +21,10 @@ fn whole() -> Map<String, Value> {
                  file, an object, the first line of code."},
                 "caller": {"type": "string"}, "status": reference("Status"),
                 "undone_by": {"type": "string", "description": "The call that undid this one's \
-                 changes, as long as they are undone."}, "durability": reference("Durability"),
+                 changes, while they remain undone."}, "durability": reference("Durability"),
                 "asked_at": {"type": "string", "format": "date-time"},
                 "args": {"type": "object", "description": "In the history, without secrets; large \
-                 ones as `$blob`."},
+                 arguments are a `$blob`."},
                 "position": {"type": "integer"}, "behind": reference("Behind"), "progress": reference("Progress"),
                 "value": {}, "output": reference("Output"), "duration_ms": {"type": "number"},
                 "changes": reference("Changes"), "memory": reference("Memory"), "problem": reference("Problem")}},
@@ -34,10 +34,10 @@ fn whole() -> Map<String, Value> {
             "command": {"type": "string"}, "args": {"type": "object"}, "effect": {"type": "string"}}},
         "History": {"type": "object", "required": ["since", "calls"], "properties": {
             "since": {"type": "string", "format": "date-time"},
-            "left_out": {"type": "integer", "description": "Calls of this run that could not be \
-             stored."},
+            "left_out": {"type": "integer", "description": "Calls since the hub started that could \
+             not be stored."},
             "calls": {"type": "array", "items": reference("Call")}}},
-        "Forgotten": {"type": "object", "required": ["calls", "jobs", "blobs"], "properties": {
+        "Purged": {"type": "object", "required": ["calls", "jobs", "blobs"], "properties": {
             "calls": {"type": "integer"}, "jobs": {"type": "integer"}, "blobs": {"type": "integer"}}}
     }))
 }
@@ -51,8 +51,8 @@ fn parts() -> Map<String, Value> {
             "detail": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"},
             "hint": {"type": "string"}, "call_id": {"type": "string"},
             "hint_parts": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": true}]},
-                "description": "The hint in parts: texts, and steps (`do`) that each door puts in \
-                 its own words."},
+                "description": "The hint in parts: texts, and steps (`do`) that each door puts \
+                 in its own words."},
             "severity": {"enum": ["info", "warning", "error", "critical", "bug"]}, "retryable": {"type": "boolean"},
             "details": {"type": "object"}}},
         "Behind": {"type": "object", "required": ["call_id", "command", "caller", "running_ms"], "properties": {
@@ -61,7 +61,7 @@ fn parts() -> Map<String, Value> {
             "properties": {"type": {"type": "string"}, "name": {"type": "string"}}},
         "Changes": {"type": "object", "required": ["added", "changed", "removed"],
             "properties": {"added": items, "changed": items, "removed": items, "truncated": {"type": "integer"},
-                "cannot_undo": {"type": "string", "description": "Why it has no undo step."}}},
+                "cannot_undo": {"type": "string", "description": "Why the call cannot be undone."}}},
         "LogRecord": {"type": "object", "required": ["level", "source", "text"], "properties": {
             "level": {"type": "string"}, "source": {"type": "string"}, "text": {"type": "string"}}},
         "Output": {"type": "object", "required": ["stdout", "stderr", "logs"], "properties": {
@@ -70,8 +70,8 @@ fn parts() -> Map<String, Value> {
             "rss_mb": {"type": ["number", "null"]}, "delta_mb": {"type": ["number", "null"]}}},
         "Progress": {"type": "object", "required": ["fraction", "text"], "properties": {
             "fraction": {"type": ["number", "null"], "minimum": 0, "maximum": 1}, "text": {"type": "string"},
-            "details": {"type": "object", "description": "In the command's own form; for shared \
-             work, Share."}}},
+            "details": {"type": "object", "description": "Depends on the command; for shared \
+             work, a Share."}}},
         "Share": share()
     }))
 }
@@ -80,7 +80,7 @@ fn parts() -> Map<String, Value> {
 fn share() -> Value {
     let worker = json!({"type": "object", "required": ["name", "state"], "properties": {
         "name": {"type": "string"}, "state": {"type": "string"}, "done": {"type": "integer"},
-        "frame": {"type": "integer"}, "part": {"type": "number", "minimum": 0, "maximum": 1, "description": "Of that frame."},
+        "frame": {"type": "integer"}, "part": {"type": "number", "minimum": 0, "maximum": 1, "description": "How much of that frame is done."},
         "why": {"type": "string"}}});
     json!({"type": "object", "properties": {
         "frames": {"type": "integer"}, "done": {"type": "integer"}, "skipped": {"type": "integer"}, "failed": {"type": "integer"},

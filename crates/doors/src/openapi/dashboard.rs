@@ -11,14 +11,14 @@ pub(super) fn paths() -> Map<String, Value> {
             "get": {"operationId": "programs", "summary": "Programs on this machine that the app \
              can be started from",
                 "responses": with_problems(json!({"200": json_of("Programs", "One per version.")}), &["401", "403", "404"])},
-            "post": {"operationId": "install", "summary": "Installs the bridge in one of them, \
-             and checks that it reaches this hub",
+            "post": {"operationId": "install", "summary": "Installs the bridge in one of them \
+             and checks that it can reach this hub",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Install")}}},
                 "responses": with_problems(json!({"201": json_of("InstalledIn", "It reached the hub.")}), &["400", "401", "403", "404", "415", "500", "503"])}
         },
         "/v1/instances/{name}/picture": {"parameters": [path("name")], "get": {
             "operationId": "picture", "summary": "The latest picture of what it shows, for \
-             someone looking at it now",
+             somebody looking at it now",
             "responses": with_problems(json!({"200": json_of("Look", "Never taken while the \
              instance is busy, nor more often than every few seconds.")}),
                 &["400", "401", "403", "404"])}},
@@ -33,13 +33,13 @@ pub(super) fn paths() -> Map<String, Value> {
                 "schema": {"type": "object", "required": ["url", "expires_in_s"],
                     "properties": {"url": {"type": "string"}, "expires_in_s": {"type": "integer"}}}}}}}), &["401", "403"])}},
         "/v1/dashboard/session": {
-            "post": {"operationId": "sign_in", "summary": "Signs in the dashboard's page with a \
+            "post": {"operationId": "sign_in", "summary": "Signs the dashboard's page in with a \
              link's secret; answers with a cookie", "security": [],
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("SignIn")}}},
                 "responses": with_problems(json!({"201": json_of("Session", "Signed in.")}), &["400", "401", "403", "413", "415"])},
-            "get": {"operationId": "session", "summary": "Who asks",
+            "get": {"operationId": "session", "summary": "The caller and what it may do",
                 "responses": with_problems(json!({"200": json_of("Session", "This caller.")}), &["401", "403"])},
-            "delete": {"operationId": "sign_out", "summary": "Signs out the page",
+            "delete": {"operationId": "sign_out", "summary": "Signs the page out",
                 "responses": with_problems(json!({"200": {"description": "The cookie is no longer \
                  valid.",
                     "content": {"application/json": {"schema": {"type": "object"}}}}}), &["400", "401", "403"])}
@@ -56,9 +56,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             "properties": {"program": {"type": "string"}}},
         "Program": {"type": "object", "required": ["program", "version", "module", "start", "installs"],
             "properties": {"program": {"type": "string"}, "version": text_or_null,
-                "module": {"type": "boolean", "description": "A Python that has the app as a module."},
-                "start": {"type": "object", "description": "The members of POST /v1/instances that start this one."},
-                "installs": {"type": "boolean", "description": "The app's bridge can be installed in it."}}},
+                "module": {"type": "boolean", "description": "Whether this is a Python that has the app as a module."},
+                "start": {"type": "object", "description": "The members of a POST to /v1/instances that starts this one."},
+                "installs": {"type": "boolean", "description": "Whether the app's bridge can be installed in it."}}},
         "InstalledIn": {"type": "object", "required": ["program", "version"],
             "properties": {"program": {"type": "string"}, "version": text_or_null, "bridge_version": text_or_null}},
         "Programs": {"type": "object", "required": ["programs"],

@@ -14,8 +14,8 @@ pub(super) fn schemas() -> Map<String, Value> {
             "calls": {"type": "array", "items": reference("Call")}, "calls_left_out": {"type": "integer"},
             "jobs": {"type": "array", "items": reference("Job")}}},
         "Message": {
-            "description": "What the hub sends over the WebSocket. `id` is that of the request it \
-             answers.",
+            "description": "What the hub sends over the WebSocket. `id` is that of the request \
+             being answered.",
             "oneOf": messages()}
     }))
 }
@@ -34,7 +34,7 @@ fn events() -> Vec<Value> {
         ),
         event(
             "call_output",
-            json!({"call_id": text, "stream": {"type": "string", "description": "stdout, stderr or log."}, "text": text}),
+            json!({"call_id": text, "stream": {"type": "string", "description": "`stdout`, `stderr` or `log`."}, "text": text}),
         ),
         event("call_ended", json!({"call": reference("Call")})),
         event("instance", json!({"instance": reference("Instance")})),
@@ -85,7 +85,7 @@ fn messages() -> Vec<Value> {
         ),
         message(
             "output",
-            json!({"call_id": text, "stream": {"type": "string", "description": "stdout, stderr or log."}, "text": text}),
+            json!({"call_id": text, "stream": {"type": "string", "description": "`stdout`, `stderr` or `log`."}, "text": text}),
         ),
         message("lagged", json!({"missed": number})),
         around("outcome", &reference("Call")),

@@ -24,7 +24,7 @@ pub(super) fn paths() -> Map<String, Value> {
     let page = [
         query(
             "status",
-            json!({"type": "string", "description": "With commas."}),
+            json!({"type": "string", "description": "Separated by commas."}),
         ),
         query("app", json!({"type": "string"})),
         query("instance", json!({"type": "string"})),
@@ -45,7 +45,7 @@ pub(super) fn paths() -> Map<String, Value> {
     ];
     map(json!({
         "/v1/batches": {"post": {
-            "operationId": "batch", "summary": "Runs several calls as one",
+            "operationId": "batch", "summary": "Runs several calls as one batch",
             "requestBody": {"required": true, "content": {"application/json": {"schema": reference("BatchRequest")}}},
             "responses": with_problems(json!({"200": json_of("Batch", "It has ended."), "202": json_of("Batch", "It \
              is still running.")}),
@@ -55,7 +55,7 @@ pub(super) fn paths() -> Map<String, Value> {
             "get": {"operationId": "show_batch", "summary": "The status of a batch, call by call",
                 "responses": with_problems(json!({"200": json_of("Batch", "The batch.")}), &["401", "403", "404", "503"])}},
         "/v1/jobs": {"get": {
-            "operationId": "jobs", "summary": "Jobs, newest first, or waiting jobs in order", "parameters": page,
+            "operationId": "jobs", "summary": "Jobs, newest first, or waiting jobs in queue order", "parameters": page,
             "responses": with_problems(json!({"200": json_of("Jobs", "A page of them.")}), &["400", "401", "403", "503"])}},
         "/v1/jobs/queue": {"post": {
             "operationId": "change_queue", "summary": "Pauses, drains or resumes an app's queue",
@@ -98,7 +98,7 @@ fn words() -> Map<String, Value> {
         "Retry": {"type": ["object", "null"], "additionalProperties": false, "properties": {
             "max": {"type": "integer", "minimum": 0, "maximum": 100}, "backoff_ms": {"type": ["integer", "null"], "minimum": 0}}},
         "Labels": {"type": "object", "additionalProperties": {"type": "string"}},
-        "Select": {"type": ["object", "null"], "additionalProperties": false, "description": "Which instances fit, instead of one by name.",
+        "Select": {"type": ["object", "null"], "additionalProperties": false, "description": "Which instances may run it, instead of one by name.",
             "properties": {"version": text_or_null(), "mode": {"enum": ["background", "gui", "module", null]},
                 "label": text_or_null(), "file": text_or_null()}}
     }))
@@ -143,8 +143,8 @@ fn asked() -> Map<String, Value> {
     map(json!({
         "JobChange": {"type": "object", "additionalProperties": false, "properties": {
             "priority": reference("Priority"),
-            "not_before": {"type": ["string", "null"], "description": "An empty text removes it."},
-            "deadline": {"type": ["string", "null"], "description": "An empty text removes it."},
+            "not_before": {"type": ["string", "null"], "description": "An empty string removes it."},
+            "deadline": {"type": ["string", "null"], "description": "An empty string removes it."},
             "retry": reference("Retry"), "labels": {"anyOf": [reference("Labels"), {"type": "null"}]},
             "args": {"type": ["object", "null"]},
             "place": {"anyOf": [{"enum": ["first", "last", null]}, {"type": "object", "required": ["before"], "additionalProperties": false,

@@ -12,7 +12,7 @@ pub(super) fn call_options() -> Map<String, Value> {
          3,600,000)."},
         "wait": {
             "description": "true waits for the end, false does not wait, a number waits that many \
-             milliseconds. The call runs on regardless.",
+             milliseconds. The call continues in any case.",
             "anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}], "default": true
         },
         "check_only": {"type": "boolean", "default": false},
@@ -25,7 +25,7 @@ pub(super) fn call_options() -> Map<String, Value> {
 pub(super) fn paths() -> Map<String, Value> {
     map(json!({
         "/healthz": {"get": {
-            "operationId": "health", "summary": "Whether the hub answers", "security": [],
+            "operationId": "health", "summary": "Checks that the hub answers", "security": [],
             "responses": {"200": json_of("Health", "The hub answers.")}
         }},
         "/v1/calls": {
@@ -34,7 +34,7 @@ pub(super) fn paths() -> Map<String, Value> {
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("CallRequest")}}},
                 "responses": with_problems(json!({
                     "200": {
-                        "description": "The call ran; its outcome. With `Accept: text/event-stream`, its events.",
+                        "description": "The call ran: its outcome. With `Accept: text/event-stream`: its events.",
                         "content": {
                             "application/json": {"schema": {"anyOf": [reference("Call"), reference("Outcomes"), reference("Checked")]}},
                             "text/event-stream": {"schema": {"type": "string"}}
@@ -50,16 +50,16 @@ pub(super) fn paths() -> Map<String, Value> {
                     query("app", json!({"type": "string"})), query("instance", json!({"type": "string"})),
                     query("status", reference("Status")), query("before", json!({"type": "string"}))
                 ],
-                "responses": with_problems(json!({"200": json_of("History", "The calls on record.")}), &["400", "401", "403", "503"])
+                "responses": with_problems(json!({"200": json_of("History", "The calls found.")}), &["400", "401", "403", "503"])
             },
             "delete": {
                 "operationId": "purge_history", "summary": "Deletes past calls",
                 "parameters": [
                     query("before", json!({"type": "string", "format": "date-time", "description": "Calls \
                      made before this."})),
-                    query("all", json!({"type": "boolean", "default": false, "description": "All that have ended."}))
+                    query("all", json!({"type": "boolean", "default": false, "description": "All calls that have ended."}))
                 ],
-                "responses": with_problems(json!({"200": json_of("Forgotten", "How many were \
+                "responses": with_problems(json!({"200": json_of("Purged", "How many were \
                  deleted.")}), &["400", "401", "403", "503"])
             }
         },
@@ -72,36 +72,36 @@ pub(super) fn paths() -> Map<String, Value> {
             },
             "delete": {
                 "operationId": "cancel", "summary": "Cancels a call",
-                "responses": with_problems(json!({"200": json_of("Call", "The call after that.")}), &["401", "403", "404"])
+                "responses": with_problems(json!({"200": json_of("Call", "The call after the request.")}), &["401", "403", "404"])
             }
         },
         "/v1/calls/{id}/events": {"parameters": [path("id")], "get": {
-            "operationId": "follow", "summary": "A call as a stream of events",
-            "responses": with_problems(json!({"200": {"description": "Events to the call's end.",
+            "operationId": "follow", "summary": "Follows a call as a stream of events",
+            "responses": with_problems(json!({"200": {"description": "Events until the call ends.",
                 "content": {"text/event-stream": {"schema": {"type": "string"}}}}}), &["401", "403", "404"])
         }},
         "/v1/apps": {"get": {"operationId": "apps", "summary": "The apps",
-            "responses": with_problems(json!({"200": json_of("Apps", "All of them.")}), &["401"])}},
+            "responses": with_problems(json!({"200": json_of("Apps", "All apps.")}), &["401"])}},
         "/v1/apps/{app}/commands": {"parameters": [path("app")], "get": {
             "operationId": "commands", "summary": "What an app can do",
             "parameters": [
-                query("role", json!({"type": "string", "description": "Only the commands that have this role."}))
+                query("role", json!({"type": "string", "description": "Only commands with this role."}))
             ],
-            "responses": with_problems(json!({"200": json_of("Commands", "With schemas.")}), &["400", "401", "404"])}},
+            "responses": with_problems(json!({"200": json_of("Commands", "The commands with their schemas.")}), &["400", "401", "404"])}},
         "/v1/apps/{app}/commands/{name}": {"parameters": [path("app"), path("name")], "get": {
             "operationId": "command", "summary": "One command",
-            "responses": with_problems(json!({"200": json_of("Command", "With its schema.")}), &["401", "404"])}},
+            "responses": with_problems(json!({"200": json_of("Command", "The command with its schema.")}), &["401", "404"])}},
         "/v1/find": {"get": {
-            "operationId": "find", "summary": "Commands that match plain words, best first",
+            "operationId": "find", "summary": "Commands that match a description in plain words, best first",
             "parameters": [
                 json!({"name": "q", "in": "query", "required": true, "schema": {"type": "string"}}),
                 query("app", json!({"type": "string"})),
                 query("limit", json!({"type": "integer", "minimum": 1, "maximum": 20, "default": 5}))
             ],
-            "responses": with_problems(json!({"200": json_of("Hits", "At most 2 KB.")}), &["400", "401", "404"])}},
+            "responses": with_problems(json!({"200": json_of("Hits", "The best matches, at most 2 KB.")}), &["400", "401", "404"])}},
         "/v1/instances": {
             "get": {"operationId": "instances", "summary": "The instances",
-                "responses": with_problems(json!({"200": json_of("Instances", "All of them.")}), &["401"])},
+                "responses": with_problems(json!({"200": json_of("Instances", "All instances.")}), &["401"])},
             "post": {"operationId": "start", "summary": "Starts an instance of an app",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Launch")}}},
                 "responses": with_problems(json!({
@@ -111,14 +111,14 @@ pub(super) fn paths() -> Map<String, Value> {
         "/v1/instances/{name}": {
             "parameters": [path("name")],
             "get": {"operationId": "instance", "summary": "One instance",
-                "responses": with_problems(json!({"200": json_of("Instance", "It.")}), &["401", "404"])},
-            "delete": {"operationId": "stop_instance", "summary": "Stops it",
+                "responses": with_problems(json!({"200": json_of("Instance", "The instance.")}), &["401", "404"])},
+            "delete": {"operationId": "stop_instance", "summary": "Stops an instance",
                 "parameters": [query("force", json!({"type": "boolean", "default": false}))],
                 "responses": with_problems(json!({"200": json_of("Stopped", "How it ended.")}), &["400", "401", "403", "404"])}
         },
         "/v1/events": {"get": {
             "operationId": "events", "summary": "The feed as a stream of events, by topic; \
-             resumes from Last-Event-ID",
+             resumes after Last-Event-ID",
             "parameters": [
                 query("topics", json!({"type": "string", "default": "calls,instances,state",
                     "description": "Separated by commas: calls, instances, state, jobs, call:<id>."})),
@@ -162,7 +162,7 @@ pub(super) fn paths() -> Map<String, Value> {
              WebSocket."}}),
                 &["400", "401", "403", "429"])}},
         "/v1/recovery": {"get": {"operationId": "recovery", "summary": "Recovery copies, newest first",
-            "responses": with_problems(json!({"200": json_of("Copies", "All of them.")}), &["401", "403"])}},
+            "responses": with_problems(json!({"200": json_of("Copies", "All recovery copies.")}), &["401", "403"])}},
         "/v1/blobs": {"put": {"operationId": "store", "summary": "Stores bytes under their hash",
             "requestBody": {"required": true, "content": {"application/octet-stream": {}}},
             "responses": with_problems(json!({"201": json_of("Blob", "Stored.")}), &["400", "401", "403", "413", "507"])}},
@@ -174,7 +174,7 @@ pub(super) fn paths() -> Map<String, Value> {
             }), &["401", "403", "404", "416"])}},
         "/v1/tokens": {
             "get": {"operationId": "tokens", "summary": "The tokens, without their secrets",
-                "responses": with_problems(json!({"200": json_of("Tokens", "All but the owner's.")}), &["401", "403"])},
+                "responses": with_problems(json!({"200": json_of("Tokens", "All tokens except the owner's.")}), &["401", "403"])},
             "post": {"operationId": "create_token", "summary": "Creates a token; its secret is \
              shown once",
                 "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Token")}}},
@@ -190,10 +190,10 @@ pub(super) fn paths() -> Map<String, Value> {
                 "responses": with_problems(json!({"200": {"description": "Revoked.",
                     "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403", "404"])}},
         "/v1/stop": {"post": {"operationId": "stop_hub", "summary": "Stops the hub",
-            "responses": with_problems(json!({"202": {"description": "It stops.",
+            "responses": with_problems(json!({"202": {"description": "The hub is stopping.",
                 "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401", "403"])}},
         "/openapi.json": {"get": {"operationId": "openapi", "summary": "This document",
-            "responses": with_problems(json!({"200": {"description": "It.",
+            "responses": with_problems(json!({"200": {"description": "The OpenAPI document.",
                 "content": {"application/json": {"schema": {"type": "object"}}}}}), &["401"])}}
     }))
 }
@@ -204,13 +204,13 @@ pub(super) fn schemas() -> Map<String, Value> {
     map(json!({
         "Health": {"type": "object", "required": ["status", "version", "pid", "uptime_ms", "disk_full"], "properties": {
             "status": {"const": "ok"}, "version": {"type": "string"}, "pid": {"type": "integer"}, "uptime_ms": {"type": "integer"},
-            "disk_full": {"type": "boolean", "description": "The home's disk is full: calls go \
-             on, but whatever must be stored is refused."}}},
+            "disk_full": {"type": "boolean", "description": "The home's disk is full: calls still \
+             run, but whatever must be stored is refused."}}},
         "State": {"type": "object", "required": ["instance", "revision", "as_of", "age_ms", "connected", "state"],
             "properties": {"instance": {"type": "string"}, "revision": {"type": "integer"},
                 "as_of": {"type": "string", "format": "date-time"}, "age_ms": {"type": "integer"},
                 "connected": {"type": "boolean"}, "state": {"type": "object"}}},
-        "PartOfState": {"type": "object", "description": "Members of the state, as the app has them."},
+        "PartOfState": {"type": "object", "description": "Members of the app's state."},
         "Envelope": envelope(json!({"enum": ["init", "execute", "query", "terminate", "heartbeat"]}), false),
         "EnvelopeAnswer": envelope(json!({"enum": ["result", "state_update", "error", "heartbeat"]}), true),
         "Copy": {"type": "object", "properties": {"instance": {"type": "string"}, "path": {"type": "string"},
@@ -220,11 +220,11 @@ pub(super) fn schemas() -> Map<String, Value> {
             "$blob": {"type": "string"}, "bytes": {"type": "integer"}}},
         "Token": {"type": "object", "required": ["name", "scopes"], "properties": {
             "name": {"type": "string"}, "scopes": scopes, "ask": scopes,
-            "expires_at": {"type": ["string", "null"], "format": "date-time", "description": "The \
-             token is invalid from then on."}}},
+            "expires_at": {"type": ["string", "null"], "format": "date-time", "description": "When \
+             the token expires."}}},
         "TokenChange": {"type": "object", "additionalProperties": false, "properties": {
             "scopes": {"anyOf": [scopes, {"type": "null"}]}, "ask": {"anyOf": [scopes, {"type": "null"}]},
-            "expires_at": {"type": ["string", "null"], "description": "An empty text removes it."}}},
+            "expires_at": {"type": ["string", "null"], "description": "An empty string removes it."}}},
         "Tokens": list("tokens", "Token"),
         "NewToken": {"allOf": [reference("Token"), {"type": "object", "properties": {"token": {"type": "string"}}}]}
     }))
@@ -245,7 +245,7 @@ fn envelope(kind: Value, is_ours: bool) -> Value {
         "type": kind, "payload": {"type": "object"},
         "metadata": {"type": "object", "additionalProperties": false, "properties": {
             "timestamp": timestamp, "source": mark, "correlationId": mark,
-            "target": {"type": "string", "maxLength": 128, "description": "An instance or an app."}}}}})
+            "target": {"type": "string", "maxLength": 128, "description": "Name of an instance or an app."}}}}})
 }
 
 /// An object with a list of these under that name.
@@ -277,7 +277,7 @@ pub(super) fn path(name: &str) -> Value {
 pub(super) fn with_problems(mut responses: Value, statuses: &[&str]) -> Value {
     for status in statuses {
         responses[*status] = json!({
-            "description": "Nothing ran; the problem says why.",
+            "description": "Nothing ran. The problem says why.",
             "content": {"application/problem+json": {"schema": reference("Problem")}}
         });
     }
