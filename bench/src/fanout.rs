@@ -51,7 +51,7 @@ const FLOOR_TIMEOUT: Duration = Duration::from_secs(10);
 /// What keeps it from measuring.
 pub(crate) fn measure(kapelle: Option<PathBuf>, quick: bool) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        println!("NOT BUILT FOR RELEASE: these figures say nothing.");
+        println!("NOT A RELEASE BUILD: these figures mean nothing.");
     }
     // A thousand subscribers of two hubs.
     hub::descriptors::raise();

@@ -161,8 +161,8 @@ fn run(hub: &Hub, wanted: &Wanted, file: &Path, out: &Path, way: &mut Way) -> Re
 fn table(wanted: &Wanted, ways: &[Way], version: &str, before: &str) -> Result<String, Fault> {
     let machine = machine::describe((before.to_owned(), machine::load()));
     let mut page = format!(
-        "# A render farm beside one worker\n\n- {}; load {} before, {} after\n- {}, {} cores, {}\n- Blender {version}; {} frames of 480 × 270, {} samples; medians of rounds in turns: {}\n\n\
-         | way | whole command, s | a frame, s | × one worker |\n|---|---:|---:|---:|\n",
+        "# A render farm compared with one worker\n\n- {}; load {} before, {} after\n- {}, {} cores, {}\n- Blender {version}; {} frames of 480 × 270, {} samples; medians of {} alternating rounds\n\n\
+         | setup | whole command, s | per frame, s | × one worker |\n|---|---:|---:|---:|\n",
         machine::now(),
         machine.load.0,
         machine.load.1,

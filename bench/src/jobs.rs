@@ -49,7 +49,7 @@ const WAIT_MS: u64 = 40_000;
 /// What keeps it from measuring.
 pub(crate) fn measure(kapelle: Option<PathBuf>, quick: bool) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        println!("NOT BUILT FOR RELEASE: these figures say nothing.");
+        println!("NOT A RELEASE BUILD: these figures mean nothing.");
     }
     let program = kapelle::program(kapelle)?;
     let length = if quick { Length::QUICK } else { Length::FULL };

@@ -146,7 +146,7 @@ fn about(report: &Report) -> Vec<String> {
         ),
         format!("{}{commit}; Blender: {}", report.kapelle, report.blender),
         format!(
-            "{} rounds in turns, {} calls each; all figures are medians over rounds. Ratios count; times are of this machine on this day.",
+            "{} alternating rounds of {} calls each; all figures are medians over rounds. Compare the ratios: the times are those of this machine on this day.",
             settings.rounds, settings.calls
         ),
     ];
@@ -154,7 +154,7 @@ fn about(report: &Report) -> Vec<String> {
         let (least, most) = floor.summary.p50_range_ms;
         if most > least * STEADY {
             lines.push(format!(
-                "The floor wavered by a factor of {:.1} between rounds: the machine was busy, and verdicts near a limit say little.",
+                "The floor varied by a factor of {:.1} between rounds: the machine was busy, and verdicts close to a limit mean little.",
                 most / least
             ));
         }
@@ -163,7 +163,7 @@ fn about(report: &Report) -> Vec<String> {
         lines.push(format!("NOT MEASURED: {one}"));
     }
     if !report.optimised {
-        lines.push("NOT BUILT FOR RELEASE: these figures say nothing.".to_owned());
+        lines.push("NOT A RELEASE BUILD: these figures mean nothing.".to_owned());
     }
     lines
 }

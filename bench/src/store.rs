@@ -49,7 +49,7 @@ pub(crate) fn measure(
     quick: bool,
 ) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        println!("NOT BUILT FOR RELEASE: these figures say nothing.");
+        println!("NOT A RELEASE BUILD: these figures mean nothing.");
     }
     let mut goals = Vec::new();
     let (rounds, jobs) = if quick { (5, 1_280) } else { (15, 6_400) };

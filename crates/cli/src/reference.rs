@@ -17,11 +17,11 @@ pub fn reference() -> String {
     cli.build();
     let mut page = String::from(
         "# The command line\n\nThe global options of `kapelle` work with every verb.\n\n\
-         Nothing foreign steers the terminal. Names, problems, what a call returned or printed, the log: wherever they are shown,\n\
-         control characters become visible (`␛`, `␇`, `�`), a lone carriage return ends the line, colours that are not Kapelle's\n\
-         own are left out, and so are characters that turn the direction of reading. A name is one line. `--json` escapes them\n\
-         instead (`\\u001b`, `\\u009b`, `\\u202e`), which means the same. Only where stdout or stderr is no terminal does what a call\n\
-         returned as text or printed stay as it is, byte for byte: it is data for the program behind the pipe.\n",
+         No outside text can control the terminal. Control characters in names, problems, results, output and logs are shown as\n\
+         visible characters (`␛`, `␇`, `�`), and a lone carriage return ends the line. Colours other than Kapelle's own and characters\n\
+         that change the reading direction are left out. A name is always one line. `--json` escapes all of these instead (`\\u001b`,\n\
+         `\\u009b`, `\\u202e`), so that the value stays the same. If stdout or stderr is not a terminal, text that a call returned or\n\
+         printed is passed through byte for byte, for the program that reads it.\n",
     );
     add(&mut page, &mut cli, 2);
     page

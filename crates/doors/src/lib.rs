@@ -44,161 +44,166 @@ pub use http::{Settings, serve, serve_with};
 pub mod limits {
     use std::time::Duration;
 
-    /// A JSON body, in bytes: one frame's worth; larger things are blobs.
+    /// A JSON body, in bytes: as much as one frame holds; larger things are sent as blobs.
     pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-    /// A text of a request outside a call's arguments, in bytes: the longest path of a file that systems take, and its
+    /// A text in a request outside a call's arguments, in bytes: the longest file path that systems accept, with its
     /// escapes.
     pub const TEXT_BYTES_MAX: usize = 8 * 1024;
-    /// All texts of a request together, outside arguments, in bytes: a batch of a thousand calls with their words.
+    /// All texts in a request outside arguments together, in bytes: enough for a batch of a thousand calls with their
+    /// short texts.
     pub const TEXTS_BYTES_MAX: usize = 1024 * 1024;
-    /// How deep a request may nest: what readers of JSON commonly take.
+    /// Levels of nesting in a request: as many as JSON parsers commonly accept.
     pub const JSON_DEPTH_MAX: usize = 127;
-    /// Values in one request, since each takes some 70 bytes however short it is written: a mesh of half a million
-    /// points; larger things are blobs.
+    /// Values in one request, because each takes some 70 bytes of memory however short it is written: enough for a mesh
+    /// of half a million points; larger things are sent as blobs.
     pub const JSON_VALUES_MAX: usize = 2_000_000;
     /// The address of a request with its query, in bytes.
     pub const ADDRESS_BYTES_MAX: usize = 8 * 1024;
-    /// How long `GET /v1/calls/{id}?wait_ms=` may wait: proxies and clients give up at a minute.
+    /// How long `GET /v1/calls/{id}?wait_ms=` may wait: proxies and clients give up after a minute.
     pub const WAIT_MAX: Duration = Duration::from_secs(45);
-    /// How long DELETE waits for the end that it asked for.
+    /// How long a DELETE waits for the end it requested.
     pub const CANCEL_WAIT: Duration = Duration::from_secs(2);
     /// Calls in one page of the history.
     pub const HISTORY_MAX: usize = 1_000;
-    /// Jobs in one page of a list that does not say how many.
+    /// Jobs in one page of a list if the request does not say how many.
     pub const JOBS_PAGE: usize = 50;
-    /// A comment on a quiet event stream, so that proxies keep it open.
+    /// How often a comment is sent on a quiet event stream, so that proxies keep it open.
     pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
-    /// A picture file that a page shows, in bytes: a large frame as PNG.
+    /// A picture file that the dashboard shows, in bytes: a large frame as PNG.
     pub const PICTURE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-    /// The body that signs a browser in, in bytes: a key is 64 letters.
+    /// The body of a browser's sign-in, in bytes: a key has 64 characters.
     pub const SIGN_IN_BYTES_MAX: usize = 1024;
-    /// Connections of callers at once: far above what one machine's callers need, half of the hub's descriptors.
+    /// Connections of callers at a time: far more than the callers on one machine need, and half of the hub's file
+    /// descriptors.
     pub const CONNECTIONS_MAX: usize = 4_096;
-    /// Connections of one caller that does not administer the hub: an installation with two thousand listeners that
-    /// share a token, and their calls.
+    /// Connections of one caller without `admin`: enough for an installation with two thousand listeners that share a
+    /// token, and their calls.
     pub const CALLER_CONNECTIONS_MAX: usize = 2_560;
-    /// Of all connections, kept for those who administer the hub: no number of other tokens shuts its owner out.
+    /// Of all connections, reserved for callers with `admin`, so that no number of other tokens shuts the owner out.
     pub const CONNECTIONS_KEPT: usize = 512;
-    /// Connections that have not shown a token yet; the oldest makes room. They have places of their own, so that
-    /// strangers can take none from callers.
+    /// Connections that have not shown a token yet; beyond it, the oldest is closed. They are counted separately, so
+    /// that they take no places from callers.
     pub const STRANGERS_MAX: usize = 512;
-    /// How long the head of a request may take, and how long a connection that has shown no token may be idle: a
-    /// client sends a head in one piece.
+    /// How long the head of a request may take, and how long a connection that has shown no token may be idle: clients
+    /// send a head in one piece.
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-    /// How long a connection with a token may be idle between two requests: as browsers keep theirs.
+    /// How long a connection with a token may be idle between two requests: as long as browsers keep theirs open.
     pub const IDLE_MAX: Duration = Duration::from_secs(300);
-    /// The head of a request, in bytes, and what is read or written at a time: cookies of all that runs on this
-    /// machine fit.
+    /// The head of a request, in bytes, and what is read or written at a time: enough for the cookies of everything
+    /// that runs on this machine.
     pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-    /// How long the reader of an answer may take nothing of it.
+    /// How long a client may read nothing of its answer before the connection is closed.
     pub const READER_STALLED_MAX: Duration = Duration::from_secs(60);
-    /// What the system takes of a stream of events for which its reader has made no room, in bytes: more would only
-    /// wait there and grow old.
+    /// Bytes of an event stream that the system accepts before the client has room for them: more would only wait there
+    /// and become outdated.
     pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
-    /// How long is waited when the system gives no connection, for want of descriptors.
+    /// How long the hub pauses when the system gives it no connection because file descriptors have run out.
     pub const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-    /// How long a body may keep its reader waiting beside the time that its bytes earn it: a laptop's short sleep.
+    /// How long a body may keep its reader waiting, in addition to the time its bytes earn at the lowest rate: as long
+    /// as a laptop's short sleep.
     pub const BODY_GRACE: Duration = Duration::from_secs(30);
-    /// The slowest that a body may come after that, in bytes a second: far below any line.
+    /// Lowest rate at which a body may arrive after that, in bytes per second: far below that of any network.
     pub const BODY_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
-    /// Up to this size, in bytes, a body is not counted among those in flight: a call with a page of code.
+    /// Size in bytes up to which a body is not counted as in transit: a call with a page of code.
     pub const BODY_SMALL_BYTES: u64 = 64 * 1024;
-    /// Bytes of larger bodies in flight of one caller that does not administer: two of the largest.
+    /// Bytes of larger bodies in transit of one caller without `admin`: two of the largest.
     pub const CALLER_BODIES_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
-    /// The same of all callers together.
+    /// The same for all callers together.
     pub const BODIES_BYTES_MAX: u64 = 8 * BODY_BYTES_MAX as u64;
-    /// Of those, kept for those who administer the hub.
+    /// Of these, reserved for callers with `admin`.
     pub const BODIES_BYTES_KEPT: u64 = 2 * BODY_BYTES_MAX as u64;
     /// How long open connections may take to end when the hub stops.
     pub const DRAIN: Duration = Duration::from_secs(2);
-    /// How long the rest of a refused body is heard out, so that its sender gets the answer.
+    /// How long the rest of a refused body is still read, so that its sender gets the answer.
     pub const LINGER: Duration = Duration::from_secs(2);
-    /// WebSockets at once: programs and pages of one machine, and an installation with two thousand listeners; about
-    /// half of all connections, so that other doors stay open.
+    /// WebSockets at a time: enough for the programs and pages of one machine and an installation with two thousand
+    /// listeners, and about half of all connections, so that other doors stay open.
     pub const WS_SOCKETS_MAX: u64 = 2_304;
-    /// Of those, kept for those who administer the hub, such as its owner's dashboard.
+    /// Of these, reserved for callers with `admin`, such as the owner's dashboard.
     pub const WS_SOCKETS_KEPT: u64 = 256;
-    /// Read or written at a time over a WebSocket, in bytes: each has both from its beginning.
+    /// Bytes read or written at a time over a WebSocket: each one has both buffers from its beginning.
     pub const WS_BUFFER_BYTES: usize = 8 * 1024;
     /// From the upgrade to the token.
     pub const WS_HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-    /// One message to the hub, in bytes: a body of HTTP and what stands around it.
+    /// One message to the hub, in bytes: an HTTP body and what is around it.
     pub const WS_MESSAGE_BYTES_MAX: usize = BODY_BYTES_MAX + 64 * 1024;
-    /// Calls under way whose ends one WebSocket is told: twice what a lane takes.
+    /// Calls in progress whose ends are sent over one WebSocket: twice what a lane takes.
     pub const WS_CALLS_MAX: usize = 2_048;
     /// Subscriptions of one WebSocket; each can have many topics.
     pub const WS_SUBSCRIPTIONS_MAX: usize = 16;
     /// Answers of one WebSocket that wait for something, such as `get` with `wait_ms`.
     pub const WS_ANSWERS_MAX: usize = 256;
-    /// Blobs on their way up over one WebSocket.
+    /// Blobs being uploaded at a time over one WebSocket.
     pub const WS_UPLOADS_MAX: usize = 4;
-    /// One piece of a blob on its way down, in bytes.
+    /// One piece of a downloaded blob, in bytes.
     pub const WS_PIECE_BYTES_MAX: usize = 8 * 1024 * 1024;
-    /// Messages that may wait for a reader: the answers to as many calls as may be under way.
+    /// Messages that may wait for a slow client: the answers to as many calls as may be in progress.
     pub const WS_WAITING_MESSAGES_MAX: usize = 8_192;
-    /// Bytes that may wait for a reader: two of the largest outcomes. One message always may.
+    /// Bytes that may wait for a slow client: two of the largest outcomes. One message may always wait, whatever its
+    /// size.
     pub const WS_WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
-    /// Below so many waiting messages events are taken from the feed: a reader is never far behind what
-    /// it has been sent.
+    /// Events are taken from the feed only while fewer messages than this are waiting, so that a client is never far
+    /// behind what was sent to it.
     pub const WS_ROOM_MESSAGES: usize = 16;
-    /// The same in bytes: with the buffer of its connection all that one that does not read holds.
+    /// The same in bytes: together with the buffer of its connection, all the memory that a client takes if it does not
+    /// read.
     pub const WS_ROOM_BYTES: usize = 16 * 1024;
-    /// How often a WebSocket is pinged and looked after.
+    /// How often a WebSocket is pinged and checked.
     pub const WS_BEAT: Duration = Duration::from_secs(5);
-    /// Silence after which a WebSocket is closed: a client answers each ping by itself.
+    /// Silence after which a WebSocket is closed: clients answer each ping automatically.
     pub const WS_SILENCE_MAX: Duration = Duration::from_secs(60);
-    /// How long the last word of a WebSocket may take to be heard.
+    /// How long the closing of a WebSocket may take.
     pub const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-    /// How long a WebSocket stays for the ends of its calls when the hub stops.
+    /// How long a WebSocket stays open for the ends of its calls when the hub stops.
     pub const WS_STOP_WAIT: Duration = Duration::from_millis(1_500);
-    /// Sessions of the older MCP at once; each costs some 60 kB, and most are never ended by their client.
+    /// Sessions of the older MCP at a time: each takes some 60 kB, and clients never end most of them.
     pub const MCP_SESSIONS_MAX: usize = 512;
-    /// Of these, those that one caller has begun: clients that never end one do not push out those of others.
+    /// Of these, sessions of one caller, so that clients that never end a session do not push out those of others.
     pub const MCP_SESSIONS_OF_CALLER_MAX: usize = 256;
     /// How long an MCP session may be silent.
     pub const MCP_SESSION_IDLE_MAX: Duration = Duration::from_secs(300);
-    /// Open pipes of `kapelle mcp`: one for each client that a person runs.
+    /// Open pipes of `kapelle mcp`: one for each client that somebody runs.
     pub const MCP_PIPES_MAX: u64 = 256;
-    /// The same of one caller that does not administer the hub.
+    /// The same for one caller without `admin`.
     pub const MCP_CALLER_PIPES_MAX: u64 = 64;
-    /// Of all, kept for those who administer the hub.
+    /// Of all pipes, reserved for callers with `admin`.
     pub const MCP_PIPES_KEPT: u64 = 32;
-    /// The key that seals what an MCP client carries between two rounds, in bytes.
+    /// The key that seals what an MCP client carries from one round to the next, in bytes.
     pub const SEAL_KEY_BYTES: usize = 32;
     /// How long a person may think about a confirmation; the hub's own limit is the same.
     pub const CONFIRM_WAIT: Duration = Duration::from_secs(300);
-    /// Text of one printed stream in an MCP answer, in bytes; an agent reads it all.
+    /// Text of one printed stream in an MCP answer, in bytes: an agent reads all of it.
     pub const ANSWER_OUTPUT_BYTES_MAX: usize = 8 * 1024;
-    /// A value in an MCP answer as JSON, in bytes; the rest is fetched when it is wanted.
+    /// A value in an MCP answer as JSON, in bytes; the rest can be fetched on demand.
     pub const ANSWER_VALUE_BYTES_MAX: usize = 20 * 1024;
-    /// Up to this size, in bytes, a part of an answer stands in its text and in its structured form.
+    /// Size in bytes up to which a part of an answer is in its text as well as in its structured form.
     pub const ANSWER_TWICE_BYTES_MAX: usize = 4 * 1024;
     /// Names of changed things in an MCP answer, for each kind of change.
     pub const ANSWER_CHANGES_MAX: usize = 20;
-    /// An image that is shown in an MCP answer, in bytes.
+    /// An image shown in an MCP answer, in bytes.
     pub const ANSWER_IMAGE_BYTES_MAX: u64 = 1024 * 1024;
     /// Images in one MCP answer.
     pub const ANSWER_IMAGES_MAX: usize = 4;
-    /// A description of a tool or of the whole server, in bytes: clients cut there.
+    /// The description of a tool or of the whole server, in bytes: clients cut off the rest.
     pub const DESCRIPTION_BYTES_MAX: usize = 2_048;
-    /// Progress goes to an MCP client at most this often.
+    /// Shortest time between two progress notifications to an MCP client.
     pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-    /// How long a slow MCP client may hold up a notification before it misses it.
+    /// How long a slow MCP client may delay a notification before the client misses it.
     pub const NOTIFY_WAIT: Duration = Duration::from_secs(1);
     /// Resources that one older MCP session may watch.
     pub const WATCHED_MAX: usize = 256;
-    /// A resource that is read whole, in bytes.
+    /// A resource that is read whole, in bytes: it is sent in one message.
     pub const RESOURCE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-    /// A blob is written to disk in pieces of this size, in bytes; each upload holds two.
+    /// Size of the pieces in which a blob is written to disk, in bytes; each upload holds two.
     pub const BLOB_WRITE_BYTES: usize = 1024 * 1024;
-    /// A blob is read from disk in pieces of this size, in bytes; each reader holds one.
+    /// Size of the pieces in which a blob is read from disk, in bytes; each reader holds one.
     pub const BLOB_READ_BYTES: usize = 256 * 1024;
-    /// Blobs on their way up at once, over all doors.
+    /// Blobs being uploaded at a time, through all doors.
     pub const UPLOADS_MAX: u64 = 64;
-    /// The same of one caller that does not administer the hub.
+    /// The same for one caller without `admin`.
     pub const CALLER_UPLOADS_MAX: u64 = 16;
-    /// Of all, kept for those who administer the hub.
+    /// Of all uploads, reserved for callers with `admin`.
     pub const UPLOADS_KEPT: u64 = 16;
-    /// How long an upload over a WebSocket may bring nothing before it is given up.
+    /// How long an upload over a WebSocket may receive nothing before it is given up.
     pub const WS_UPLOAD_SILENCE_MAX: Duration = Duration::from_secs(60);
 }

@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Longest payload, in bytes: one message is held in memory on both sides; larger things are blobs.
+/// Longest payload, in bytes: both sides hold one message in memory; larger things are sent as blobs.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Longest raw part of a blob piece, in bytes, so that a beat passes between two pieces in time.
+/// Longest raw part of a blob piece, in bytes: short enough that a heartbeat fits between two pieces in time.
 pub const PIECE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const LENGTH_BYTES: usize = 4;

@@ -25,10 +25,10 @@ pub enum What {
     Show,
     /// List the tokens
     List,
-    /// Create a token and print its secret, this once
+    /// Create a token and print its secret, which is shown only once
     Create(Create),
     Change(Change),
-    /// Revoke a token; what it has under way ends
+    /// Revoke a token and end its calls and jobs
     Revoke {
         /// The token's name.
         name: String,
@@ -37,33 +37,33 @@ pub enum What {
 
 #[derive(Args, Debug)]
 pub struct Create {
-    /// Its name: who it is for.
+    /// Name of the token: who it is for.
     name: String,
-    /// What it can do; repeat it, or separate several with commas.
+    /// What it may do; can be repeated, or separate several with commas.
     #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     scope: Vec<String>,
-    /// What a person must confirm each time; repeat it, or separate several with commas.
+    /// What a person must confirm each time; can be repeated, or separate several with commas.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     ask: Vec<String>,
-    /// Until when it is good: a time, or from now on, for example 7d.
+    /// When it expires: a time, or how long from now, for example 7d.
     #[arg(long, value_name = "TIME", value_parser = job_options::time)]
     expires: Option<String>,
 }
 
-/// Change what a token may do, and how long
+/// Change what a token may do, and for how long
 ///
-/// What it has under way and may not do any more ends.
+/// Running work that it may no longer do is ended.
 #[derive(Args, Debug)]
 pub struct Change {
-    /// Which token.
+    /// Name of the token.
     name: String,
-    /// What it may do from now on, instead of what it could (can be repeated, or a list with commas).
+    /// What it may do, instead of its present scopes; can be repeated, or separate several with commas.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE", value_parser = SCOPES)]
     scope: Option<Vec<String>>,
-    /// What needs a person's yes each time from now on; `--ask=` for nothing.
+    /// What a person must confirm each time; `--ask=` for nothing.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE")]
     ask: Option<Vec<String>>,
-    /// Until when it is good: a time, or from now on, for example 7d; `none` for ever.
+    /// When it expires: a time, or how long from now, for example 7d; `none` for never.
     #[arg(long, value_name = "TIME", value_parser = job_options::time_or_none)]
     expires: Option<String>,
 }
@@ -171,7 +171,7 @@ fn change(session: &Session, words: &Change) -> Answered {
     let token: Listed = typed(&document)?;
     let until = token.expires_at.map(|at| format!(" until {at}"));
     session.ui.say(format_args!(
-        "token `{}` can {} from now on{}",
+        "token `{}` can now {}{}",
         token.name,
         token.scopes.join(", "),
         until.unwrap_or_default()
