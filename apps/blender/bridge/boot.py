@@ -7,7 +7,7 @@
 
 A file of ours (not one that Blender opens by itself) is opened without running scripts in it, but for `--scripts`.
 Exit code 3: it could not be opened.
-The environment: KAPELLE_HOME, KAPELLE_NAME (wished name), KAPELLE_LAUNCH (the hub started it), KAPELLE_FOLDERS
+The environment: KAPELLE_HOME, KAPELLE_NAME (the name it asks for), KAPELLE_LAUNCH (the hub started it), KAPELLE_FOLDERS
 (what callers may use until a hub says so, see bridgekit/configured.py), KAPELLE_DIRECT (a port: the direct mode
 without a hub, see direct.py).
 """

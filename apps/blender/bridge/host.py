@@ -45,7 +45,7 @@ def current():
 
 
 class BlenderHost(Host):
-    """`instance` is a function that gives this instance's name as the hub told it, or a wished one; `moved` is
+    """`instance` is a function that gives this instance's name as the hub told it, or the one it asks for; `moved` is
     called when another file is open or the file has another path."""
 
     def __init__(self, instance, moved=lambda: None):

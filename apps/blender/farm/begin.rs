@@ -8,8 +8,8 @@ use super::folder::Counts;
 use super::frames::{self, Frame};
 use super::manifest::{self, Manifest, Plan};
 use super::pool::Pool;
+use super::request::{Existing, Request};
 use super::state::{Farm, RANGES_TOLD_MAX};
-use super::wish::{Existing, Wish};
 
 /// Missing files that the problem names.
 const MISSING_TOLD_MAX: usize = 8;
@@ -42,7 +42,7 @@ impl Farm {
                 ),
             );
         }
-        if !missing.is_empty() && !self.wish.ignore_missing {
+        if !missing.is_empty() && !self.request.ignore_missing {
             let more = missing.len().saturating_sub(MISSING_TOLD_MAX);
             let mut told = missing;
             told.truncate(MISSING_TOLD_MAX);
@@ -53,7 +53,7 @@ impl Farm {
                 Code::FILE_NOT_FOUND,
                 format!(
                     "{} refers to files that are missing: {}.",
-                    self.wish.file.display(),
+                    self.request.file.display(),
                     told.join(", ")
                 ),
             )
@@ -63,7 +63,7 @@ impl Farm {
             ])
             .detail("missing", found["missing"].clone()));
         }
-        let args = Value::Object(self.wish.settings.clone());
+        let args = Value::Object(self.request.settings.clone());
         let plan = self.ask(&first.name, "render.plan", args).await?;
         serde_json::from_value(plan).map_err(|error| {
             Problem::new(
@@ -80,8 +80,8 @@ impl Farm {
         plan: &Plan,
         frames: &[Frame],
     ) -> Result<u64, Problem> {
-        let same = before.filter(|before| before.source == self.wish.source);
-        match (self.wish.existing, same) {
+        let same = before.filter(|before| before.source == self.request.source);
+        match (self.request.existing, same) {
             (Existing::Overwrite, Some(same)) if !same.finished && same.since_ms > 0 => {
                 Ok(same.since_ms)
             }
@@ -89,7 +89,7 @@ impl Farm {
             (Existing::Skip, _) => Ok(0),
             (Existing::Resume, Some(same)) => Ok(same.since_ms),
             (Existing::Resume, None) => {
-                let counts = Counts::new(&self.wish.out, &plan.suffix, 0);
+                let counts = Counts::new(&self.request.out, &plan.suffix, 0);
                 let there: Vec<Frame> = frames
                     .iter()
                     .copied()
@@ -106,7 +106,7 @@ impl Farm {
                     );
                     return Ok(0);
                 }
-                Err(in_the_way(&self.wish, &told))
+                Err(in_the_way(&self.request, &told))
             }
         }
     }
@@ -120,7 +120,7 @@ impl Farm {
         left: Vec<Frame>,
         since_ms: u64,
     ) -> Result<(), Problem> {
-        let source = self.wish.source.clone();
+        let source = self.request.source.clone();
         let mut manifest = before
             .filter(|before| before.source == source && before.since_ms == since_ms)
             .unwrap_or_else(|| Manifest::new(source, plan.clone()));
@@ -132,8 +132,8 @@ impl Farm {
         manifest.retried.clear();
         {
             let mut state = self.state();
-            if self.wish.workers.is_none() {
-                let fitting = self.machine.workers(self.wish.memory_mb, graphics_card);
+            if self.request.workers.is_none() {
+                let fitting = self.machine.workers(self.request.memory_mb, graphics_card);
                 state.workers = state.workers.min(fitting);
             }
             state.workers = state.workers.min(left.len()).max(1);
@@ -141,7 +141,7 @@ impl Farm {
             state.board.all = frames.len();
             state.board.skipped = frames.len() - left.len();
             state.board.stage("");
-            state.pool = Pool::new(left, self.wish.chunk);
+            state.pool = Pool::new(left, self.request.chunk);
             state.manifest = Some(manifest);
         }
         self.save().await
@@ -153,32 +153,32 @@ impl Farm {
 ///
 /// # Errors
 /// `file_exists`, with those frames.
-pub(super) fn refuse_early(wish: &Wish, before: Option<&Manifest>) -> Result<(), Problem> {
-    let Some(before) = before.filter(|before| before.source != wish.source) else {
+pub(super) fn refuse_early(request: &Request, before: Option<&Manifest>) -> Result<(), Problem> {
+    let Some(before) = before.filter(|before| before.source != request.source) else {
         return Ok(());
     };
-    if wish.existing != Existing::Resume || wish.settings.contains_key("format") {
+    if request.existing != Existing::Resume || request.settings.contains_key("format") {
         return Ok(());
     }
     let plan = &before.plan;
-    let frames = match &wish.frames {
+    let frames = match &request.frames {
         Some(frames) => frames.clone(),
         None => frames::of_scene(plan.start, plan.end, plan.step)?,
     };
-    let counts = Counts::new(&wish.out, &plan.suffix, 0);
+    let counts = Counts::new(&request.out, &plan.suffix, 0);
     let there: Vec<Frame> = frames.into_iter().filter(|it| counts.has(*it)).collect();
     if there.is_empty() {
         return Ok(());
     }
-    Err(in_the_way(wish, &frames::words(&there, RANGES_TOLD_MAX)))
+    Err(in_the_way(request, &frames::words(&there, RANGES_TOLD_MAX)))
 }
 
-fn in_the_way(wish: &Wish, told: &str) -> Problem {
+fn in_the_way(request: &Request, told: &str) -> Problem {
     Problem::new(
         Code::FILE_EXISTS,
         format!(
             "{} has frames made from another version of the file, or with other settings: {told}.",
-            wish.out.display()
+            request.out.display()
         ),
     )
     .hint(wire::hint![

@@ -50,16 +50,16 @@ impl Farm {
         let Some(manifest) = self.state().manifest.clone() else {
             return Ok(());
         };
-        let out = self.wish.out.clone();
+        let out = self.request.out.clone();
         let written = tokio::task::spawn_blocking(move || manifest.write(&out)).await;
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if hub::home::is_disk_full(&error) => {
-                Err(hub::home::disk_full(&self.wish.out))
+                Err(hub::home::disk_full(&self.request.out))
             }
             Ok(Err(error)) => Err(Problem::new(
                 Code::PATH_REFUSED,
-                format!("{} cannot be written: {error}.", self.wish.out.display()),
+                format!("{} cannot be written: {error}.", self.request.out.display()),
             )),
             Err(error) => Err(Problem::new(Code::INTERNAL, error.to_string())),
         }

@@ -24,7 +24,7 @@ impl Farm {
         pictures: &[PathBuf],
         fps: f64,
     ) -> Result<PathBuf, Problem> {
-        let path = self.wish.out.join(FILM);
+        let path = self.request.out.join(FILM);
         let why_not = match on_path("ffmpeg") {
             None => "there is no ffmpeg on PATH".to_owned(),
             Some(program) => {

@@ -42,8 +42,8 @@ impl Farm {
             let missing = |file: Option<&PathBuf>| !file.is_some_and(|file| file.is_file());
             let is_new = |file: Option<&PathBuf>| rendered > 0 || missing(file);
             (
-                self.wish.sheet && is_new(manifest.and_then(|it| it.sheet.as_ref())),
-                self.wish.film && is_new(manifest.and_then(|it| it.film.as_ref())),
+                self.request.sheet && is_new(manifest.and_then(|it| it.sheet.as_ref())),
+                self.request.film && is_new(manifest.and_then(|it| it.film.as_ref())),
                 manifest.map_or(24.0, |it| it.plan.fps),
             )
         };
@@ -71,7 +71,7 @@ impl Farm {
             .ok_or_else(|| Problem::new(Code::INTERNAL, "The render has lost its manifest."))?;
         let seconds = self.began.elapsed().as_secs_f64();
         let value = report(
-            &self.wish,
+            &self.request,
             manifest,
             frames.len(),
             rendered,
@@ -131,7 +131,7 @@ impl Farm {
 
     /// The sheet's path.
     async fn sheet(&self, worker: &InstanceName, pictures: &[PathBuf]) -> Result<PathBuf, Problem> {
-        let path = self.wish.out.join(SHEET);
+        let path = self.request.out.join(SHEET);
         let files = spread(pictures, SHEET_PICTURES_MAX);
         let args = json!({"files": files, "path": path, "overwrite": true});
         self.ask(worker, "render.sheet", args).await?;

@@ -1,5 +1,5 @@
 //! `kapelle-render.json` in the folder of a farm: what made the frames, how long each took and which worker made
-//! it, what was tried again. It is the report for people and programs, and by it the same wish goes on after
+//! it, what was tried again. It is the report for people and programs, and by it the same request goes on after
 //! everything was killed.
 //!
 //! Which frames are there is not its word but the folder's ([`super::folder`]). It is written before the
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frames::Frame;
-use super::wish::Source;
+use super::request::Source;
 
 /// Its name in the folder.
 pub(super) const FILE: &str = "kapelle-render.json";

@@ -3,16 +3,16 @@
 //! In comes the call `render.farm`, conducted by the hub; out go pictures at their places, one by one, a report,
 //! a contact sheet and a film. The farm renders nothing itself: its workers are ordinary instances that run
 //! `render.frames`, reserved for it. It holds no truth but the folder's: what lies at a frame's place is done, so
-//! the same wish goes on after any crash.
+//! the same request goes on after any crash.
 //!
 //! ```text
-//! wish ─> turn ─> folder ─> first worker ─> preflight ─> frames that are missing ─> all workers ─> finish
+//! request ─> turn ─> folder ─> first worker ─> preflight ─> frames that are missing ─> all workers ─> finish
 //!                    └ everything is there: done in a moment
 //! ```
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`wish`] | the arguments, read and looked at |
+//! | [`request`] | the arguments, read and looked at |
 //! | [`frames`], [`pool`], [`estimate`], [`watch`], [`board`], [`machine`] | pure: which frames, who is given which, how long it takes, when a worker is given up, what is told, how many workers |
 //! | [`state`] | one farm while it works |
 //! | [`folder`], [`manifest`] | what is there, and what made it |
@@ -42,16 +42,16 @@ mod machine;
 mod manifest;
 mod pool;
 mod report;
+mod request;
 mod state;
 mod watch;
-mod wish;
 mod worker;
 
 use folder::{Counts, Folder};
 use manifest::Manifest;
 use report::already_done;
+use request::Request;
 use state::Farm;
-use wish::Wish;
 use worker::told_to_end;
 
 /// Farms that render at once: each shares out the whole machine.
@@ -70,18 +70,18 @@ pub(super) fn conduct(context: Context) -> Conducting {
 }
 
 async fn run(context: Context) -> Result<Conducted, Problem> {
-    let wish = Wish::of(&context)?;
+    let request = Request::of(&context)?;
     let _turn = turn(&context).await?;
-    let folder = Folder::open(&wish.out)?;
-    end_leftovers(&context, &wish.mark).await;
+    let folder = Folder::open(&request.out)?;
+    end_leftovers(&context, &request.mark).await;
     folder.clear_parts();
     let before = Manifest::read(folder.path());
-    begin::refuse_early(&wish, before.as_ref())?;
-    if let Some(done) = already_done(&wish, before.as_ref()) {
+    begin::refuse_early(&request, before.as_ref())?;
+    if let Some(done) = already_done(&request, before.as_ref()) {
         context.log("info", "Every frame is already there.");
         return Ok(Ok(done).into());
     }
-    let farm = Arc::new(Farm::new(context, wish, before.as_ref()));
+    let farm = Arc::new(Farm::new(context, request, before.as_ref()));
     let work = Arc::clone(&farm).render_all(before);
     tokio::pin!(work);
     let mut tells = tokio::time::interval(TELL);
@@ -141,12 +141,12 @@ impl Farm {
     async fn render_all(self: Arc<Self>, before: Option<Manifest>) -> Result<Conducted, Problem> {
         let first = self.start(0, 1).await?;
         let plan = self.preflight(&first).await?;
-        let frames = match &self.wish.frames {
+        let frames = match &self.request.frames {
             Some(frames) => frames.clone(),
             None => frames::of_scene(plan.start, plan.end, plan.step)?,
         };
         let since_ms = self.since(before.as_ref(), &plan, &frames)?;
-        let counts = Counts::new(&self.wish.out, &plan.suffix, since_ms);
+        let counts = Counts::new(&self.request.out, &plan.suffix, since_ms);
         let counts = self.counts.get_or_init(|| counts).clone();
         let all = frames.clone();
         let left = tokio::task::spawn_blocking(move || {

@@ -8,32 +8,32 @@ use wire::{Code, Problem};
 use super::folder::Counts;
 use super::frames;
 use super::manifest::{self, Manifest};
+use super::request::{Existing, Request};
 use super::state::Farm;
-use super::wish::{Existing, Wish};
 
 /// The answer when nothing is left to do, for which no Blender is needed.
-pub(super) fn already_done(wish: &Wish, before: Option<&Manifest>) -> Option<Value> {
-    let before = before.filter(|before| before.finished && before.source == wish.source)?;
-    if wish.existing == Existing::Overwrite {
+pub(super) fn already_done(request: &Request, before: Option<&Manifest>) -> Option<Value> {
+    let before = before.filter(|before| before.finished && before.source == request.source)?;
+    if request.existing == Existing::Overwrite {
         return None;
     }
     let plan = &before.plan;
-    let frames = match &wish.frames {
+    let frames = match &request.frames {
         Some(frames) => frames.clone(),
         None => frames::of_scene(plan.start, plan.end, plan.step).ok()?,
     };
-    let counts = Counts::new(&wish.out, &plan.suffix, before.since_ms);
+    let counts = Counts::new(&request.out, &plan.suffix, before.since_ms);
     let is_there = |wanted: bool, file: &Option<PathBuf>| {
         !wanted || file.as_ref().is_some_and(|file| file.is_file())
     };
-    let all = is_there(wish.sheet, &before.sheet)
-        && is_there(wish.film, &before.film)
+    let all = is_there(request.sheet, &before.sheet)
+        && is_there(request.film, &before.film)
         && frames.iter().all(|frame| counts.has(*frame));
-    all.then(|| report(wish, before, frames.len(), 0, 0.0, 0))
+    all.then(|| report(request, before, frames.len(), 0, 0.0, 0))
 }
 
 pub(super) fn report(
-    wish: &Wish,
+    request: &Request,
     manifest: &Manifest,
     frames: usize,
     rendered: usize,
@@ -54,12 +54,12 @@ pub(super) fn report(
         .collect();
     let plan = &manifest.plan;
     json!({
-        "path": wish.out, "frames": frames, "rendered": rendered,
+        "path": request.out, "frames": frames, "rendered": rendered,
         "skipped": frames - rendered - failed.len(),
         "failed": failed, "retried": retried, "replaced": replaced,
         "seconds": (seconds * 10.0).round() / 10.0, "workers": manifest.workers,
         "sheet": manifest.sheet, "film": manifest.film,
-        "report": wish.out.join(manifest::FILE),
+        "report": request.out.join(manifest::FILE),
         "scene": plan.scene, "camera": plan.camera, "engine": plan.engine, "samples": plan.samples,
         "width": plan.width, "height": plan.height, "format": plan.format,
         "left_out": plan.left_out,
@@ -82,7 +82,7 @@ impl Farm {
         format!(
             "{there} of {} frames are finished and stay in {}.",
             state.board.all,
-            self.wish.out.display()
+            self.request.out.display()
         )
     }
 }

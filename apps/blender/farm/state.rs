@@ -13,7 +13,7 @@ use super::frames::{self, Frame};
 use super::machine::Machine;
 use super::manifest::{Made, Manifest};
 use super::pool::Pool;
-use super::wish::Wish;
+use super::request::Request;
 
 /// Failed frames that the problem names one by one, as ranges.
 pub(super) const RANGES_TOLD_MAX: usize = 20;
@@ -21,7 +21,7 @@ pub(super) const RANGES_TOLD_MAX: usize = 20;
 /// One farm at work.
 pub(super) struct Farm {
     pub(super) context: Context,
-    pub(super) wish: Wish,
+    pub(super) request: Request,
     pub(super) machine: Machine,
     pub(super) began: Instant,
     pub(super) counts: OnceLock<Counts>,
@@ -42,18 +42,20 @@ pub(super) struct State {
 }
 
 impl Farm {
-    pub(super) fn new(context: Context, wish: Wish, before: Option<&Manifest>) -> Self {
+    pub(super) fn new(context: Context, request: Request, before: Option<&Manifest>) -> Self {
         let machine = Machine::look();
         // With fewer frames than workers the cores are shared among fewer.
-        let known = wish.frames.as_ref().map(Vec::len).or_else(|| {
-            let plan = &before.filter(|before| before.source == wish.source)?.plan;
+        let known = request.frames.as_ref().map(Vec::len).or_else(|| {
+            let plan = &before
+                .filter(|before| before.source == request.source)?
+                .plan;
             let frames = frames::of_scene(plan.start, plan.end, plan.step);
             frames.ok().map(|frames| frames.len())
         });
         let card = before.is_some_and(|before| before.plan.graphics_card);
-        let workers = wish
+        let workers = request
             .workers
-            .unwrap_or_else(|| machine.workers(wish.memory_mb, card))
+            .unwrap_or_else(|| machine.workers(request.memory_mb, card))
             .min(known.unwrap_or(usize::MAX))
             .max(1);
         Self {
@@ -62,7 +64,7 @@ impl Farm {
             began: Instant::now(),
             counts: OnceLock::new(),
             state: Mutex::new(State {
-                pool: Pool::new(Vec::new(), wish.chunk),
+                pool: Pool::new(Vec::new(), request.chunk),
                 board: Board::new(),
                 workers,
                 replaced: 0,
@@ -71,7 +73,7 @@ impl Farm {
                 manifest: None,
             }),
             news: Notify::new(),
-            wish,
+            request,
         }
     }
 
@@ -90,12 +92,12 @@ impl Farm {
     }
 
     pub(super) fn name_of(&self, number: usize) -> String {
-        format!("{}-{}", self.wish.mark, number + 1)
+        format!("{}-{}", self.request.mark, number + 1)
     }
 
     pub(super) fn threads(&self) -> u32 {
         let workers = self.state().workers;
-        self.wish
+        self.request
             .threads
             .unwrap_or_else(|| self.machine.threads(workers))
     }
@@ -105,7 +107,7 @@ impl Farm {
         self.counts
             .get()
             .cloned()
-            .unwrap_or_else(|| Counts::new(&self.wish.out, "", 0))
+            .unwrap_or_else(|| Counts::new(&self.request.out, "", 0))
     }
 
     pub(super) fn is_told_to_end(&self) -> bool {

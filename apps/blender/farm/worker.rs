@@ -123,7 +123,7 @@ impl Farm {
     pub(super) async fn start(&self, number: usize, times: u32) -> Result<InstanceView, Problem> {
         let name = self.name_of(number);
         self.set(number, Doing::Starting(times));
-        let request = serde_json::from_value(self.wish.launch(&name, self.threads()))
+        let request = serde_json::from_value(self.request.launch(&name, self.threads()))
             .map_err(|error| Problem::new(Code::INTERNAL, error.to_string()))?;
         tokio::select! {
             started = self.context.start(request) => {
@@ -151,9 +151,9 @@ impl Farm {
     }
 
     async fn render(&self, number: usize, worker: &InstanceName, chunk: &[Frame]) -> End {
-        let mut args = Value::Object(self.wish.settings.clone());
+        let mut args = Value::Object(self.request.settings.clone());
         args["frames"] = json!(chunk);
-        args["path"] = json!(self.wish.out);
+        args["path"] = json!(self.request.out);
         args["threads"] = json!(self.threads());
         args["dedicated"] = json!(true);
         // What lies at its place and does not count is in the way: older, or not whole.
@@ -223,7 +223,7 @@ impl Farm {
             .ok()
             .and_then(|view| view.heard_ms_ago);
         let heard = heard.map(Duration::from_millis);
-        watch.why_given_up(&self.wish.patience, heard, Instant::now())
+        watch.why_given_up(&self.request.patience, heard, Instant::now())
     }
 
     /// Books what is done of a chunk: what the worker says (`made`, with seconds), and at its end what lies in the

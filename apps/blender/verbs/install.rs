@@ -104,7 +104,7 @@ impl Answer for Report {
         json!({ self.title: self.all })
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         for one in &self.all {
             let program = one.program.display();
             write!(

@@ -249,7 +249,7 @@ fn mark(args: &Map<String, Value>) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// The job of the same wish that has not ended: one that this terminal left, or that a new hub goes on with.
+/// The job of the same request that has not ended: one that this terminal left, or that a new hub goes on with.
 fn open_job(client: &Client, mark: &str) -> Result<Option<CallId>, Box<Problem>> {
     let path =
         format!("/v1/jobs?status=queued,leased,running&app={APP}&label={LABEL}:{mark}&limit=1");
@@ -268,7 +268,7 @@ impl Answer for Rendered {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         let value = value_of(&self.ended.call);
         for key in ["path", "sheet", "film"] {
             if let Some(path) = value[key].as_str() {

@@ -1,7 +1,7 @@
 //! Which instances exist.
 //!
 //! An instance is made when a bridge proves itself or when the hub launches a process, and is
-//! forgotten when it has left and nobody waits for it. Names are given here: the wished one if it is
+//! forgotten when it has left and nobody waits for it. Names are given here: the wanted one if it is
 //! free, else `app-2`, `app-3` …. A bridge that dials again keeps its name by its session.
 
 use std::collections::BTreeMap;
@@ -109,12 +109,12 @@ impl Roster {
     /// A place for an instance that the hub is about to launch.
     pub(crate) fn reserve(
         &self,
-        wished: Option<&InstanceName>,
+        wanted: Option<&InstanceName>,
         launch: &str,
         request: &LaunchRequest,
     ) -> Result<Arc<Instance>, Problem> {
         let mut instances = self.lock();
-        let name = free_name(&mut instances, &request.app, wished)?;
+        let name = free_name(&mut instances, &request.app, wanted)?;
         let begins = Beginning {
             app: request.app.clone(),
             name: name.clone(),
@@ -213,19 +213,19 @@ impl Roster {
     }
 }
 
-/// The wished name if nobody holds it, else the next free one of the app. Instances that are gone
+/// The wanted name if nobody holds it, else the next free one of the app. Instances that are gone
 /// make room.
 fn free_name(
     instances: &mut BTreeMap<InstanceName, Arc<Instance>>,
     app: &AppId,
-    wished: Option<&InstanceName>,
+    wanted: Option<&InstanceName>,
 ) -> Result<InstanceName, Problem> {
     let usable =
         |name: &&InstanceName| wire::id::is_plain_name(name.as_str()) && name.as_str() != HUB;
-    if let Some(wished) = wished.filter(usable) {
-        let free = instances.get(wished).is_none_or(|old| old.is_gone());
+    if let Some(wanted) = wanted.filter(usable) {
+        let free = instances.get(wanted).is_none_or(|old| old.is_gone());
         if free {
-            return Ok(wished.clone());
+            return Ok(wanted.clone());
         }
     }
     if instances.len() >= limits::INSTANCES_MAX {

@@ -88,8 +88,8 @@ impl Supervisor {
         }
     }
 
-    /// The instance that runs under the wished name already, or a new one's place. One start after the
-    /// other: two that wish the same name at once must meet at one instance.
+    /// The instance that runs under the wanted name already, or a new one's place. One start after the
+    /// other: two that want the same name at once must meet at one instance.
     fn place(&self, request: &LaunchRequest, launch_id: &str) -> Result<Place, Problem> {
         let _one_at_a_time = self
             .starts

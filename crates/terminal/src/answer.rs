@@ -20,9 +20,9 @@ pub trait Answer {
     ///
     /// # Errors
     /// When stdout is gone.
-    fn people(&self, out: &mut dyn Out) -> io::Result<()>;
+    fn text(&self, out: &mut dyn Out) -> io::Result<()>;
 
-    /// For people, on stderr, after [`Answer::people`].
+    /// For people, on stderr, after [`Answer::text`].
     fn remarks(&self, _ui: Ui) {}
 
     fn exit_code(&self) -> u8 {
@@ -42,7 +42,7 @@ pub fn show(ui: Ui, answer: &dyn Answer) -> io::Result<()> {
         };
     }
     let mut out = screen::out();
-    let written = heard(answer.people(&mut out).and_then(|()| out.flush()));
+    let written = heard(answer.text(&mut out).and_then(|()| out.flush()));
     answer.remarks(ui);
     written
 }
@@ -50,7 +50,7 @@ pub fn show(ui: Ui, answer: &dyn Answer) -> io::Result<()> {
 /// A document and its form for people, for verbs that need no type of their own.
 pub struct Shown<F> {
     document: Value,
-    people: F,
+    text: F,
 }
 
 /// The verb has spoken by itself.
@@ -61,14 +61,14 @@ impl Answer for Spoken {
         Value::Null
     }
 
-    fn people(&self, _out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, _out: &mut dyn Out) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl<F: Fn(&mut dyn Out) -> io::Result<()> + 'static> Shown<F> {
-    pub fn boxed(document: Value, people: F) -> Box<dyn Answer> {
-        Box::new(Self { document, people })
+    pub fn boxed(document: Value, text: F) -> Box<dyn Answer> {
+        Box::new(Self { document, text })
     }
 }
 
@@ -77,8 +77,8 @@ impl<F: Fn(&mut dyn Out) -> io::Result<()>> Answer for Shown<F> {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
-        (self.people)(out)
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
+        (self.text)(out)
     }
 }
 

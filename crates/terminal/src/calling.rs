@@ -174,7 +174,7 @@ impl Answer for JobEnded {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         outcome::write_value(out, &self.ended.call)
     }
 
@@ -253,7 +253,7 @@ impl Answer for OneEnded {
         self.ended.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         outcome::write_value(out, &self.ended.call)
     }
 
@@ -276,7 +276,7 @@ impl Answer for AllEnded {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         for call in &self.calls {
             let style = crate::ui::HEADING;
             writeln!(

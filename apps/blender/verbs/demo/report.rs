@@ -77,7 +77,7 @@ impl Answer for Report {
         })
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::<3>::indented(0);
         for file in &self.files {
             let path = file.path.to_string_lossy();

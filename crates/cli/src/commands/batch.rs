@@ -111,7 +111,7 @@ impl Answer for Ran {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         let ids = self.view.outcomes.iter().filter_map(|one| match one {
             BatchOutcome::Call(call) => Some(call.call_id.as_str()),
             BatchOutcome::Forgotten { call_id } => Some(call_id.as_str()),

@@ -44,7 +44,7 @@ impl Answer for Report {
         })
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::<3>::indented(0);
         for finding in &self.findings {
             let (word, style) = match finding.health {

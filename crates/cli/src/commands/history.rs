@@ -137,7 +137,7 @@ impl Answer for Calls {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         let mut table = Table::new([
             "ASKED", "CALL", "INSTANCE", "COMMAND", "SUBJECT", "CALLER", "STATUS", "TOOK", "",
         ]);

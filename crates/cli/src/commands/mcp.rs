@@ -209,7 +209,7 @@ impl Answer for Report {
         json!({ "clients": self.0 })
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         for done in &self.0 {
             let path = done.path.display();
             if !done.changed {

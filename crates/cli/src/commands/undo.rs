@@ -82,7 +82,7 @@ impl Redo {
 impl Steps {
     fn take(self, session: &Session, role: &str, list: &'static str) -> Answered {
         let client = session.hub()?;
-        let name = pick::instance(&client, self.instance.as_deref())?;
+        let name = pick::instance(&client, self.instance.as_deref(), &format!("{role} -i"))?;
         let instance: InstanceView = typed(&client.get(&format!("/v1/instances/{name}"))?)?;
         let command = command_for(&client, instance.app.as_str(), role)?;
         let mut args = Map::from_iter([("steps".to_owned(), json!(self.steps))]);
@@ -161,7 +161,7 @@ impl Answer for Taken {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         if self.call.status != Status::Succeeded {
             return Ok(());
         }

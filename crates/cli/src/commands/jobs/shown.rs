@@ -24,7 +24,7 @@ impl Answer for Listed {
         self.document.clone()
     }
 
-    fn people(&self, out: &mut dyn Out) -> io::Result<()> {
+    fn text(&self, out: &mut dyn Out) -> io::Result<()> {
         if self.page.jobs.is_empty() {
             return Ok(());
         }

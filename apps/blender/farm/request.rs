@@ -69,9 +69,9 @@ const SETTINGS: [&str; 10] = [
     "format",
 ];
 
-/// A wish that was read.
+/// A request that was read.
 #[derive(Debug)]
-pub(super) struct Wish {
+pub(super) struct Request {
     pub(super) file: PathBuf,
     pub(super) out: PathBuf,
     /// As asked for; else the scene's.
@@ -90,7 +90,7 @@ pub(super) struct Wish {
     pub(super) python: Option<PathBuf>,
     pub(super) settings: Map<String, Value>,
     pub(super) source: Source,
-    /// Of this farm: the same wish has the same one, also after everything was killed.
+    /// Of this farm: the same request has the same one, also after everything was killed.
     pub(super) mark: String,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Source {
     settings: Map<String, Value>,
 }
 
-impl Wish {
+impl Request {
     /// # Errors
     /// `file_not_found`, `path_refused`, `forbidden`, `arguments_invalid`.
     pub(super) fn of(context: &Context) -> Result<Self, Problem> {
