@@ -17,19 +17,13 @@ for folder in (HERE, TESTS, TESTS / "walk"):
 
 from client import Client  # noqa: E402
 from hubs import Hub  # noqa: E402
-from programs import find_binary, find_program  # noqa: E402
+from programs import binary, find_program, missing  # noqa: E402, F401
 
 from proxy import Proxy  # noqa: E402
 from puppet import Line, Puppet  # noqa: E402
 
 # What `kapelle mcp` may: a token for clients over HTTP is narrowed in the same way.
 SCOPES = ("read", "write", "destructive", "code")
-
-
-def missing(what):
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 class Clients:
@@ -75,12 +69,6 @@ class ListeningHub(Hub):
 @pytest.fixture(scope="session")
 def clients():
     return Clients()
-
-
-@pytest.fixture(scope="session")
-def binary():
-    found = find_binary()
-    return missing(found) if isinstance(found, str) else found
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from programs import missing
 
-from conftest import ListeningHub, missing
+from conftest import ListeningHub
 
 RUN_S = 90.0
 IN_CI = ("codex", "gemini-cli")

@@ -12,6 +12,7 @@ for folder in (HERE, HERE / "real", HERE.parent.parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+from assemble import assemble  # noqa: E402
 from shared import TOLD  # noqa: E402
 
 FAILED = pytest.StashKey()
@@ -29,6 +30,20 @@ def pytest_runtest_makereport(item):
 def has_failed(request):
     """Whether the test has failed, for what comes after it."""
     return lambda: request.node.stash.get(FAILED, False)
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    """The bridge as it is put into a Blender."""
+    return assemble(tmp_path_factory.mktemp("bridge"))
+
+
+@pytest.fixture
+def blender(shared, has_failed):
+    """The Blender that tests share, with a default file."""
+    yield shared.fresh()
+    if has_failed():
+        shared.look()
 
 
 def pytest_runtest_logstart(nodeid):

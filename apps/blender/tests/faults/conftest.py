@@ -5,7 +5,6 @@ The hubs, callers and Blenders are those of the walk tests. Which fault is held 
 docs/reference/faults.md. One Blender does (the 4.5 wheel); what is marked `every_blender` runs on Debian's too.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ for folder in (HERE, HERE.parent / "walk"):
 
 from bridgekit.tests.machine import compiled  # noqa: E402
 from hubs import Hub, Terminal, wait_until  # noqa: E402
-from programs import chosen, find_binary, find_program  # noqa: E402
+from programs import binary, chosen, missing, program  # noqa: E402, F401
 from runs import Runs  # noqa: E402
 from wire import Wire  # noqa: E402
 
@@ -32,24 +31,6 @@ def pytest_generate_tests(metafunc):
         every = metafunc.definition.get_closest_marker("every_blender")
         names = chosen(("bpy45", "blender") if every else ("bpy45",))
         metafunc.parametrize("program", names, indirect=True, scope="session")
-
-
-def missing(what):
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="session")
-def program(request):
-    found = find_program(request.param)
-    return missing(found) if isinstance(found, str) else found
-
-
-@pytest.fixture(scope="session")
-def binary():
-    found = find_binary()
-    return missing(found) if isinstance(found, str) else found
 
 
 @pytest.fixture(scope="session")

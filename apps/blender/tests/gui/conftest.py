@@ -10,7 +10,6 @@ import shutil
 
 import display
 import pytest
-from assemble import assemble
 from installed import module_of
 from shared import Shared
 from window import Window, pictures
@@ -41,21 +40,8 @@ def addon(program):
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory):
-    return assemble(tmp_path_factory.mktemp("bridge"))
-
-
-@pytest.fixture(scope="session")
 def shared(program, package):
     """One Blender with a window for all tests, or one after the other: see shared.py."""
     shared = Shared(lambda: Window(program, package))
     yield shared
     shared.close()
-
-
-@pytest.fixture
-def blender(shared, has_failed):
-    """That Blender with a default file."""
-    yield shared.fresh()
-    if has_failed():
-        shared.look()

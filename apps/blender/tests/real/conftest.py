@@ -14,7 +14,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from assemble import assemble
 from instance import Instance, Program
 from shared import Shared
 
@@ -65,21 +64,8 @@ def program(request):
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory):
-    return assemble(tmp_path_factory.mktemp("bridge"))
-
-
-@pytest.fixture(scope="session")
 def shared(program, package):
     """One Blender for all tests of a version, or one after the other: see shared.py."""
     shared = Shared(lambda: Instance(program, package))
     yield shared
     shared.close()
-
-
-@pytest.fixture
-def blender(shared, has_failed):
-    """That Blender with a default file."""
-    yield shared.fresh()
-    if has_failed():
-        shared.look()

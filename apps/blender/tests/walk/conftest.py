@@ -5,7 +5,6 @@ Every module gets a hub in a home of its own, for each Blender it is run on. Wha
 and fails under CI=true.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 from hubs import Hub, Terminal  # noqa: E402
-from programs import NAMES, NEWEST, chosen, find_binary, find_program  # noqa: E402
+from programs import NAMES, NEWEST, binary, chosen, program  # noqa: E402, F401
 
 
 def pytest_configure(config):
@@ -31,24 +30,6 @@ def pytest_generate_tests(metafunc):
         if has("one_blender"):
             names = names[:1]
         metafunc.parametrize("program", names, indirect=True, scope="session")
-
-
-def missing(what):
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="session")
-def program(request):
-    found = find_program(request.param)
-    return missing(found) if isinstance(found, str) else found
-
-
-@pytest.fixture(scope="session")
-def binary():
-    found = find_binary()
-    return missing(found) if isinstance(found, str) else found
 
 
 @pytest.fixture

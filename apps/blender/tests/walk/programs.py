@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Where the binary under test and the real Blenders are.
+"""Where the binary under test and the real Blenders are, as functions and as fixtures that a conftest takes over.
 
 KAPELLE_TEST_BINARY, else target/debug of cargo. KAPELLE_TEST_BPY45, KAPELLE_TEST_BPY52: a Python with that wheel;
-KAPELLE_TEST_BLENDER: a Blender. KAPELLE_TEST_ONLY=bpy45,blender chooses.
+KAPELLE_TEST_BLENDER: a Blender. KAPELLE_TEST_ONLY=bpy45,blender chooses. What is missing is skipped at a desk and fails
+under CI=true.
 """
 
 import os
 import shutil
 from pathlib import Path
 
+import pytest
 from program_version import has_extensions
 
 # For every test of what an app does; those marked `every_blender` are run on NEWEST as well.
@@ -58,3 +60,22 @@ def find_binary():
     if os.access(told, os.X_OK):
         return Path(told).resolve()
     return "there is no %s; build it: cargo build -p kapelle-cli" % told
+
+
+def missing(what):
+    """Skips the test at a desk, and fails it on CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def program(request):
+    found = find_program(request.param)
+    return missing(found) if isinstance(found, str) else found
+
+
+@pytest.fixture(scope="session")
+def binary():
+    found = find_binary()
+    return missing(found) if isinstance(found, str) else found
