@@ -24,6 +24,11 @@ def argument(name, value, flag=None):
     return told
 
 
+def stop():
+    """A part of a hint: ends an instance."""
+    return {"do": "stop"}
+
+
 def in_words(hint):
     """A hint where no hub says it: a text as it is, parts one after the other."""
     if isinstance(hint, str):
@@ -35,7 +40,7 @@ def in_words(hint):
         elif "value" in part:
             words.append("%s=%s" % (part["name"], str(part["value"]).lower()))
         else:
-            words.append(part["name"])
+            words.append(part.get("name", part["do"]))
     return "".join(words)
 
 

@@ -17,11 +17,11 @@ import bpy  # noqa: F401  puts bpy.ops into sys.modules
 
 from . import reports
 from .bridgekit.interrupt import Interrupt
-from .bridgekit.problem import Problem
+from .bridgekit.problem import Problem, stop
 
 _FRESH = "Use the command file.new for an empty or a default file; it keeps the connection."
 _PREFERENCES = "It would unload the add-on that runs this call. Set single values in bpy.context.preferences."
-_STOP = "To end this Blender, use `kapelle stop`; to end only your code, raise an exception or return."
+_STOP = ["To end this Blender: ", stop(), ". To end only your code, raise an exception or return."]
 
 # Operator -> what to do instead.
 REFUSED = {
@@ -88,7 +88,7 @@ class Guards:
             return
         instead = REFUSED.get(idname)
         if idname == "wm.save_mainfile" and options.get("exit"):
-            instead = "Leave out exit=True. " + _STOP
+            instead = ["Leave out exit=True. ", *_STOP]
         if idname == "preferences.addon_disable" and _is_ours(options.get("module")):
             instead = "This add-on is running the call. Disable it in Blender's preferences."
         if instead is not None:

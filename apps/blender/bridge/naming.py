@@ -43,7 +43,7 @@ def rename(collection, what, one, to):
     if other is not None and other != one:
         raise Problem(
             "name_taken",
-            "A %s named %r already exists." % (what, to),
+            "%s %s named %r already exists." % ("An" if what[0] in "aeiou" else "A", what, to),
             hint="Choose another name, or rename that one.",
         )
     if not to.strip():

@@ -59,6 +59,8 @@ def _folders():
 def to_read(call, path):
     """The absolute path of a file that is there. Raises path_refused or file_not_found."""
     found = _allowed(call, path)
+    if os.path.isdir(found):
+        raise _is_folder(found)
     if not os.path.isfile(found):
         there = os.path.isdir(os.path.dirname(found))
         raise Problem(
@@ -73,7 +75,7 @@ def to_write(call, path, overwrite=False):
     """The absolute path of a file that may be written; its folder is made. Raises path_refused or file_exists."""
     found = _allowed(call, path, writing=True)
     if os.path.isdir(found):
-        raise Problem("path_refused", "%s is a folder." % found, hint="Pass the name of a file.")
+        raise _is_folder(found)
     if os.path.lexists(found) and not overwrite:
         raise exists(found)
     if os.path.islink(found + "@") and not may_go_anywhere(call):  # where Blender writes before it renames
@@ -94,6 +96,10 @@ def to_write_in(call, path):
         raise Problem("path_refused", "%s is a file." % found, hint="Pass a folder.")
     os.makedirs(found, exist_ok=True)
     return found
+
+
+def _is_folder(path):
+    return Problem("path_refused", "%s is a folder." % path, hint="Pass the name of a file.")
 
 
 def exists(path):

@@ -14,11 +14,16 @@ pub(crate) fn instances(client: &Client) -> Result<(Value, Vec<InstanceView>), B
     Ok((document, instances))
 }
 
-/// The named instance, else the one that is [meant](InstanceView::meant).
+/// The named instance, else the one that is [meant](InstanceView::meant). `line` is what a name is typed behind,
+/// without the program's own.
 ///
 /// # Errors
 /// `no_instance` when there is none, `instance_ambiguous` with the names when there are several.
-pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, Box<Problem>> {
+pub(crate) fn instance(
+    client: &Client,
+    named: Option<&str>,
+    line: &str,
+) -> Result<String, Box<Problem>> {
     if let Some(name) = named {
         return segment("instance name", name).map(str::to_owned);
     }
@@ -34,7 +39,7 @@ pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, B
             Code::NO_INSTANCE,
             "The only instance running is reserved for other work.",
             format!(
-                "Start one: kapelle start {0}, or name the reserved one: -i {1}",
+                "Start one: kapelle start {0}, or name the reserved one: kapelle {line} {1}",
                 reserved.app, reserved.name
             ),
         )),
@@ -45,7 +50,7 @@ pub(crate) fn instance(client: &Client, named: Option<&str>) -> Result<String, B
                 several.len(),
                 names(several)
             ),
-            "Name one with -i, for example -i ".to_owned() + several[0].name.as_str(),
+            format!("Name one, for example: kapelle {line} {}", several[0].name),
         )),
     }
 }

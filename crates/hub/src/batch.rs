@@ -159,7 +159,10 @@ fn allow_all(
                 limits::BATCH_CALLS_MAX
             ),
         )
-        .hint("Split it into several batches."));
+        .hint(match count {
+            0 => "Put at least one call into it.",
+            _ => "Split it into several batches.",
+        }));
     }
     let last: HashMap<AppId, usize> = request
         .calls

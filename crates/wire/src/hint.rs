@@ -304,7 +304,7 @@ impl Step {
             Self::Describe { command, .. } => format!("describe {command}"),
             Self::Tokens => "token list".to_owned(),
             Self::RevokeToken { name } => format!("token revoke {name}"),
-            Self::CreateToken => "token create".to_owned(),
+            Self::CreateToken => "token create NAME --scope SCOPE".to_owned(),
             Self::Terminal { line } => line.clone(),
         };
         format!("kapelle {line}")
@@ -368,7 +368,9 @@ impl Step {
             }
             Self::Tokens => "GET /v1/tokens".to_owned(),
             Self::RevokeToken { name } => format!("DELETE /v1/tokens/{name}"),
-            Self::CreateToken => "POST /v1/tokens".to_owned(),
+            Self::CreateToken => {
+                "POST /v1/tokens {\"name\": \"…\", \"scopes\": [\"…\"]}".to_owned()
+            }
             Self::Terminal { line } => format!("`kapelle {line}` in a terminal"),
         }
     }

@@ -86,7 +86,7 @@ impl Recover {
                 format!(
                     "Start it with the copy: kapelle start {} --name {name} --file {}",
                     built_in::example(),
-                    path.display()
+                    quoted(&path.display().to_string())
                 ),
             ));
         };
@@ -123,6 +123,15 @@ fn chosen<'a>(copies: &'a [Copy], word: &str) -> Result<&'a Copy, Box<Problem>> 
                 names::names_hint(word, copies.iter().map(|copy| copy.instance.as_str())),
             )
         })
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-:@%+=".contains(c);
+    match word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 fn copy_to(from: &Path, to: &Path) -> Result<PathBuf, Box<Problem>> {

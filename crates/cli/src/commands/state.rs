@@ -22,7 +22,7 @@ pub struct State {
 impl State {
     pub(crate) fn run(self, session: &Session) -> Answered {
         let client = session.hub()?;
-        let name = pick::instance(&client, self.instance.as_deref())?;
+        let name = pick::instance(&client, self.instance.as_deref(), "state")?;
         let document = client.get(&format!(
             "/v1/instances/{}/state",
             segment("instance name", &name)?

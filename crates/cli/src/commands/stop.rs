@@ -42,7 +42,7 @@ impl Stop {
             return stop_hub(session, &client);
         }
         if !self.all {
-            let name = pick::instance(&client, self.name.as_deref())?;
+            let name = pick::instance(&client, self.name.as_deref(), "stop")?;
             let document = self.stop(&client, &name)?;
             let line = stopped_line(&document);
             return Ok(Shown::boxed(document, move |out| writeln!(out, "{line}")));

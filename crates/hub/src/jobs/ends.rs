@@ -178,9 +178,7 @@ pub(super) fn deadline_passed(id: &CallId) -> Outcome {
         "Its deadline passed before an instance became free. Nothing ran.",
     )
     .hint(wire::hint![
-        "To run it anyway, remove its deadline: ",
-        Step::LiftDeadline { call: id.clone() },
-        ", then run it again: ",
+        "To run it anyway, without that deadline: ",
         Step::RetryJob { call: id.clone() },
     ]);
     Outcome::without_value(Status::TimedOut, problem)
