@@ -114,6 +114,11 @@ impl Confinement {
         request: &mut LaunchRequest,
     ) -> Result<(), Problem> {
         let may_run_code = caller.scopes.has(Scope::Code);
+        if request.mode == Mode::Gui && !may_run_code && self.why_not().is_none() {
+            policy::require(caller, Scope::Code, || {
+                "start a program with a window, which cannot be confined".to_owned()
+            })?;
+        }
         let possible = request.mode != Mode::Gui && self.why_not().is_none();
         request.confined = match request.confined {
             Some(true) if request.mode == Mode::Gui => {
@@ -228,7 +233,8 @@ mod tests {
                 Some(false),
                 Err(Code::FORBIDDEN),
             ),
-            (true, &writer[..], Mode::Gui, None, Ok(false)),
+            (true, &writer[..], Mode::Gui, None, Err(Code::FORBIDDEN)),
+            (false, &writer[..], Mode::Gui, None, Ok(false)),
             (
                 true,
                 &all[..],

@@ -10,7 +10,7 @@ use seccompiler::{
 };
 
 /// Calls that no program of ours needs.
-const REFUSED: [i64; 30] = [
+const REFUSED: [i64; 32] = [
     libc::SYS_add_key,
     libc::SYS_bpf,
     libc::SYS_finit_module,
@@ -31,6 +31,8 @@ const REFUSED: [i64; 30] = [
     libc::SYS_ptrace,
     libc::SYS_removexattr,
     libc::SYS_request_key,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
     libc::SYS_setns,
     libc::SYS_setxattr,
     libc::SYS_shmat,
@@ -42,7 +44,7 @@ const REFUSED: [i64; 30] = [
     SYS_REMOVEXATTRAT,
     SYS_FILE_SETATTR,
 ];
-/// Calls that are taken and do nothing: to change a mode or an owner by a file's name. Copies are made with it all the
+/// Calls that are taken and do nothing: to change a mode, an owner or times by a file's name. Copies are made with it all the
 /// time, and an error would break them; the change itself would reach files outside. By an open file it is made.
 const IDLE: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
@@ -51,6 +53,12 @@ const IDLE: &[i64] = &[
     libc::SYS_chown,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
     libc::SYS_fchmodat,
     libc::SYS_fchownat,
     SYS_FCHMODAT2,
@@ -60,8 +68,27 @@ const SYS_FCHMODAT2: i64 = 452;
 const SYS_SETXATTRAT: i64 = 463;
 const SYS_REMOVEXATTRAT: i64 = 466;
 const SYS_FILE_SETATTR: i64 = 469;
-/// How a process names itself where its limits are set.
+/// How a process names itself where its limits and its turns are set.
 const OWN_PROCESS: u64 = 0;
+/// Calls that set the turns of a process (its first argument) on the processors.
+const TURNS: [i64; 4] = [
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setscheduler,
+];
+/// That the second argument of `ioprio_set` names a process; `libc` does not have it.
+const IOPRIO_WHO_PROCESS: u64 = 1;
+/// What makes a new process one with a world of its own.
+const WORLDS: [i32; 7] = [
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWUTS,
+];
 /// The kind of a socket without its flags.
 const KIND_MASK: u64 = 0xf;
 /// The oldest way to raw packets; `libc` has it only as a deprecated name.
@@ -76,8 +103,15 @@ const X32: i64 = 0x4000_0000;
 pub(super) fn restrict() -> Result<(), String> {
     let refuse = SeccompAction::Errno(libc::EACCES.unsigned_abs());
     apply(&refused().map_err(wrong)?, refuse)?;
-    let idle: Rules = IDLE.iter().map(|call| (*call, Vec::new())).collect();
-    apply(&idle, SeccompAction::Errno(0))
+    let mut idle: Rules = IDLE.iter().map(|call| (*call, Vec::new())).collect();
+    // Without a name it is the times of an open file.
+    let by_name = SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0);
+    let by_name = SeccompRule::new(vec![by_name.map_err(wrong)?]).map_err(wrong)?;
+    idle.insert(libc::SYS_utimensat, vec![by_name]);
+    apply(&idle, SeccompAction::Errno(0))?;
+    // What it asks for cannot be looked at; told that it is not there, the C library makes processes by `clone`.
+    let unknown = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    apply(&unknown, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()))
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -107,13 +141,28 @@ fn refused() -> Result<Rules, BackendError> {
         libc::SYS_socketpair,
         vec![of_kind(libc::SOCK_DGRAM)?, of_kind(libc::SOCK_RAW)?],
     );
-    let of_another =
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, OWN_PROCESS)?;
-    rules.insert(
-        libc::SYS_prlimit64,
-        vec![SeccompRule::new(vec![of_another])?],
-    );
+    let is_not = |at: u8, value: u64| Ok(vec![argument(at, SeccompCmpOp::Ne, value)?]);
+    for call in TURNS.into_iter().chain([libc::SYS_prlimit64]) {
+        rules.insert(call, vec![SeccompRule::new(is_not(0, OWN_PROCESS)?)?]);
+    }
+    for (call, own_kind) in [
+        (libc::SYS_setpriority, u64::from(libc::PRIO_PROCESS)),
+        (libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS),
+    ] {
+        let other = [is_not(0, own_kind)?, is_not(1, OWN_PROCESS)?];
+        let other = other.into_iter().map(SeccompRule::new);
+        rules.insert(call, other.collect::<Result<_, _>>()?);
+    }
+    let worlds = WORLDS.iter().map(|world| {
+        let flag = u64::from(world.unsigned_abs());
+        SeccompRule::new(vec![argument(0, SeccompCmpOp::MaskedEq(flag), flag)?])
+    });
+    rules.insert(libc::SYS_clone, worlds.collect::<Result<_, _>>()?);
     Ok(rules)
+}
+
+fn argument(at: u8, op: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(at, SeccompCmpArgLen::Dword, op, value)
 }
 
 /// All but TCP over IPv4, which is how a bridge dials.
@@ -124,7 +173,12 @@ fn other_sockets() -> Result<Vec<SeccompRule>, BackendError> {
         SeccompCmpOp::Ne,
         u64::from(libc::AF_INET.unsigned_abs()),
     )?;
-    let mut rules = vec![SeccompRule::new(vec![domain])?];
+    // TCP by its number or as what such a socket is; another one (MPTCP) would pass the rules for TCP.
+    let protocol = |own: i32| argument(2, SeccompCmpOp::Ne, u64::from(own.unsigned_abs()));
+    let mut rules = vec![
+        SeccompRule::new(vec![domain])?,
+        SeccompRule::new(vec![protocol(0)?, protocol(libc::IPPROTO_TCP)?])?,
+    ];
     for kind in [
         libc::SOCK_DGRAM,
         libc::SOCK_RAW,
