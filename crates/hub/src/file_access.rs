@@ -2,7 +2,8 @@
 //!
 //! In comes a path; out comes the real one, or `path_refused`. A caller with the scope `code` or `admin` may go
 //! anywhere, since such a caller could open any file by code; others may use the home folder, without the places where
-//! its secrets and the hub's own state lie, and the folders of `[files] roots`. Bridges are told these ([`FileAccess::folders`]) and
+//! its secrets and the hub's own state lie (programs that the home holds may only be read), and the folders of
+//! `[files] roots`. Bridges are told these ([`FileAccess::folders`]) and
 //! keep the same rule inside their programs. It guards against names, not against a race with another process.
 
 use std::path::{Component, Path, PathBuf};
@@ -11,6 +12,7 @@ use wire::link::Folders;
 use wire::{Code, Problem};
 
 use crate::callers::{Caller, Scope};
+use crate::catalog::Catalog;
 use crate::home::Home;
 
 /// What in the home folder is the hub's own.
@@ -33,6 +35,8 @@ pub(crate) struct FileAccess<'a> {
     pub(crate) home: &'a Home,
     /// `[files] roots` of the configuration.
     pub(crate) roots: &'a [PathBuf],
+    /// Whose apps have folders in the home, with programs that everybody runs.
+    pub(crate) catalog: &'a Catalog,
 }
 
 impl FileAccess<'_> {
@@ -40,13 +44,13 @@ impl FileAccess<'_> {
     pub(crate) fn folders(&self) -> Folders {
         let home = self.home.root();
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let below = |names: &[&str]| names.iter().map(|name| text(&home.join(name))).collect();
+        let below = |name: &str| text(&home.join(name));
         Folders {
             allowed: std::iter::once(text(home))
                 .chain(self.roots.iter().map(|root| text(root)))
                 .collect(),
-            private: below(&HOME_PRIVATE),
-            kept: below(&HOME_KEPT),
+            private: HOME_PRIVATE.iter().map(|name| below(name)).collect(),
+            kept: self.kept().iter().map(|name| below(name)).collect(),
         }
     }
 
@@ -55,7 +59,7 @@ impl FileAccess<'_> {
     /// # Errors
     /// `path_refused`.
     pub(crate) fn may_read(&self, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
-        self.allowed(caller, path, &[&HOME_PRIVATE])
+        self.allowed(caller, path, &[])
     }
 
     /// The real path of something to write.
@@ -63,15 +67,19 @@ impl FileAccess<'_> {
     /// # Errors
     /// `path_refused`.
     pub(crate) fn may_write(&self, caller: &Caller, path: &Path) -> Result<PathBuf, Problem> {
-        self.allowed(caller, path, &[&HOME_PRIVATE, &HOME_KEPT])
+        self.allowed(caller, path, &self.kept())
     }
 
-    fn allowed(
-        &self,
-        caller: &Caller,
-        path: &Path,
-        private: &[&[&str]],
-    ) -> Result<PathBuf, Problem> {
+    /// What may be opened but not written over: kept for the owner, or programs that others run.
+    fn kept(&self) -> Vec<String> {
+        let kept = HOME_KEPT.iter().map(|name| (*name).to_owned());
+        let apps = self.catalog.apps();
+        let apps = apps.iter().filter(|entry| entry.app.is_some());
+        kept.chain(apps.map(|entry| entry.id.as_str().to_lowercase()))
+            .collect()
+    }
+
+    fn allowed(&self, caller: &Caller, path: &Path, kept: &[String]) -> Result<PathBuf, Problem> {
         let real = real(&self.home.root().join(path));
         if caller.scopes.has(Scope::Code) || caller.scopes.has(Scope::Admin) {
             return Ok(real);
@@ -92,8 +100,9 @@ impl FileAccess<'_> {
             )));
         }
         let home = self::real(self.home.root());
-        if first_below(&home, &real)
-            .is_some_and(|name| private.iter().copied().flatten().any(|own| name == *own))
+        let is_own = |name: &String| HOME_PRIVATE.contains(&name.as_str()) || kept.contains(name);
+        if first_below(&home, &real).is_some_and(|name| is_own(&name))
+            || is_another_name_of_own(&home, &real)
         {
             return Err(refused(format!(
                 "{} belongs to the hub itself.",
@@ -117,6 +126,37 @@ fn first_below(folder: &Path, path: &Path) -> Option<String> {
     let name = name.as_os_str().to_string_lossy().to_lowercase();
     let name = name.split(':').next().unwrap_or_default();
     Some(name.trim_end_matches(['.', ' ']).to_owned())
+}
+
+/// Whether it is a hard link to a file in one of the hub's own places.
+#[cfg(unix)]
+fn is_another_name_of_own(home: &Path, real: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(found) = real.metadata() else {
+        return false;
+    };
+    if found.nlink() < 2 || !found.is_file() {
+        return false;
+    }
+    let is_it = |path: &Path| {
+        let own = path.symlink_metadata();
+        own.is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+    };
+    let mut left: Vec<PathBuf> = HOME_PRIVATE.iter().map(|name| home.join(name)).collect();
+    while let Some(path) = left.pop() {
+        if is_it(&path) {
+            return true;
+        }
+        let is_folder = path.symlink_metadata().is_ok_and(|own| own.is_dir());
+        let inside = is_folder.then(|| path.read_dir().ok()).flatten();
+        left.extend(inside.into_iter().flatten().flatten().map(|one| one.path()));
+    }
+    false
+}
+
+#[cfg(not(unix))]
+fn is_another_name_of_own(_home: &Path, _real: &Path) -> bool {
+    false
 }
 
 /// Without links, as far as it is there.
@@ -158,5 +198,20 @@ mod tests {
         }
         assert_eq!(first_below(home, Path::new("/home/other/tokens")), None);
         assert_eq!(first_below(home, home), None);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_hard_link_of_something_private_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(home.join("tokens/more")).unwrap();
+        std::fs::write(home.join("tokens/more/owner"), "secret").unwrap();
+        std::fs::write(home.join("mine"), "mine").unwrap();
+        std::fs::hard_link(home.join("mine"), home.join("mine too")).unwrap();
+        std::fs::hard_link(home.join("tokens/more/owner"), home.join("harmless.png")).unwrap();
+        assert!(is_another_name_of_own(&home, &home.join("harmless.png")));
+        assert!(!is_another_name_of_own(&home, &home.join("mine too")));
+        assert!(!is_another_name_of_own(&home, &home.join("not there")));
     }
 }

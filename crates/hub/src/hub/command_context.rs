@@ -274,6 +274,7 @@ impl HubContext {
         FileAccess {
             home: &self.hub.home,
             roots: &self.hub.config.files.roots,
+            catalog: &self.hub.catalog,
         }
     }
 

@@ -39,6 +39,7 @@ impl Links {
         FileAccess {
             home: &self.home,
             roots: &self.config.files.roots,
+            catalog: &self.catalog,
         }
     }
 }

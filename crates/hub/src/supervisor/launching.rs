@@ -105,6 +105,7 @@ impl Supervisor {
         let access = FileAccess {
             home: &self.home,
             roots: &self.config.files.roots,
+            catalog: &self.catalog,
         };
         let folders = serde_json::to_string(&access.folders()).unwrap_or_default();
         let env = [
