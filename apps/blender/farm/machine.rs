@@ -44,12 +44,9 @@ impl Machine {
 
 #[cfg(target_os = "linux")]
 fn free_mb() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * 1024 / 1_000_000)
+    use procfs::Current as _;
+    let memory = procfs::Meminfo::current().ok()?;
+    Some(memory.mem_available? / 1_000_000)
 }
 
 #[cfg(not(target_os = "linux"))]

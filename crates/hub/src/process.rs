@@ -31,13 +31,9 @@ impl ProcessMark {
 /// the grace period decides then.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_alive(pid: u32) -> bool {
-    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // pid (name) state …; the name may hold anything, also `)`.
-        Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| {
-            let state = rest.trim_start();
-            state.starts_with('Z') || state.starts_with('X')
-        }),
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    match stat(pid) {
+        Ok(stat) => !['Z', 'X'].contains(&stat.state),
+        Err(error) => !matches!(error, procfs::ProcError::NotFound(_)),
     }
 }
 
@@ -45,12 +41,31 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 #[cfg(target_os = "linux")]
 pub(crate) fn rss_mb(pid: u32) -> Option<f64> {
     const BYTES_IN_KB: f64 = 1024.0;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kb: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kb * BYTES_IN_KB / 1e6)
+    let process = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?;
+    let kb = u32::try_from(process.status().ok()?.vmrss?).ok()?;
+    Some(f64::from(kb) * BYTES_IN_KB / 1e6)
+}
+
+/// When a process was born, in ticks since the machine's start; nothing where it cannot be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn birth(pid: u32) -> Option<u64> {
+    Some(stat(pid).ok()?.starttime)
+}
+
+/// For how long a process has lived, by a clock that only runs; nothing where it cannot be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn age(pid: u32) -> Option<Duration> {
+    use procfs::Current as _;
+    let born = birth(pid)?.checked_mul(1_000)?;
+    let born = Duration::from_millis(born.checked_div(procfs::ticks_per_second())?);
+    let running = procfs::Uptime::current().ok()?.uptime_duration();
+    Some(running.saturating_sub(born))
+}
+
+#[cfg(target_os = "linux")]
+fn stat(pid: u32) -> procfs::ProcResult<procfs::process::Stat> {
+    let pid = i32::try_from(pid).map_err(|_| procfs::ProcError::NotFound(None))?;
+    procfs::process::Process::new(pid)?.stat()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -58,37 +73,9 @@ pub(crate) fn rss_mb(_pid: u32) -> Option<f64> {
     None
 }
 
-/// When a process was born, in a measure of the system's own; nothing where it cannot be told.
-#[cfg(target_os = "linux")]
-pub(crate) fn birth(pid: u32) -> Option<u64> {
-    /// Fields of `/proc/PID/stat` between the name and the time of birth.
-    const FIELDS_BEFORE: usize = 19;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let after_name = stat.rsplit(')').next()?;
-    after_name
-        .split_ascii_whitespace()
-        .nth(FIELDS_BEFORE)?
-        .parse()
-        .ok()
-}
-
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn birth(_pid: u32) -> Option<u64> {
     None
-}
-
-/// For how long a process has lived, by a clock that only runs; nothing where it cannot be told.
-#[cfg(target_os = "linux")]
-pub(crate) fn age(pid: u32) -> Option<Duration> {
-    let ticks = rustix::param::clock_ticks_per_second();
-    let born = Duration::from_millis(birth(pid)?.checked_mul(1_000)?.checked_div(ticks)?);
-    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
-    let running: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    Some(
-        Duration::try_from_secs_f64(running)
-            .ok()?
-            .saturating_sub(born),
-    )
 }
 
 #[cfg(not(target_os = "linux"))]
