@@ -132,7 +132,7 @@ fn several_instances_are_never_picked_from_silently() {
         let ran = environment.run(&[verb]);
         assert_eq!(ran.exit, Some(2));
         assert!(
-            ran.err.contains("left, right") && ran.err.contains("-i left"),
+            ran.err.contains("left, right") && ran.err.contains(&format!("kapelle {verb} left")),
             "{}",
             ran.err
         );
