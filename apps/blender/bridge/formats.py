@@ -57,6 +57,11 @@ _WRITERS = {
     "alembic": (("wm.alembic_export", {"as_background_job": False}, "selected", None),),
 }
 
+# Formats whose writer puts pictures beside its file, and names them by the files they came from.
+WITH_PICTURES = ("gltf", "usd")
+# Those that write them unchanged, with the suffix that they had.
+COPYING = ("usd",)
+
 # Files that a format writes beside the named one.
 BESIDE = {"obj": (".mtl",), "gltf": (".bin",)}
 

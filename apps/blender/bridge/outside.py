@@ -18,7 +18,7 @@ import os
 
 import bpy
 
-from . import confined, data_paths, node_paths, path_rules, paths, references
+from . import confined, data_paths, node_paths, path_rules, paths, plain_names, references
 from .bridgekit.problem import Problem
 from .path_rules import FOLLOWED, HANDED, OUTPUTS, READS
 
@@ -26,8 +26,8 @@ from .path_rules import FOLLOWED, HANDED, OUTPUTS, READS
 TOLD_MAX = 20
 # Links of a folder of sequences or caches that are looked at.
 LINKS_MAX = 10_000
-# What exporters write beside their file: folders, and files that end so.
-_BESIDE = frozenset("textures volumes .mtl .bin .vdb .png .jpg .jpeg .webp .exr .hdr .tga .tif .tiff .bmp".split())
+# What exporters write beside their file, but for pictures and films: folders, and files that end so.
+_BESIDE = frozenset("textures volumes .mtl .bin .vdb".split())
 
 
 def refuse(call, places, doing):
@@ -132,10 +132,11 @@ def refuse_links(call, target):
     if paths.may_go_anywhere(call):
         return
     reach, folder = paths.Reach(writing=True), os.path.dirname(target)
+    written = _BESIDE | plain_names.media()
     for one in (folder, *(os.path.join(folder, name) for name in _BESIDE)):
         for name in os.listdir(one) if os.path.isdir(one) else ():
             path = os.path.join(one, name)
-            if os.path.islink(path) and (name in _BESIDE or os.path.splitext(name)[1].lower() in _BESIDE):
+            if os.path.islink(path) and (name in written or os.path.splitext(name)[1].lower() in written):
                 real = os.path.realpath(path)
                 why = reach.why_not(real)
                 if why is not None:

@@ -114,10 +114,11 @@ def export(call, path, format=None, objects=None, apply_modifiers=True, overwrit
             raise paths.exists(beside)
     outside.refuse(call, data_paths.everything(), "Exporting")
     outside.refuse_links(call, target)
-    _refuse_odd(kind)
+    _refuse_odd(call, kind)
     placing.leave_edit_mode()
     try:
-        with plain_names.while_exporting(kind.name == "obj", not paths.may_go_anywhere(call)):
+        limited = not paths.may_go_anywhere(call)
+        with plain_names.while_exporting(kind.name == "obj", kind.name in known.WITH_PICTURES, limited):
             _write(kind, target, chosen, apply_modifiers)
     except RuntimeError as error:
         raise known.failed("%s could not be written" % target, error) from None
@@ -163,13 +164,18 @@ def _only(chosen):
         layer.objects.active = active
 
 
-def _refuse_odd(kind):
-    """An OBJ tells the pictures of its materials line by line."""
-    odd = plain_names.odd_paths() if kind.name == "obj" else ()
-    if odd:
+def _refuse_odd(call, kind):
+    """An OBJ tells the pictures of its materials line by line; USD copies them under the names of their files."""
+    for one in plain_names.odd_paths() if kind.name == "obj" else ():
         raise paths.refused(
-            odd[0].filepath,
-            "The path of the image %r contains a line break or another control character." % odd[0].name,
+            one.filepath,
+            "The path of the image %r contains a line break or another control character." % one.name,
+        )
+    copied = kind.name in known.COPYING and not paths.may_go_anywhere(call)
+    for one in plain_names.odd_copies() if copied else ():
+        raise paths.refused(
+            bpy.path.abspath(one.filepath, library=one.library),
+            "The export would copy the image %r, whose file is not named like a picture." % one.name,
         )
 
 
