@@ -14,28 +14,21 @@ chose: that Blender is theirs.
 
 Names in `bpy.app.driver_namespace` are looked up by drivers also where scripts are off (3.4 to 5.2), even in place of
 Blender's own `sin`: so an imported driver stays on only where Blender computes it without Python, or where it is
-arithmetic on its own variables.
+arithmetic on its own variables (arithmetic.py).
 """
 
-import ast
 import sys
 from contextlib import contextmanager, suppress
 
 import bpy
 
-from . import data_paths, paths, versions
+from . import arithmetic, data_paths, paths, versions
 from .bridgekit.problem import Problem
 
 # Things that a warning names at most; an imported rig can have hundreds of drivers.
 TOLD_MAX = 8
-# Characters of a driver's expression that are looked at; Blender itself keeps 255.
-EXPRESSION_CHARS_MAX = 1024
 # Numbers that Blender's own namespace has, and which drivers use by name.
 _NUMBERS = frozenset(("frame", "pi", "e", "tau", "inf", "nan"))
-_ARITHMETIC = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Constant, ast.Name, ast.Load,
-    ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-)  # fmt: skip
 
 
 class Switch:
@@ -132,20 +125,27 @@ def runs_python(driver):
     """Whether evaluating this driver could run any Python but Blender's own arithmetic."""
     if driver.type != "SCRIPTED" or driver.is_simple_expression:
         return False
-    text = driver.expression
-    if len(text) > EXPRESSION_CHARS_MAX or driver.use_self:
-        return True
-    try:
-        tree = ast.parse(text.strip(), "<driver>", "eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if driver.use_self:
         return True
     names = bpy.app.driver_namespace
-    known = {one for one in _NUMBERS if type(names.get(one, 0)) in (int, float)} | {
-        one.name for one in driver.variables
-    }
-    return not all(
-        isinstance(one, _ARITHMETIC) and (not isinstance(one, ast.Name) or one.id in known) for one in ast.walk(tree)
-    )
+    known = {one for one in _NUMBERS if type(names.get(one, 0.0)) is float}
+    known.update(one.name for one in driver.variables if _is_number(one))
+    return not arithmetic.is_arithmetic(driver.expression, known)
+
+
+def _is_number(variable):
+    """Whether a variable of a driver is a number: one that reads a property may as well be a text or a thing."""
+    if variable.type not in ("SINGLE_PROP", "CONTEXT_PROP"):
+        return True
+    target = variable.targets[0]
+    holder = target.id
+    if variable.type == "CONTEXT_PROP":
+        context = bpy.context
+        holder = context.scene if target.context_property == "ACTIVE_SCENE" else context.view_layer
+    try:
+        return type(holder.path_resolve(target.data_path)) in (bool, int, float)
+    except (AttributeError, ValueError):  # no holder, or nothing there
+        return False
 
 
 class _Told:

@@ -234,3 +234,52 @@ def test_the_folders_of_others_do_not_move_with_the_environment(blender, tmp_pat
         assert told["code"] == "path_refused" and told["details"]["path"] == str(outside)
     finally:
         blender.eval("os.environ.update(before); None")
+
+
+# What no driver of an import may compute: it would not come to an end, or would fill the memory. `v` is 3, `t` a text.
+ENDLESS = (
+    "7**7**8 if frame==77 else 1",
+    "v**v",
+    "v**99 % 2",
+    "(((((9**16)**16)**16)**16)**16) if frame==77 else 1",
+    "1<<999999999 if frame==77 else 1",
+    "len_ or 'x'*999999999 if frame==77 else 1",
+    "('x'*999999999 != v) % 2 if frame==77 else 1",
+    "b'x'*999999999 != v if frame==77 else 1",
+    "t*999999999 != v if frame % 99==77 else 1",
+    "t%v != v if frame==77 else 1",
+    "-" * 200 + "(v%2)",
+    "[0]*999999999 != v if frame==77 else 1",
+)
+PLAIN_NUMBERS = {"v**2": 9.0, "(v**2 + 4**2)**0.5": 5.0, "v**-1 * 3": 1.0, "-v % 5": 2.0, "v//2 + (v & 1)": 2.0}
+
+
+@pytest.mark.parametrize("scopes", [PLAIN, (*PLAIN, "code")])
+def test_a_driver_of_an_import_comes_to_an_end(blender, scopes):
+    code = """
+o = bpy.data.objects["Cube"]; o["v"] = 3; o["t"] = "%%999999999d"
+for n, text in enumerate(%r):
+    o["p%%d" %% n] = 0.0
+    d = o.driver_add('["p%%d"]' %% n).driver; d.type = "SCRIPTED"
+    for name in "vt":
+        v = d.variables.new(); v.name = name; v.targets[0].id = o; v.targets[0].data_path = '["%%s"]' %% name
+    d.expression = text
+bpy.data.libraries.write(%r, {o})
+"""
+    path = os.path.join(blender.home, "endless.blend")
+    blender.eval(code % ([*ENDLESS, *PLAIN_NUMBERS], path))
+    blender.run("file.new")
+    blender.run("object.delete", names=["Cube"])
+    outcome = blender.call("file.import", {"path": path}, scopes=scopes)
+    assert outcome["status"] == "succeeded", outcome
+    muted = "{d.driver.expression: d.mute for d in bpy.data.objects['Cube'].animation_data.drivers}"
+    found = blender.eval(muted)
+    assert [text for text in ENDLESS if not found[text]] == []
+    assert [text for text in PLAIN_NUMBERS if found[text]] == []
+    blender.value(blender.outcome(blender.send("scene.set", {"frame": 77}), 20))
+    first = len(ENDLESS)
+    told = blender.eval(
+        "[round(bpy.data.objects['Cube']['p%%d' %% n], 4) for n in range(%d, 99) if 'p%%d' %% n in bpy.data.objects['Cube']]"
+        % first
+    )
+    assert told == [*PLAIN_NUMBERS.values()]
