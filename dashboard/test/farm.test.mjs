@@ -7,6 +7,8 @@ import { barriers, isQuiet } from './looks.mjs';
 
 /** Frames of some tenths of a second, so that there is something to see. */
 const FRAMES = 8;
+/** A name that is cut where it is narrow. */
+const SHOT = 'sequence_040_shot_0120_lighting.blend';
 const SIZE = { width: 160, height: 120, engine: 'cycles', samples: 80 };
 
 let house;
@@ -16,7 +18,7 @@ before(async () => {
   house = await House.open();
   browser = await Browser.open();
   await house.ask('POST', '/v1/instances', { app: 'blender', name: 'maker' });
-  const file = join(house.home, 'shot.blend');
+  const file = join(house.home, SHOT);
   const made = await house.call('code.run', {
     code: `scene = bpy.context.scene
 scene.frame_start, scene.frame_end = 1, ${FRAMES}
@@ -52,6 +54,24 @@ it('shows who renders which frame, the last picture, and how long it still takes
   await picture.waitFor();
   await page.waitForFunction(() => document.querySelector('.near figure img')?.naturalWidth === 160);
   await near.getByText(/frame_000\d\.png/).waitFor();
+  // One piece of work, here and in the list of rooms, and one card for its workers on the stage.
+  await page.getByRole('button', { name: /^Under way 1$/ }).waitFor();
+  assert.match(await page.getByRole('link', { name: /^Work/ }).textContent(), /\b1 under way/);
+  const stage = await browser.page(house, { viewport: { width: 390, height: 844 } });
+  await stage.getByRole('article', { name: `Workers of ${SHOT}` }).waitFor();
+  assert.equal(await stage.getByRole('article').count(), 1);
+  // Workers are told apart by how their names end, which nothing stands on.
+  const ends = stage.locator('article li .end');
+  await ends.nth(1).waitFor();
+  assert.deepEqual((await ends.allTextContents()).map((end) => end.slice(-2)).sort(), ['-1', '-2']);
+  for (const end of await ends.all()) {
+    const [own, next] = await end.evaluate((one) => [
+      one.getBoundingClientRect().right,
+      one.closest('li').children[1].getBoundingClientRect().left,
+    ]);
+    assert.ok(own <= next, `a name ends at ${own}, and what stands beside it begins at ${next}`);
+  }
+  await stage.context().close();
   assert.deepEqual(await barriers(page), []);
   const { progress } = await house.ask('GET', `/v1/jobs/${call_id}`);
   assert.equal(progress.details.workers.length, 2, JSON.stringify(progress));
@@ -84,12 +104,25 @@ it('says why a farm could not begin, and takes other arguments', async () => {
     .waitFor();
   await near.getByRole('button', { name: 'Edit and retry' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('textbox', { name: /^file/ }).fill(join(house.home, 'shot.blend'));
+  await dialog.getByRole('textbox', { name: /^file/ }).fill(join(house.home, SHOT));
   await dialog.getByRole('button', { name: 'Save and retry' }).click();
   await dialog.waitFor({ state: 'detached' });
   const ended = await house.ended(call_id);
   assert.deepEqual([ended.status, ended.value.skipped], ['succeeded', FRAMES], JSON.stringify(ended));
   await near.getByText('Done', { exact: true }).first().waitFor();
+  // The sheets of both farms are on the stage, as large as its width lets them be.
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  await page.goto(`${house.url}/#/stage`);
+  const pictures = page.getByRole('region', { name: 'Latest pictures' }).getByRole('img');
+  await pictures.nth(1).waitFor();
+  const widths = await pictures.evaluateAll((all) => all.map((one) => one.clientWidth));
+  assert.ok(widths.length === 2 && widths.every((width) => width > 400), widths.join());
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('section img[alt="What render.farm gave"]')].every(
+      (one) => one.naturalWidth > 1000,
+    ),
+  );
+  assert.deepEqual(await barriers(page), []);
   isQuiet(page);
   await page.context().close();
 });

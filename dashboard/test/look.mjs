@@ -2,7 +2,7 @@
 //
 //   node test/look.mjs FOLDER [SCENE…]
 //
-// KAPELLE_DOCS_PICTURES=1 takes those of the guide as well.
+// KAPELLE_DOCS_PICTURES=1 takes those of the guide as well; KAPELLE_LOOKS=hd-dark,narrow-light takes only these looks.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser, House } from './house.mjs';
@@ -13,12 +13,19 @@ const house = await House.open();
 const browser = await Browser.open();
 const WIDE = { viewport: { width: 1440, height: 900 } };
 const NARROW = { viewport: { width: 390, height: 844 }, hasTouch: true };
+const HD = { viewport: { width: 1920, height: 1080 } };
+const QHD = { viewport: { width: 2560, height: 1440 } };
+const wanted = process.env.KAPELLE_LOOKS?.split(',');
 const LOOKS = [
+  ['hd-dark', { colorScheme: 'dark', ...HD }],
+  ['hd-light', { colorScheme: 'light', ...HD }],
+  ['qhd-dark', { colorScheme: 'dark', ...QHD }],
+  ['qhd-light', { colorScheme: 'light', ...QHD }],
   ['wide-dark', { colorScheme: 'dark', ...WIDE }],
   ['wide-light', { colorScheme: 'light', ...WIDE }],
   ['narrow-dark', { colorScheme: 'dark', ...NARROW }],
   ['narrow-light', { colorScheme: 'light', ...NARROW }],
-];
+].filter(([name]) => !wanted || wanted.includes(name));
 const still = (page, ms = 400) => page.waitForTimeout(ms);
 
 /** One scene in every look. `act` brings the page there, `options` are those of `browser.page`. */
@@ -98,6 +105,10 @@ async function furnish() {
   });
   await house.call('code.run', { code: '[o.name for o in bpy.data.objects]' });
   await house.call('render.still', { width: 640, height: 400, samples: 24, engine: 'cycles' });
+}
+
+/** A job that ends well, and one that does not. */
+async function jobs() {
   await house.job('good', '[1, 2, 3]');
   await house.ended((await house.job('doomed', '1/0', { retry: { max: 1, backoff_ms: 1 } })).call_id);
 }
@@ -225,6 +236,7 @@ function lostAfterFirst() {
 async function forTheGuide() {
   const options = { colorScheme: 'dark', viewport: { width: 1180, height: 720 } };
   const page = await browser.page(house, options);
+  await page.getByRole('button', { name: 'Hide', exact: true }).click();
   await page.waitForFunction(() => document.querySelector('figure img')?.naturalWidth > 100);
   await page.waitForTimeout(5000);
   await page.screenshot({ path: join(folder, 'dashboard-stage.png') });
@@ -239,12 +251,41 @@ async function forTheGuide() {
   await page.waitForTimeout(300);
   await page.screenshot({ path: join(folder, 'dashboard-console.png') });
   await page.context().close();
+  await farmForTheGuide();
+}
+
+/** The list of work with a farm beside it, when it has some frames. */
+async function farmForTheGuide() {
+  const file = join(house.home, 'forest_sh0120.blend');
+  const name = JSON.stringify(file);
+  await house.call('code.run', {
+    code: `bpy.context.scene.frame_end = 24\nbpy.ops.wm.save_as_mainfile(filepath=${name})`,
+  });
+  const args = { file, out: join(house.home, 'forest_sh0120'), workers: 2, width: 960, height: 600 };
+  const { call_id } = await house.call(
+    'render.farm',
+    { ...args, engine: 'cycles', samples: 16 },
+    { durable: true, wait: false },
+  );
+  const page = await browser.page(house, { colorScheme: 'dark', viewport: { width: 1640, height: 900 } });
+  await page.evaluate((id) => (location.hash = `/work/${id}`), call_id);
+  await page
+    .getByText(/[2-9] of 24 frames/)
+    .first()
+    .waitFor({ timeout: 600_000 });
+  await page.waitForFunction(() => document.querySelector('.near figure img')?.naturalWidth > 100);
+  await page.locator('h2#work-title').evaluate((title) => title.blur());
+  await page.screenshot({ path: join(folder, 'dashboard-work.png') });
+  await page.context().close();
+  await house.ask('DELETE', `/v1/jobs/${call_id}`);
+  await house.ended(call_id);
 }
 
 try {
   await emptyRooms();
   await furnish();
   if (process.env.KAPELLE_DOCS_PICTURES) await forTheGuide();
+  await jobs();
   await fullRooms();
   await dialogs();
   await busyRooms();

@@ -10,6 +10,7 @@ import { barriers, hurry, isQuiet, overflow } from './looks.mjs';
 
 const run = promisify(execFile);
 const NARROW = { viewport: { width: 320, height: 640 } };
+const WIDE = { viewport: { width: 2560, height: 1440 } };
 
 let house;
 let browser;
@@ -94,6 +95,12 @@ describe('a Blender from start to revert', () => {
   it('is started, driven by code, seen, and taken back', async () => {
     const page = await browser.page(house, { permissions: ['clipboard-read', 'clipboard-write'] });
     await page.getByText('No program is connected').waitFor();
+    const steps = page.getByRole('region', { name: 'First steps' }).getByRole('heading', { level: 3 });
+    assert.deepEqual(await steps.allTextContents(), [
+      'Get a program on stage',
+      'Connect your agent',
+      'Run something',
+    ]);
     assert.deepEqual(await barriers(page), []);
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     const dialog = page.getByRole('dialog');
@@ -114,10 +121,14 @@ describe('a Blender from start to revert', () => {
     const out = page.getByRole('region', { name: 'What came out' });
     await out.getByText('line 0').waitFor();
     assert.equal(await out.getByText('Value').count(), 0, 'it still runs when the first line is there');
+    const past = page.getByRole('region', { name: 'Before' }).getByRole('listitem');
+    assert.match(await past.textContent(), /running$/, 'what runs has no age');
     await out.getByText('Done').waitFor();
     await out.getByText('Suzanne', { exact: true }).waitFor();
     await out.getByText(/added Suzanne/).waitFor();
     assert.deepEqual(await barriers(page), []);
+
+    await past.getByText(/now|ago/).waitFor();
 
     // On the stage it is in the feed, and the viewport shows it.
     await page.keyboard.press('Escape');
@@ -354,7 +365,68 @@ describe('staying true', () => {
   });
 });
 
+describe('an app whose commands the hub runs itself', () => {
+  it('has no code, no instances, and is driven from its list of commands', async () => {
+    const page = await browser.page(house, { hash: '/console' });
+    await page.getByLabel('Program').selectOption('comfyui');
+    await page.getByRole('button', { name: /^workflow\.check/ }).waitFor();
+    assert.equal(await page.getByLabel('Instance').count(), 0);
+    assert.equal(await page.getByRole('group', { name: 'What to run' }).count(), 0);
+    assert.deepEqual(await barriers(page), []);
+    await page.getByRole('button', { name: /^workflow\.check/ }).click();
+    await page.getByLabel('workflow').fill('{"1": {"class_type": "Nothing", "inputs": {}}}');
+    await page.getByLabel('object_info').fill('{}');
+    await page.getByRole('button', { name: 'Run' }).click();
+    const out = page.getByRole('region', { name: 'What came out' });
+    await out.getByText('Done').waitFor();
+    await out.getByText(/missing_node_class/).waitFor();
+    await page.goto(`${house.url}/#/stage`);
+    const entry = page.getByRole('listitem').filter({ hasText: 'workflow.check' });
+    await entry.getByText('not ok · 2 faults').waitFor();
+    isQuiet(page);
+    await page.context().close();
+  });
+});
+
 describe('for everybody', () => {
+  it('fills a wide window: what is looked at stands beside the list and follows it', async () => {
+    const page = await browser.page(house, WIDE);
+    const bottom = (selector) =>
+      page.evaluate((of) => document.querySelector(of).getBoundingClientRect().bottom, selector);
+    for (const [hash, lowest] of [
+      ['/stage', '.feed'],
+      ['/work', '.list'],
+      ['/console', 'form.card'],
+    ]) {
+      await page.evaluate((to) => (location.hash = to), hash);
+      await page.locator(lowest).waitFor();
+      const left = WIDE.viewport.height - (await bottom(lowest));
+      assert.ok(left > 0 && left < 64, `${hash}: ${left} pixels are left below`);
+      assert.equal(await overflow(page), 0, hash);
+      assert.deepEqual(await barriers(page), [], hash);
+    }
+    await page.evaluate(() => (location.hash = '/work'));
+    const list = page.getByRole('listbox', { name: 'Work' });
+    const near = page.getByRole('region').filter({ has: page.locator('#work-title') });
+    const id = near.locator('dd.mono').first();
+    await id.waitFor();
+    const chosen = async () => (await page.getByRole('option', { selected: true }).getAttribute('id')) ?? '';
+    assert.ok((await chosen()).endsWith(await id.textContent()), 'at first it is the first');
+    await list.focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'End', 'Enter', 'Home']) {
+      if (key === 'Home') await list.focus();
+      await page.keyboard.press(key);
+      const wanted = /call_\w+$/.exec(await chosen())[0];
+      await near.getByText(wanted, { exact: true }).waitFor();
+      const part = await page.evaluate(() => location.hash);
+      assert.equal(part, key === 'Enter' ? `#/work/${wanted}` : '#/work', key);
+      const focus = await page.evaluate(() => document.activeElement.id || document.activeElement.role);
+      assert.equal(focus, key === 'Enter' ? 'work-title' : 'listbox', key);
+    }
+    isQuiet(page);
+    await page.context().close();
+  });
+
   it('fits 320 pixels, light and dark, in every room', async () => {
     for (const colorScheme of ['light', 'dark']) {
       const page = await browser.page(house, { colorScheme, ...NARROW });

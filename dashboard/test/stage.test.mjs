@@ -55,6 +55,25 @@ it('undoes the last step, whoever made it', async () => {
   await page.context().close();
 });
 
+it('offers the versions that there are to start', async () => {
+  const page = await browser.page(house);
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  const version = page.getByRole('dialog', { name: 'Start a program' }).getByLabel('Version');
+  const offered = version.getByRole('option');
+  await offered.filter({ hasText: BLENDER }).waitFor({ state: 'attached' });
+  const texts = await offered.allTextContents();
+  assert.match(texts.find((text) => text.includes(BLENDER)) ?? '', /^Blender \d+\.\d/, texts.join());
+  assert.ok(
+    texts.some((text) => text.includes('as a Python module')),
+    texts.join(),
+  );
+  await page.getByLabel('With its window').click();
+  const left = await offered.allTextContents();
+  assert.ok(!left.some((text) => text.includes('as a Python module')), 'a module has no window');
+  isQuiet(page);
+  await page.context().close();
+});
+
 it('says how long an instance has been idle, whatever pictures are taken of it', async () => {
   const { since } = await house.ask('GET', '/v1/instances/hall');
   await house.call('object.create', { kind: 'sphere', name: 'Seen' });

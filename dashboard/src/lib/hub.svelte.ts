@@ -277,8 +277,8 @@ class Hub {
     for (const [id, call] of this.#calls) if (isUnderWay(call.status)) this.#calls.delete(id);
     if (why === 'epoch') this.#commands.clear();
     for (const call of under) this.#put(call);
+    this.#showNow();
     this.isKnown = true;
-    this.#show();
     await this.look();
   }
 
@@ -291,8 +291,8 @@ class Hub {
     ]);
     const failed = read.find((one) => one.status === 'rejected');
     this.trouble = failed ? problemOf(failed.reason) : null;
+    this.#showNow();
     this.isRead = true;
-    this.#show();
   }
 
   /** What ended before the page was open, newest first. */
@@ -328,12 +328,16 @@ class Hub {
     if (this.#timer !== undefined) return;
     // Long lists cost more to paint.
     const every = this.#jobs.size > JOBS_MANY ? SHOW_MANY_EVERY_MS : SHOW_EVERY_MS;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.instances = [...this.#instances.values()].sort((a, b) => a.name.localeCompare(b.name));
-      this.calls = [...this.#calls.values()].reverse();
-      this.jobs = [...this.#jobs.values()];
-    }, every);
+    this.#timer = setTimeout(() => this.#showNow(), every);
+  }
+
+  /** At once, before anything says that there is nothing. */
+  #showNow(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.instances = [...this.#instances.values()].sort((a, b) => a.name.localeCompare(b.name));
+    this.calls = [...this.#calls.values()].reverse();
+    this.jobs = [...this.#jobs.values()];
   }
 }
 

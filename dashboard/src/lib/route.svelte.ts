@@ -18,6 +18,11 @@ class Route {
     if (location.hash !== hash) location.hash = hash;
   }
 
+  /** The room itself again, where what was open is no longer what is looked at; back does not lead there. */
+  leave(): void {
+    if (this.part) location.replace(`#/${this.room}`);
+  }
+
   #read(): void {
     const [, room = '', part = ''] = location.hash.split('/');
     this.room = ROOMS.includes(room) ? (room as Room) : 'stage';

@@ -3,8 +3,8 @@ import type { Call, Changes, Instance, Item } from './wire';
 
 const NAMES_MAX = 3;
 
-/** What it is of: a file, an object, a frame; empty where the hub does not say. */
-export const subjectOf = (call: Call): string => call.subject ?? '';
+/** What it is of: a file, an object, a frame; empty where the hub does not say, or only names a call by its id. */
+export const subjectOf = (call: Call): string => withoutIds(call.subject ?? '');
 
 function list(items: Item[]): string {
   // An object and its data often share a name.
@@ -63,6 +63,12 @@ function listInWords(items: unknown[]): string {
   return names.slice(0, TOLD_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
+const isListOfThings = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.some(
+    (item) => typeof item === 'object' && item !== null && !Array.isArray(item) && nameIn(item) === null,
+  );
+
 function nameIn(value: unknown): string | null {
   const name = typeof value === 'object' && value !== null ? (value as { name?: unknown }).name : undefined;
   return typeof name === 'string' ? name : null;
@@ -71,10 +77,13 @@ function nameIn(value: unknown): string | null {
 /** Units that stand last in a member's name. */
 const UNITS: Record<string, string> = { s: 's', ms: 'ms', mb: 'MB', px: 'px' };
 
-/** `frames 12`, `duration 4 s`; of a file its name alone. */
-function memberInWords(name: string, told: string): string {
-  if (name === 'path' || name === 'file') return told;
+/** `frames 12`, `duration 4 s`, `not ok`, `2 faults`; of a file its name alone. */
+function memberInWords(name: string, member: string | number | boolean | unknown[]): string {
   const words = name.split('_');
+  if (typeof member === 'boolean') return `${member ? '' : 'not '}${words.join(' ')}`;
+  if (Array.isArray(member)) return `${member.length} ${words.join(' ')}`;
+  const told = plain(member);
+  if (name === 'path' || name === 'file') return told;
   const unit = words.length > 1 ? UNITS[words.at(-1) ?? ''] : undefined;
   return unit ? `${words.slice(0, -1).join(' ')} ${told} ${unit}` : `${words.join(' ')} ${told}`;
 }
@@ -84,10 +93,12 @@ export function inWords(value: unknown, max = 120): string {
   if (value === undefined || value === null) return '';
   if (isPlain(value)) return oneLine(plain(value), max);
   if (Array.isArray(value)) return oneLine(listInWords(value), max);
-  const members = Object.entries(value).filter(([name, member]) => name !== 'name' && isPlain(member));
-  const parts = members
+  const members = Object.entries(value).filter(([name]) => name !== 'name');
+  // Of things that have no name it counts how many there are.
+  const things = members.filter(([, member]) => isListOfThings(member));
+  const parts = [...members.filter(([, member]) => isPlain(member)), ...things]
     .slice(0, TOLD_MAX)
-    .map(([name, member]) => memberInWords(name, plain(member as string)));
+    .map(([name, member]) => memberInWords(name, member as string | unknown[]));
   const name = nameIn(value);
   const told = [...(name === null ? [] : [name]), ...parts];
   if (told.length) return oneLine(told.join(' · '), max);

@@ -26,9 +26,16 @@ function before(a: Call, b: Call): number {
   return a.call_id < b.call_id ? 1 : -1;
 }
 
+/** Jobs, and calls that are none. A list of jobs leaves values out: the call has it, unless it is of a try before. */
 export function rows(jobs: Job[], calls: Call[]): Call[] {
-  const durable = new Set(jobs.map(({ call_id }) => call_id));
-  return [...jobs, ...calls.filter(({ call_id }) => !durable.has(call_id))].sort(before);
+  const all = new Map<string, Call>(jobs.map((job) => [job.call_id, job]));
+  for (const call of calls) {
+    const job = all.get(call.call_id);
+    if (!job) all.set(call.call_id, call);
+    else if (job.value === undefined && job.status === 'succeeded' && call.status === 'succeeded')
+      all.set(call.call_id, { ...job, value: call.value });
+  }
+  return [...all.values()].sort(before);
 }
 
 export function isOf(call: Call, which: Which): boolean {

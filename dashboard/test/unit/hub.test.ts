@@ -72,6 +72,10 @@ const tell = (event: string, members: Record<string, unknown>): void =>
 /** What was told is shown together, a moment later. */
 const shown = (): Promise<unknown> => vi.advanceTimersByTimeAsync(400);
 async function live(resync: Record<string, unknown> = {}): Promise<void> {
+  await begin(resync);
+  await shown();
+}
+async function begin(resync: Record<string, unknown>): Promise<void> {
   hub.socket.open();
   await settle();
   line().welcome();
@@ -85,7 +89,6 @@ async function live(resync: Record<string, unknown> = {}): Promise<void> {
     calls: [],
     ...resync,
   });
-  await shown();
 }
 const states = (list: Call[]): string[] => list.map(({ call_id, status }) => `${call_id} ${status}`);
 
@@ -103,6 +106,14 @@ describe('what was before', () => {
     expect(states(hub.calls)).toEqual(['c failed', 'b running', 'a succeeded']);
     expect(hub.instances.map(({ name }) => name)).toEqual(['hall']);
     expect(hub.isKnown).toBe(true);
+  });
+
+  it('is never said to be known before it is shown', async () => {
+    routes['/v1/calls?'] = { since: AT, calls: [call('a', { status: 'succeeded' })] };
+    await begin({ instances: [instance('hall')] });
+    expect([hub.isKnown, hub.instances.length]).toEqual([true, 1]);
+    for (let times = 0; times < 20 && !hub.isRead; times += 1) await settle();
+    expect([hub.isRead, hub.calls.length]).toEqual([true, 1]);
   });
 
   it('does not take back an end that was told while it was read', async () => {

@@ -4,7 +4,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FORMS, python, shell, write } from '../../src/lib/snippets';
 import { laterIn } from '../../src/lib/later';
 import type { Call } from '../../src/lib/wire';
-import { changesText, fileName, inWords, oneLine, pictureOf, withoutIds } from '../../src/lib/text';
+import {
+  changesText,
+  fileName,
+  inWords,
+  oneLine,
+  pictureOf,
+  subjectOf,
+  withoutIds,
+} from '../../src/lib/text';
 
 const HARD = [`it's`, '"quoted"', 'a\\b\\', '$HOME `id` !!', 'two\nlines\ttab', 'Zürich 🎻', '', '-n', '*'];
 
@@ -66,6 +74,9 @@ describe('small wording', () => {
     expect(inWords({ objects: [{ name: 'A' }, { name: 'B' }, { name: 'C' }, { name: 'D' }] })).toBe(
       'objects: A, B, C and 1 more',
     );
+    expect(inWords({ smooth: true, has_shadow: false })).toBe('smooth · not has shadow');
+    expect(inWords({ ok: false, faults: [{ node: '1' }, { node: '2' }] })).toBe('not ok · 2 faults');
+    expect(inWords({ failed: [], frames: 12, left: [] })).toBe('frames 12');
     expect(inWords([[1], [2]])).toBe('2 items');
     expect(inWords({ name: 'Cube', location: [0, 0, 0] })).toBe('Cube');
     expect(inWords([])).toBe('none');
@@ -86,6 +97,9 @@ describe('a refusal', () => {
       'object.create is not the last change: 1 came after it and would go with it: material.create.',
     );
     expect(withoutIds('Lane (a call of two words) stays')).toBe('Lane (a call of two words) stays');
+    const revert = { subject: 'call_01M8EE5ZVCTNKAJVNTMRCYGHQF' } as Call;
+    expect(subjectOf(revert)).toBe('');
+    expect(subjectOf({ ...revert, subject: 'shot.blend' })).toBe('shot.blend');
   });
 
   it('names what would go with it, and how much more', () => {

@@ -94,6 +94,10 @@ describe('the order', () => {
 
   it('names a job once, also when its call was heard too', () => {
     expect(rows([job('a')], [call('a'), call('b')])).toHaveLength(2);
+    const [ended] = rows([job('a', { status: 'succeeded' })], [call('a', { value: { frames: 8 } })]);
+    expect([ended?.value, ended && 'priority' in ended]).toEqual([{ frames: 8 }, true]);
+    const [again] = rows([job('a', { status: 'running' })], [call('a', { value: 1 })]);
+    expect(again).not.toHaveProperty('value');
   });
 });
 
