@@ -24,9 +24,18 @@ def argument(name, value, flag=None):
     return told
 
 
+def command(app, name):
+    """A part of a hint: a command that needs no arguments."""
+    return {"do": "command", "app": app, "command": name}
+
+
 def stop():
     """A part of a hint: ends an instance."""
     return {"do": "stop"}
+
+
+# What clients of the direct mode call an option.
+_DIRECTLY = {"timeout_ms": "timeout"}
 
 
 def in_words(hint):
@@ -40,7 +49,8 @@ def in_words(hint):
         elif "value" in part:
             words.append("%s=%s" % (part["name"], str(part["value"]).lower()))
         else:
-            words.append(part.get("name", part["do"]))
+            name = part.get("command") or part.get("name", part["do"])
+            words.append(_DIRECTLY.get(name, name))
     return "".join(words)
 
 

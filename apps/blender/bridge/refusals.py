@@ -7,13 +7,13 @@ Out: Problems. It decides nothing.
 
 import bpy
 
-from .bridgekit.problem import Problem, argument
+from .bridgekit.problem import Problem, argument, command
 
 # Steps and things that a refusal lists; the rest is counted.
 LISTED_MAX = 20
 _THROUGH = argument("through", True, "--through")
 _OTHERWISE = "Change things back with another call, or open a recovery copy (KAPELLE_HOME/recovery)."
-_UNDONE = "history.redo brings it back, as long as nothing else has been done since."
+_UNDONE = ["To bring it back, as long as nothing else has been done since: ", command("blender", "history.redo")]
 
 
 def unknown(call_id, last):
@@ -91,7 +91,7 @@ def not_whole(what, call, kind, stays):
 def nothing_to_undo(steps):
     return Problem(
         "call_failed",
-        "There are only %d steps to undo." % steps,
+        _only(steps, "undone", "undo"),
         hint="Blender keeps %s, and none from before the file was opened." % _depth(),
         details={"steps": steps},
     )
@@ -100,10 +100,16 @@ def nothing_to_undo(steps):
 def nothing_to_redo(steps):
     return Problem(
         "call_failed",
-        "There are only %d steps to redo." % steps,
+        _only(steps, "redone", "redo"),
         hint="What was undone can be redone only until something else is done.",
         details={"steps": steps},
     )
+
+
+def _only(steps, done, do):
+    if not steps:
+        return "There is nothing to %s." % do
+    return "Only %d step%s can be %s." % (steps, "" if steps == 1 else "s", done)
 
 
 def switched_off():

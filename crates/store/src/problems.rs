@@ -25,18 +25,18 @@ pub(crate) fn failed(path: &Path, error: &Error) -> Problem {
 
 /// A file that is left as it is.
 pub(crate) fn unusable(path: &Path, why: &str) -> Problem {
-    let path = path.display();
+    let (path, word) = (path.display(), word_of(path));
     Problem::new(
         Code::STORE_UNUSABLE,
         format!("{path} {why}. It was left unchanged."),
     )
     .hint(format!(
-        "Restore it from a backup, or start afresh without its contents: mv {path} {path}.old"
+        "Restore it from a backup, or start afresh without its contents: mv {word} {word}.old"
     ))
 }
 
 pub(crate) fn newer(path: &Path, version: i64, known: usize) -> Problem {
-    let path = path.display();
+    let (path, word) = (path.display(), word_of(path));
     Problem::new(
         Code::STORE_UNUSABLE,
         format!(
@@ -44,8 +44,13 @@ pub(crate) fn newer(path: &Path, version: i64, known: usize) -> Problem {
         ),
     )
     .hint(format!(
-        "Use the newer Kapelle, or start afresh without the file's contents: mv {path} {path}.newer"
+        "Use the newer Kapelle, or start afresh without the file's contents: mv {word} {word}.newer"
     ))
+}
+
+/// As a shell takes it for one word.
+fn word_of(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 pub(crate) fn busy(path: &Path) -> Problem {

@@ -92,15 +92,16 @@ pub enum Step {
     CancelJob {
         call: CallId,
     },
-    /// Takes a job's deadline away.
-    LiftDeadline {
-        call: CallId,
-    },
     ResumeQueue {
         app: AppId,
     },
     Describe {
         app: Option<AppId>,
+        command: String,
+    },
+    /// Calls a command that needs no arguments.
+    Command {
+        app: AppId,
         command: String,
     },
     /// Stores a value of any size.
@@ -261,8 +262,10 @@ impl Step {
         let line = match self {
             Self::Option { name, value } => return flag(*name, value.as_ref()),
             Self::Argument {
-                flag: Some(flag), ..
-            } => return flag.clone(),
+                name,
+                value,
+                flag: Some(flag),
+            } => return format!("{flag} (with `kapelle run`: {name}={})", plain(value)),
             Self::Argument { name, value, .. } => return format!("{name}={}", plain(value)),
             Self::StoreBlob => return "give the path of a file instead".to_owned(),
             Self::Start {
@@ -295,13 +298,13 @@ impl Step {
             Self::Job { call } => format!("jobs show {call}"),
             Self::RetryJob { call } => format!("jobs retry {call}"),
             Self::CancelJob { call } => format!("jobs cancel {call}"),
-            Self::LiftDeadline { call } => format!("jobs edit {call} --deadline none"),
             Self::ResumeQueue { app } => format!("jobs resume {app}"),
             Self::Describe {
                 app: Some(app),
                 command,
             } => format!("describe {app} {command}"),
             Self::Describe { command, .. } => format!("describe {command}"),
+            Self::Command { app, command } => format!("run {app} {command}"),
             Self::Tokens => "token list".to_owned(),
             Self::RevokeToken { name } => format!("token revoke {name}"),
             Self::CreateToken => "token create NAME --scope SCOPE".to_owned(),
@@ -311,7 +314,6 @@ impl Step {
     }
 
     fn over_http(&self) -> String {
-        let retried = |call: &CallId, change: Value| format!("PATCH /v1/jobs/{call} {change}");
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
             Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
@@ -351,9 +353,10 @@ impl Step {
                 false => "GET /v1/jobs".to_owned(),
             },
             Self::Job { call } => format!("GET /v1/jobs/{call}"),
-            Self::RetryJob { call } => retried(call, json!({"status": "queued"})),
+            Self::RetryJob { call } => {
+                format!("PATCH /v1/jobs/{call} {}", json!({"status": "queued"}))
+            }
             Self::CancelJob { call } => format!("DELETE /v1/jobs/{call}"),
-            Self::LiftDeadline { call } => retried(call, json!({"deadline": ""})),
             Self::ResumeQueue { app } => format!(
                 "POST /v1/jobs/queue {}",
                 json!({"app": app, "drain": false, "paused": false})
@@ -365,6 +368,9 @@ impl Step {
             Self::Describe { command, .. } => format!("GET /v1/find?q={command}"),
             Self::StoreBlob => {
                 "store it with PUT /v1/blobs and refer to it by {\"$blob\": …}".to_owned()
+            }
+            Self::Command { app, command } => {
+                format!("POST /v1/calls {}", json!({"app": app, "command": command}))
             }
             Self::Tokens => "GET /v1/tokens".to_owned(),
             Self::RevokeToken { name } => format!("DELETE /v1/tokens/{name}"),
@@ -380,7 +386,7 @@ impl Step {
             |verb: &str, call: &CallId| format!("jobs {}", json!({"call_id": call, "verb": verb}));
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
-            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
+            Self::Argument { name, value, .. } => format!("the argument `\"{name}\": {value}`"),
             Self::Start { app, name, .. } => {
                 format!(
                     "start {}",
@@ -404,6 +410,9 @@ impl Step {
                 said(&[("app", json!(app)), ("command", json!(command))])
             ),
             Self::StoreBlob => "give the path of a file instead".to_owned(),
+            Self::Command { app, command } => {
+                format!("run {}", json!({"app": app, "command": command}))
+            }
             // No tool does it: a person at a terminal can.
             other => format!(
                 "ask the person to run `{}` in a terminal",
@@ -634,11 +643,14 @@ mod tests {
             Step::Job { call: call.clone() },
             Step::RetryJob { call: call.clone() },
             Step::CancelJob { call: call.clone() },
-            Step::LiftDeadline { call: call.clone() },
             Step::ResumeQueue { app: app.clone() },
             Step::Describe {
                 app: Some(app),
                 command: "toy.echo".to_owned(),
+            },
+            Step::Command {
+                app: "toy".into(),
+                command: "toy.redo".to_owned(),
             },
             Step::StoreBlob,
             Step::Tokens,

@@ -40,10 +40,10 @@ function said(step: Step): string | undefined {
     case 'cancel_job':
     case 'cancel':
       return 'Cancel';
-    case 'lift_deadline':
-      return 'Edit';
     case 'resume_queue':
       return 'Resume';
+    case 'command':
+      return text(step.command);
     case 'undo':
       return 'Revert';
     case 'store_blob':

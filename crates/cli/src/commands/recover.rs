@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -86,7 +87,7 @@ impl Recover {
                 format!(
                     "Start it with the copy: kapelle start {} --name {name} --file {}",
                     built_in::example(),
-                    quoted(&path.display().to_string())
+                    shell_words::quote(&path.display().to_string())
                 ),
             ));
         };
@@ -118,20 +119,12 @@ fn chosen<'a>(copies: &'a [Copy], word: &str) -> Result<&'a Copy, Box<Problem>> 
         .or_else(by_path)
         .or_else(by_instance)
         .ok_or_else(|| {
-            problems::usage(
-                format!("There is no recovery copy `{word}`."),
-                names::names_hint(word, copies.iter().map(|copy| copy.instance.as_str())),
-            )
+            problems::usage(format!("There is no recovery copy `{word}`."), {
+                let names: BTreeSet<&str> =
+                    copies.iter().map(|copy| copy.instance.as_str()).collect();
+                names::names_hint(word, names.into_iter())
+            })
         })
-}
-
-/// A word as a shell takes it for one.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-:@%+=".contains(c);
-    match word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 fn copy_to(from: &Path, to: &Path) -> Result<PathBuf, Box<Problem>> {

@@ -98,6 +98,9 @@ fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
     if !outcome.changes.is_empty() {
         text.push_str(&format!("changes: {}\n", changes_text(&outcome.changes)));
     }
+    if let Some(by) = &view.undone_by {
+        text.push_str(&format!("undone by {by}\n"));
+    }
     for picture in images::of(&mcp.hub, &outcome.value) {
         text.push_str(&format!("{}\n", picture.line));
         blocks.extend(picture.blocks);
@@ -273,14 +276,20 @@ fn items_text(items: &[Item]) -> String {
 
 /// The step that is most often useful now.
 fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
-    let can = |role: &str| {
-        let able = mcp
+    let command_for = |role: &str| {
+        let found = mcp
             .hub
             .command_for(&view.app, Some(&view.instance), role, &[]);
-        able.is_ok()
+        found.ok().map(|spec| spec.name)
     };
+    let can = |role: &str| command_for(role).is_some();
     let spec = mcp.hub.command(&view.app, &view.command).ok();
-    let effect = spec.map(|spec| spec.effect);
+    let role_is = |role: &str| spec.as_ref().is_some_and(|spec| spec.has_role(role));
+    let undid = role_is(role::UNDO) || role_is(role::REVERT) || view.undone_by.is_some();
+    if let (true, Some(redo)) = (undid, command_for(role::REDO)) {
+        let call = json!({"app": view.app, "command": redo});
+        return format!("run {call} brings back what was undone last.");
+    }
     if !outcome.changes.is_empty() {
         let mut steps = Vec::new();
         if can(role::LOOK) {
@@ -288,6 +297,9 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
         }
         match &outcome.changes.cannot_undo {
             Some(why) => steps.push(format!("it cannot be undone: {why}")),
+            None if can(role::REVERT) => {
+                steps.push(format!("undo {} reverts it", json!({"call": view.call_id})));
+            }
             None if can(role::UNDO) => steps.push("undo {} reverts it".to_owned()),
             None => {}
         }
@@ -295,7 +307,7 @@ fn next(mcp: &Mcp, view: &CallView, outcome: &OutcomeBody) -> String {
             return format!("{}.", steps.join("; ").trim_end_matches('.'));
         }
     }
-    match effect {
+    match spec.as_ref().map(|spec| spec.effect) {
         Some(Effect::Code) => {
             "more code (variables are kept), or find {\"query\": \"…\"} for a ready-made command."
                 .to_owned()

@@ -59,7 +59,10 @@ pub fn refuse_others(path: &Path, forbidden: u32, remedy: &str) -> Result<(), Pr
             mode & 0o777
         ),
     )
-    .hint(format!("Run: {remedy} {}", path.display())))
+    .hint(format!(
+        "Run: {remedy} {}",
+        shell_words::quote(&path.to_string_lossy())
+    )))
 }
 
 /// The user's profile folder is private by its access list on Windows.

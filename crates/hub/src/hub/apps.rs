@@ -13,6 +13,7 @@ use crate::find::{self, Found};
 use crate::policy;
 
 impl Hub {
+    /// Every app, with the instances that calls may go to or come back to.
     #[must_use]
     pub fn apps(&self) -> Vec<(Arc<AppEntry>, Vec<InstanceName>)> {
         let names = |app: &AppId| {
@@ -20,7 +21,7 @@ impl Hub {
                 .roster
                 .of_app(app)
                 .iter()
-                .filter(|instance| instance.reserved_for.is_none())
+                .filter(|instance| instance.reserved_for.is_none() && !instance.is_gone())
                 .map(|i| i.name.clone())
                 .collect()
         };

@@ -343,3 +343,21 @@ async fn a_large_announcement_is_heard_beside_strangers_that_only_begin_one() {
     assert_eq!(bridge.message().await.unwrap()["t"], "welcome");
     drop(strangers);
 }
+
+/// A program that the home holds is run by everybody.
+#[tokio::test]
+async fn a_bridge_is_told_that_nobody_writes_into_its_apps_folder_of_the_home() {
+    let hub = TestHub::start().await;
+    let mut socket = Socket::dial(hub.addr).await;
+    socket.send(&hello()).await;
+    let challenge = socket.message().await.unwrap();
+    socket
+        .send(&proof(&hub, challenge["nonce"].as_str().unwrap()))
+        .await;
+    let welcome = socket.message().await.unwrap();
+    let folders: wire::link::Folders = serde_json::from_value(welcome["folders"].clone()).unwrap();
+    let home = hub.home();
+    let own = |name: &str| home.join(name).to_string_lossy().into_owned();
+    assert!(folders.private.contains(&own("tokens")), "{folders:?}");
+    assert!(folders.kept.contains(&own("toy")), "{folders:?}");
+}

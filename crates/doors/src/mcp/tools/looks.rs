@@ -270,8 +270,12 @@ pub(crate) async fn history(asking: &Asking<'_>) -> Answered {
         let why = problem
             .map(|problem| format!(": {}", problem.message))
             .unwrap_or_default();
+        let undone = match &view.undone_by {
+            Some(by) => format!(", undone by {by}"),
+            None => String::new(),
+        };
         text.push_str(&format!(
-            "{} {} of {} on {} {}{why}\n",
+            "{} {} of {} on {} {}{undone}{why}\n",
             view.call_id,
             view.command,
             view.caller,
