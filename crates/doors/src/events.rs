@@ -49,11 +49,7 @@ pub(crate) async fn feed(
 ) -> Answer {
     let query = query_of(query)?;
     let mut topics = topics(query.topics.as_deref().unwrap_or("calls,instances,state"))?;
-    for topic in &mut topics {
-        if let Topic::Call(id) = topic {
-            *id = door.hub.call_id(&caller, id.as_str()).await?;
-        }
-    }
+    whole_ids(&door.hub, &caller, &mut topics).await?;
     // What a client that connects again says by itself counts more than the address it began with.
     let since = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
         Some(id) => Some(Position::parse(id).unwrap_or_else(nowhere)),
@@ -78,6 +74,20 @@ pub(crate) async fn feed(
     Ok(SseResponse::new(stream)
         .keep_alive(keep_alive)
         .into_response())
+}
+
+/// Calls that are named by the beginning of their ids.
+pub(crate) async fn whole_ids(
+    hub: &Hub,
+    caller: &Caller,
+    topics: &mut [Topic],
+) -> Result<(), Problem> {
+    for topic in topics {
+        if let Topic::Call(id) = topic {
+            *id = hub.call_id(caller, id.as_str()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A position in two parts, as clients say it.

@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use client::{Client, problems, segment, typed};
 use serde_json::{Value, json};
-use terminal::answer::{Answered, Shown};
+use terminal::answer::{Answer, Answered, Shown};
 use terminal::calling::confirm;
 use terminal::ids;
 use terminal::job_options::{self, labels};
@@ -33,7 +33,7 @@ enum What {
     /// Show one job in full, with its attempts, or each call of a batch
     Show(Named),
     Watch(Watch),
-    /// Cancel jobs, waiting or running
+    /// Cancel jobs, waiting or running, or all that is open of a batch
     Cancel(Several),
     Retry(Retried),
     Edit(Edit),
@@ -86,9 +86,9 @@ struct Named {
 
 #[derive(Args, Debug)]
 struct Several {
-    /// The jobs, by their ids or the beginnings of them.
-    #[arg(value_name = "CALL_ID", required = true)]
-    jobs: Vec<String>,
+    /// The jobs or batches, by their ids or the beginnings of them.
+    #[arg(value_name = "CALL_ID|BATCH_ID", required = true)]
+    ids: Vec<String>,
 }
 
 /// Watch jobs, or follow one to its end
@@ -197,7 +197,7 @@ impl Jobs {
                 }
                 shown => shown,
             },
-            What::Cancel(words) => each(&words.jobs, |id| client.delete(&path(id)?)),
+            What::Cancel(words) => cancel(&client, &words.ids),
             What::Retry(words) => {
                 let change = JobChange {
                     status: Some(JobStatus::Queued),
@@ -315,27 +315,55 @@ fn path(id: &str) -> Result<String, Box<Problem>> {
     Ok(format!("/v1/jobs/{}", segment("job id", id)?))
 }
 
-/// The same for each; one document for one.
+/// What was changed, and its line.
+type Changed = (Value, String);
+
+/// The same for each.
 fn each(ids: &[String], ask: impl Fn(&str) -> Result<Value, Box<Problem>>) -> Answered {
-    let mut documents = Vec::with_capacity(ids.len());
+    let mut all = Vec::with_capacity(ids.len());
     for id in ids {
-        documents.push(ask(id)?);
+        all.push(with_line(ask(id)?)?);
     }
-    let jobs: Vec<JobView> = documents.iter().map(typed).collect::<Result<_, _>>()?;
+    Ok(told(all))
+}
+
+fn with_line(document: Value) -> Result<Changed, Box<Problem>> {
+    let job: JobView = typed(&document)?;
+    let line = format!("{}: {}", ids::short(job.call_id.as_str()), words_of(&job));
+    Ok((document, line))
+}
+
+/// A line each; one document for one.
+fn told(all: Vec<Changed>) -> Box<dyn Answer> {
+    let (mut documents, lines): (Vec<Value>, Vec<String>) = all.into_iter().unzip();
     let document = match documents.len() {
         1 => documents.remove(0),
         _ => json!({ "jobs": documents }),
     };
-    Ok(Shown::boxed(document, move |out| {
-        jobs.iter().try_for_each(|job| {
-            writeln!(
-                out,
-                "{}: {}",
-                ids::short(job.call_id.as_str()),
-                words_of(job)
-            )
-        })
-    }))
+    Shown::boxed(document, move |out| {
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+    })
+}
+
+fn cancel(client: &Client, ids: &[String]) -> Answered {
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        if id.starts_with("batch_") {
+            all.extend(batch::cancel(client, id)?);
+            continue;
+        }
+        match client.delete(&path(id)?) {
+            // A batch may be named without `batch_`, too.
+            Err(problem) if problem.code == Code::JOB_UNKNOWN => {
+                all.extend(batch::cancel(client, id).map_err(|of_batch| {
+                    let is_none = of_batch.code == Code::BATCH_UNKNOWN;
+                    if is_none { problem } else { of_batch }
+                })?);
+            }
+            job => all.push(with_line(job?)?),
+        }
+    }
+    Ok(told(all))
 }
 
 fn hold(client: &Client, which: &str, paused: bool) -> Answered {

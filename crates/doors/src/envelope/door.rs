@@ -127,7 +127,8 @@ async fn call(
 }
 
 async fn cancel(hub: &Hub, caller: &Caller, id: &CallId) -> Result<Value, Problem> {
-    let call = hub.cancel(caller, id)?;
+    let id = hub.call_id(caller, id.as_str()).await?;
+    let call = hub.cancel(caller, &id)?;
     call.ended(Some(limits::CANCEL_WAIT)).await;
     Ok(json!(hub.view_for(caller, &call)))
 }

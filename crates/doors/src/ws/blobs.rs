@@ -134,9 +134,10 @@ pub(crate) async fn fetch(
     hub: Hub,
     caller: Caller,
     id: Id,
-    wanted: BlobGet,
+    mut wanted: BlobGet,
 ) -> Result<Message, Problem> {
     may_see(&caller, Seen::Blob)?;
+    wanted.blob = hub.blob_name(&wanted.blob)?;
     let path = hub.blobs().path(&wanted.blob)?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, blob = wanted.blob, "a blob was removed while it was being read");

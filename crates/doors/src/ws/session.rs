@@ -30,7 +30,7 @@ use super::frame::{self, Asked, Get, Id, Said, Subscribe};
 use super::jobs;
 use super::outbox::{Close, Outbox};
 use crate::connection::Connection;
-use crate::events::position;
+use crate::events::{position, whole_ids};
 use crate::follow::{self, Follower, News};
 use crate::proof::Proof;
 use crate::{limits, upload};
@@ -191,7 +191,7 @@ impl Session {
             }
             Some(Ok(Message::Text(text))) if self.is_enveloped() => return self.open(&text),
             Some(Ok(Message::Text(text))) => match frame::read(&text) {
-                Ok(asked) => self.answer(asked),
+                Ok(asked) => self.answer(asked).await,
                 Err(unread) => self.refuse(&unread.id, &unread.problem),
             },
             Some(Ok(Message::Binary(_))) if self.is_enveloped() => {
@@ -212,7 +212,7 @@ impl Session {
         matches!(self.nobody, Id::Envelope(_))
     }
 
-    fn answer(&mut self, Asked { id, said }: Asked) {
+    async fn answer(&mut self, Asked { id, said }: Asked) {
         match said {
             Said::Hello { .. } => self.welcome(&id),
             Said::Ping => self.outbox.push(frame::tell("pong", &id, &json!({}))),
@@ -250,7 +250,7 @@ impl Session {
                 let batch = jobs::batch_view(hub, caller, id.clone(), batch_id);
                 self.later(id, batch);
             }
-            Said::Subscribe(wanted) => self.subscribe(id, wanted),
+            Said::Subscribe(wanted) => self.subscribe(id, wanted).await,
             Said::Unsubscribe => self.unsubscribe(&id),
             Said::BlobGet(wanted) => {
                 let piece = blobs::fetch(self.hub.clone(), self.caller.clone(), id.clone(), wanted);
@@ -368,8 +368,9 @@ impl Session {
         self.outbox.push(message);
     }
 
-    fn subscribe(&mut self, id: Id, wanted: Subscribe) {
-        match self.try_subscribe(&id, wanted) {
+    async fn subscribe(&mut self, id: Id, mut wanted: Subscribe) {
+        let whole = whole_ids(&self.hub, &self.caller, &mut wanted.topics).await;
+        match whole.and_then(|()| self.try_subscribe(&id, wanted)) {
             Err(problem) => self.refuse(&id, &problem),
             Ok((subscribed, resync)) => {
                 self.outbox

@@ -172,6 +172,10 @@ async fn init_query_and_terminate_do_what_their_routes_do() {
     )
     .await;
     assert_eq!(gone["payload"]["code"], "call_unknown");
+    let id = &read["payload"]["call_id"];
+    let beginning = &id.as_str().unwrap()[..20];
+    let ended = ask("terminate", json!({"call_id": beginning}), json!({})).await;
+    assert_eq!(&ended["payload"]["call_id"], id, "{ended}");
     let stopped = ask("terminate", json!({}), to("toy")).await;
     assert_eq!(stopped["payload"]["stopped"], "toy", "{stopped}");
 }

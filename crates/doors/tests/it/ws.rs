@@ -287,6 +287,15 @@ async fn a_call_can_be_cancelled_and_looked_at() {
             .await;
         assert_eq!(answer["problem"]["code"], "call_unknown", "{kind}");
     }
+    let whole = id.as_str().unwrap();
+    let subscribed = socket
+        .ask(&json!({"type": "subscribe", "id": "s", "topics": [format!("call:{}", &whole[..20])]}))
+        .await;
+    assert_eq!(
+        subscribed["topics"],
+        json!([format!("call:{whole}")]),
+        "{subscribed}"
+    );
 }
 
 #[tokio::test]

@@ -50,6 +50,12 @@ async fn a_blob_goes_up_whole_and_in_pieces_and_comes_back() {
         name
     );
     assert_eq!(down(&mut socket, &name, 1_000_000).await, raw);
+    let beginning = &name.as_str().unwrap()[.."sha256:".len() + 12];
+    socket
+        .send(&json!({"type": "blob_get", "id": "b", "blob": beginning, "length": 10}))
+        .await;
+    let (head, piece) = socket.next_piece().await;
+    assert_eq!((&head["blob"], piece.as_slice()), (&name, &raw[..10]));
     let other = bytes(2_500_000);
     let mut offset = 0;
     for piece in other.chunks(1_000_000) {
