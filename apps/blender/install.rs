@@ -341,7 +341,7 @@ fn failed(found: &Found, why: &str, output: &str) -> Problem {
         ),
     )
     .hint(wire::hint![
-        "The details show what Blender said (--json). To install it by hand: ",
+        "The details show what Blender said. To install it by hand: ",
         Step::terminal("install blender --zip kapelle.zip"),
         ", then install that file in Blender's preferences.",
     ])

@@ -10,6 +10,9 @@ use super::estimate::{self, Estimate};
 use super::frames::Frame;
 use super::pool::Pool;
 
+/// As far as a farm can be that has frames left, 0 to 1.
+const UNFINISHED_MAX: f64 = 0.99;
+
 /// What a worker does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Doing {
@@ -84,15 +87,30 @@ impl Board {
         }
     }
 
-    pub(super) fn made(&mut self, number: usize, path: PathBuf, seconds: Option<f64>) {
+    /// A frame is done: what its worker said of it does not count beside it any more.
+    pub(super) fn made(
+        &mut self,
+        number: usize,
+        frame: Frame,
+        path: PathBuf,
+        seconds: Option<f64>,
+    ) {
         if let Some(worker) = self.workers.get_mut(number) {
             worker.done += 1;
+            worker.leave(Some(frame));
         }
         if let Some(seconds) = seconds {
             self.estimate.made(seconds);
         }
         self.last = Some(path);
         self.changed = true;
+    }
+
+    /// A worker is not at work on its frame any more, done or not.
+    pub(super) fn leave(&mut self, number: usize) {
+        if let Some(worker) = self.workers.get_mut(number) {
+            self.changed |= worker.leave(None);
+        }
     }
 
     /// Whether there is something new since it was last asked.
@@ -129,10 +147,10 @@ impl Board {
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of frames")]
         let (ended, all) = (ended as f64, (ended + left) as f64);
-        Some(if all == 0.0 {
-            1.0
-        } else {
-            ((ended + parts) / all).clamp(0.0, 1.0)
+        // All of it is done only when nothing is left: the last samples of a frame are not yet its file.
+        Some(match left {
+            0 => 1.0,
+            _ => ((ended + parts) / all).clamp(0.0, UNFINISHED_MAX),
         })
     }
 
@@ -160,6 +178,21 @@ impl Board {
 }
 
 impl Worker {
+    /// It goes on to another frame than this one, or than any. `false` when it was not at work on it.
+    fn leave(&mut self, left: Option<Frame>) -> bool {
+        match self.doing {
+            Doing::Rendering { frame, .. } if left.is_none() || frame == left => {
+                self.doing = Doing::Rendering {
+                    frame: None,
+                    part: 0.0,
+                    samples: None,
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn told(&self) -> Value {
         let (state, frame, part, more) = match &self.doing {
             Doing::Starting(times) => ("starting", None, None, json!(times)),
@@ -204,7 +237,7 @@ mod tests {
         pool.take(1);
         pool.done(1);
         board.set(0, "a", Doing::Waiting);
-        board.made(0, "/x/frame_0001.png".into(), Some(10.0));
+        board.made(0, 1, "/x/frame_0001.png".into(), Some(10.0));
         pool.take(1);
         let doing = Doing::Rendering {
             frame: Some(2),
@@ -222,5 +255,57 @@ mod tests {
                 "last": "/x/frame_0001.png",
                 "workers": [{"name": "a", "state": "rendering", "done": 1, "frame": 2, "part": 0.5, "samples": [8, 16]}]})
         );
+    }
+
+    #[test]
+    fn a_frame_that_is_done_is_counted_once() {
+        let mut pool = Pool::new((1..=4).collect(), Some(1));
+        let mut board = Board::new();
+        board.all = 4;
+        board.stage("");
+        let at = |frame, part| Doing::Rendering {
+            frame: Some(frame),
+            part,
+            samples: None,
+        };
+        pool.take(2);
+        pool.take(2);
+        board.set(0, "a", at(1, 0.9));
+        board.set(1, "b", at(2, 0.5));
+        pool.done(1);
+        board.made(0, 1, "/x/1.png".into(), Some(10.0));
+        let fraction = |board: &Board, pool: &Pool| board.progress(pool, Duration::ZERO).fraction;
+        assert_eq!(fraction(&board, &pool), Some(1.5 / 4.0));
+        // What it says of the next one stays.
+        board.set(1, "b", at(3, 0.25));
+        pool.done(2);
+        board.made(1, 2, "/x/2.png".into(), None);
+        assert_eq!(fraction(&board, &pool), Some(2.25 / 4.0));
+        board.has_news();
+        board.leave(1);
+        assert!(board.has_news());
+        assert_eq!(fraction(&board, &pool), Some(2.0 / 4.0));
+    }
+
+    #[test]
+    fn it_is_never_all_of_it_while_a_frame_is_left() {
+        let mut pool = Pool::new((1..=10).collect(), Some(10));
+        let mut board = Board::new();
+        board.all = 10;
+        pool.take(1);
+        for frame in 1..=9 {
+            pool.done(frame);
+        }
+        let doing = Doing::Rendering {
+            frame: Some(10),
+            part: 1.0,
+            samples: Some((64, 64)),
+        };
+        board.set(0, "a", doing);
+        let fraction = board.progress(&pool, Duration::ZERO).fraction;
+        assert_eq!(fraction, Some(UNFINISHED_MAX));
+        pool.done(10);
+        let fraction = board.progress(&pool, Duration::ZERO).fraction;
+        assert_eq!(fraction, Some(1.0));
     }
 }

@@ -29,6 +29,9 @@ use super::watch::Watch;
 const STARTS_MAX: u32 = 3;
 /// How often a running chunk is looked at, for what has no event: silence, and time that passes.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a call that was cancelled may take to end before its worker is ended: it must be less than what makes the
+/// hub say that the worker is stuck.
+const CANCEL_WAIT: Duration = Duration::from_millis(400);
 /// How long a chunk's call may run: the farm looks after it by itself.
 const CHUNK_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
 
@@ -68,8 +71,11 @@ impl Farm {
                     Ok(worker) => worker,
                     Err(problem) => {
                         self.put_back(&chunk);
+                        if self.is_told_to_end() {
+                            return Ok(None);
+                        }
                         starts += 1;
-                        if self.is_told_to_end() || starts >= STARTS_MAX {
+                        if starts >= STARTS_MAX {
                             self.set(number, Doing::Lost(problem.message.clone()));
                             return Err(problem);
                         }
@@ -145,9 +151,18 @@ impl Farm {
         let call = self.context.ask(request(worker, command, args)?)?;
         tokio::select! {
             _ = call.ended(None) => {}
-            () = self.context.ends().cancelled() => return Err(told_to_end()),
+            () = self.context.ends().cancelled() => {
+                self.end_call(&call).await;
+                return Err(told_to_end());
+            }
         }
         outcome(&call)
+    }
+
+    /// Before its worker is ended by force: so the call is one that was cancelled, and says how long it ran.
+    async fn end_call(&self, call: &Call) {
+        self.context.cancel(call);
+        call.ended(Some(CANCEL_WAIT)).await;
     }
 
     async fn render(&self, number: usize, worker: &InstanceName, chunk: &[Frame]) -> End {
@@ -181,7 +196,10 @@ impl Farm {
                         return End::Lost(why);
                     }
                 }
-                () = self.context.ends().cancelled() => return End::Told,
+                () = self.context.ends().cancelled() => {
+                    self.end_call(&call).await;
+                    return End::Told;
+                }
             }
         }
         end_of(&call, outcome(&call))
@@ -239,6 +257,9 @@ impl Farm {
                 left.push(*frame);
             }
         }
+        if at_end {
+            self.state().board.leave(number);
+        }
         left
     }
 
@@ -249,7 +270,7 @@ impl Farm {
         if !state.pool.done(frame) {
             return;
         }
-        state.board.made(number, path, seconds);
+        state.board.made(number, frame, path, seconds);
         state.made.insert(frame, manifest::Made { seconds, worker });
         drop(state);
         self.news.notify_waiters();

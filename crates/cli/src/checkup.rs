@@ -2,13 +2,15 @@
 //! but the home folder is made where there is none.
 
 use std::fs;
+use std::io;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use client::Client;
 use client::home::mode_open_to_others;
 use client::run_file::RunFile;
+use client::{Client, problems};
+use hub::config::Config;
 use terminal::ago::{short, size};
 use terminal::finding::Finding;
 use terminal::launch::DEFAULT_LISTEN;
@@ -26,7 +28,7 @@ pub(crate) const DISK_FULL: &str = "no room is left on the disk of the home: cal
 const PORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn all(session: &Session) -> Vec<Finding> {
-    let mut findings = vec![home(session.home.path())];
+    let mut findings = vec![home(session.home.path()), config(session.home.path())];
     findings.extend(tokens(&session.home.tokens_dir()));
     findings.extend(room(session.home.path()));
     findings.extend(hub(session));
@@ -79,6 +81,27 @@ fn home(path: &Path) -> Finding {
                 format!("chmod 700 {shown}"),
             ),
         },
+    }
+}
+
+/// The settings of a person: a hub does not start with wrong ones.
+fn config(home: &Path) -> Finding {
+    const NAME: &str = "config file";
+    let path = home.join("config.toml");
+    let read = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Finding::ok(NAME, "there is none; every setting has its default");
+        }
+        Err(error) => Err(problems::file(&path, "cannot be read", &error)),
+        Ok(text) => Config::of_text(&path, &text).map_err(Box::new),
+    };
+    match read {
+        Ok(_) => Finding::ok(NAME, format!("{} is valid", path.display())),
+        Err(problem) => Finding::fail(
+            NAME,
+            problem.message.clone(),
+            problem.hint_at(wire::Door::Terminal).unwrap_or_default(),
+        ),
     }
 }
 
@@ -279,6 +302,20 @@ mod tests {
         assert_eq!(finding.health, Health::Fail);
         assert!(finding.fix.unwrap().starts_with("chmod 700 /"));
         assert_eq!(home(Path::new("/nowhere/at/all")).health, Health::Ok);
+    }
+
+    #[test]
+    fn a_broken_config_fails_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(config(dir.path()).health, Health::Ok);
+        let path = dir.path().join("config.toml");
+        fs::write(&path, "[history]\nkeep_days = 2\n").unwrap();
+        assert_eq!(config(dir.path()).health, Health::Ok);
+        fs::write(&path, "[history]\nkeep_days = many\n").unwrap();
+        let finding = config(dir.path());
+        assert_eq!(finding.health, Health::Fail);
+        assert!(finding.says.contains("line 2, column "), "{}", finding.says);
+        assert!(finding.fix.is_some());
     }
 
     #[test]

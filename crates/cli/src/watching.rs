@@ -13,8 +13,8 @@ use terminal::answer::{Answered, Spoken};
 use terminal::screen;
 use terminal::session::Session;
 use terminal::ui::FAINT;
-use wire::event::{Position, Resync, Told, Topic};
-use wire::{Code, Problem};
+use wire::event::{Event, Position, Resync, Told, Topic};
+use wire::{CallId, Code, Problem};
 
 mod lines;
 
@@ -54,6 +54,7 @@ pub(crate) fn watch(session: &Session, words: &Wanted) -> Answered {
     let mut watching = Watching {
         session,
         limit: words.limit,
+        open: single_calls(&words.topics),
         position: None,
         lines: Lines::new(
             Filter::new(words.app.clone(), words.instance.clone()),
@@ -76,9 +77,21 @@ pub(crate) fn watch(session: &Session, words: &Wanted) -> Answered {
     }
 }
 
+/// The ids, or beginnings of ids, where nothing but single calls is wanted; else nothing.
+fn single_calls(topics: &[String]) -> Option<Vec<String>> {
+    let id = |topic: &String| Some(bare(topic.strip_prefix("call:")?).to_owned());
+    topics.iter().map(id).collect()
+}
+
+fn bare(id: &str) -> &str {
+    id.strip_prefix("call_").unwrap_or(id)
+}
+
 struct Watching<'a> {
     session: &'a Session,
     limit: Option<u64>,
+    /// The calls that have not ended, where only they are watched: with the last of them it ends too.
+    open: Option<Vec<String>>,
     position: Option<Position>,
     lines: Lines,
 }
@@ -97,7 +110,8 @@ impl Watching<'_> {
             self.say(format_args!("the hub is back at {}", client.url()));
         }
         loop {
-            if self.limit == Some(0) {
+            let is_over = self.open.as_ref().is_some_and(Vec::is_empty);
+            if self.limit == Some(0) || is_over {
                 return Ok(Ended::Enough);
             }
             let Ok(Some(event)) = events.next_event() else {
@@ -126,6 +140,11 @@ impl Watching<'_> {
         let is_resync = event.name == "resync";
         let shown = if is_resync {
             let mut resync: Resync = typed(&document)?;
+            for call in resync.calls.iter().flatten() {
+                if call.status.is_end() {
+                    self.ended(&call.call_id);
+                }
+            }
             self.lines.resync(&mut resync);
             document = serde_json::to_value(&resync).map_err(problems::strange_answer)?;
             document["event"] = "resync".into();
@@ -133,7 +152,12 @@ impl Watching<'_> {
         } else {
             // An event of a newer hub has no line.
             match serde_json::from_str::<Told>(&event.data) {
-                Ok(told) => self.lines.event(&told),
+                Ok(told) => {
+                    if let Event::CallEnded { call } = &told.event {
+                        self.ended(&call.call_id);
+                    }
+                    self.lines.event(&told)
+                }
                 Err(_) => return Ok(Ok(())),
             }
         };
@@ -150,6 +174,15 @@ impl Watching<'_> {
             self.lines.print(&mut screen::out())
         };
         Ok(written)
+    }
+
+    fn ended(&mut self, id: &CallId) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        // Ids are in capitals; few people type them so.
+        let id = bare(id.as_str()).to_ascii_uppercase();
+        open.retain(|typed| !id.starts_with(&typed.to_ascii_uppercase()));
     }
 
     fn say(&self, text: impl std::fmt::Display) {

@@ -225,6 +225,12 @@ mod tests {
             missing.message.contains("`command` is missing"),
             "{missing:?}"
         );
+        assert_eq!(missing.hint, "`command`: string. noun.verb.");
+        let misspelt = call(json!({"app": "toy", "comand": "toy.echo"})).unwrap_err();
+        assert!(
+            misspelt.hint.starts_with("Did you mean `command`") && misspelt.hint.ends_with('?'),
+            "{misspelt:?}"
+        );
         let none = call(json!([1])).unwrap_err();
         assert!(none.hint.contains("JSON object"), "{none:?}");
         let batch = read::<BatchRequest>(

@@ -87,7 +87,7 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|error| {
             Problem::new(
                 Code::CONFIG_INVALID,
-                format!("{} cannot be used: {error}", path.display()),
+                format!("{} cannot be used: {}", path.display(), why(text, &error)),
             )
             .hint("Correct that line. The settings are described in docs/reference/config.md.")
         })?;
@@ -104,6 +104,18 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// What is wrong, and where, as a sentence.
+fn why(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().trim().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return format!("{what}.");
+    };
+    let line = before.matches('\n').count() + 1;
+    let begun = before.rsplit('\n').next().unwrap_or_default();
+    let column = begun.chars().count() + 1;
+    format!("line {line}, column {column}: {what}.")
 }
 
 #[cfg(test)]
@@ -131,7 +143,19 @@ mod tests {
             [PathBuf::from("/data")]
         );
         std::fs::write(home.join("config.toml"), "[files]\nrots = []\n").unwrap();
-        assert!(Config::read(&home).unwrap_err().message.contains("rots"));
+        let message = Config::read(&home).unwrap_err().message;
+        assert!(
+            message.contains("cannot be used: line 2, column ")
+                && message.contains("`rots`")
+                && !message.contains('\n'),
+            "{message}"
+        );
+        std::fs::write(home.join("config.toml"), "[files]\nroots = [\n").unwrap();
+        let message = Config::read(&home).unwrap_err().message;
+        assert!(
+            message.contains("line ") && message.ends_with('.') && !message.contains('\n'),
+            "{message}"
+        );
         std::fs::write(home.join("config.toml"), "[files]\nroots = [\"data\"]\n").unwrap();
         assert!(
             Config::read(&home)

@@ -73,6 +73,11 @@ impl Shared {
 }
 
 impl History {
+    /// What it does to all that it writes down.
+    pub(crate) fn masking(&self) -> &Masking {
+        &self.shared.masking
+    }
+
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn open(

@@ -62,6 +62,7 @@ impl Lane {
                 heard: Instant::now(),
                 wedged: None,
                 leaving: None,
+                stopped: None,
                 turn: Turn::default(),
                 window: Window::default(),
                 clock: None,

@@ -99,6 +99,15 @@ impl Display {
         (display.x11.is_some() || display.wayland.is_some()).then_some(display)
     }
 
+    /// How it is named, as one would set it: `DISPLAY=:0`.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let said = [("DISPLAY", &self.x11), ("WAYLAND_DISPLAY", &self.wayland)];
+        said.into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_deref()?)))
+            .collect()
+    }
+
     /// The variables that name it. Those of another display are emptied.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, OsString)> {

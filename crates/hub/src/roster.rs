@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 use wire::Step;
 use wire::link::Announcement;
-use wire::{AppId, Code, InstanceName, Problem};
+use wire::{AppId, Code, Hint, InstanceName, Problem};
 
 use crate::catalog::near_or_all;
 use crate::corridor::HUB;
@@ -55,12 +55,28 @@ impl Roster {
         let instances = self.lock();
         instances.get(name).cloned().ok_or_else(|| {
             let names: Vec<&str> = instances.keys().map(InstanceName::as_str).collect();
+            let hint = match names.is_empty() {
+                true => self.none_runs(),
+                false => near_or_all(name.as_str(), &names, "The instances are").into(),
+            };
             Problem::new(
                 Code::INSTANCE_UNKNOWN,
                 format!("There is no instance `{name}`."),
             )
-            .hint(near_or_all(name.as_str(), &names, "The instances are"))
+            .hint(hint)
         })
+    }
+
+    /// How to get an instance where there is none.
+    fn none_runs(&self) -> Hint {
+        let mut apps = self.around.catalog.apps().into_iter();
+        match apps.find(|app| app.startable().is_ok()) {
+            Some(app) => wire::hint!["None is running. To start one: ", Step::start(&app.id)],
+            None => {
+                "None is running. Start the program itself; its bridge then connects to the hub."
+                    .into()
+            }
+        }
     }
 
     /// The instance of a bridge that has proved itself: an old one that is back, or a new one.

@@ -1,10 +1,12 @@
 //! What a call is about, in a few words: `shot.blend, 1-250`, `monkey`, the first line of code.
 //!
-//! In come a command's description and the arguments of a call; out comes one short line for lists and cards, without
-//! secrets. It is made once, when the call is asked for, and kept with the call and its job.
+//! In come a command's description and the arguments of a call, and the file that its instance has open; out comes one
+//! short line for lists and cards, without secrets. It is made once, when the call is asked for, and kept with the call
+//! and its job.
 
 use serde_json::{Map, Value};
 use wire::CommandSpec;
+use wire::command::role;
 
 use crate::limits;
 use crate::secrets::{Marked, Masking};
@@ -13,6 +15,11 @@ use crate::secrets::{Marked, Masking};
 const VALUES_MAX: usize = 2;
 /// Characters of a value that are looked at for secrets: one that is cut in two would not be known any more.
 const UNMASKED_CHARS_MAX: usize = 500;
+
+/// What arguments with code are called, as the role [`role::CODE`] has it.
+const CODE: &str = "code";
+/// What a render is of, where it is not the open file.
+const FILES: [&str; 2] = ["file", "files"];
 
 /// How far a text is looked through for its first line, in bytes: arguments may have megabytes, and every call waits for
 /// this look.
@@ -38,15 +45,67 @@ pub(crate) fn of(
     let told: Vec<String> = required
         .chain(chosen.filter(|(_, value)| value.is_string()))
         .filter(|(name, value)| !marked.is_in(name, value))
-        .filter_map(|(_, value)| words(value))
+        .filter_map(|(name, value)| match value {
+            Value::String(code) if name == CODE => code_words(code),
+            value => words(value),
+        })
         .take(VALUES_MAX)
         .collect();
     (!told.is_empty()).then(|| short(&masking.text(&told.join(", "))))
 }
 
-/// The subject of a call whose arguments say nothing: what its instance has open.
+/// The same for a call on an instance: what it has open is what a render is of, whatever else is said; and what any
+/// call is of whose arguments say nothing.
+pub(crate) fn on(
+    masking: &Masking,
+    spec: &CommandSpec,
+    subject: Option<String>,
+    file: Option<&str>,
+) -> Option<String> {
+    let own_files = FILES.into_iter().any(|name| spec.takes(name));
+    match (subject, of_file(masking, file)) {
+        (Some(subject), Some(file)) if spec.has_role(role::RENDER) && !own_files => {
+            Some(short(&format!("{file}, {subject}")))
+        }
+        (subject, file) => subject.or(file),
+    }
+}
+
+/// What an instance has open.
 pub(crate) fn of_file(masking: &Masking, file: Option<&str>) -> Option<String> {
     words(&Value::from(file?)).map(|name| short(&masking.text(&name)))
+}
+
+/// The first line of code that does something; where all of it only brings modules in, the first that does.
+fn code_words(code: &str) -> Option<String> {
+    let looked_at = &code[..code.floor_char_boundary(LOOKED_AT_BYTES_MAX)];
+    let (mut import, mut open) = (None, false);
+    for line in looked_at.lines().map(str::trim) {
+        if open {
+            // A list of names over several lines.
+            open = !line.contains(')');
+            continue;
+        }
+        let rest = without_imports(line);
+        if !rest.is_empty() && !rest.starts_with('#') {
+            return Some(cut(rest, UNMASKED_CHARS_MAX));
+        }
+        if rest.is_empty() && !line.is_empty() {
+            open = line.contains('(') && !line.contains(')');
+            import = import.or(Some(line));
+        }
+    }
+    import.map(|line| cut(line, UNMASKED_CHARS_MAX))
+}
+
+/// What stands behind the imports of a line.
+fn without_imports(line: &str) -> &str {
+    let is_import = |text: &str| text.starts_with("import ") || text.starts_with("from ");
+    let mut rest = line;
+    while is_import(rest) {
+        rest = rest.split_once(';').map_or("", |(_, rest)| rest.trim());
+    }
+    rest
 }
 
 /// A value as people would name it: the last part of a path, the first line of a text.
@@ -107,6 +166,7 @@ mod tests {
             "name": "toy.film", "summary": "s", "effect": Effect::Write,
             "args": {"type": "object", "required": ["file"], "properties": {
                 "frames": {"type": "string"}, "file": {"type": "string"}, "samples": {"type": "integer"},
+                "code": {"type": "string"},
                 "existing": {"type": "string", "default": "refuse"},
                 "key": {"type": "string", "writeOnly": true}}}
         }))
@@ -133,16 +193,49 @@ mod tests {
     }
 
     #[test]
-    fn code_is_told_by_its_first_line_and_the_open_file_stands_in() {
-        let code = "\n# a comment\nimport toy / 2\nmore()";
+    fn code_is_told_by_its_first_line_that_does_something() {
+        for (code, told) in [
+            (
+                "\n# a comment\nimport toy\nfrom toy import (\n    a,\n    b,\n)\nmore()",
+                "more()",
+            ),
+            ("import toy; print(toy.data)\nmore()", "print(toy.data)"),
+            ("1/0", "1/0"),
+            ("a/b.c", "a/b.c"),
+            ("import toy\nimport math", "import toy"),
+            ("# nothing\n\nfrom_here = 1", "from_here = 1"),
+        ] {
+            assert_eq!(
+                about(json!({ "code": code })).as_deref(),
+                Some(told),
+                "{code}"
+            );
+        }
+        assert_eq!(about(json!({"code": "# nothing"})), None);
+    }
+
+    #[test]
+    fn the_open_file_stands_in_and_is_what_a_render_is_of() {
+        let mut spec = spec();
+        let on = |spec: &CommandSpec, subject: Option<&str>, file: Option<&str>| {
+            on(&masking(), spec, subject.map(str::to_owned), file)
+        };
+        let open = Some("/x/shot.blend");
+        assert_eq!(on(&spec, None, open).as_deref(), Some("shot.blend"));
+        assert_eq!(on(&spec, Some("cycles"), open).as_deref(), Some("cycles"));
+        assert_eq!(on(&spec, None, None), None);
+        spec.role = Some(role::RENDER.to_owned());
         assert_eq!(
-            about(json!({ "file": code })).as_deref(),
-            Some("import toy / 2")
+            on(&spec, Some("b.blend, 1-9"), open).as_deref(),
+            Some("b.blend, 1-9"),
+            "it says itself which file it is of"
         );
+        spec.args["properties"] = json!({"engine": {"type": "string"}});
         assert_eq!(
-            of_file(&masking(), Some("/x/shot.blend")).as_deref(),
-            Some("shot.blend")
+            on(&spec, Some("cycles"), open).as_deref(),
+            Some("shot.blend, cycles")
         );
+        assert_eq!(on(&spec, Some("cycles"), None).as_deref(), Some("cycles"));
         assert_eq!(about(json!({})), None);
     }
 

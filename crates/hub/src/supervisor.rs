@@ -56,7 +56,7 @@ impl Supervisor {
         let launch_id = random_hex(16)?;
         let (instance, ours) = match self.place(&request, &launch_id)? {
             Place::Taken(instance) => {
-                let view = self.when_connected(&instance).await?;
+                let view = self.when_connected(&instance, &request).await?;
                 return Ok((view, false));
             }
             Place::New(instance, ours) => (instance, ours),
@@ -78,7 +78,7 @@ impl Supervisor {
             Process::Child(child),
             ours,
         ));
-        match self.when_connected(&instance).await {
+        match self.when_connected(&instance, &request).await {
             Ok(view) => Ok((view, true)),
             Err(problem) => {
                 self.end(&instance, true).await;
@@ -136,7 +136,11 @@ impl Supervisor {
     }
 
     /// Waits for the handshake of an instance that was launched.
-    async fn when_connected(&self, instance: &Instance) -> Result<InstanceView, Problem> {
+    async fn when_connected(
+        &self,
+        instance: &Instance,
+        request: &LaunchRequest,
+    ) -> Result<InstanceView, Problem> {
         let waiter = instance
             .owned()
             .as_ref()
@@ -154,11 +158,13 @@ impl Supervisor {
             Ok(Err(_)) => Err(start_failed(
                 &self.log_file(&instance.name),
                 &instance.name,
+                request,
                 "ended before it connected",
             )),
             Err(_) => Err(start_failed(
                 &self.log_file(&instance.name),
                 &instance.name,
+                request,
                 &format!(
                     "did not connect within {} s",
                     limits::START_TIMEOUT.as_secs()

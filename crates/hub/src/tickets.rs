@@ -139,9 +139,14 @@ impl Tickets {
             )
             .hint("Ask again."));
         }
-        let file = || subject::of_file(&self.desk.masking, instance.file().as_deref());
+        let subject = subject::on(
+            &self.desk.masking,
+            &call.command.spec,
+            call.subject.clone(),
+            instance.file().as_deref(),
+        );
         let ticket = Call::new(call.parts(instance.name.clone()));
-        let ticket = Arc::new(ticket.about(call.subject.clone().or_else(file)));
+        let ticket = Arc::new(ticket.about(subject));
         match instance.lane.submit(&ticket) {
             Ok(()) => {}
             // With several instances, one that takes nothing has an end of its own beside the others'.

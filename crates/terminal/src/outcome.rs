@@ -91,12 +91,16 @@ fn names(items: &[Item]) -> String {
         if !told.is_empty() {
             told.push_str(", ");
         }
-        if item.kind != kind {
+        // What has no name, such as a file that was never saved, is told by its kind alone.
+        let name = one_line(&item.name);
+        if item.kind != kind || name.is_empty() {
             kind = &item.kind;
             told.push_str(&one_line(kind));
-            told.push(' ');
+            if !name.is_empty() {
+                told.push(' ');
+            }
         }
-        told.push_str(&one_line(&item.name));
+        told.push_str(&name);
     }
     if items.len() > NAMES_TOLD_MAX {
         told.push_str(&format!(" and {} more", items.len() - NAMES_TOLD_MAX));
@@ -173,5 +177,10 @@ mod tests {
             changes_line(&changes),
             "added object Cube, Ball, material Red; changed object 0, 1, 2, 3, 4, 5 and 2 more; 3 more changes"
         );
+        let changes = Changes {
+            changed: vec![item("file", ""), item("scene", "Scene")],
+            ..Changes::default()
+        };
+        assert_eq!(changes_line(&changes), "changed file, scene Scene");
     }
 }

@@ -211,6 +211,9 @@ def test_a_worker_that_is_killed_is_replaced(farm, tmp_path):
     assert (told["rendered"], told["failed"], told["replaced"]) == (6, [], 1), told
     assert len(frames_in(out)) == 6 and told["retried"][0]["failed"] == 1
     assert any("Replacing worker" in one["text"] for one in call["output"]["logs"])
+    call = farm.http.end(ask(farm, out, workers=2, frames="1-6", sheet=False), 150)
+    told = call["value"]
+    assert (told["rendered"], told["skipped"], told["retried"]) == (0, 6, []), "nothing was tried again now"
 
 
 def logged(call):
@@ -263,6 +266,12 @@ def test_a_cancel_ends_all_workers_and_keeps_what_is_finished(farm, tmp_path):
     told = farm.http.end(call_id, 20)
     assert told["status"] == "cancelled" and "frames are finished" in told["problem"]["message"], told
     assert not any(is_alive(pid) for pid in pids) and workers(farm) == []
+    calls = farm.http.get("/v1/calls?limit=100")["calls"]
+    children = [one for one in calls if one.get("parent_id") == call_id and one["command"] == "render.frames"]
+    ended = [one for one in children if one["status"] == "cancelled"]
+    assert ended and all(one["duration_ms"] > 0 for one in ended), children
+    assert not [one for one in children if one["status"] not in ("cancelled", "succeeded")], children
+    assert "A worker ended" not in logged(told), told["output"]
     there = frames_in(out)
     assert len(there) >= 2 and all((out / one).read_bytes().endswith(b"IEND\xaeB`\x82") for one in there)
 

@@ -2,7 +2,7 @@ use std::io;
 
 use clap::{Args, ValueHint};
 use client::{Client, problems, segment, typed};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use terminal::answer::{Answer, Answered};
 use terminal::ids::{self, Short};
 use terminal::outcome;
@@ -20,6 +20,8 @@ use crate::subject::about;
 /// A value that is shown beside its call; a longer one is in the history.
 const VALUE_CHARS_MAX: usize = 60;
 
+const STOP: &str = "stop";
+
 #[derive(Args, Debug)]
 #[command(
     about = ABOUT,
@@ -31,7 +33,7 @@ pub struct Batch {
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: String,
     /// What to do with the remaining calls when one does not succeed.
-    #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"], default_value = "stop")]
+    #[arg(long, value_name = "WHAT", value_parser = [STOP, "continue"], default_value = STOP)]
     pub on_error: String,
     /// Make them jobs, stored all together or not at all.
     #[arg(long)]
@@ -50,7 +52,8 @@ fn long_about() -> String {
         call => format!(": `{call}`"),
     };
     format!(
-        "{ABOUT}\n\nFILE holds a JSON array of calls, or one call per line, in the form that `POST /v1/calls` takes{form}. \
+        "{ABOUT}\n\nFILE holds a JSON array of calls, or one call per line, in the form that `POST /v1/calls` takes{form}; \
+         or the body of `POST /v1/batches`. \
          All are checked before the first one runs. They run one after the other, and their changes in an app become a \
          single undo step."
     )
@@ -59,12 +62,16 @@ fn long_about() -> String {
 impl Batch {
     pub(crate) fn run(self, session: &Session) -> Answered {
         // As they were written: the hub reads them as it reads any body, and says what is wrong with one.
-        let request = json!({
-            "calls": calls(&read_text(&self.file)?)?,
-            "on_error": self.on_error,
-            "wait": !self.no_wait,
-            "durable": self.job,
-        });
+        let mut request = body(&read_text(&self.file)?)?;
+        for (name, own, is_said) in [
+            ("on_error", json!(self.on_error), self.on_error != STOP),
+            ("wait", json!(!self.no_wait), self.no_wait),
+            ("durable", json!(self.job), self.job),
+        ] {
+            if is_said || !request.contains_key(name) {
+                request.insert(name.to_owned(), own);
+            }
+        }
         let client = session.hub_or_start()?;
         shown(client.post_within("/v1/batches", &request, None)?)
     }
@@ -76,16 +83,45 @@ pub(crate) fn show(client: &Client, id: &str) -> Answered {
     shown(client.get(&format!("/v1/batches/{id}"))?)
 }
 
+/// Cancels what is open of a batch, the last call first: so none begins meanwhile. Gives each call with its line.
+pub(crate) fn cancel(client: &Client, id: &str) -> Result<Vec<(Value, String)>, Box<Problem>> {
+    let path = format!("/v1/batches/{}", segment("batch id", id)?);
+    let batch: BatchView = typed(&client.get(&path)?)?;
+    let mut cancelled = Vec::with_capacity(batch.outcomes.len());
+    for one in batch.outcomes.into_iter().rev() {
+        let BatchOutcome::Call(call) = one else {
+            continue;
+        };
+        let document = match call.status.is_end() {
+            true => json!(call),
+            false => client.cancel(&call.call_id)?,
+        };
+        let call: CallView = typed(&document)?;
+        let id = ids::short(call.call_id.as_str());
+        cancelled.push((document, format!("{id}: {}", outcome::status_words(&call))));
+    }
+    cancelled.reverse();
+    Ok(cancelled)
+}
+
 fn shown(document: Value) -> Answered {
     let view: BatchView = typed(&document)?;
     Ok(Box::new(Ran { document, view }))
+}
+
+/// The body of the request: as it was written, or around the calls.
+fn body(text: &str) -> Result<Map<String, Value>, Box<Problem>> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(body)) if body.contains_key("calls") => Ok(body),
+        _ => Ok(Map::from_iter([("calls".to_owned(), calls(text)?.into())])),
+    }
 }
 
 fn calls(text: &str) -> Result<Vec<Value>, Box<Problem>> {
     let wrong = |error: &dyn std::fmt::Display| {
         problems::usage(
             format!("The calls cannot be read: {error}."),
-            "Write a JSON array of calls, or one call per line.",
+            "Write a JSON array of calls, one call per line, or the body of `POST /v1/batches`.",
         )
     };
     if text.trim_start().starts_with('[') {
@@ -142,14 +178,15 @@ impl Answer for Ran {
                 ids::short(id)
             ));
         }
-        if self.view.waiting > 0 {
-            ui.say(format_args!(
-                "{} calls are waiting for the ones before",
-                self.view.waiting
-            ));
+        match self.view.waiting {
+            0 => {}
+            1 => ui.say("1 call is waiting for the ones before"),
+            many => ui.say(format_args!("{many} calls are waiting for the ones before")),
         }
-        if self.view.not_run > 0 {
-            ui.warn(format_args!("{} calls did not run", self.view.not_run));
+        match self.view.not_run {
+            0 => {}
+            1 => ui.warn("1 call did not run"),
+            many => ui.warn(format_args!("{many} calls did not run")),
         }
         if self.view.status == BatchStatus::Succeeded {
             ui.say(format_args!("{GOOD}all succeeded{GOOD:#}"));

@@ -121,6 +121,12 @@ fn show(session: &Session) -> Answered {
 fn list(session: &Session) -> Answered {
     let document = session.hub_or_start()?.get("/v1/tokens")?;
     let tokens: Vec<Listed> = typed(&document["tokens"])?;
+    if tokens.is_empty() {
+        session.ui.say(
+            "there is none beside the owner's; to make one: kapelle token create NAME --scope read,write",
+        );
+        return Ok(Shown::boxed(document, |_| Ok(())));
+    }
     Ok(Shown::boxed(document, move |out| {
         let mut table = Table::new(["TOKEN", "MAY", "ASKS FOR", "UNTIL"]);
         for token in &tokens {

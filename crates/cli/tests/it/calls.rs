@@ -563,3 +563,72 @@ fn a_call_to_all_instances_can_be_cancelled_by_its_mark() {
         .collect();
     assert_eq!(deleted, ["DELETE /v1/calls/call_own"]);
 }
+
+#[test]
+fn a_batch_is_cancelled_from_its_last_call_on() {
+    let environment = Environment::new();
+    let hub = FakeHub::start(&environment, |request| {
+        let named = |id: &str, mut call: Value| {
+            call["call_id"] = json!(id);
+            call
+        };
+        let (done, running, waiting) = (
+            named("call_01A", ended("succeeded", json!(1))),
+            named("call_01B", call("running")),
+            named("call_01C", call("queued")),
+        );
+        let document = match request.line.as_str() {
+            "GET /v1/batches/0123" | "GET /v1/batches/batch_0123" => json!({
+                "batch_id": "batch_0123456789abcdef", "status": "running", "outcomes": [done, running, waiting]
+            }),
+            "DELETE /v1/calls/call_01B" => named("call_01B", ended("cancelled", json!(null))),
+            "DELETE /v1/calls/call_01C" => named("call_01C", ended("cancelled", json!(null))),
+            line => {
+                let unknown = match line.starts_with("GET /v1/batches/") {
+                    true => problem("batch_unknown", "There is no batch `4567`.", None),
+                    false => problem("job_unknown", "There is no such job.", None),
+                };
+                return Reply::Json(404, unknown);
+            }
+        };
+        Reply::Json(200, document)
+    });
+    let ran = environment.run(&["jobs", "cancel", "batch_0123"]);
+    assert_eq!(
+        ran.out,
+        "01A: succeeded in 2.5 ms\n01B: cancelled in 2.5 ms\n01C: cancelled in 2.5 ms\n"
+    );
+    let asked: Vec<String> = hub.requests().into_iter().map(|it| it.line).collect();
+    assert_eq!(
+        asked[1..],
+        ["DELETE /v1/calls/call_01C", "DELETE /v1/calls/call_01B"]
+    );
+    // Without its prefix it could also be a job.
+    assert_eq!(environment.run(&["jobs", "cancel", "0123"]).out, ran.out);
+    let unknown = environment.run(&["jobs", "cancel", "4567"]);
+    assert!(unknown.err.contains("There is no such job."), "{unknown:?}");
+}
+
+#[test]
+fn a_batch_may_be_written_as_the_body_of_the_request() {
+    let environment = Environment::new();
+    let hub = FakeHub::start(&environment, |_| {
+        let view = json!({"batch_id": "batch_0123456789abcdef", "status": "failed", "outcomes": [], "not_run": 1});
+        Reply::Json(200, view)
+    });
+    let one = json!({"app": "toy-app", "command": "code.run"});
+    let whole = json!({"calls": [one], "on_error": "continue"});
+    for (text, on_error) in [
+        (whole.to_string(), "continue"),
+        (format!("{whole:#}"), "continue"),
+        (json!([one]).to_string(), "stop"),
+        (format!("{one}\n"), "stop"),
+    ] {
+        let file = environment.write("calls.json", &text);
+        let ran = environment.run(&["batch", file.to_str().unwrap(), "--job"]);
+        assert!(ran.err.contains("1 call did not run"), "{text}: {ran:?}");
+        let sent = hub.requests().pop().unwrap().json();
+        let wanted = json!({"calls": [one], "on_error": on_error, "wait": true, "durable": true});
+        assert_eq!(sent, wanted, "{text}");
+    }
+}

@@ -172,3 +172,39 @@ fn without_a_hub_or_the_right_it_says_so() {
     let ran = watch(&environment, &[]);
     assert_eq!(ran.exit, Some(4), "{ran:?}");
 }
+
+#[test]
+fn who_watches_calls_is_done_when_they_have_ended() {
+    let environment = Environment::new();
+    let times = AtomicUsize::new(0);
+    let _hub = FakeHub::start(&environment, move |_| {
+        let of_calls = |calls: Value| {
+            let resync = json!({"epoch": "run1", "seq": 10, "why": "start", "calls": calls});
+            ("resync", resync)
+        };
+        let end = json!({"event": "call_ended", "call": ended("succeeded", json!(1))});
+        let events = match times.fetch_add(1, Ordering::Relaxed) {
+            0 => vec![of_calls(json!([ended("succeeded", json!(1))]))],
+            _ => vec![
+                of_calls(json!([call("running")])),
+                ("call_ended", at(11, end)),
+            ],
+        };
+        Reply::Stream(events, None)
+    });
+    let over = watch(&environment, &["--topics", "call:call_01J", "-n", "1"]);
+    assert_eq!(
+        (over.exit, over.out.lines().count()),
+        (Some(0), 1),
+        "{over:?}"
+    );
+    assert!(!over.err.contains("went away"), "{over:?}");
+    // By the beginning of its id, as it was typed.
+    let ends = watch(&environment, &["--topics", "call:01j"]);
+    assert_eq!(
+        (ends.exit, ends.out.lines().count()),
+        (Some(0), 2),
+        "{ends:?}"
+    );
+    assert!(!ends.err.contains("went away"), "{ends:?}");
+}

@@ -198,6 +198,14 @@ fn together(unfit: &[(String, String)]) -> Unfit {
     let messages: Vec<&str> = unfit.iter().map(|(message, _)| message.as_str()).collect();
     let mut hints: Vec<&str> = unfit.iter().map(|(_, hint)| hint.as_str()).collect();
     hints.dedup();
+    // Of one that is missing because it was misspelt, its name says all.
+    let misspelt: Vec<String> = hints
+        .iter()
+        .filter_map(|hint| hint.strip_prefix("Did you mean ")?.strip_suffix('?'))
+        .flat_map(|names| names.split(" or "))
+        .map(|name| format!("{name}: "))
+        .collect();
+    hints.retain(|hint| !misspelt.iter().any(|name| hint.starts_with(name)));
     Unfit {
         message: messages.join(" "),
         hint: hints.join(" "),
@@ -222,7 +230,11 @@ fn describe(root: &Value, name: &str, schema: &Value) -> String {
         .get("description")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    format!("`{name}`: {kinds}. {doc}").trim_end().to_owned()
+    let mut about = format!("`{name}`: {kinds}. {doc}").trim_end().to_owned();
+    if !about.ends_with(['.', '!', '?']) {
+        about.push('.');
+    }
+    about
 }
 
 fn kinds(root: &Value, schema: &Value) -> String {

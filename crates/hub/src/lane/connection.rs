@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use wire::link::CancelReason;
 use wire::{CallId, Problem};
 
 use super::ends;
@@ -72,7 +73,7 @@ impl Lane {
         let heard_out = !matches!(inner.connection, Connection::Up(_));
         inner.epoch += 1;
         inner.wedged = None;
-        inner.leaving = None;
+        (inner.leaving, inner.stopped) = (None, None);
         self.give_back_jobs(&mut inner, why, heard_out);
         let ended = if restarting {
             inner.connection = Connection::Down {
@@ -87,7 +88,13 @@ impl Lane {
             inner.order.take_all()
         };
         for id in ended {
-            self.settle(&mut inner, &id, ends::interrupted(why));
+            let told = inner.calls.get(&id).and_then(|entry| entry.told);
+            let outcome = match told {
+                Some(CancelReason::Cancelled) => ends::cancelled_with(why),
+                _ => ends::interrupted(why),
+            };
+            let outcome = Self::with_time(&inner, &id, outcome);
+            self.settle(&mut inner, &id, outcome);
         }
     }
 
@@ -104,6 +111,11 @@ impl Lane {
     /// The process is about to be asked to leave: calls that the app ends now, end because of this.
     pub(crate) fn leaves_because(&self, why: &Problem) {
         self.lock().leaving = Some(why.clone());
+    }
+
+    /// The process is about to be stopped: its link will not be lost but ended.
+    pub(crate) fn stops_because(&self, why: &Problem) {
+        self.lock().stopped = Some(why.clone());
     }
 
     /// Asks the app to leave. `false` when it is not connected.

@@ -19,6 +19,12 @@ pub(super) fn interrupted(why: &Problem) -> Outcome {
     Outcome::without_value(Status::Interrupted, why.clone())
 }
 
+/// A call that was told to end, and whose process was gone before it did.
+pub(super) fn cancelled_with(why: &Problem) -> Outcome {
+    let message = format!("The call was cancelled. {}", why.message);
+    Outcome::without_value(Status::Cancelled, Problem::new(Code::CANCELLED, message))
+}
+
 /// A call that its bridge ended without being asked to; what it had printed and changed stays told.
 /// One that had not begun may simply be asked again.
 pub(super) fn into_interrupted(outcome: &mut Outcome, had_started: bool) {

@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) wedged: Option<Wedged>,
     /// Why the process was asked to leave: what its calls are told that end now.
     pub(super) leaving: Option<Problem>,
+    /// Why it is being stopped: what is told of its link when that ends.
+    pub(super) stopped: Option<Problem>,
     pub(super) turn: Turn,
     pub(super) window: Window,
     /// The deadline that the clock sleeps to.
@@ -110,6 +112,14 @@ impl Lane {
             inner.turn.ended(Instant::now());
         }
         self.records.settle(&entry.call, outcome, ran);
+    }
+
+    /// How long a call ran, for an end that its app does not tell.
+    pub(super) fn with_time(inner: &Inner, id: &CallId, mut outcome: Outcome) -> Outcome {
+        let entry = inner.calls.get(id);
+        let began = entry.and_then(|entry| entry.call.started_at());
+        outcome.duration_ms = began.map_or(0.0, |began| began.elapsed().as_secs_f64() * 1e3);
+        outcome
     }
 
     pub(super) fn has_started(&self, inner: &Inner, id: &CallId) -> bool {

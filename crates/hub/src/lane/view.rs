@@ -79,7 +79,7 @@ fn state_of(inner: &Inner) -> (InstanceState, Option<String>) {
             Some("the process died and is being restarted".to_owned()),
         ),
         Connection::Down { .. } => {
-            let why = match &inner.leaving {
+            let why = match inner.leaving.as_ref().or(inner.stopped.as_ref()) {
                 Some(why) => why.message.clone(),
                 None => "the link was lost; waiting for it to come back".to_owned(),
             };

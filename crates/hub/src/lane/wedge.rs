@@ -24,7 +24,9 @@ impl Lane {
             Some(CancelReason::Cancelled) => Status::Cancelled,
             _ => Status::TimedOut,
         };
-        self.settle(inner, id, Outcome::without_value(status, problem.clone()));
+        let outcome = Outcome::without_value(status, problem.clone());
+        let outcome = Self::with_time(inner, id, outcome);
+        self.settle(inner, id, outcome);
         let (waiting, sent) = inner.order.take_unstarted();
         if let Connection::Up(driver) = &inner.connection {
             for id in &sent {
@@ -47,6 +49,7 @@ impl Lane {
         let told = self.hold(inner, id, false);
         let limit = inner.calls.get(id).map(|entry| entry.call.timeout);
         let outcome = ends::not_ended(&self.instance, told, limit.unwrap_or_default());
+        let outcome = Self::with_time(inner, id, outcome);
         self.settle(inner, id, outcome);
         tracing::warn!(call = %id, instance = %self.instance, "its bridge was told to end it but \
          has not");

@@ -14,6 +14,7 @@ use crate::callers::Caller;
 use crate::corridor::Ran;
 use crate::instance::Instance;
 use crate::secrets::Marked;
+use crate::subject;
 
 /// How the caller of such calls is named, before the instance's name.
 const CALLER: &str = "direct";
@@ -39,6 +40,15 @@ pub(super) fn told(links: &Links, instance: &Instance, told: DirectCall) -> Resu
         Ok(known) => (known.spec.effect, Arc::clone(&known.marked)),
         Err(_) => (Effect::Write, Arc::<Marked>::default()),
     };
+    let masking = links.records.history.masking();
+    let file = instance.file();
+    let subject = match &known {
+        Ok(known) => {
+            let own = subject::of(masking, &known.spec, &known.marked, &told.args);
+            subject::on(masking, &known.spec, own, file.as_deref())
+        }
+        Err(_) => subject::of_file(masking, file.as_deref()),
+    };
     let parts = CallParts {
         correlation_id: Some(short(told.client)).filter(|client| !client.is_empty()),
         effect,
@@ -51,7 +61,7 @@ pub(super) fn told(links: &Links, instance: &Instance, told: DirectCall) -> Resu
             Caller::known_as(format!("{CALLER}:{}", instance.name).into()),
         )
     };
-    let call = Arc::new(Call::new(parts));
+    let call = Arc::new(Call::new(parts).about(subject));
     links.records.journal.asked(&call);
     links
         .records

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use wire::Step;
-use wire::{Code, InstanceName, Problem};
+use wire::{Code, InstanceName, Mode, Problem};
 
 use super::own::Supervisor;
 use super::run_file::RunFile;
@@ -20,7 +20,7 @@ use crate::confine::walls::Walls;
 use crate::file_access::FileAccess;
 use crate::home::{create_private, write_private};
 use crate::instance::Instance;
-use crate::launch::{Launch, LaunchRequest};
+use crate::launch::{Display, Launch, LaunchRequest};
 use crate::limits;
 use crate::process::birth;
 
@@ -173,16 +173,28 @@ pub(super) fn stopped_meanwhile(name: &InstanceName) -> Problem {
     .hint("If that was not intended, start it again.")
 }
 
-pub(super) fn start_failed(log: &Path, name: &InstanceName, what: &str) -> Problem {
+pub(super) fn start_failed(
+    log: &Path,
+    name: &InstanceName,
+    request: &LaunchRequest,
+    what: &str,
+) -> Problem {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
     let tail = &lines[lines.len().saturating_sub(limits::LOG_TAIL_LINES)..];
+    let display = request.display.clone().or_else(Display::of_this_process);
+    let window = match display.map(|display| display.names().join(" and ")) {
+        Some(names) if request.mode == Mode::Gui && !names.is_empty() => {
+            format!(", whose window was to open on {names},")
+        }
+        _ => String::new(),
+    };
     Problem::new(
         Code::START_FAILED,
-        format!("The program for `{name}` {what}."),
+        format!("The program for `{name}`{window} {what}."),
     )
     .hint(format!(
         "The details show the end of its output; all of it is in {}.",

@@ -74,6 +74,7 @@ impl Supervisor {
             owned.stopping = true;
             (owned.pid, owned.ours.clone())
         });
+        instance.lane.stops_because(why);
         let asked = !force && instance.lane.ask_to_leave();
         let mut how = Stopped::Disconnected;
         if let Some((pid, _)) = owned

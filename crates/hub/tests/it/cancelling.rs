@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hub::callers::{Caller, Scope};
 use serde_json::json;
-use testkit::{Dial, Ended as _, Reply, TestHub, caller, request};
+use testkit::{Dial, Ended as _, Manners, Reply, TestHub, caller, request};
 use wire::link::CancelReason;
 use wire::{Code, Status};
 
@@ -62,6 +62,39 @@ async fn a_call_that_runs_is_interrupted_and_the_next_one_runs() {
     assert!(hub.end_of(&running).await.is(Status::Cancelled));
     assert!(running.has_started());
     assert_eq!(hub.end_of(&next).await.value(), &json!("next"));
+}
+
+#[tokio::test]
+async fn a_call_that_was_cancelled_is_so_when_its_process_goes_first() {
+    let hub = TestHub::start().await;
+    let manners = Manners {
+        cancels: false,
+        ..Manners::default()
+    };
+    let dial = Dial::new(&hub).manners(manners);
+    let mut bridge = dial.by_hand().await.unwrap();
+    let (cancelled, other) = (
+        hub.ask("toy.echo", json!({})),
+        hub.ask("toy.echo", json!({})),
+    );
+    bridge.next_call().await;
+    bridge.started(&cancelled.id).await;
+    hub.started(&cancelled).await;
+    let owner = Caller::owner();
+    hub.hub.cancel(&owner, &cancelled.id).unwrap();
+    let name = cancelled.instance();
+    hub.hub.stop_instance(&owner, &name, false).await.unwrap();
+    let view = hub.end_of(&cancelled).await;
+    assert_eq!((view.status, view.code()), (Status::Cancelled, "cancelled"));
+    let outcome = view.outcome.unwrap();
+    assert!(outcome.duration_ms > 0.0, "it ran: {outcome:?}");
+    let message = &outcome.problem.as_ref().unwrap().message;
+    assert!(message.ends_with("was stopped."), "{message}");
+    let view = hub.end_of(&other).await;
+    assert_eq!(
+        (view.status, view.code()),
+        (Status::Interrupted, "interrupted")
+    );
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ async fn what_a_bridge_did_for_others_is_in_the_history() {
         ("code.run", bridge.instance.as_str())
     );
     assert_eq!(call.correlation_id.as_deref(), Some("direct-7"));
+    assert_eq!(call.subject.as_deref(), Some("1 + 1"));
     assert_eq!(call.outcome.as_ref().unwrap().value, json!(2));
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hub::Stopped;
 use hub::app::App;
 use hub::callers::{Caller, Scope};
-use hub::launch::LaunchRequest;
+use hub::launch::{Display, LaunchRequest};
 use serde_json::json;
 use testkit::toy::{self, Behaviour, Toy, program, shell};
 use testkit::{Dial, Ended as _, TestHub, caller, request};
@@ -98,7 +98,16 @@ async fn a_program_is_started_used_and_leaves_when_asked() {
     assert_eq!(again.pid, Some(pid));
 
     assert_eq!(programs_of(&hub), 1);
+    let mut feed = hub.hub.listen();
     assert_eq!(stop(&hub, "stage", false).await.unwrap(), Stopped::Left);
+    let why = loop {
+        if let wire::Event::Instance { instance } = feed.recv().await.unwrap()
+            && instance.state == InstanceState::Disconnected
+        {
+            break instance.why;
+        }
+    };
+    assert_eq!(why.as_deref(), Some("`stage` was stopped."));
     assert!(!lives(pid));
     assert_eq!(programs_of(&hub), 0);
     assert!(hub.hub.instances().is_empty());
@@ -189,6 +198,23 @@ async fn a_start_that_fails_says_what_the_program_said() {
         .err()
         .unwrap();
     assert_eq!(again.code, Code::START_FAILED);
+}
+
+#[tokio::test]
+async fn a_window_that_does_not_open_is_told_with_its_display() {
+    let hub = TestHub::start_with(toys(Behaviour::Fails)).await;
+    let mut wanted = wanted("stage");
+    wanted.mode = Mode::Gui;
+    wanted.display = Some(Display {
+        x11: Some(":77".to_owned()),
+        ..Display::default()
+    });
+    let started = hub.hub.start_instance(&Caller::owner(), wanted).await;
+    let problem = started.err().unwrap();
+    assert_eq!(
+        problem.message,
+        "The program for `stage`, whose window was to open on DISPLAY=:77, ended before it connected."
+    );
 }
 
 #[tokio::test]
