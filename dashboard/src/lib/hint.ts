@@ -2,7 +2,14 @@
 // terminal. Steps that are not known here are read as the hub said them.
 import type { Problem } from './wire';
 
-type Step = { do?: unknown; name?: unknown; value?: unknown; force?: unknown; line?: unknown };
+type Step = {
+  do?: unknown;
+  command?: unknown;
+  name?: unknown;
+  value?: unknown;
+  force?: unknown;
+  line?: unknown;
+};
 
 const OPTIONS: Record<string, string> = {
   instance: 'the instance',
