@@ -262,10 +262,8 @@ impl Step {
         let line = match self {
             Self::Option { name, value } => return flag(*name, value.as_ref()),
             Self::Argument {
-                name,
-                value,
-                flag: Some(flag),
-            } => return format!("{flag} (with `kapelle run`: {name}={})", plain(value)),
+                flag: Some(flag), ..
+            } => return flag.clone(),
             Self::Argument { name, value, .. } => return format!("{name}={}", plain(value)),
             Self::StoreBlob => return "give the path of a file instead".to_owned(),
             Self::Start {
@@ -386,7 +384,7 @@ impl Step {
             |verb: &str, call: &CallId| format!("jobs {}", json!({"call_id": call, "verb": verb}));
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
-            Self::Argument { name, value, .. } => format!("the argument `\"{name}\": {value}`"),
+            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
             Self::Start { app, name, .. } => {
                 format!(
                     "start {}",
