@@ -16,6 +16,9 @@ const VALUES_MAX: usize = 2;
 /// Characters of a value that are looked at for secrets: one that is cut in two would not be known any more.
 const UNMASKED_CHARS_MAX: usize = 500;
 
+/// Characters of a name, so that two of them fit.
+const NAME_CHARS_MAX: usize = 40;
+
 /// What arguments with code are called, as the role [`role::CODE`] has it.
 const CODE: &str = "code";
 /// What a render is of, where it is not the open file.
@@ -51,7 +54,8 @@ pub(crate) fn of(
         })
         .take(VALUES_MAX)
         .collect();
-    (!told.is_empty()).then(|| short(&masking.text(&told.join(", "))))
+    let told: Vec<String> = told.iter().map(|one| name(&masking.text(one))).collect();
+    (!told.is_empty()).then(|| short(&told.join(", ")))
 }
 
 /// The same for a call on an instance: what it has open is what a render is of, whatever else is said; and what any
@@ -73,7 +77,7 @@ pub(crate) fn on(
 
 /// What an instance has open.
 pub(crate) fn of_file(masking: &Masking, file: Option<&str>) -> Option<String> {
-    words(&Value::from(file?)).map(|name| short(&masking.text(&name)))
+    words(&Value::from(file?)).map(|file| name(&masking.text(&file)))
 }
 
 /// The first line of code that does something; where all of it only brings modules in, the first that does.
@@ -134,6 +138,18 @@ fn words(value: &Value) -> Option<String> {
         }
         Value::Null | Value::Bool(_) | Value::Object(_) => None,
     }
+}
+
+/// A long name loses its middle: versions, shots and endings tell names apart.
+fn name(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= NAME_CHARS_MAX || text.contains(' ') {
+        return text.to_owned();
+    }
+    let tail = NAME_CHARS_MAX / 2;
+    let head: String = text.chars().take(NAME_CHARS_MAX - tail - 1).collect();
+    let tail: String = text.chars().skip(count - tail).collect();
+    format!("{head}…{tail}")
 }
 
 fn short(text: &str) -> String {
@@ -241,9 +257,16 @@ mod tests {
 
     #[test]
     fn it_is_short_and_without_secrets() {
-        let long = about(json!({"file": "x".repeat(10_000)})).unwrap();
+        let long = about(json!({"file": "x ".repeat(10_000)})).unwrap();
         assert_eq!(long.chars().count(), limits::SUBJECT_CHARS_MAX);
         assert!(long.ends_with('…'));
+        let long = format!("/shots/{}_v017.blend", "seq010_forest".repeat(10));
+        let named = about(json!({"file": long, "existing": "skip"})).unwrap();
+        assert!(
+            named.starts_with("seq010") && named.ends_with("_v017.blend, skip"),
+            "{named}"
+        );
+        assert!(named.contains('…'), "{named}");
         assert_eq!(about(json!({"key": "hunter2"})), None);
         let token = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
         let told = about(json!({"file": format!("use {token}")})).unwrap();
