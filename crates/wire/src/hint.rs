@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::id::{AppId, CallId, InstanceName};
 
+/// Behind an argument, where a call has its arguments in a member of their own.
+pub const IN_ARGS: &str = " in `args`";
+
 /// Who reads a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -314,7 +317,7 @@ impl Step {
     fn over_http(&self) -> String {
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
-            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
+            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}`{IN_ARGS}"),
             Self::Start {
                 app,
                 name,
@@ -384,7 +387,7 @@ impl Step {
             |verb: &str, call: &CallId| format!("jobs {}", json!({"call_id": call, "verb": verb}));
         match self {
             Self::Option { name, value } => member(name.member(), value.as_ref()),
-            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}` in `args`"),
+            Self::Argument { name, value, .. } => format!("`\"{name}\": {value}`{IN_ARGS}"),
             Self::Start { app, name, .. } => {
                 format!(
                     "start {}",

@@ -11,10 +11,13 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
 use wire::command::role;
 use wire::outcome::{Changes, Item, OutcomeBody};
-use wire::{CallView, Code, Door, Effect, Problem, Status};
+use wire::{CallView, Code, Door, Effect, Problem, Status, hint};
 
 use super::{Mcp, cut, images, uris};
 use crate::limits;
+
+/// Before the next step, in every answer.
+const NEXT: &str = "Next: ";
 
 /// A result with text and the same for programs.
 pub(crate) fn plain(text: impl Into<String>, structured: Value) -> CallToolResult {
@@ -27,6 +30,24 @@ pub(crate) fn plain(text: impl Into<String>, structured: Value) -> CallToolResul
 pub(crate) fn problem(problem: &Problem) -> CallToolResult {
     let mut result = CallToolResult::error(vec![ContentBlock::text(problem_text(problem))]);
     result.structured_content = Some(json!({ "problem": problem.clone().told_at(Door::Mcp) }));
+    result
+}
+
+/// The answer of a tool that takes the command's arguments as its own: what a hint says of `args` is said of the tool.
+pub(crate) fn with_own_arguments(mut result: CallToolResult) -> CallToolResult {
+    let own = |text: &str| text.replace(hint::IN_ARGS, "");
+    if let Some(ContentBlock::Text(said)) = result.content.first_mut()
+        && let Some((before, next)) = said.text.rsplit_once(NEXT)
+    {
+        said.text = format!("{before}{NEXT}{}", own(next));
+    }
+    let problem = result
+        .structured_content
+        .as_mut()
+        .and_then(|told| told.get_mut("problem"));
+    if let Some(Value::String(hint)) = problem.and_then(|problem| problem.get_mut("hint")) {
+        *hint = own(hint);
+    }
     result
 }
 
@@ -117,7 +138,7 @@ fn one(mcp: &Mcp, view: &CallView) -> (String, Vec<ContentBlock>) {
         Some(problem) => mend(problem),
         None => next(mcp, view, outcome),
     };
-    text.push_str(&format!("Next: {next}\n"));
+    text.push_str(&format!("{NEXT}{next}\n"));
     (text, blocks)
 }
 
@@ -207,7 +228,7 @@ fn under_way(view: &CallView) -> String {
 }
 
 fn problem_text(problem: &Problem) -> String {
-    format!("{}Next: {}", reason_text(problem), mend(problem))
+    format!("{}{NEXT}{}", reason_text(problem), mend(problem))
 }
 
 /// What happened, with what is known of it.
@@ -381,4 +402,40 @@ pub(crate) fn unknown_tool(name: &str, names: &[String]) -> ErrorData {
         format!("Unknown tool: `{name}`. {near}"),
         Some(json!({ "code": Code::COMMAND_UNKNOWN })),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Step;
+
+    use super::*;
+
+    #[test]
+    fn a_tool_with_arguments_of_its_own_says_so() {
+        let refused =
+            Problem::new(Code::CALL_FAILED, "Later steps stand in the way.").hint(wire::hint![
+                "Undo them too: ",
+                Step::argument("through", true, "--through")
+            ]);
+        let by_name = problem(&refused);
+        let own = with_own_arguments(by_name.clone());
+        let texts = |result: &CallToolResult| {
+            let ContentBlock::Text(said) = &result.content[0] else {
+                panic!("an answer begins with its text");
+            };
+            let hint = result.structured_content.as_ref().unwrap()["problem"]["hint"].clone();
+            (said.text.clone(), hint.as_str().unwrap().to_owned())
+        };
+        let (text, told) = texts(&by_name);
+        assert!(
+            text.ends_with(hint::IN_ARGS) && told.ends_with(hint::IN_ARGS),
+            "{text}"
+        );
+        let (text, told) = texts(&own);
+        let argument = "`\"through\": true`";
+        assert!(
+            text.ends_with(argument) && told.ends_with(argument),
+            "{text}"
+        );
+    }
 }

@@ -7,12 +7,12 @@ use hub::callers::Caller;
 #[allow(deprecated, reason = "only an addition may declare logging")]
 use rmcp::model::SetLevelRequestParams;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
-    CompleteResult, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
-    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Extensions,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SetLevelRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
     UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
@@ -88,6 +88,14 @@ impl Server {
     }
 }
 
+/// An answer in the words of the tool that was called.
+fn told(asking: &Asking<'_>, result: CallToolResult) -> CallToolResult {
+    match asking.app.is_some() || tools::has_own_arguments(&asking.request.name) {
+        true => answer::with_own_arguments(result),
+        false => result,
+    }
+}
+
 fn caller_of(extensions: &Extensions) -> Option<Caller> {
     extensions.get::<Parts>()?.extensions.get().cloned()
 }
@@ -147,8 +155,9 @@ impl ServerHandler for Server {
             Some(app) => typed::call(&asking, app).await,
         };
         match answered {
+            Ok(CallToolResponse::Complete(result)) => Ok(told(&asking, result).into()),
             Ok(response) => Ok(response),
-            Err(Stop::Problem(problem)) => Ok(answer::problem(&problem).into()),
+            Err(Stop::Problem(problem)) => Ok(told(&asking, answer::problem(&problem)).into()),
             Err(Stop::Protocol(error)) => Err(error),
         }
     }

@@ -28,6 +28,11 @@ pub(crate) fn tool(name: &str) -> Option<Tool> {
     TOOLS.iter().find(|tool| tool.name == name).cloned()
 }
 
+/// Whether the arguments of a command are the tool's own, and not in its `args`.
+pub(crate) fn has_own_arguments(name: &str) -> bool {
+    ["code", "docs", "screenshot", "undo"].contains(&name)
+}
+
 pub(crate) async fn call(asking: &Asking<'_>) -> Answered {
     match asking.request.name.as_ref() {
         "cancel" => calls::cancel(asking).await,
