@@ -148,7 +148,7 @@ class _Work:
     def _render(self, frame, part):
         scene = self._scene
         scene.frame_set(frame)
-        scene.render.filepath = part
+        scene.render.filepath = versions.literal(part)
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not os.path.isfile(part) or not os.path.getsize(part):
             raise RuntimeError("Blender rendered it but wrote no file.")
@@ -172,7 +172,8 @@ class _Work:
 
 def part_of(target):
     """The name under which a file is written until it is whole."""
-    name = "%s%s.%d%s" % (PART_PREFIX, os.path.basename(target), os.getpid(), PART_SUFFIX)
+    plain = os.path.basename(target).replace("#", "_")  # of a film, Blender would put the frames there
+    name = "%s%s.%d%s" % (PART_PREFIX, plain, os.getpid(), PART_SUFFIX)
     return os.path.join(os.path.dirname(target), name)
 
 

@@ -36,7 +36,7 @@ def still(job, say):
     slow_note(scene, say)
     out = os.path.join(job["folder"], "picture" + job["suffix"])
     picture_format(scene, job["format"])
-    scene.render.filepath = out
+    scene.render.filepath = versions.literal(out)
     began = time.monotonic()
     bpy.ops.render.render(write_still=True, scene=scene.name)
     if not os.path.isfile(out):
@@ -60,7 +60,7 @@ def animation(job, say):
     for frame in job["frames"]:
         out = os.path.join(job["folder"], "frame%s" % job["suffix"])
         scene.frame_set(frame)
-        scene.render.filepath = out
+        scene.render.filepath = versions.literal(out)
         started = time.monotonic()
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not os.path.isfile(out):
@@ -83,7 +83,7 @@ def views(job, say):
     for number, view in enumerate(job["views"]):
         scene.camera = _camera(scene, view)
         out = os.path.join(job["folder"], "view.png")
-        render.filepath = out
+        render.filepath = versions.literal(out)
         bpy.ops.render.render(write_still=True, scene=scene.name)
         files.append(os.path.join(job["folder"], "view-%d.rgb" % number))
         with open(files[-1], "wb") as raw:
@@ -213,7 +213,7 @@ def _film(scene, job, say):
     frames = job["frames"]
     scene.frame_start, scene.frame_end, scene.frame_step = frames[0], frames[-1], job["step"]
     out = os.path.join(job["folder"], "film" + job["suffix"])
-    render.filepath = out
+    render.filepath = versions.literal(out)
     began = time.monotonic()
     bpy.app.handlers.render_write.append(lambda scene, *args: say(frame=scene.frame_current, made=None))
     bpy.ops.render.render(animation=True, scene=scene.name)

@@ -81,7 +81,7 @@ def animation(call, scene, settings, plan):
             render_jobs.picture_format(copy, settings["format"])
             copy.render.use_overwrite = False  # Blender passes over frames that it finds
             copy.render.use_placeholder = False
-            copy.render.filepath = out
+            copy.render.filepath = versions.literal(out)
             for frame in plan.skipped:
                 open(copy.render.frame_path(frame=frame), "wb").close()
 
@@ -139,7 +139,7 @@ class _Job:
             if frame is not None:
                 copy.frame_current = frame
             prepare(copy)
-            copy.render.filepath = out
+            copy.render.filepath = versions.literal(out)
             self._told = dict(render_jobs.facts(copy), scene=self._scene.name)
             self.fps = round(copy.render.fps / copy.render.fps_base, 6)
             if frame is not None or not options.get("animation"):

@@ -85,7 +85,7 @@ def film(call, files, fps, container, part):
         render.fps, render.fps_base = _rate(fps)
         scene.frame_start, scene.frame_end, scene.frame_step = 1, count, 1
         versions.film_format(scene, container)
-        render.filepath = part
+        render.filepath = versions.literal(part)
         bpy.app.handlers.render_write.append(written)
         try:
             bpy.ops.render.render(animation=True, scene=scene.name)

@@ -216,6 +216,13 @@ def _curve_homes(owner):
     return [bag.fcurves for bag in bags if bag is not None]
 
 
+def homes_of_curves(action):
+    """The collections of curves of an action, whichever slot they are for."""
+    if VERSION < (4, 4):
+        return [action.fcurves]
+    return [bag.fcurves for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+
+
 def own_action(owner):
     """Gives a copied thing a copy of its action, so that its keyframes are its own."""
     data = owner.animation_data
@@ -303,6 +310,22 @@ def film_format(scene, container):
     film.codec = "WEBM" if container == "WEBM" else "H264"
     film.constant_rate_factor = "HIGH"
     film.audio_codec = "NONE"
+
+
+def fills_in_paths():
+    """Whether what stands in braces in the path of a render or a File Output node is filled in; since 4.5."""
+    path = bpy.types.RenderSettings.bl_rna.properties["filepath"]
+    return getattr(path, "is_path_supports_templates", False)
+
+
+def literal(path):
+    """A path to render to that means just what it says."""
+    return path.replace("{", "{{").replace("}", "}}") if fills_in_paths() else path
+
+
+def animates_muting():
+    """Whether animation can mute and unmute nodes: it could in 3.x."""
+    return bpy.types.Node.bl_rna.properties["mute"].is_animatable
 
 
 def strips(editor):
