@@ -11,7 +11,7 @@ import re
 
 import bpy
 
-from . import versions
+from . import path_rules, versions
 
 # Things that are told one by one.
 TOLD_MAX = 500
@@ -55,7 +55,8 @@ def _wanted():
         if getattr(library, "packed_file", None) is None:
             yield "library", library, _whole(library.filepath, library)
     for image in data.images:
-        if image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED") and not _is_packed(image) and image.filepath:
+        reads = image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED")
+        if reads and image.filepath and not path_rules.is_packed(image):
             yield "image", image, _whole(image.filepath, image)
     for clip in data.movieclips:
         yield "clip", clip, _whole(clip.filepath, clip)
@@ -68,7 +69,7 @@ def _wanted():
     for cache in data.cache_files:
         yield "cache", cache, _whole(cache.filepath, cache)
     for volume in getattr(data, "volumes", ()):
-        if volume.packed_file is None and volume.filepath:
+        if volume.filepath:  # packed or not
             yield "volume", volume, _whole(volume.filepath, volume)
     for one in data.objects:
         for modifier in one.modifiers:
@@ -94,10 +95,6 @@ def _whole(path, owner):
     library = owner if isinstance(owner, bpy.types.Library) else owner.library
     parent = library.parent if isinstance(owner, bpy.types.Library) else library
     return os.path.normpath(bpy.path.abspath(path, library=parent))
-
-
-def _is_packed(image):
-    return image.packed_file is not None or len(getattr(image, "packed_files", ())) > 0
 
 
 def _is_there(path):

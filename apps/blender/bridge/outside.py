@@ -18,7 +18,7 @@ import os
 
 import bpy
 
-from . import confined, data_paths, node_paths, path_rules, paths, plain_names, references
+from . import confined, data_paths, node_paths, path_rules, paths, plain_names, references, turning, versions
 from .bridgekit.problem import Problem
 from .path_rules import FOLLOWED, HANDED, OUTPUTS, READS
 
@@ -83,10 +83,19 @@ def set_by(call, part, change, what):
     if paths.may_go_anywhere(call):
         return change()
     before = {one.text for one in path_rules.uses(part)}
+    texts = _texts_of(part)
     made = change()
+    if _texts_of(part) != texts:
+        before.discard(None)  # what could not be told before may be something else now
     places = [data_paths.Place(part.id_data, part, use) for use in path_rules.uses(part) if use.text not in before]
     _refuse_set(outside(places, (*FOLLOWED, OUTPUTS)), what)
     return made
+
+
+def _texts_of(part):
+    """The texts and the other parts that a part has, by which its paths change."""
+    rows = [one.identifier for one in part.bl_rna.properties if one.type in ("STRING", "POINTER")]
+    return [getattr(part, one) for one in rows]
 
 
 def nodes_set_by(call, modifier, change, what):
@@ -147,8 +156,10 @@ def outputs(call):
     """[{thing, node, path}] of the File Output nodes that a render for this caller leaves out. Says so in the call."""
     if paths.may_go_anywhere(call):
         return []
-    found = {}
+    found, turns = {}, versions.animates_muting() and turning.may_turn("mute")
     for place, path, why in outside(data_paths.everything(), (OUTPUTS,)):
+        if turns:  # it would write there, whether it is muted or not
+            raise _problem(_rows([(place, path, why)]), "Rendering")
         if not place.part.mute:
             told = {"thing": _key(place.thing), "node": place.part.name, "path": path}
             if found.setdefault((*told["thing"], told["node"]), told) is told:

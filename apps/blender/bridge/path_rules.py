@@ -4,11 +4,19 @@
 In: a part of the data that RNA says has a path (data_paths.py finds them). Out: the `Use`s of it; none where Blender
 follows the path only when a person asks for it (an export list, a reload, an unpack). A part that is not described
 here reads whatever its path properties name: that is the careful answer for what a newer Blender brings.
+
+A switch that says whether a path is followed counts only where no animation can turn it (RNA's `is_animatable`): a
+driver or a key turns the others after the look. Where one can, the path counts as if it were followed.
 """
 
+import itertools
 import os
 import re
 from collections import namedtuple
+
+import bpy
+
+from . import turning, versions
 
 # What becomes of a path. READS: followed when the data is evaluated, drawn, rendered or exported. HANDED: a text that
 # arrives at a node, which reads it. CACHES: a folder that evaluation reads, and a simulation writes. OUTPUTS: written
@@ -18,11 +26,18 @@ FOLLOWED = (READS, HANDED, CACHES)
 # `text`: the path as the data has it, or None for one that cannot be told before it is used. `several`: other files of
 # the same folder are read as well (a sequence, tiles, a cache).
 Use = namedtuple("Use", "kind text several")
-# What may stand in a path and is filled in by Blender (4.5 and later); a value never holds a separator, but for the
-# folder of the file.
-_TEMPLATE = re.compile(r"\{[^{}]*\}")
+# What Blender fills in (4.5 and later): a brace that stands for itself, a name, and a brace that is an error.
+_TEMPLATE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+# A value that Blender puts into a path as it is.
+_PLAIN_VALUE = re.compile(r"[\w][\w .-]*(?<![ .])")
+# Paths that one with names in it may become; where there are more, it cannot be told.
+FILLED_MAX = 64
+# Names of the files that a render's copy has, and of the scene that is rendered in a window.
+_COPIES = {"blend_name": "scene", "scene_name": "Kapelle render"}
 # Class of a part -> what tells its uses. Classes do not change.
 _rules = {}
+# What makes a camera a program for Cycles.
+CAMERA_PROGRAM = ("custom_filepath", "custom_shader", "custom_bytecode")
 _SUBTYPES = ("FILE_PATH", "DIR_PATH", "FILE_NAME", "FILENAME")
 
 
@@ -85,11 +100,16 @@ def _library(part):
     return [] if packed or not part.filepath else [Use(READS, part.filepath, False)]
 
 
+def is_packed(image):
+    """Whether an image is read from the file that it is in. Films and sequences never are, whatever is packed."""
+    if image.source == "FILE":
+        return image.packed_file is not None
+    packed = [one for one in getattr(image, "packed_files", ()) if one.packed_file is not None]
+    return image.source == "TILED" and len(packed) >= max(1, len(image.tiles))
+
+
 def _image(part):
-    if part.source not in ("FILE", "SEQUENCE", "MOVIE", "TILED") or not part.filepath:
-        return []
-    wanted = len(part.tiles) if part.source == "TILED" else 1
-    if len(getattr(part, "packed_files", ())) >= wanted or (wanted == 1 and part.packed_file is not None):
+    if not part.filepath or is_packed(part):
         return []
     return [Use(READS, part.filepath, part.source in ("SEQUENCE", "TILED"))]
 
@@ -103,14 +123,15 @@ def _font(part):
 
 
 def _volume(part):
-    return [Use(*one[:2], part.is_sequence) for one in _unless_packed(part)]
+    """Blender reads it from its place also where it is packed."""
+    return [Use(READS, part.filepath, part.is_sequence)] if part.filepath else []
 
 
 def _cache_file(part):
     """Of Alembic or USD; layers of USD name further files."""
     if os.path.splitext(part.filepath)[1].lower().startswith(".usd"):
         return [Use(READS, None, False)]
-    return [Use(READS, part.filepath, part.is_sequence)] if part.filepath else []
+    return [Use(READS, part.filepath, part.is_sequence or turning.may_turn("is_sequence"))] if part.filepath else []
 
 
 def _image_strip(part):
@@ -120,8 +141,6 @@ def _image_strip(part):
 
 def _proxy(part):
     """Of a strip; read for its preview."""
-    if not (part.use_proxy_custom_directory or part.use_proxy_custom_file):
-        return []
     return [Use(READS, one, True) for one in (part.directory, part.filepath) if one]
 
 
@@ -135,17 +154,21 @@ def _script(part):
 
 
 def _ies(part):
-    return [Use(READS, part.filepath, False)] if part.mode == "EXTERNAL" and part.filepath else []
+    return [Use(READS, part.filepath, False)] if part.filepath else []
 
 
 def _camera(part):
     """One that is a program for Cycles, of 4.5 and later."""
-    is_program = part.type == "CUSTOM" and (part.custom_filepath or part.custom_shader is not None)
-    return [Use(READS, None, False)] if is_program else []
+    return [Use(READS, None, False)] if has_program(part) else []
+
+
+def has_program(camera):
+    """Whether a camera has a program, used or not."""
+    return any(getattr(camera, name, None) for name in CAMERA_PROGRAM)
 
 
 def _brush(part):
-    return [Use(READS, part.icon_filepath, False)] if part.use_custom_icon and part.icon_filepath else []
+    return [Use(READS, part.icon_filepath, False)] if part.icon_filepath else []
 
 
 def _multires(part):
@@ -159,9 +182,11 @@ def _ocean(part):
 def _point_cache(part):
     """The files of a cache are named by the cache, where it has a name."""
     found = []
-    if part.use_external:
-        found.append(Use(READS, part.filepath, True) if part.filepath else Use(READS, None, False))
-    if (part.use_external or part.use_disk_cache) and _separates(part.name):
+    if part.filepath:
+        found.append(Use(READS, part.filepath, True))
+    elif part.use_external:
+        found.append(Use(READS, None, False))
+    if _separates(part.name):
         found.append(Use(CACHES, None, False))
     return found
 
@@ -182,7 +207,23 @@ def _file_output(part):
         names = [one.name for one in part.file_output_items]
     paths = [folder, _beside(folder, first)]
     paths += [_beside(folder, first + one) for one in names] + [_beside(folder, one) for one in names]
-    return [Use(OUTPUTS, filled_in(one), False) for one in dict.fromkeys(paths) if one]
+    known = _names_of(part) if any("{" in one or "}" in one for one in paths) else {}
+    found = {text: None for one in dict.fromkeys(paths) if one for text in filled_in(one, known)}
+    return [Use(OUTPUTS, one, False) for one in found]
+
+
+def _names_of(node):
+    """{what may stand in braces: [values]}; which scene and camera it will be is not known."""
+    of_file = os.path.splitext(os.path.basename(bpy.data.filepath))[0] or "Unsaved"
+    found = {
+        "node_name": [node.name],
+        "blend_name": [of_file],
+        "scene_name": [one.name for one in bpy.data.scenes],
+        "camera_name": [one.name for one in bpy.data.objects if one.type == "CAMERA"],
+    }
+    for name, value in _COPIES.items():
+        found[name].append(value)
+    return found
 
 
 # By the name of a type, its kinds included.
@@ -232,9 +273,26 @@ RULES = {
 }
 
 
-def filled_in(text):
-    """A path with something in place of what Blender fills in."""
-    return _TEMPLATE.sub("x", text.replace("{blend_dir}", "//"))
+def filled_in(text, known):
+    """All that Blender may make of a path, for the values that are known; [None] where that cannot be told."""
+    if not versions.fills_in_paths():
+        return [text]
+    if text.startswith("{blend_dir}") and text[11:12] in ("", "/", "\\"):
+        text = "//" + text[12:]
+    parts, end = [], 0
+    for found in _TEMPLATE.finditer(text):
+        parts.append([text[end : found.start()]])
+        end = found.end()
+        if found.group() in ("{{", "}}"):
+            parts.append([found.group()[0]])
+            continue
+        values = known.get(found.group(1))
+        if not values or not all(map(_PLAIN_VALUE.fullmatch, values)):
+            return [None]
+        parts.append(values)
+    parts.append([text[end:]])
+    several = ["".join(one) for one in itertools.islice(itertools.product(*parts), FILLED_MAX + 1)]
+    return several if len(several) <= FILLED_MAX else [None]
 
 
 def _beside(folder, name):

@@ -17,18 +17,21 @@ Blender's own `sin`: so an imported driver stays on only where Blender computes 
 arithmetic on its own variables (arithmetic.py).
 """
 
+import re
 import sys
 from contextlib import contextmanager, suppress
 
 import bpy
 
-from . import arithmetic, data_paths, paths, versions
+from . import arithmetic, data_paths, path_rules, paths, versions
 from .bridgekit.problem import Problem
 
 # Things that a warning names at most; an imported rig can have hundreds of drivers.
 TOLD_MAX = 8
 # Numbers that Blender's own namespace has, and which drivers use by name.
 _NUMBERS = frozenset(("frame", "pi", "e", "tau", "inf", "nan"))
+# Where animation leads that turns a muted driver on, or, in Blenders that animate it, a muted node.
+_TURNS = re.compile(r"animation_data|\bnodes\[.*\]\.mute$" if versions.animates_muting() else "animation_data")
 
 
 class Switch:
@@ -111,12 +114,12 @@ def refuse_to_draw(scenes):
     for scene in scenes:
         for layer in scene.view_layers if scene.render.use_freestyle else ():
             settings = layer.freestyle_settings
-            if layer.use_freestyle and settings.mode == "SCRIPT" and any(one.use for one in settings.modules):
+            if len(settings.modules):  # whether they are used may be animated
                 raise Problem(
                     "forbidden",
                     "The scene %r draws lines with Python (Freestyle), and scripts in this file may not run."
                     % scene.name,
-                    hint="Switch Freestyle off in its view layer %r, or ask as a caller with the scope `code`."
+                    hint="Remove Freestyle's modules from its view layer %r, or ask as a caller with the scope `code`."
                     % layer.name,
                 )
 
@@ -205,6 +208,13 @@ def _still_all(several, told):
 
 def _still(part, name, told):
     data = getattr(part, "animation_data", None)
+    homes = versions.homes_of_curves(part) if isinstance(part, bpy.types.Action) else []
+    if data is not None:
+        homes.append(data.drivers)
+    for home in homes:
+        for curve in [one for one in home if _TURNS.search(one.data_path)]:
+            home.remove(curve)
+            told.add("Animation that could turn scripts on was removed from what was imported", name)
     for curve in data.drivers if data is not None else ():
         if not curve.mute and runs_python(curve.driver):
             curve.mute = True
@@ -217,6 +227,10 @@ def _still(part, name, told):
             if node.bl_idname == "ShaderNodeScript" and not node.mute:
                 node.mute = True
                 told.add("Script nodes were muted in what was imported", "%s %s" % (name, node.name))
+    if isinstance(part, bpy.types.Camera) and path_rules.has_program(part):
+        for one in path_rules.CAMERA_PROGRAM:  # whether it is used may be animated
+            setattr(part, one, None if one == "custom_shader" else "")
+        told.add("Programs of cameras were removed from what was imported", name)
 
 
 def _unknown():
