@@ -4,19 +4,29 @@
 In: a file of a format whose references nobody reads before its importer does. Out: a .blend with all of it packed,
 made by a confined child that could read nothing but the allowed folders; who asked appends it. Which formats need that,
 and what is looked for in the .blend, is decided in imports.py. Where there is no such child, confined.py says so.
+
+A model may have taken the child over. So nothing that it says is believed but for texts of a bounded length: the
+.blend has one name in the child's folder, is a plain file of our own under that name alone, and is copied to where no
+child reaches.
 """
 
 import json
 import os
+import stat
 import subprocess
 import sys
+from contextlib import suppress
 
 import bpy
 
-from . import paths, render
+from . import formats, import_job, paths, plain_names, render
 from .bridgekit import configured
 from .bridgekit.problem import Problem
 
+# A .blend of an import, and characters of one thing that it left out.
+PACKED_BYTES_MAX = 8 << 30
+LEFT_OUT_CHARS_MAX = 200
+_PIECE_BYTES = 1 << 20
 # In the folder of a Python, or of an environment made from one.
 _OF_PYTHON = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
 
@@ -38,10 +48,61 @@ def import_packed(call, path, format, options):
         )
     work = _work(launcher, path, format, options)
     packed = work.folder + ".blend"
-    told = work.run_here(call, lambda told: os.replace(told["made"], packed) or told)
-    for what in told["left_out"]:
+    told = work.run_here(call, lambda told: _take(work.folder, packed) or told)
+    for what in _left_out(told):
         call.log("warning", "Left out of the import: %s." % what, call.command)
     return packed
+
+
+def _take(folder, packed):
+    """Copies what the child made. Raises call_failed for anything but a plain file, and leaves nothing then."""
+    # A link is not followed, and a pipe not waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        source = os.open(os.path.join(folder, import_job.MADE), flags)
+    except OSError as error:
+        raise _nothing_made(error.strerror) from None
+    try:
+        found = os.fstat(source)
+        own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not own:
+            raise _nothing_made("it is not a plain file")
+        if found.st_size > PACKED_BYTES_MAX:
+            raise _nothing_made("it is larger than %d GiB" % (PACKED_BYTES_MAX >> 30))
+        _copy(source, packed, found.st_size)
+    except OSError as error:
+        raise formats.failed("What was read could not be kept", error) from None
+    finally:
+        os.close(source)
+
+
+def _copy(source, packed, size):
+    """`size` bytes at most: the file may still grow."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(packed, flags, 0o600), "wb") as target:
+        try:
+            while size > 0:
+                piece = os.read(source, min(size, _PIECE_BYTES))
+                if not piece:
+                    break
+                target.write(piece)
+                size -= len(piece)
+        except BaseException:
+            with suppress(OSError):
+                os.remove(packed)
+            raise
+
+
+def _nothing_made(why):
+    return Problem("call_failed", "The import failed: the confined Blender made no file that can be used: %s." % why)
+
+
+def _left_out(told):
+    """What the child says that it left out, as texts."""
+    several = told.get("left_out") if isinstance(told, dict) else None
+    several = several if isinstance(several, list) else []
+    texts = [one for one in several[: import_job.TOLD_MAX + 1] if isinstance(one, str)]
+    return [plain_names.plain(one[:LEFT_OUT_CHARS_MAX]) for one in texts]
 
 
 def _work(launcher, path, format, options):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a confined child does with a file to import (see confined_import.py): reads it, packs it, saves it as a .blend.
 
-In: a job {"path", "format", "options", "folder"}. Out: {"made", "left_out"}. Nothing in the saved file names another
-file any more: what can be packed is, under its bare name; what cannot is left out and told. It holds no text and no
-driver.
+In: a job {"path", "format", "options", "folder"}. Out: MADE in that folder, and {"left_out"}. Nothing in the saved file
+names another file any more: what can be packed is, under its bare name; what cannot is left out and told. It holds no
+text and no driver.
 """
 
 import os
@@ -12,6 +12,8 @@ import bpy
 
 from . import formats
 
+# The file that it makes. Who asked knows the name, and takes no other from a child.
+MADE = "packed.blend"
 # Things left out that are told one by one.
 TOLD_MAX = 20
 
@@ -29,10 +31,10 @@ def run(job, say):
     for name in ("texts", "libraries"):
         _clear(getattr(bpy.data, name))
     _drop_drivers()
-    made = os.path.join(job["folder"], "packed.blend")
+    made = os.path.join(job["folder"], MADE)
     bpy.ops.wm.save_as_mainfile(filepath=made, check_existing=False, compress=False)
     more = len(left_out) - TOLD_MAX
-    return {"made": made, "left_out": left_out[:TOLD_MAX] + (["%d more" % more] if more > 0 else [])}
+    return {"left_out": left_out[:TOLD_MAX] + (["%d more" % more] if more > 0 else [])}
 
 
 def _images():
@@ -64,8 +66,10 @@ def _pack(one):
             return False
     if one.packed_file is None:
         return False
-    # The packed bytes are what is used; where they came from is nobody's business.
-    one.filepath = os.path.basename(bpy.path.abspath(one.filepath).replace("\\", "/"))
+    # The packed bytes are what is used; where they came from is nobody's business. An image whose "filepath" is set
+    # reads the file of that name anew.
+    name = os.path.basename(bpy.path.abspath(one.filepath).replace("\\", "/"))
+    setattr(one, "filepath_raw" if isinstance(one, bpy.types.Image) else "filepath", name)
     return True
 
 

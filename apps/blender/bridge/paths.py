@@ -4,7 +4,9 @@
 In: a path as a caller wrote it. Out: an absolute path without links, or a Problem: `path_refused`,
 `file_exists`, `file_not_found`. Allowed are the open file's folder and those that the hub names whenever it lets the
 bridge in: its home folder and `[files] roots` of its config, without the places where its secrets and its own state
-lie. While no hub has said anything it is the open file's folder alone. A caller with the scope `code` or `admin` may
+lie. While no hub has said anything it is the open file's folder alone. What is hidden in the person's own folder (keys,
+settings, what starts with the session) is never a part of an allowed folder around it, as in the hub's
+confine/rules.rs: only a folder that lies in there opens it. A caller with the scope `code` or `admin` may
 go anywhere, since such a caller could open any file by code. It guards against names, not against a race with another
 process. A folder or file counts by what it is and not only by how it is spelled: another case, a short name, a mount
 or a hard link of a private place is that place. The paths inside of files and of Blender's data are outside.py's.
@@ -12,6 +14,7 @@ or a hard link of a private place is that place. The paths inside of files and o
 
 import os
 import stat
+import sys
 import unicodedata
 
 import bpy
@@ -28,11 +31,20 @@ COMPARED_MAX = 20_000
 
 # Read once: a caller's code may change the environment, and that must not move the folders of callers without `code`.
 _HOME = os.path.abspath(os.environ.get("KAPELLE_HOME") or os.path.join(os.path.expanduser("~"), ".kapelle"))
+_OF_PERSON = {name: os.environ[name] for name in ("HOME", "USERPROFILE") if name in os.environ}
+_PERSON = os.path.realpath(os.path.expanduser("~"))
+# Where systems that hide nothing by a dot keep the same.
+_HIDDEN = {"win32": ("appdata",), "darwin": ("library",)}.get(sys.platform, ())
 
 
 def home():
     """KAPELLE_HOME, else ~/.kapelle, absolute."""
     return _HOME
+
+
+def for_child():
+    """The environment by which a child finds the same home and the same person."""
+    return dict(_OF_PERSON, KAPELLE_HOME=home())
 
 
 def base():
@@ -138,13 +150,19 @@ class Reach:
             self._names.setdefault(os.path.dirname(one), set()).add(_plain(os.path.basename(one)))
         self._above = [(_Folder(one), names) for one, names in self._names.items()]
         self._roots = [_Folder(one) for one in roots() + (_of_program() if program else [])]
+        self._person = _Folder(_PERSON)
+        of_person = _way(_PERSON)
+        self._around_person = [one for one in self._roots if one.holds(of_person)]
         self._secret = None
 
     def why_not(self, real):
         """None, or the end of a sentence that begins with an absolute path without links."""
         way = _way(real)
-        if not any(one.holds(way) for one in self._roots):
+        held_by = [one for one in self._roots if one.holds(way)]
+        if not held_by:
             return "is outside the folders this caller may use"
+        if self._is_hidden(way) and all(one in self._around_person for one in held_by):
+            return "is hidden in the user's home folder"
         if self._is_private(way) or self._is_other_name(way[0][1]):
             return "belongs to Kapelle itself"
         return None
@@ -156,8 +174,16 @@ class Reach:
         return any(
             above.is_it(step) and _plain(os.path.basename(below[0])) in names
             for above, names in self._above
-            for below, step in zip(way, way[1:], strict=False)
+            for below, step in zip(way, way[1:])
         )
+
+    def _is_hidden(self, way):
+        """Whether it is, or lies in, something hidden in the person's own folder."""
+        for below, step in zip(way, way[1:]):
+            name = os.path.basename(below[0])
+            if (name.startswith(".") or _plain(name) in _HIDDEN) and self._person.is_it(step):
+                return True
+        return False
 
     def _is_other_name(self, found):
         """Whether it is a hard link to something private."""

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 
 import bpy
 
@@ -28,8 +29,16 @@ from .bridgekit.problem import Problem
 CHILDREN_MAX = 2
 # Lines of a child's output kept for the message of a failure.
 LINES_KEPT = 40
-# Characters of one line that are looked at.
+# Characters of one line that are looked at, and of one in which a child tells something.
 LINE_CHARS_MAX = 4096
+TOLD_CHARS_MAX = 1_000_000
+# Notes of a child that are passed on; what a problem of it says at most.
+NOTES_MAX = 100
+PROBLEM_CHARS_MAX = 2000
+# Codes of problems that a child may give; any other is a call that failed.
+CODES = ("arguments_invalid", "call_failed", "disk_full", "forbidden", "not_found", "not_supported", "path_refused")
+# Folders in a child's folder that are removed one by one.
+FLATTENED_MAX = 100_000
 # Forgotten work folders (of a process that was killed) are removed after this long.
 FORGOTTEN_S = 24 * 3600.0
 # The part of the progress that belongs to the samples; the rest is loading and saving.
@@ -47,8 +56,8 @@ PICTURES = {
     ".bmp": "BMP",
 }
 
-SAMPLES = re.compile(r"(?:Sample|Rendering)\s+(\d+)\s*/\s*(\d+)")
-_MARK = "KAPELLE "
+SAMPLES = re.compile(r"(?:Sample|Rendering)\s+([0-9]{1,9})\s*/\s*([0-9]{1,9})(?![0-9])")
+_MARK = b"KAPELLE "
 
 
 class Slots:
@@ -99,6 +108,7 @@ class Work:
         self._done_part = (0.0, 1.0)  # of the whole: what is done, and what is on its way
         self._child = None
         self._told = {}
+        self._notes = 0
         self._lines = deque(maxlen=LINES_KEPT)
 
     def run(self, call, finish):
@@ -113,7 +123,7 @@ class Work:
                 slots.give_back()
             return finish(self._told["done"])
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.drop()
 
     def run_now(self, call):
         """Runs a short child beside whatever else runs. Returns what it told."""
@@ -133,8 +143,8 @@ class Work:
             self._command.insert(2, "--factory-startup")
 
     def drop(self):
-        """Removes the folder of work that will not run."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Removes the folder: of work that has run, or will not."""
+        _remove(self.folder)
 
     def part(self, done, size):
         """For a job of several pictures: the part of the whole that is done, and how much the next one is of it."""
@@ -147,7 +157,7 @@ class Work:
         # Blender's own temporary files go with the folder: a child is always killed in the end.
         environment = dict(os.environ, KAPELLE_CHILD="1", TMPDIR=self.folder, TEMP=self.folder, TMP=self.folder)
         environment.pop("KAPELLE_LAUNCH", None)
-        environment.update(configured.for_child(), KAPELLE_HOME=paths.home())
+        environment.update(configured.for_child(), **paths.for_child())
         try:
             self._child = self._start(environment)
         except OSError as error:
@@ -178,25 +188,26 @@ class Work:
 
     def _read(self, call):
         for raw in still.lines(self._child.stdout):
-            line = raw[:LINE_CHARS_MAX].decode("utf-8", "replace").strip()
-            if line.startswith(_MARK):
-                self._heard(call, line[len(_MARK) :])
-            elif line:
+            raw = raw.strip()
+            if raw.startswith(_MARK):
+                self._heard(call, _read_told(raw[len(_MARK) :]))
+            elif raw:
+                line = raw[:LINE_CHARS_MAX].decode("utf-8", "replace")
                 self._lines.append(line)
                 self._progress(call, line)
             if "done" in self._told or "error" in self._told:
                 return
 
-    def _heard(self, call, text):
-        try:
-            told = json.loads(text)
-        except ValueError:
-            return
+    def _heard(self, call, told):
+        """What it tells is a child's word: it has opened a file that anybody may have made."""
         if "stats" in told:
-            self._progress(call, told["stats"])
+            self._progress(call, str(told["stats"])[:LINE_CHARS_MAX])
         elif "note" in told:
-            call.log("warning", told["note"], call.command)
-            call.progress(None, told["note"])
+            self._notes += 1
+            if self._notes <= NOTES_MAX:
+                note = str(told["note"])[:LINE_CHARS_MAX]
+                call.log("warning", note, call.command)
+                call.progress(None, note)
         elif "done" in told or "error" in told:
             self._told.update(told)
         elif self._heard_also is not None:
@@ -224,9 +235,20 @@ class Work:
 
     def _failure(self):
         said = self._told.get("error") or "the renderer ended with code %s" % self._child.returncode
+        said = str(said)[:PROBLEM_CHARS_MAX]
         said = said[len("Error: ") :] if said.startswith("Error: ") else said
-        code = self._told.get("code", "call_failed")
+        code = self._told.get("code")
+        code = code if code in CODES else "call_failed"
         return Problem(code, "The render failed: %s" % said, details={"output": list(self._lines)})
+
+
+def _read_told(raw):
+    """The object that a child tells; {} where it is none."""
+    try:
+        told = json.loads(raw[:TOLD_CHARS_MAX].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def with_copy(work):
@@ -294,4 +316,40 @@ def _forget_old(root):
     except OSError:
         return
     for path in old:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
+
+
+def _remove(folder):
+    """Removes what a child left, however deep: it may have made folders in folders until no call of ours can follow."""
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.isdir(folder) and shutil.rmtree.avoids_symlink_attacks:
+        with suppress(OSError):
+            _flatten(folder)
+        with suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flatten(folder):
+    """Moves what lies in its folders up into it, as often as there are any."""
+    count, new = 0, os.urandom(8).hex() + "-%d"
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        below = _folders_in(top)
+        while below and count < FLATTENED_MAX:
+            name = below.pop()
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+            try:
+                for one in _folders_in(inner):
+                    count += 1
+                    below.append(new % count)
+                    os.rename(one, below[-1], src_dir_fd=inner, dst_dir_fd=top)
+            finally:
+                os.close(inner)
+    finally:
+        os.close(top)
+
+
+def _folders_in(descriptor):
+    with os.scandir(descriptor) as found:
+        return [one.name for one in found if one.is_dir(follow_symlinks=False)]
