@@ -46,6 +46,8 @@ impl Environment {
             .args(words)
             .current_dir(self.path())
             .env_clear()
+            // Where a build with counters writes which lines have run (scripts/coverage-rust).
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("HOME", self.path())
             .env("KAPELLE_HOME", self.home())
             .env("PATH", "/usr/bin:/bin")
