@@ -4,6 +4,7 @@
 //! the hub has another folder, and a folder that is there is complete, because it is renamed into place.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hub::home::{Home, random_hex};
@@ -59,13 +60,40 @@ pub(crate) fn lay_out(
     }
 }
 
+/// Folders that only their owner can enter, as far as they are not there.
+fn create_private_dirs(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
 fn write_all(dir: &Path, files: &[(&str, &str)]) -> std::io::Result<()> {
     for (relative, text) in files {
         let path = dir.join(relative);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+            create_private_dirs(parent)?;
         }
-        fs::write(path, text)?;
+        // Whatever the umask: what is run here is not for others to change.
+        hub::home::create_private(&path)?.write_all(text.as_bytes())?;
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn others_cannot_even_read_them() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("bridge");
+        write_all(&dir, &[("boot.py", "1"), ("commands/file.py", "2")]).unwrap();
+        for path in ["", "commands", "boot.py", "commands/file.py"] {
+            let mode = fs::metadata(dir.join(path)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{path}");
+        }
+    }
 }
