@@ -198,7 +198,10 @@ fn why(job: &JobView) -> String {
     let problem = job.problem.as_ref().map(|problem| problem.code.to_string());
     // `cancelled` says it all.
     let problem = problem.filter(|code| code != job.status.as_str());
-    let why = job.why.clone().or(progress).or(problem);
+    // The answer to a change does not say why a job waits.
+    let is_held = job.paused && job.status == JobStatus::Queued;
+    let held = is_held.then(|| "it is paused".to_owned());
+    let why = job.why.clone().or(progress).or(problem).or(held);
     one_line(&why.unwrap_or_default()).into_owned()
 }
 
