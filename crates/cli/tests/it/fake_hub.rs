@@ -45,6 +45,18 @@ impl FakeHub {
         environment: &Environment,
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::start_in_health(environment, &json!({}), answer)
+    }
+
+    /// The same, with something else about its health.
+    pub(crate) fn start_in_health(
+        environment: &Environment,
+        health: &Value,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let mut healthy = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "uptime_ms": 61_000});
+        let members = healthy.as_object_mut().unwrap();
+        members.extend(health.as_object().unwrap().clone());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -55,7 +67,8 @@ impl FakeHub {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
-                std::thread::spawn(move || serve(stream.unwrap(), &seen, &*answer));
+                let health = healthy.clone();
+                std::thread::spawn(move || serve(stream.unwrap(), &health, &seen, &*answer));
             }
         });
         Self { url, requests }
@@ -76,13 +89,12 @@ const NAMES: [(&str, &str); 5] = [
     ("open", "file.open"),
 ];
 
-fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &Answer) {
+fn serve(mut stream: TcpStream, health: &Value, seen: &Mutex<Vec<Request>>, answer: &Answer) {
     let Some(request) = read(&stream) else {
         return;
     };
     if request.line == "GET /healthz" {
-        let health = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "uptime_ms": 61_000});
-        return send_json(&mut stream, 200, &health);
+        return send_json(&mut stream, 200, health);
     }
     if let Some((_, role)) = request.line.split_once("/commands?role=") {
         let name = NAMES.iter().find(|(known, _)| *known == role);

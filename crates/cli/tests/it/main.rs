@@ -3,14 +3,18 @@
 
 mod batches;
 mod calls;
+mod doctor;
 mod environment;
 mod fake_hub;
 mod hub;
+mod instances;
 mod jobs;
 mod looks;
 mod mcp;
 mod mcp_install;
 mod no_hub;
+mod recovering;
+mod undoing;
 mod walk;
 mod watch;
 mod with_hub;

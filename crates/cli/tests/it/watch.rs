@@ -208,3 +208,41 @@ fn who_watches_calls_is_done_when_they_have_ended() {
     );
     assert!(!ends.err.contains("went away"), "{ends:?}");
 }
+
+#[test]
+fn who_comes_late_is_told_all_the_same() {
+    let environment = Environment::new();
+    let _hub = FakeHub::start(&environment, |_| {
+        let changes = json!({"since": 6, "by": "artist", "omitted": {"added": 1200, "changed": 0, "removed": 3}});
+        let events = [
+            // Asked before the feed began: only its id is known.
+            json!({"event": "call_started", "call_id": "call_EARLY", "instance": "toy-app"}),
+            json!({"event": "call_output", "call_id": "call_EARLY", "stream": "stdout", "text": "one\r\ntwo"}),
+            json!({"event": "call_progress", "call_id": "call_EARLY", "progress": {"text": "no number"}}),
+            json!({"event": "state", "instance": "toy-app", "revision": 7, "changes": changes}),
+            json!({"event": "state", "instance": "toy-app", "revision": 8}),
+            json!({"event": "of_a_newer_hub", "what": 1}),
+            json!({"event": "instance", "instance": with_why("failed", "it ended with status 3")}),
+        ];
+        let told = events.into_iter().zip(11..);
+        let mut all = vec![resync("window", 10)];
+        all.extend(told.map(|(event, seq)| ("told", at(seq, event))));
+        Reply::Stream(all, None)
+    });
+    let ran = watch(&environment, &["--limit", "6"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    insta::assert_snapshot!(ran.shown());
+    // Whose it is, is not known: of one instance alone it is not told.
+    let ran = watch(&environment, &["--instance", "toy-app", "-n", "3"]);
+    assert!(
+        !ran.out.contains("EARLY") && ran.out.contains("state 7"),
+        "{}",
+        ran.out
+    );
+}
+
+fn with_why(state: &str, why: &str) -> Value {
+    let mut instance = instance(state);
+    instance["why"] = json!(why);
+    instance
+}
