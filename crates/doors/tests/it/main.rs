@@ -21,6 +21,7 @@ mod mcp_client;
 mod mcp_confirm;
 mod mcp_pipe;
 mod mcp_reads;
+mod mcp_resources;
 mod mcp_sessions;
 mod mcp_time;
 mod openapi;
