@@ -27,7 +27,7 @@ const MARK: &str = "KAPELLE-TOLD ";
 const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long one that was let go may take to end.
-const LEAVE_LIMIT: Duration = Duration::from_secs(10);
+const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// From the add-on's start to its handshake: its link dials at once and again after a tenth of a second.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
