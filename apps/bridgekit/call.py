@@ -62,14 +62,14 @@ class Call:
     another owner; what is kept is kept under this), `scopes` (frozenset of read, write, destructive, code,
     admin), `timeout_ms` (from the start of the run, or None), `revision` (at which the state must still be, or
     None), `group` (a `Group` of calls that belong together, or None), `mark` (what the hub notes for itself and is told
-    again after a reconnect, or None), `result_wins` (of code: `_result` counts before a last expression), `limits` (of
+    again after a reconnect, or None), `winners` (of code: variables that count before a last expression), `limits` (of
     memory and files, see call_limits.py, or None), `cancelled` (true once somebody cancelled it or its time is over;
     safe to read from any thread).
     """
 
     __slots__ = (
         "id", "command", "args", "owner", "owner_id", "scopes", "timeout_ms", "revision", "group", "mark",
-        "result_wins", "limits",
+        "winners", "limits",
         "cancelled", "entry", "ending", "opened", "started_at", "deadline", "first_shot_at", "last_shot_at", "wedged",
         "settled", "capture", "port", "blobs", "incoming", "logs", "logs_left_out", "fresh_logs", "fresh_progress",
         "fresh_details", "told_progress", "_on_cancel", "_blob_bytes",
@@ -86,7 +86,7 @@ class Call:
         self.revision = None
         self.group = None
         self.mark = None
-        self.result_wins = False
+        self.winners = ()
         self.limits = None
         self.cancelled = False
         # What follows belongs to the executor and the link.

@@ -124,18 +124,19 @@ def run(source, namespace, filename=None):
     return execute(Compiled(source, filename) if filename else _SOURCES.compile(source), namespace)
 
 
-def execute(compiled, namespace, result_wins=False):
-    """Runs what was compiled; returns the value of the last expression, else of `_result`, or with `result_wins` the
-    other way round."""
-    namespace.pop("_result", None)  # one that an earlier call left is not this call's
+def execute(compiled, namespace, winners=()):
+    """Runs what was compiled; returns the value of the last expression, else of `_result`. A variable that the code
+    sets and `winners` names counts before both."""
+    for name in ("_result", *winners):
+        namespace.pop(name, None)  # one that an earlier call left is not this call's
     if compiled.body is not None:
         exec(compiled.body, namespace)
     if compiled.last is not None:
         value = eval(compiled.last, namespace)
-        if value is not None and not (result_wins and "_result" in namespace):
+        if value is not None and namespace.keys().isdisjoint(winners):
             return value
     # Also when the last expression gives nothing, such as print(…).
-    return namespace.get("_result")
+    return next((namespace[name] for name in (*winners, "_result") if name in namespace), None)
 
 
 _SOURCES = Sources()

@@ -78,7 +78,7 @@ def install(table, host):
         checks.refuse(call, code, variables)
         kapelle_module.offer()
         try:
-            return execute(compiled, variables, call.result_wins)
+            return execute(compiled, variables, call.winners)
         except Interrupt:
             raise
         except BaseException as error:

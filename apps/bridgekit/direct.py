@@ -45,6 +45,8 @@ ASYNC_TIMEOUT_S = 600.0
 # When execution_mode auto goes on as async, unless the client says `async_after`.
 ASYNC_AFTER_S = 10.0
 SCOPES = ("read", "write", "destructive", "code")
+# Variables whose value counts before the last expression, by the form that its clients send.
+WINNERS = {"typed": ("_result",), "execute": ("result",)}
 NUDGE = object()
 
 
@@ -163,7 +165,7 @@ class Listener:
             args["on_error"] = params["on_error"]
         call = self._call(request, client, args, default_s=TIMEOUT_S if mode == "sync" else ASYNC_TIMEOUT_S)
         call.limits = call_limits.checked(params.get("memory_mb"), params.get("file_mb"))
-        call.result_wins = request.dialect == "typed"
+        call.winners = WINNERS.get(request.dialect, ())
         if mode == "sync":
             outcome = self._outcome(call, client)
             outcome = dict(outcome, value=inline(outcome["value"], call.blobs))

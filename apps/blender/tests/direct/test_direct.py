@@ -95,6 +95,10 @@ def test_blender_lab_s_dialect(listening):
     code = "import bpy\nresult = {'objects': 1}\nprint('hello')\nresult"
     told = listening.ask({"type": "execute", "code": code, "strict_json": True}, end=b"\0")
     assert told == {"status": "ok", "result": {"objects": 1}, "stdout": "hello\n", "stderr": ""}
+    published = {"type": "execute", "code": "result = {'status': 'ok'}\nprint(3)", "strict_json": True}
+    assert listening.ask(published, end=b"\0")["result"] == {"status": "ok"}
+    before = {"type": "execute", "code": "result = {'n': 2}\n40 + 2", "strict_json": True}
+    assert listening.ask(before, end=b"\0")["result"] == {"n": 2}
 
 
 def test_numpy_arrays_come_whole(listening):
