@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Figures of which more is better, by their unit.
-RATES = ("calls/s", "events/s", "jobs/s", "1/s", "/s")
+# Figures of which more is better, by how their unit ends.
+RATE = "/s"
 
 
 def main():
@@ -69,7 +69,7 @@ def report(rounds, most):
         pairs = [(old, new) for old, new in pairs if old and new]
         if not pairs:
             continue
-        ratio = statistics.median(old / new if unit.endswith(RATES) else new / old for old, new in pairs)
+        ratio = statistics.median(old / new if unit.endswith(RATE) else new / old for old, new in pairs)
         old, new = (statistics.median(side) for side in zip(*pairs, strict=True))
         print("| %s | %.4g %s | %.4g | %.2f |" % (what, old, unit, new, ratio))
         if ratio > most and "floor" not in what:
